@@ -1,0 +1,24 @@
+"""A reference implementation of the security of OWAMP (RFC 4656) and TWAMP (RFC 5357), and of
+their binding to IKEv2 (RFC 7717 and the proposal before it).
+
+Small, typed, sans-IO, to be read beside the RFCs:
+
+- `primitives`: the cryptographic operations, each one call into `cryptography`
+- `token`: the shared secret, its key, the Token
+- `keys`: T3 and T4 of a test session
+- `control`: encryption and HMAC of the control connection
+- `messages`: every control message, built and parsed
+- `test_packets`: OWAMP-Test and TWAMP-Test packets
+- `ikev2`: prf, prf+, SKEYSEED, SK_*, KEYMAT
+- `binding`: the shared secret key from IKEv2
+- `endpoints`: client, server, session sender, receiver and reflector as state machines
+
+It is a specification that runs, not a library for production: keys stay in memory, and speed is
+no goal.
+"""
+
+from .errors import ProtocolError
+
+__version__ = "0.1.0"
+
+__all__ = ["ProtocolError", "__version__"]

@@ -1,0 +1,91 @@
+"""The keys of a test session, T3 and T4, from the control keys and the SID.
+
+RFC 4656 §4.1.2 (and RFC 5357 §4.2.1 in the same words) derives them with AES, the **SID as the
+key** and the control key as the *plaintext*::
+
+    T3 = AES-128-ECB(key = SID, T1)             one block
+    T4 = AES-128-CBC(key = SID, IV = 0, T2)     two blocks
+
+So "KDF(T1||SID)" of the IKEv2 proposal is, as specified, a permutation that anyone who knows
+the SID inverts: `control_keys_from_test_keys` is that inversion. The one-way reading that the
+notation suggests is given too, as `one_way_test_session_keys`; it is **not** RFC 4656.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives import hashes, hmac
+
+from . import primitives
+from .errors import check_size
+from .token import T1_SIZE, T2_SIZE
+
+SID_SIZE = 16
+
+
+@dataclass(frozen=True)
+class TestSessionKeys:
+    """T3, the AES Session-key (16 octets), and T4, the HMAC Session-key (32), of a session."""
+
+    __test__ = False  # not a test class, whatever pytest makes of the name
+
+    t3: bytes = field(repr=False)
+    t4: bytes = field(repr=False)
+
+
+def derive_t3(t1: bytes, sid: bytes) -> bytes:
+    """T3, 16 octets: T1 (16) encrypted in one AES-ECB block under the SID (RFC 4656 §4.1.2)."""
+    check_size("SID", sid, SID_SIZE)
+    check_size("AES Session-key (T1)", t1, T1_SIZE)
+    return primitives.aes_ecb_encrypt(sid, t1)
+
+
+def derive_t4(t2: bytes, sid: bytes) -> bytes:
+    """T4, 32 octets: T2 (32) in two AES-CBC blocks under the SID, IV 0 (RFC 4656 §4.1.2)."""
+    check_size("SID", sid, SID_SIZE)
+    check_size("HMAC Session-key (T2)", t2, T2_SIZE)
+    return primitives.aes_cbc_encrypt(sid, primitives.ZERO_IV, t2)
+
+
+def derive_test_session_keys(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
+    """T3 and T4 of the test session `sid` (RFC 4656 §4.1.2).
+
+    Args:
+        t1, t2: the control connection's keys, 16 and 32 octets.
+        sid: 16 octets.
+    Raises:
+        ProtocolError: an argument of the wrong size.
+    """
+    return TestSessionKeys(derive_t3(t1, sid), derive_t4(t2, sid))
+
+
+def control_keys_from_test_keys(keys: TestSessionKeys, sid: bytes) -> tuple[bytes, bytes]:
+    """T1 and T2 recovered from T3, T4 and the SID: the derivation of §4.1.2 run backwards.
+
+    Not a step of the protocol. It shows what a leaked test-session key costs: the SID is an
+    identifier, not a secret.
+    """
+    check_size("SID", sid, SID_SIZE)
+    return (
+        primitives.aes_ecb_decrypt(sid, keys.t3),
+        primitives.aes_cbc_decrypt(sid, primitives.ZERO_IV, keys.t4),
+    )
+
+
+def one_way_test_session_keys(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
+    """ALTERNATIVE, not RFC 4656 §4.1.2: KDF(T1||SID), KDF(T2||SID) with a one-way KDF.
+
+    The construction that RFC 4656 §6.7 names for a future replacement, HMAC-SHA256 with the
+    control key as the key and the SID as the message; T3 is its first 16 octets. It exists so
+    that the two readings can be told apart; no O/TWAMP implementation will interoperate with it.
+    """
+    check_size("SID", sid, SID_SIZE)
+    check_size("AES Session-key (T1)", t1, T1_SIZE)
+    check_size("HMAC Session-key (T2)", t2, T2_SIZE)
+    outputs = []
+    for control_key in (t1, t2):
+        mac = hmac.HMAC(control_key, hashes.SHA256())
+        mac.update(sid)
+        outputs.append(mac.finalize())
+    return TestSessionKeys(outputs[0][:T1_SIZE], outputs[1])

@@ -1,0 +1,238 @@
+"""OWAMP-Test and TWAMP-Test packets (RFC 4656 §4.1.2; RFC 5357 §4.1.2, §4.2.1).
+
+In the protected modes the first block, or all blocks, before the HMAC are encrypted under T3;
+the HMAC under T4 covers the plaintext of exactly what is encrypted, and is sent in clear:
+
+=================  ==================  ====================  ========================
+packet             authenticated       encrypted             octets before the padding
+=================  ==================  ====================  ========================
+sender             16, AES-ECB         32, AES-CBC, IV 0     48 (14 if unauthenticated)
+reflector          16, AES-ECB         96, AES-CBC, IV 0     112 (41 if unauthenticated)
+=================  ==================  ====================  ========================
+
+RFC 5357 §4.2.1 gives 104 octets as the minimum of the reflector's packet; its own figure has 112,
+and so have implementations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar, Self, TypeVar
+
+from . import primitives
+from .errors import ProtocolError
+from .keys import TestSessionKeys
+from .layout import Layout, mbz, uint
+from .primitives import AES_BLOCK_SIZE, HMAC_SIZE, ZERO_IV
+
+ERROR_ESTIMATE_SIZE = 2
+
+
+class TestMode(Enum):
+    """The protection of test packets. The mixed mode of RFC 5618 is `UNAUTHENTICATED` here."""
+
+    __test__ = False  # not a test class
+
+    UNAUTHENTICATED = "unauthenticated"
+    AUTHENTICATED = "authenticated"
+    ENCRYPTED = "encrypted"
+
+
+@dataclass(frozen=True)
+class ErrorEstimate:
+    """The error of a timestamp: multiplier * 2^-32 * 2^scale seconds (RFC 4656 §4.1.2).
+
+    One octet S (1 bit), Z (1 bit, MBZ), Scale (6 bits), then one octet Multiplier.
+    """
+
+    synchronized: bool
+    scale: int
+    multiplier: int
+
+    def to_int(self) -> int:
+        """The 16-bit field, Z zero. Raises `ProtocolError` for a part that does not fit."""
+        if not 0 <= self.scale <= 63:
+            raise ProtocolError("Scale", "a value from 0 to 63", str(self.scale))
+        if not 1 <= self.multiplier <= 255:
+            raise ProtocolError("Multiplier", "a value from 1 to 255", str(self.multiplier))
+        return self.synchronized << 15 | self.scale << 8 | self.multiplier
+
+    @classmethod
+    def from_int(cls, value: int) -> Self:
+        """Read a 16-bit field, Z ignored. Raises `ProtocolError` for a Multiplier of zero: such a
+        packet counts as corrupt.
+        """
+        if not value & 0xFF:
+            raise ProtocolError("Multiplier", "a value from 1 to 255", "0")
+        return cls(bool(value >> 15), value >> 8 & 0x3F, value & 0xFF)
+
+
+class _Packet:
+    OPEN_LAYOUT: ClassVar[Layout]
+    PROTECTED_LAYOUT: ClassVar[Layout]
+    padding: bytes
+
+    @classmethod
+    def header_size(cls, mode: TestMode) -> int:
+        """Octets before the padding, the HMAC included."""
+        if mode is TestMode.UNAUTHENTICATED:
+            return cls.OPEN_LAYOUT.size
+        return cls.PROTECTED_LAYOUT.size + HMAC_SIZE
+
+
+@dataclass(frozen=True)
+class SenderPacket(_Packet):
+    """A packet of the OWAMP or TWAMP Session-Sender (RFC 4656 §4.1.2).
+
+    `timestamp` is 64 bits in NTP format, `error_estimate` the 16-bit field.
+    """
+
+    OPEN_LAYOUT = Layout(
+        "Sender test packet (unauthenticated)",
+        (
+            uint("sequence_number", "Sequence Number", 4),
+            uint("timestamp", "Timestamp", 8),
+            uint("error_estimate", "Error Estimate", ERROR_ESTIMATE_SIZE),
+        ),
+    )
+    PROTECTED_LAYOUT = Layout(
+        "Sender test packet (authenticated, encrypted)",
+        (
+            uint("sequence_number", "Sequence Number", 4),
+            mbz(12),
+            uint("timestamp", "Timestamp", 8),
+            uint("error_estimate", "Error Estimate", ERROR_ESTIMATE_SIZE),
+            mbz(6),
+        ),
+    )
+
+    sequence_number: int
+    timestamp: int
+    error_estimate: int
+    padding: bytes = b""
+
+
+@dataclass(frozen=True)
+class ReflectorPacket(_Packet):
+    """A packet of the TWAMP Session-Reflector (RFC 5357 §4.2.1)."""
+
+    OPEN_LAYOUT = Layout(
+        "Reflector test packet (unauthenticated)",
+        (
+            uint("sequence_number", "Sequence Number", 4),
+            uint("timestamp", "Timestamp", 8),
+            uint("error_estimate", "Error Estimate", ERROR_ESTIMATE_SIZE),
+            mbz(2),
+            uint("receive_timestamp", "Receive Timestamp", 8),
+            uint("sender_sequence_number", "Sender Sequence Number", 4),
+            uint("sender_timestamp", "Sender Timestamp", 8),
+            uint("sender_error_estimate", "Sender Error Estimate", ERROR_ESTIMATE_SIZE),
+            mbz(2),
+            uint("sender_ttl", "Sender TTL", 1),
+        ),
+    )
+    PROTECTED_LAYOUT = Layout(
+        "Reflector test packet (authenticated, encrypted)",
+        (
+            uint("sequence_number", "Sequence Number", 4),
+            mbz(12),
+            uint("timestamp", "Timestamp", 8),
+            uint("error_estimate", "Error Estimate", ERROR_ESTIMATE_SIZE),
+            mbz(6),
+            uint("receive_timestamp", "Receive Timestamp", 8),
+            mbz(8),
+            uint("sender_sequence_number", "Sender Sequence Number", 4),
+            mbz(12),
+            uint("sender_timestamp", "Sender Timestamp", 8),
+            uint("sender_error_estimate", "Sender Error Estimate", ERROR_ESTIMATE_SIZE),
+            mbz(6),
+            uint("sender_ttl", "Sender TTL", 1),
+            mbz(15),
+        ),
+    )
+
+    sequence_number: int
+    timestamp: int
+    error_estimate: int
+    receive_timestamp: int
+    sender_sequence_number: int
+    sender_timestamp: int
+    sender_error_estimate: int
+    sender_ttl: int
+    padding: bytes = b""
+
+
+Packet = TypeVar("Packet", SenderPacket, ReflectorPacket)
+
+
+def protected_size(layout: Layout, mode: TestMode) -> int:
+    """Octets that are encrypted and that the HMAC covers: 16 in the authenticated mode, all
+    before the HMAC in the encrypted mode (RFC 4656 §4.1.2, RFC 5357 §4.2.1).
+    """
+    return AES_BLOCK_SIZE if mode is TestMode.AUTHENTICATED else layout.size
+
+
+def encrypt_blocks(mode: TestMode, t3: bytes, text: bytes) -> bytes:
+    """The protected octets: one AES-ECB block, or AES-CBC with IV 0 (RFC 4656 §4.1.2)."""
+    if mode is TestMode.AUTHENTICATED:
+        return primitives.aes_ecb_encrypt(t3, text)
+    return primitives.aes_cbc_encrypt(t3, ZERO_IV, text)
+
+
+def decrypt_blocks(mode: TestMode, t3: bytes, data: bytes) -> bytes:
+    """The inverse of `encrypt_blocks`."""
+    if mode is TestMode.AUTHENTICATED:
+        return primitives.aes_ecb_decrypt(t3, data)
+    return primitives.aes_cbc_decrypt(t3, ZERO_IV, data)
+
+
+def _require_keys(keys: TestSessionKeys | None) -> TestSessionKeys:
+    if keys is None:
+        raise ProtocolError("test session keys", "T3 and T4 in a protected mode", "none")
+    return keys
+
+
+def seal_packet(
+    mode: TestMode, packet: SenderPacket | ReflectorPacket, keys: TestSessionKeys | None = None
+) -> bytes:
+    """The UDP payload of a test packet in `mode`.
+
+    Args:
+        keys: T3 and T4; not used in the unauthenticated mode.
+    Raises:
+        ProtocolError: a value that does not fit its field, or keys missing.
+    """
+    if mode is TestMode.UNAUTHENTICATED:
+        return packet.OPEN_LAYOUT.pack(vars(packet)) + packet.padding
+    keys = _require_keys(keys)
+    text = packet.PROTECTED_LAYOUT.pack(vars(packet))
+    size = protected_size(packet.PROTECTED_LAYOUT, mode)
+    tag = primitives.hmac_sha1_128(keys.t4, text[:size])
+    return encrypt_blocks(mode, keys.t3, text[:size]) + text[size:] + tag + packet.padding
+
+
+def open_packet(
+    mode: TestMode, kind: type[Packet], data: bytes, keys: TestSessionKeys | None = None
+) -> Packet:
+    """Decrypt, check and parse a UDP payload as a `kind`, `SenderPacket` or `ReflectorPacket`.
+
+    Raises:
+        ProtocolError: too short, an HMAC that does not verify, or a Multiplier of zero. A packet
+            that fails authentication MUST be discarded (RFC 4656 §4.2).
+    """
+    header_size = kind.header_size(mode)
+    if len(data) < header_size:
+        raise ProtocolError("test packet", f"at least {header_size} octets", f"{len(data)} octets")
+    header, padding = data[:header_size], data[header_size:]
+    if mode is TestMode.UNAUTHENTICATED:
+        values = kind.OPEN_LAYOUT.unpack(header)
+    else:
+        keys = _require_keys(keys)
+        size = protected_size(kind.PROTECTED_LAYOUT, mode)
+        text = decrypt_blocks(mode, keys.t3, header[:size])
+        if not primitives.equal(header[-HMAC_SIZE:], primitives.hmac_sha1_128(keys.t4, text)):
+            raise ProtocolError("HMAC", "the HMAC of the encrypted part", "another")
+        values = kind.PROTECTED_LAYOUT.unpack(text + header[size:-HMAC_SIZE])
+    ErrorEstimate.from_int(values["error_estimate"])
+    return kind(**values, padding=padding)

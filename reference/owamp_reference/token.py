@@ -1,0 +1,115 @@
+"""The shared secret, the key derived from it, and the Token (RFC 4656 §3.1).
+
+The client proves that it knows the shared secret, and hands its freshly drawn control keys to
+the server, with one 64-octet value::
+
+    dk    = PBKDF2-HMAC-SHA1(shared secret, Salt, Count)          16 octets
+    Token = AES-128-CBC(dk, IV = 0, Challenge | T1 | T2)          64 octets
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from . import primitives
+from .errors import ProtocolError, check_range, check_size
+
+CHALLENGE_SIZE = 16
+SALT_SIZE = 16
+T1_SIZE = 16
+"""Octets of the AES Session-key of the control connection."""
+T2_SIZE = 32
+"""Octets of the HMAC Session-key of the control connection."""
+TOKEN_SIZE = 64
+TOKEN_KEY_SIZE = 16
+
+MIN_COUNT = 1024
+"""RFC 4656 §3.1: Count MUST be at least 1024 (and a power of 2)."""
+DEFAULT_MAX_COUNT = 32768
+"""RFC 5357 §6: the maximum that a client accepts SHOULD be 32768 unless configured."""
+
+
+@dataclass(frozen=True)
+class TokenPlaintext:
+    """What a Token carries: Challenge (16), AES Session-key T1 (16), HMAC Session-key T2 (32)."""
+
+    challenge: bytes
+    t1: bytes = field(repr=False)
+    t2: bytes = field(repr=False)
+
+
+def check_passphrase(passphrase: bytes) -> None:
+    """Raise `ProtocolError` if a passphrase has a CR or LF (RFC 4656 §3.1, RFC 5357 §3.1).
+
+    The rule is for passphrases that people type. A key from IKEv2 is any octets and may well
+    contain 0a, so it is not checked.
+    """
+    if b"\n" in passphrase or b"\r" in passphrase:
+        raise ProtocolError("passphrase", "no newline (CR or LF)", "a newline")
+
+
+def check_count(count: int, maximum: int = DEFAULT_MAX_COUNT) -> None:
+    """Raise `ProtocolError` unless Count is a power of 2 from 1024 to `maximum`.
+
+    RFC 4656 §3.1 gives the lower bound and the power; RFC 5357 §6 asks for a configurable
+    upper bound, since a Count of 2^31 from a hostile server would keep the client busy for hours.
+    """
+    if count < MIN_COUNT or count & (count - 1):
+        raise ProtocolError("Count", f"a power of 2, at least {MIN_COUNT}", str(count))
+    if count > maximum:
+        raise ProtocolError("Count", f"at most {maximum} (configured)", str(count))
+
+
+def derive_token_key(shared_secret: bytes, salt: bytes, count: int) -> bytes:
+    """The 16-octet AES key that encrypts the Token (RFC 4656 §3.1).
+
+    Args:
+        shared_secret: the passphrase, or the key from IKEv2 (RFC 7717 §5.1); any size.
+        salt: 16 octets from the Server-Greeting.
+        count: from the Server-Greeting, 1 to 2^32-1; its policy is `check_count`.
+    Raises:
+        ProtocolError: `salt` or `count` out of bounds.
+    """
+    check_size("Salt", salt, SALT_SIZE)
+    check_range("Count", count, 1, 2**32 - 1)
+    return primitives.pbkdf2_hmac_sha1(shared_secret, salt, count, TOKEN_KEY_SIZE)
+
+
+def token_plaintext(challenge: bytes, t1: bytes, t2: bytes) -> bytes:
+    """The 64 octets Challenge (16) | T1 (16) | T2 (32) that a Token encrypts (RFC 4656 §3.1)."""
+    check_size("Challenge", challenge, CHALLENGE_SIZE)
+    check_size("AES Session-key (T1)", t1, T1_SIZE)
+    check_size("HMAC Session-key (T2)", t2, T2_SIZE)
+    return challenge + t1 + t2
+
+
+def seal_token(token_key: bytes, challenge: bytes, t1: bytes, t2: bytes) -> bytes:
+    """The 64-octet Token (RFC 4656 §3.1).
+
+    Args:
+        token_key: 16 octets from `derive_token_key`.
+        challenge, t1, t2: 16, 16 and 32 octets.
+    Raises:
+        ProtocolError: an argument of the wrong size.
+    """
+    plaintext = token_plaintext(challenge, t1, t2)
+    return primitives.aes_cbc_encrypt(token_key, primitives.ZERO_IV, plaintext)
+
+
+def open_token(token_key: bytes, token: bytes, challenge: bytes) -> TokenPlaintext:
+    """Decrypt a 64-octet Token and check that it carries `challenge` (RFC 4656 §3.1).
+
+    Nothing else in the Token is authenticated: T1 and T2 are whatever the last three blocks
+    decrypt to (RFC 4656 §6.10).
+
+    Raises:
+        ProtocolError: a size is wrong, or the challenge is not the one that was sent.
+    """
+    check_size("Challenge", challenge, CHALLENGE_SIZE)
+    check_size("Token", token, TOKEN_SIZE)
+    plaintext = primitives.aes_cbc_decrypt(token_key, primitives.ZERO_IV, token)
+    found = plaintext[:CHALLENGE_SIZE]
+    if not primitives.equal(found, challenge):
+        raise ProtocolError("Token", "the challenge that the server sent", "another challenge")
+    t1_end = CHALLENGE_SIZE + T1_SIZE
+    return TokenPlaintext(found, plaintext[CHALLENGE_SIZE:t1_end], plaintext[t1_end:])
