@@ -48,6 +48,23 @@ def check_passphrase(passphrase: bytes) -> None:
         raise ProtocolError("passphrase", "no newline (CR or LF)", "a newline")
 
 
+def encode_passphrase(text: str) -> bytes:
+    """The octets of a passphrase: its UTF-8 encoding, unchanged otherwise.
+
+    RFC 5357 §3.1 confines passphrases to ASCII, where this is the identity; RFC 4656 names no
+    character set, and UTF-8 is what KeyID uses.
+
+    Raises:
+        ProtocolError: a newline, or text that UTF-8 cannot encode.
+    """
+    try:
+        passphrase = text.encode()
+    except UnicodeEncodeError:
+        raise ProtocolError("passphrase", "a UTF-8 string", "a lone surrogate") from None
+    check_passphrase(passphrase)
+    return passphrase
+
+
 def check_count(count: int, maximum: int = DEFAULT_MAX_COUNT) -> None:
     """Raise `ProtocolError` unless Count is a power of 2 from 1024 to `maximum`.
 

@@ -1,0 +1,1 @@
+"""Test vectors for the security of OWAMP and TWAMP, made from `owamp_reference`."""

@@ -1,0 +1,10 @@
+"""The vector files that the generator makes, in the order in which an implementer meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..model import VectorFile
+from . import token
+
+FILES: Mapping[str, VectorFile] = {module.FILE.name: module.FILE for module in (token,)}

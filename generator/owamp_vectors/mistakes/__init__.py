@@ -1,0 +1,21 @@
+"""The named mistakes that the vectors are aimed at, and the notes on every flag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..model import Note
+from . import token
+from .base import Mistake, Swap
+
+_MODULES = (token,)
+
+MISTAKES: Mapping[str, Mistake] = {
+    mistake.flag: mistake for module in _MODULES for mistake in module.MISTAKES
+}
+NOTES: Mapping[str, Note] = {
+    **{flag: mistake.note for flag, mistake in MISTAKES.items()},
+    **{flag: note for module in _MODULES for flag, note in module.NOTES.items()},
+}
+
+__all__ = ["MISTAKES", "NOTES", "Mistake", "Swap"]

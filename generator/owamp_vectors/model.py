@@ -1,0 +1,287 @@
+"""What a vector file is made of: fields, types of test group, cases, groups, files.
+
+A `GroupType` binds a set of named inputs to a set of named outputs by one function that calls the
+reference. Generating, verifying, showing a case and writing its JSON Schema all work from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from owamp_reference import ProtocolError, __version__
+from owamp_reference.layout import Layout
+
+from .drbg import DESCRIPTION, Drbg
+
+Json: TypeAlias = dict[str, Any]
+Values: TypeAlias = Mapping[str, Any]
+Result: TypeAlias = Literal["valid", "invalid", "acceptable"]
+Kind: TypeAlias = Literal["octets", "integer", "string", "boolean", "records", "object"]
+
+GENERATOR_VERSION = __version__
+SCHEMA_VERSION = 1
+"""Grows when a reader of the old files could misread the new ones."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A named value of a group or a case.
+
+    Attributes:
+        name: its key in JSON.
+        description: what it is, for the schema.
+        kind: octet strings are lower-case hex in JSON and `bytes` here; "records" is an array of
+            objects with `fields`; "object" is passed through unchanged.
+        size: octets of an octet string, where the *valid* cases have a fixed size.
+        values: the only values of a string.
+        formula: how an output is computed, in the RFC's terms, for people.
+        layouts: how the octets divide, for people: tried in order, the first of the right size.
+        is_list: an array of such values.
+        optional: may be absent; only inside records.
+    """
+
+    name: str
+    description: str
+    kind: Kind = "octets"
+    size: int | None = None
+    values: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
+    formula: str = ""
+    layouts: tuple[Layout, ...] = ()
+    is_list: bool = False
+    optional: bool = False
+
+    def to_json(self, value: Any) -> Any:
+        """The JSON form of a value."""
+        if self.is_list:
+            return [self._item_to_json(item) for item in value]
+        return self._item_to_json(value)
+
+    def _item_to_json(self, value: Any) -> Any:
+        if self.kind == "octets":
+            return value.hex()
+        if self.kind == "records":
+            return [
+                {
+                    item.name: item.to_json(record[item.name])
+                    for item in self.fields
+                    if item.name in record
+                }
+                for record in value
+            ]
+        return value
+
+    def from_json(self, value: Any) -> Any:
+        """The value of a JSON form that the schema has accepted."""
+        if self.is_list:
+            return [self._item_from_json(item) for item in value]
+        return self._item_from_json(value)
+
+    def _item_from_json(self, value: Any) -> Any:
+        if self.kind == "octets":
+            return bytes.fromhex(value)
+        if self.kind == "records":
+            return [
+                {
+                    item.name: item.from_json(record[item.name])
+                    for item in self.fields
+                    if item.name in record
+                }
+                for record in value
+            ]
+        return value
+
+
+@dataclass(frozen=True)
+class GroupType:
+    """A type of test group.
+
+    Attributes:
+        name: the group's ``type`` in JSON.
+        description: what an implementation is to do, one sentence.
+        source: the section that defines it.
+        parameters: values that the group's cases share.
+        inputs, outputs: the values of a case; an output is present unless the case is invalid.
+        compute: outputs from parameters and inputs, in the order of `outputs`; raises
+            `ProtocolError` for an invalid case.
+    """
+
+    name: str
+    description: str
+    source: str
+    parameters: tuple[Field, ...]
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    compute: Callable[[Values], Json] = field(repr=False)
+
+    def evaluate(self, parameters: Values, inputs: Values) -> tuple[Json | None, str | None]:
+        """The outputs, or None and the reason why the inputs are invalid."""
+        try:
+            outputs = self.compute({**parameters, **inputs})
+        except ProtocolError as error:
+            return None, str(error)
+        wanted = [output.name for output in self.outputs]
+        if list(outputs) != wanted:
+            raise AssertionError(f"{self.name} computes {list(outputs)}, declares {wanted}")
+        return outputs, None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case as its author writes it; outputs and tcId are added when the file is built.
+
+    Attributes:
+        comment: what it is about, one line.
+        inputs: one value for each of the type's inputs.
+        flags: the mistakes it is aimed at, and other notes.
+        source: the section, where it is another than the type's.
+        expect: what the reference must say of it; for "acceptable", `reason` says why an
+            implementation may do either.
+    """
+
+    comment: str
+    inputs: Values
+    flags: tuple[str, ...] = ()
+    source: str = ""
+    expect: Result = "valid"
+    reason: str = ""
+
+
+def valid(comment: str, inputs: Values, *flags: str, source: str = "") -> Case:
+    """A case that an implementation must compute or accept."""
+    return Case(comment, inputs, flags, source)
+
+
+def invalid(comment: str, inputs: Values, *flags: str, source: str = "") -> Case:
+    """A case that an implementation must refuse."""
+    return Case(comment, inputs, flags, source, "invalid")
+
+
+def acceptable(comment: str, inputs: Values, *flags: str, reason: str, source: str = "") -> Case:
+    """A case that an implementation may compute as given, or refuse, for the reason given."""
+    return Case(comment, inputs, flags, source, "acceptable", reason)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases of one type with the same parameters."""
+
+    type: GroupType
+    cases: Sequence[Case]
+    parameters: Values = field(default_factory=dict)
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a flag means: the kind of bug, the mistake, and what it does to an implementation."""
+
+    bug_type: str
+    description: str
+    effect: str = ""
+
+    def to_json(self) -> Json:
+        """The note in the form of the Wycheproof files."""
+        note = {"bugType": self.bug_type, "description": self.description}
+        return {**note, "effect": self.effect} if self.effect else note
+
+
+@dataclass(frozen=True)
+class VectorFile:
+    """A file of vectors: how it is named and introduced, its types, and what makes its groups.
+
+    Attributes:
+        name: the file's name without ``.json``; also its name on the command line.
+        algorithm: what is computed.
+        header: lines of introduction.
+        types: every type that its groups may have.
+        make_groups: the groups, from a source of octets.
+    """
+
+    name: str
+    algorithm: str
+    header: tuple[str, ...]
+    types: tuple[GroupType, ...]
+    make_groups: Callable[[Drbg], Iterable[Group]] = field(repr=False)
+
+    @property
+    def schema_name(self) -> str:
+        """The file name of its JSON Schema."""
+        return f"{self.name}.schema.json"
+
+    def build(self, notes: Mapping[str, Note]) -> Json:
+        """The file's JSON, every output computed by the reference.
+
+        Raises:
+            AssertionError: the reference disagrees with what a case's author expects of it, or a
+                flag has no note. Both are bugs of the generator, and no file is written.
+        """
+        groups = []
+        flags: set[str] = set()
+        number = 0
+        for group in self.make_groups(Drbg(self.name)):
+            tests = []
+            for case in group.cases:
+                number += 1
+                flags.update(case.flags)
+                tests.append(_build_case(group, case, number))
+            shared = {
+                item.name: item.to_json(group.parameters[item.name])
+                for item in group.type.parameters
+            }
+            comment = {"comment": group.comment} if group.comment else {}
+            groups.append(
+                {
+                    "type": group.type.name,
+                    "source": group.type.source,
+                    **comment,
+                    **shared,
+                    "tests": tests,
+                }
+            )
+        missing = flags - set(notes)
+        if missing:
+            raise AssertionError(f"{self.name}: flags without a note: {sorted(missing)}")
+        return {
+            "algorithm": self.algorithm,
+            "schema": self.schema_name,
+            "schemaVersion": SCHEMA_VERSION,
+            "generatorVersion": GENERATOR_VERSION,
+            "license": "CC0-1.0",
+            "header": list(self.header),
+            "drbg": DESCRIPTION,
+            "notes": {flag: notes[flag].to_json() for flag in sorted(flags)},
+            "numberOfTests": number,
+            "testGroups": groups,
+        }
+
+
+def _build_case(group: Group, case: Case, number: int) -> Json:
+    label = f"{group.type.name} {number} ({case.comment})"
+    wanted = {item.name for item in group.type.inputs}
+    if set(case.inputs) != wanted:
+        raise AssertionError(f"{label}: inputs {sorted(case.inputs)}, declared {sorted(wanted)}")
+    outputs, reason = group.type.evaluate(group.parameters, case.inputs)
+    if (outputs is None) != (case.expect == "invalid"):
+        raise AssertionError(
+            f"{label}: expected {case.expect}, the reference says {reason or 'valid'}"
+        )
+    if (case.expect == "acceptable") != bool(case.reason):
+        raise AssertionError(f"{label}: acceptable cases, and only those, give a reason")
+    built: Json = {
+        "tcId": number,
+        "comment": case.comment,
+        "source": case.source or group.type.source,
+        "flags": sorted(case.flags),
+    }
+    for item in group.type.inputs:
+        built[item.name] = item.to_json(case.inputs[item.name])
+    if outputs is not None:
+        for item in group.type.outputs:
+            built[item.name] = item.to_json(outputs[item.name])
+    built["result"] = case.expect
+    if reason or case.reason:
+        built["reason"] = reason or case.reason
+    return built
