@@ -5,6 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..model import VectorFile
-from . import token
+from . import handshake, token
 
-FILES: Mapping[str, VectorFile] = {module.FILE.name: module.FILE for module in (token,)}
+FILES: Mapping[str, VectorFile] = {module.FILE.name: module.FILE for module in (token, handshake)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -47,31 +47,36 @@ class Mistake:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Make the mistake for the duration of a ``with`` block."""
-        undo: list[tuple[Any, str, Any]] = []
-        try:
+        with ExitStack() as undo:
             for swap in self.swaps:
-                original = vars(swap.owner)[swap.name]
-                for owner in _owners(swap.owner, original):
-                    for name, value in list(vars(owner).items()):
-                        if value is original:
-                            undo.append((owner, name, original))
-                            setattr(owner, name, swap.replacement)
+                for owner, name in _places(swap):
+                    _set(undo, owner, name, swap.replacement)
             yield
-        finally:
-            for owner, name, value in reversed(undo):
-                setattr(owner, name, value)
 
 
-def _owners(owner: ModuleType | type, original: object) -> list[Any]:
-    if not isinstance(owner, ModuleType):
-        return [owner]
+def _set(undo: ExitStack, owner: ModuleType | type, name: str, value: object) -> None:
+    if name in vars(owner):
+        undo.callback(setattr, owner, name, vars(owner)[name])
+    else:
+        undo.callback(delattr, owner, name)  # inherited
+    setattr(owner, name, value)
+
+
+def _places(swap: Swap) -> list[tuple[ModuleType | type, str]]:
+    """Where the object to be replaced is found, under whatever name."""
+    if not isinstance(swap.owner, ModuleType):
+        return [(swap.owner, swap.name)]
+    original = vars(swap.owner)[swap.name]
     modules = [
         module
         for name, module in list(sys.modules.items())
         if module is not None and name.split(".")[0] in _PACKAGES
     ]
     return [
-        module for module in modules if any(value is original for value in vars(module).values())
+        (module, name)
+        for module in modules
+        for name, value in vars(module).items()
+        if value is original
     ]
 
 

@@ -1,0 +1,409 @@
+"""Mistakes in the order of things: set-up, the state of the connection, whose keys are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from owamp_reference import control, endpoints, keys
+from owamp_reference.endpoints import ControlClient, Mode, NegotiatedMode, Protocol, Server, State
+from owamp_reference.errors import ProtocolError
+from owamp_reference.keys import TestSessionKeys
+from owamp_reference.messages import (
+    Accept,
+    RequestSession,
+    RequestTWSession,
+    ServerGreeting,
+    SetUpResponse,
+    StartAck,
+    Want,
+)
+from owamp_reference.test_packets import TestMode
+
+from ..model import Note
+from .base import Mistake, Swap, ignore
+
+NOTES: dict[str, Note] = {}
+
+_BROKEN = "Set-up, or the first protected message after it, fails between the two ends."
+
+
+def _mistake(flag: str, bug_type: str, description: str, effect: str, *swaps: Swap) -> Mistake:
+    return Mistake(flag, Note(bug_type, description, effect), swaps)
+
+
+_read_mode = endpoints.read_mode
+_open_session = endpoints._Endpoint._open_session
+_start = Server._start
+_protect = endpoints._Endpoint._protect
+_authenticate = Server._authenticate
+_read_command = Server._read_command
+_set_up = ControlClient._set_up
+_check_request = endpoints._check_request
+
+
+class _ForgetfulSender(control.ProtectedSender):
+    """Leaves the text that was written before anything else out of its first HMAC."""
+
+    def write(self, text: bytes) -> bytes:
+        """The ciphertext."""
+        written = super().write(text)
+        if len(self._covered) == len(text) == 16:
+            self._covered = b""
+        return written
+
+
+def _protect_forgetfully(self: Server, t1: bytes, t2: bytes, mine: bytes, theirs: bytes) -> None:
+    _protect(self, t1, t2, mine, theirs)
+    self._sender = _ForgetfulSender(t1, t2, mine)
+
+
+def _protect_exchanged(
+    self: endpoints._Endpoint, t1: bytes, t2: bytes, mine: bytes, theirs: bytes
+) -> None:
+    _protect(self, t1, t2, theirs, mine)
+
+
+def _protect_alike(
+    self: endpoints._Endpoint, t1: bytes, t2: bytes, mine: bytes, theirs: bytes
+) -> None:
+    client_iv = theirs if isinstance(self, Server) else mine
+    _protect(self, t1, t2, client_iv, client_iv)
+
+
+def _start_in_clear(self: Server, client_iv: bytes) -> None:
+    _start(self, client_iv)
+    start_time = self.config.start_time.to_bytes(8, "big")
+    self._outbox[-16:] = start_time + bytes(8)
+
+
+def _sid_of_the_request(self: endpoints._Endpoint, request: Any, sid: bytes, *rest: Any) -> None:
+    del sid
+    _open_session(self, request, request.sid, *rest)
+
+
+def _reused(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
+    del sid
+    return TestSessionKeys(t1, t2)
+
+
+def _mode_taking(check: Callable[[Protocol, int, int], NegotiatedMode]) -> tuple[Swap, ...]:
+    return (Swap(endpoints, "read_mode", check),)
+
+
+def _highest(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
+    bits = chosen & endpoints.SECURITY_BITS[protocol]
+    if bits.bit_count() > 1:
+        chosen = chosen & ~bits | 1 << (bits.bit_length() - 1)
+    return _read_mode(protocol, offered, chosen)
+
+
+def _any_mode(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
+    del offered
+    return _read_mode(protocol, 0xFFFFFFFF, chosen)
+
+
+def _known_bits_only(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
+    known = endpoints.SECURITY_BITS[protocol] | endpoints.IKEV2_DERIVED[protocol]
+    if chosen & ~known:
+        raise ProtocolError("Mode", "known bits only", f"{chosen:#010x}")
+    return _read_mode(protocol, offered, chosen)
+
+
+def _without_ikev2(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
+    return _read_mode(protocol, offered, chosen & ~endpoints.IKEV2_DERIVED[protocol])
+
+
+def _ikev2_anywhere(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
+    try:
+        return _read_mode(protocol, offered, chosen)
+    except ProtocolError:
+        plain = _without_ikev2(protocol, offered, chosen)
+        return NegotiatedMode(plain.security, ikev2_derived=False)
+
+
+def _authenticate_as(accept: Accept, instead_of: Accept) -> Callable[..., Any]:
+    def authenticate(self: Server, greeting: ServerGreeting, response: SetUpResponse) -> Any:
+        found, error = _authenticate(self, greeting, response)
+        return (accept if found is instead_of else found), error
+
+    return authenticate
+
+
+def _authenticate_telling(self: Server, greeting: ServerGreeting, response: SetUpResponse) -> Any:
+    accept, error = _authenticate(self, greeting, response)
+    return (Accept.NOT_SUPPORTED if accept is Accept.FAILURE else accept), error
+
+
+def _read_any_command(self: Server, first_block: bytes) -> Generator[Want, bytes, bool]:
+    testing = self.state is State.TESTING
+    if testing and first_block[0] != 3:
+        self.state = State.READY
+    going_on = yield from _read_command(self, first_block)
+    if testing and first_block[0] not in (2, 3):
+        self.state = State.TESTING
+    return going_on
+
+
+def _take_any_stop(self: Server, stop: Any) -> None:
+    self._stop_received = True
+    self._events.append(endpoints.StopReceived(stop))
+    self._stopped()
+
+
+def _answer_any_start(self: Server) -> None:
+    self._send(StartAck(Accept.OK))
+    self._events.append(endpoints.Started(Accept.OK))
+    self.state = State.TESTING
+
+
+def _check_except(*labels: str) -> Callable[[Protocol, Any], None]:
+    def check(protocol: Protocol, request: RequestSession | RequestTWSession) -> None:
+        try:
+            _check_request(protocol, request)
+        except ProtocolError as error:
+            if error.field not in labels:
+                raise
+
+    return check
+
+
+def _set_up_regardless(
+    self: ControlClient, greeting: ServerGreeting
+) -> Generator[Want, bytes, bool]:
+    """Takes Server-Start for an acceptance, whatever Accept says."""
+    if not (yield from _set_up(self, greeting)):
+        self.state = State.READY
+        self._events.clear()
+    return True
+
+
+def _set_up_falling_back(
+    self: ControlClient, greeting: ServerGreeting
+) -> Generator[Want, bytes, bool]:
+    """Takes the best mode on offer in place of the one that was asked for."""
+    if not self.config.security & greeting.modes:
+        offered = greeting.modes & endpoints.SECURITY_BITS[self.protocol]
+        best = Mode(1 << (offered.bit_length() - 1))
+        object.__setattr__(self.config, "security", best)
+    return (yield from _set_up(self, greeting))
+
+
+def _converse_without_service(self: ControlClient) -> Generator[Want, bytes, None]:
+    """Answers a greeting without modes as if every mode were offered."""
+    greeting = yield from ServerGreeting.reader()
+    modes = greeting.modes or endpoints.SECURITY_BITS[self.protocol]
+    all_modes = ServerGreeting(modes, greeting.challenge, greeting.salt, greeting.count)
+    yield from _set_up(self, all_modes)
+
+
+class _CarelessReceiver(control.ProtectedReceiver):
+    """Decrypts and never checks."""
+
+    def read_hmac(self, data: bytes) -> None:
+        """Take anything."""
+        self._cipher.update(data)
+
+
+MISTAKES = (
+    _mistake(
+        "TestKeysAreControlKeys",
+        "KEY_DERIVATION",
+        "Test packets protected with T1 and T2 themselves, not with T3 and T4.",
+        "No test packet verifies; a leaked test key is a leaked control key.",
+        Swap(keys, "derive_test_session_keys", _reused),
+    ),
+    _mistake(
+        "SidOfTheRequest",
+        "KEY_DERIVATION",
+        "T3 and T4 derived with the SID of the request, which is zero, and not with the one that "
+        "Accept-Session gave.",
+        "No test packet verifies; with one such SID at both ends, all sessions share their keys.",
+        Swap(endpoints._Endpoint, "_open_session", _sid_of_the_request),
+    ),
+    _mistake(
+        "MixedTestProtected",
+        "CIPHER_MODE",
+        "Test packets encrypted in the mixed mode of RFC 5618.",
+        "No test packet is understood.",
+        Swap(
+            NegotiatedMode,
+            "test_mode",
+            property(
+                lambda self: (
+                    TestMode.AUTHENTICATED
+                    if self.security is Mode.AUTHENTICATED
+                    else TestMode.ENCRYPTED
+                )
+            ),
+        ),
+    ),
+    _mistake(
+        "ServerHmacWithoutServerStart",
+        "AUTHENTICATION",
+        "The server's first HMAC does not cover the encrypted block of Server-Start.",
+        "The first Accept-Session does not verify (RFC 5357 §3.2).",
+        Swap(Server, "_protect", _protect_forgetfully),
+    ),
+    _mistake(
+        "IvsExchanged",
+        "CIPHER_MODE",
+        "Client-IV used for the server's stream and Server-IV for the client's.",
+        _BROKEN,
+        Swap(endpoints._Endpoint, "_protect", _protect_exchanged),
+    ),
+    _mistake(
+        "OneStreamForBoth",
+        "CIPHER_MODE",
+        "Client-IV used for both directions.",
+        _BROKEN,
+        Swap(endpoints._Endpoint, "_protect", _protect_alike),
+    ),
+    _mistake(
+        "StartTimeInClear",
+        "CIPHER_MODE",
+        "The last block of Server-Start sent in clear although Accept is 0.",
+        _BROKEN,
+        Swap(Server, "_start", _start_in_clear),
+    ),
+    _mistake(
+        "Ikev2BitMissing",
+        "NEGOTIATION",
+        "The IKEv2Derived bit not set in Mode, or not read: the KeyID is taken for a name.",
+        "Set-up fails with Accept 1.",
+        *_mode_taking(_without_ikev2),
+    ),
+    _mistake(
+        "SeveralModes",
+        "NEGOTIATION",
+        "Several security bits in Mode: the highest is taken.",
+        "Client and server may go on in different modes.",
+        *_mode_taking(_highest),
+    ),
+    _mistake(
+        "ModeNotOffered",
+        "NEGOTIATION",
+        "A mode that was not offered is taken.",
+        "A server that is to require protection can be used without.",
+        *_mode_taking(_any_mode),
+    ),
+    _mistake(
+        "UnknownModeBitsRefused",
+        "NEGOTIATION",
+        "A Mode with a bit that has no meaning yet is refused; RFC 4656 §3.1 has it ignored.",
+        "The next extension breaks interoperability.",
+        *_mode_taking(_known_bits_only),
+    ),
+    _mistake(
+        "Ikev2WithoutProtection",
+        "NEGOTIATION",
+        "IKEv2Derived taken together with the unauthenticated mode.",
+        "A client that asked for keys from IKEv2 is left without any protection.",
+        *_mode_taking(_ikev2_anywhere),
+    ),
+    _mistake(
+        "NoIkeSaAsFailure",
+        "NEGOTIATION",
+        "Accept 1 in place of 6 when there is no IKE SA with the SPIs.",
+        "The client cannot tell that it has to set up IKEv2 first.",
+        Swap(Server, "_authenticate", _authenticate_as(Accept.FAILURE, Accept.NO_IKE_SA)),
+    ),
+    _mistake(
+        "UnknownKeyIdTold",
+        "INFORMATION_LEAK",
+        "Another Accept value for a failed authentication than 1, by which names can be tried.",
+        "An attacker learns which KeyIDs exist.",
+        Swap(Server, "_authenticate", _authenticate_telling),
+    ),
+    _mistake(
+        "HmacUnchecked",
+        "AUTH_BYPASS",
+        "The HMAC of a control message is not checked.",
+        "Changed, replayed and forged messages are obeyed.",
+        Swap(control, "ProtectedReceiver", _CarelessReceiver),
+    ),
+    _mistake(
+        "StartWithoutSession",
+        "STATE",
+        "Start-Sessions accepted though no session was accepted.",
+        "The connection is stuck in testing.",
+        Swap(Server, "_answer_start", _answer_any_start),
+    ),
+    _mistake(
+        "StopWithoutStart",
+        "STATE",
+        "Stop-Sessions taken though no session was started.",
+        "The two ends disagree about the state of the connection.",
+        Swap(Server, "_take_stop", _take_any_stop),
+    ),
+    _mistake(
+        "StopUncounted",
+        "MISSING_CHECK",
+        "Stop-Sessions taken although it does not account for exactly the sender's sessions.",
+        "Results that RFC 4656 §3.8 declares invalid are used.",
+        Swap(endpoints._Endpoint, "_check_stop", lambda *_args, **_named: None),
+    ),
+    _mistake(
+        "CommandWhileTesting",
+        "STATE",
+        "Another command than Stop-Sessions obeyed while sessions run.",
+        "Sessions are added to, or fetched from, a measurement that is under way.",
+        Swap(Server, "_read_command", _read_any_command),
+    ),
+    _mistake(
+        "IpvnUnchecked",
+        "MISSING_CHECK",
+        "An IP version number other than 4 and 6 accepted.",
+        "Addresses are misread.",
+        Swap(endpoints, "_check_request", _check_except("IPVN")),
+    ),
+    _mistake(
+        "ConfUnchecked",
+        "MISSING_CHECK",
+        "A request accepted that configures neither sender nor receiver.",
+        "A session without a role for the server.",
+        Swap(endpoints, "_check_request", _check_except("Conf-Sender, Conf-Receiver")),
+    ),
+    _mistake(
+        "SlotTypeUnchecked",
+        "MISSING_CHECK",
+        "A schedule slot of unknown type accepted.",
+        "Sender and receiver compute different schedules.",
+        Swap(endpoints, "_check_request", _check_except("Slot Type")),
+    ),
+    _mistake(
+        "SlotsUnchecked",
+        "MISSING_CHECK",
+        "A request without schedule slots accepted.",
+        "There is no schedule to send by.",
+        Swap(endpoints, "_check_request", _check_except("Number of Schedule Slots")),
+    ),
+    _mistake(
+        "TwZerosUnchecked",
+        "MISSING_CHECK",
+        "A Request-TW-Session accepted with a field that RFC 5357 §3.5 wants zero.",
+        "A request for something else than a two-way session is taken for one.",
+        Swap(endpoints, "_check_request", ignore),
+    ),
+    _mistake(
+        "NoServiceIgnored",
+        "NEGOTIATION",
+        "A greeting with Modes 0 answered as if there were a service.",
+        "The client waits for an answer that does not come.",
+        Swap(ControlClient, "_converse", _converse_without_service),
+    ),
+    _mistake(
+        "FallbackToOther",
+        "DOWNGRADE",
+        "Another mode taken when the wanted one is not offered.",
+        "Modes is not protected: an attacker removes bits and has the client go on in clear.",
+        Swap(ControlClient, "_set_up", _set_up_falling_back),
+    ),
+    _mistake(
+        "ServerStartAcceptIgnored",
+        "AUTH_BYPASS",
+        "Server-Start taken for an acceptance, whatever its Accept says.",
+        "The client goes on alone.",
+        Swap(ControlClient, "_set_up", _set_up_regardless),
+    ),
+)
