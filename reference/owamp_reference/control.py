@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
 from . import primitives
 from .errors import ProtocolError, check_size
 from .messages import IV_SIZE
@@ -60,7 +58,7 @@ class ProtectedSender:
 
     def __init__(self, t1: bytes, t2: bytes, iv: bytes) -> None:
         _check_stream(t1, t2, iv)
-        self._cipher = Cipher(algorithms.AES(t1), modes.CBC(iv)).encryptor()
+        self._cipher = primitives.cbc_encryptor(t1, iv)
         self._t2 = t2
         self._covered = b""
 
@@ -82,7 +80,7 @@ class ProtectedReceiver:
 
     def __init__(self, t1: bytes, t2: bytes, iv: bytes) -> None:
         _check_stream(t1, t2, iv)
-        self._cipher = Cipher(algorithms.AES(t1), modes.CBC(iv)).decryptor()
+        self._cipher = primitives.cbc_decryptor(t1, iv)
         self._t2 = t2
         self._covered = b""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac as _stdlib_hmac
 
 from cryptography.hazmat.primitives import hashes, hmac
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from .errors import ProtocolError, check_size
@@ -47,20 +47,30 @@ def aes_ecb_decrypt(key: bytes, ciphertext: bytes) -> bytes:
 
 def aes_cbc_encrypt(key: bytes, iv: bytes, plaintext: bytes) -> bytes:
     """AES-128-CBC of whole blocks, no padding, 16-octet `key` and `iv` (SP 800-38A §6.2)."""
-    check_size("AES key", key, AES_KEY_SIZE)
-    check_size("IV", iv, AES_BLOCK_SIZE)
     _check_blocks("AES plaintext", plaintext)
-    encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    encryptor = cbc_encryptor(key, iv)
     return encryptor.update(plaintext) + encryptor.finalize()
 
 
 def aes_cbc_decrypt(key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
     """The inverse of `aes_cbc_encrypt` (SP 800-38A §6.2)."""
+    _check_blocks("AES ciphertext", ciphertext)
+    decryptor = cbc_decryptor(key, iv)
+    return decryptor.update(ciphertext) + decryptor.finalize()
+
+
+def cbc_encryptor(key: bytes, iv: bytes) -> CipherContext:
+    """An AES-128-CBC stream that runs on from one ``update`` of whole blocks to the next."""
     check_size("AES key", key, AES_KEY_SIZE)
     check_size("IV", iv, AES_BLOCK_SIZE)
-    _check_blocks("AES ciphertext", ciphertext)
-    decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
-    return decryptor.update(ciphertext) + decryptor.finalize()
+    return Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+
+
+def cbc_decryptor(key: bytes, iv: bytes) -> CipherContext:
+    """The inverse of `cbc_encryptor`."""
+    check_size("AES key", key, AES_KEY_SIZE)
+    check_size("IV", iv, AES_BLOCK_SIZE)
+    return Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
 
 
 def hmac_sha1_128(key: bytes, text: bytes) -> bytes:

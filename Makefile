@@ -1,0 +1,37 @@
+# The targets' help is the text behind ##; the default target prints it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup vectors check test bench lock
+
+help: ## say what the targets do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make the virtual environment .venv with the pinned packages
+
+$(STAMP): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
+	@touch $@
+
+vectors: $(STAMP) ## emit all vectors to vectors/ and check them
+	$(BIN)/owamp-vectors generate
+
+check: $(STAMP) ## recompute vectors/, and run the linters and the type checker
+	$(BIN)/owamp-vectors verify vectors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: $(STAMP) ## run the tests
+	$(BIN)/pytest
+
+bench: $(STAMP) ## measure regeneration against the bare cryptographic operations
+	$(BIN)/python -m owamp_vectors.bench
+
+lock: ## resolve the pinned packages anew (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --extra dev --no-annotate \
+		--custom-compile-command 'make lock' -o requirements.lock pyproject.toml
