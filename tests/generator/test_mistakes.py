@@ -1,0 +1,65 @@
+"""Every named mistake, made in the reference, is caught by the vectors that are aimed at it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from owamp_vectors.groups import FILES
+from owamp_vectors.mistakes import MISTAKES, NOTES, Mistake
+from owamp_vectors.model import GroupType, Json, VectorFile
+from owamp_vectors.verify import verify_case
+
+VECTORS = Path(__file__).parents[2] / "vectors"
+Aimed = tuple[VectorFile, GroupType, Json, Json]
+
+
+def load_aimed() -> dict[str, list[Aimed]]:
+    """The cases that carry each flag."""
+    aimed: dict[str, list[Aimed]] = {}
+    for file in FILES.values():
+        content = json.loads((VECTORS / f"{file.name}.json").read_text(encoding="utf-8"))
+        types = {group_type.name: group_type for group_type in file.types}
+        for group in content["testGroups"]:
+            for case in group["tests"]:
+                for flag in case["flags"]:
+                    aimed.setdefault(flag, []).append((file, types[group["type"]], group, case))
+    return aimed
+
+
+AIMED = load_aimed()
+
+
+def is_caught(aimed: Aimed) -> bool:
+    """Whether an implementation like the reference, as it is now, fails the case."""
+    try:
+        return any(verify_case(*aimed))
+    except Exception:  # a crash is a failure too
+        return True
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_each_case_aimed_at_a_mistake_catches_it(mistake: Mistake) -> None:
+    cases = AIMED.get(mistake.flag, [])
+    assert cases, "no case is aimed at it"
+    with mistake.applied():
+        missed = [
+            f"{file.name} tcId {case['tcId']}: {case['comment']}"
+            for file, group_type, group, case in cases
+            if not is_caught((file, group_type, group, case))
+        ]
+    assert not missed
+    assert not any(is_caught(aimed) for aimed in cases), "the mistake was not undone"
+
+
+def test_every_flag_is_a_mistake_or_has_a_note() -> None:
+    assert set(AIMED) <= set(NOTES)
+    assert set(MISTAKES) <= set(AIMED)
+
+
+def test_notes_say_what_goes_wrong() -> None:
+    for flag, note in NOTES.items():
+        assert note.description.endswith("."), flag
+        assert note.effect.endswith("."), flag

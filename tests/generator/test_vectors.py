@@ -1,0 +1,118 @@
+"""The committed vectors: reproducible, described by their schemas, aimed at something."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from owamp_vectors import files, mistakes
+from owamp_vectors.drbg import Drbg
+from owamp_vectors.groups import FILES
+from owamp_vectors.model import Json, VectorFile
+from owamp_vectors.schema import file_schema
+
+VECTORS = Path(__file__).parents[2] / "vectors"
+all_files = pytest.mark.parametrize("file", FILES.values(), ids=FILES)
+
+
+def stored(file: VectorFile) -> Json:
+    content: Json = json.loads((VECTORS / f"{file.name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def cases_of(content: Json) -> list[Json]:
+    return [test for group in content["testGroups"] for test in group["tests"]]
+
+
+@all_files
+def test_regenerating_gives_the_committed_file_to_the_octet(file: VectorFile) -> None:
+    made = files.to_text(file.build(mistakes.NOTES))
+    assert made.encode() == (VECTORS / f"{file.name}.json").read_bytes()
+
+
+@all_files
+def test_regenerating_gives_the_committed_schema_to_the_octet(file: VectorFile) -> None:
+    made = files.to_text(file_schema(file))
+    assert made.encode() == (VECTORS / "schema" / file.schema_name).read_bytes()
+
+
+def test_vectors_directory_holds_the_generated_files_and_no_others() -> None:
+    assert {path.stem for path in VECTORS.glob("*.json")} == set(FILES)
+    schemas = {path.name for path in (VECTORS / "schema").iterdir()}
+    assert schemas == {file.schema_name for file in FILES.values()}
+
+
+@all_files
+def test_schema_is_valid_and_accepts_the_file(file: VectorFile) -> None:
+    schema = json.loads((VECTORS / "schema" / file.schema_name).read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(stored(file))
+
+
+@all_files
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda test: test.pop("source"), id="source missing"),
+        pytest.param(lambda test: test.pop("comment"), id="comment missing"),
+        pytest.param(lambda test: test.update(result="fine"), id="unknown result"),
+        pytest.param(lambda test: test.update(extra=1), id="unknown key"),
+        pytest.param(lambda test: test.update(tcId="1"), id="tcId a string"),
+    ],
+)
+def test_schema_refuses_a_spoiled_case(file: VectorFile, spoil: object) -> None:
+    content = stored(file)
+    assert callable(spoil)
+    spoil(cases_of(content)[0])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(file_schema(file)).validate(content)
+
+
+@all_files
+def test_cases_are_numbered_and_say_where_they_come_from(file: VectorFile) -> None:
+    content = stored(file)
+    cases = cases_of(content)
+    assert [case["tcId"] for case in cases] == list(range(1, content["numberOfTests"] + 1))
+    for case in cases:
+        assert case["comment"]
+        assert case["source"]
+        assert set(case["flags"]) <= set(content["notes"])
+        assert (case["result"] == "valid") != ("reason" in case)
+
+
+@all_files
+def test_inputs_of_a_type_are_not_repeated_under_one_comment(file: VectorFile) -> None:
+    for group in stored(file)["testGroups"]:
+        comments = [case["comment"] for case in group["tests"]]
+        assert len(set(comments)) == len(comments)
+
+
+@all_files
+def test_octet_strings_are_lower_case_hex(file: VectorFile) -> None:
+    text = (VECTORS / f"{file.name}.json").read_text(encoding="utf-8")
+    values = re.findall(r'": "([0-9A-Fa-f]{16,})"', text)
+    assert values
+    assert all(value == value.lower() for value in values)
+
+
+def test_random_inputs_come_from_the_named_source() -> None:
+    """The recipe in the file's own words: SHAKE256(seed, 00, label), label from the case."""
+    content = stored(FILES["token"])
+    assert content["drbg"]["name"] == "SHAKE256"
+    group = next(group for group in content["testGroups"] if group["type"] == "TokenOpen")
+    case = next(case for case in group["tests"] if case["comment"] == "honest Token, number 1")
+    label = f"token/TokenOpen/{case['comment']}"
+    for name in ("salt", "challenge"):
+        assert Drbg(label, content["drbg"]["seed"]).octets(name, 16).hex() == case[name]
+
+
+def test_drbg_is_shake256_of_seed_zero_label() -> None:
+    """SHAKE256 by another library, so that the recipe does not vouch for itself."""
+    expected = hashlib.shake_256(b"seed\0a/b/name").digest(40)
+    assert Drbg("a", "seed").at("b").octets("name", 40) == expected
+    assert Drbg("a/b", "seed").octets("name", 40) == expected
