@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-
 from owamp_vectors import files
 from owamp_vectors.cli import main
 from owamp_vectors.groups import FILES

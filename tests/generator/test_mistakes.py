@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from owamp_vectors.groups import FILES
 from owamp_vectors.mistakes import MISTAKES, NOTES, Mistake
 from owamp_vectors.model import GroupType, Json, VectorFile

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-
 from owamp_vectors import files, mistakes
 from owamp_vectors.drbg import Drbg
 from owamp_vectors.groups import FILES
