@@ -65,8 +65,13 @@ def control_keys_from_test_keys(keys: TestSessionKeys, sid: bytes) -> tuple[byte
 
     Not a step of the protocol. It shows what a leaked test-session key costs: the SID is an
     identifier, not a secret.
+
+    Raises:
+        ProtocolError: T3, T4 or the SID of the wrong size.
     """
     check_size("SID", sid, SID_SIZE)
+    check_size("T3", keys.t3, T1_SIZE)
+    check_size("T4", keys.t4, T2_SIZE)
     return (
         primitives.aes_ecb_decrypt(sid, keys.t3),
         primitives.aes_cbc_decrypt(sid, primitives.ZERO_IV, keys.t4),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..model import VectorFile
-from . import handshake, token
+from . import handshake, test_session_keys, token
 
-FILES: Mapping[str, VectorFile] = {module.FILE.name: module.FILE for module in (token, handshake)}
+_MODULES = (token, test_session_keys, handshake)
+FILES: Mapping[str, VectorFile] = {module.FILE.name: module.FILE for module in _MODULES}

@@ -54,6 +54,11 @@ class Mistake:
             yield
 
 
+def mistake(flag: str, bug_type: str, description: str, effect: str, *swaps: Swap) -> Mistake:
+    """A `Mistake` with its note."""
+    return Mistake(flag, Note(bug_type, description, effect), swaps)
+
+
 def _set(undo: ExitStack, owner: ModuleType | type, name: str, value: object) -> None:
     if name in vars(owner):
         undo.callback(setattr, owner, name, vars(owner)[name])

@@ -21,15 +21,11 @@ from owamp_reference.messages import (
 from owamp_reference.test_packets import TestMode
 
 from ..model import Note
-from .base import Mistake, Swap, ignore
+from .base import Swap, ignore, mistake
 
 NOTES: dict[str, Note] = {}
 
 _BROKEN = "Set-up, or the first protected message after it, fails between the two ends."
-
-
-def _mistake(flag: str, bug_type: str, description: str, effect: str, *swaps: Swap) -> Mistake:
-    return Mistake(flag, Note(bug_type, description, effect), swaps)
 
 
 _read_mode = endpoints.read_mode
@@ -206,14 +202,14 @@ class _CarelessReceiver(control.ProtectedReceiver):
 
 
 MISTAKES = (
-    _mistake(
+    mistake(
         "TestKeysAreControlKeys",
         "KEY_DERIVATION",
         "Test packets protected with T1 and T2 themselves, not with T3 and T4.",
         "No test packet verifies; a leaked test key is a leaked control key.",
         Swap(keys, "derive_test_session_keys", _reused),
     ),
-    _mistake(
+    mistake(
         "SidOfTheRequest",
         "KEY_DERIVATION",
         "T3 and T4 derived with the SID of the request, which is zero, and not with the one that "
@@ -221,7 +217,7 @@ MISTAKES = (
         "No test packet verifies; with one such SID at both ends, all sessions share their keys.",
         Swap(endpoints._Endpoint, "_open_session", _sid_of_the_request),
     ),
-    _mistake(
+    mistake(
         "MixedTestProtected",
         "CIPHER_MODE",
         "Test packets encrypted in the mixed mode of RFC 5618.",
@@ -238,168 +234,168 @@ MISTAKES = (
             ),
         ),
     ),
-    _mistake(
+    mistake(
         "ServerHmacWithoutServerStart",
         "AUTHENTICATION",
         "The server's first HMAC does not cover the encrypted block of Server-Start.",
         "The first Accept-Session does not verify (RFC 5357 §3.2).",
         Swap(Server, "_protect", _protect_forgetfully),
     ),
-    _mistake(
+    mistake(
         "IvsExchanged",
         "CIPHER_MODE",
         "Client-IV used for the server's stream and Server-IV for the client's.",
         _BROKEN,
         Swap(endpoints._Endpoint, "_protect", _protect_exchanged),
     ),
-    _mistake(
+    mistake(
         "OneStreamForBoth",
         "CIPHER_MODE",
         "Client-IV used for both directions.",
         _BROKEN,
         Swap(endpoints._Endpoint, "_protect", _protect_alike),
     ),
-    _mistake(
+    mistake(
         "StartTimeInClear",
         "CIPHER_MODE",
         "The last block of Server-Start sent in clear although Accept is 0.",
         _BROKEN,
         Swap(Server, "_start", _start_in_clear),
     ),
-    _mistake(
+    mistake(
         "Ikev2BitMissing",
         "NEGOTIATION",
         "The IKEv2Derived bit not set in Mode, or not read: the KeyID is taken for a name.",
         "Set-up fails with Accept 1.",
         *_mode_taking(_without_ikev2),
     ),
-    _mistake(
+    mistake(
         "SeveralModes",
         "NEGOTIATION",
         "Several security bits in Mode: the highest is taken.",
         "Client and server may go on in different modes.",
         *_mode_taking(_highest),
     ),
-    _mistake(
+    mistake(
         "ModeNotOffered",
         "NEGOTIATION",
         "A mode that was not offered is taken.",
         "A server that is to require protection can be used without.",
         *_mode_taking(_any_mode),
     ),
-    _mistake(
+    mistake(
         "UnknownModeBitsRefused",
         "NEGOTIATION",
         "A Mode with a bit that has no meaning yet is refused; RFC 4656 §3.1 has it ignored.",
         "The next extension breaks interoperability.",
         *_mode_taking(_known_bits_only),
     ),
-    _mistake(
+    mistake(
         "Ikev2WithoutProtection",
         "NEGOTIATION",
         "IKEv2Derived taken together with the unauthenticated mode.",
         "A client that asked for keys from IKEv2 is left without any protection.",
         *_mode_taking(_ikev2_anywhere),
     ),
-    _mistake(
+    mistake(
         "NoIkeSaAsFailure",
         "NEGOTIATION",
         "Accept 1 in place of 6 when there is no IKE SA with the SPIs.",
         "The client cannot tell that it has to set up IKEv2 first.",
         Swap(Server, "_authenticate", _authenticate_as(Accept.FAILURE, Accept.NO_IKE_SA)),
     ),
-    _mistake(
+    mistake(
         "UnknownKeyIdTold",
         "INFORMATION_LEAK",
         "Another Accept value for a failed authentication than 1, by which names can be tried.",
         "An attacker learns which KeyIDs exist.",
         Swap(Server, "_authenticate", _authenticate_telling),
     ),
-    _mistake(
+    mistake(
         "HmacUnchecked",
         "AUTH_BYPASS",
         "The HMAC of a control message is not checked.",
         "Changed, replayed and forged messages are obeyed.",
         Swap(control, "ProtectedReceiver", _CarelessReceiver),
     ),
-    _mistake(
+    mistake(
         "StartWithoutSession",
         "STATE",
         "Start-Sessions accepted though no session was accepted.",
         "The connection is stuck in testing.",
         Swap(Server, "_answer_start", _answer_any_start),
     ),
-    _mistake(
+    mistake(
         "StopWithoutStart",
         "STATE",
         "Stop-Sessions taken though no session was started.",
         "The two ends disagree about the state of the connection.",
         Swap(Server, "_take_stop", _take_any_stop),
     ),
-    _mistake(
+    mistake(
         "StopUncounted",
         "MISSING_CHECK",
         "Stop-Sessions taken although it does not account for exactly the sender's sessions.",
         "Results that RFC 4656 §3.8 declares invalid are used.",
         Swap(endpoints._Endpoint, "_check_stop", lambda *_args, **_named: None),
     ),
-    _mistake(
+    mistake(
         "CommandWhileTesting",
         "STATE",
         "Another command than Stop-Sessions obeyed while sessions run.",
         "Sessions are added to, or fetched from, a measurement that is under way.",
         Swap(Server, "_read_command", _read_any_command),
     ),
-    _mistake(
+    mistake(
         "IpvnUnchecked",
         "MISSING_CHECK",
         "An IP version number other than 4 and 6 accepted.",
         "Addresses are misread.",
         Swap(endpoints, "_check_request", _check_except("IPVN")),
     ),
-    _mistake(
+    mistake(
         "ConfUnchecked",
         "MISSING_CHECK",
         "A request accepted that configures neither sender nor receiver.",
         "A session without a role for the server.",
         Swap(endpoints, "_check_request", _check_except("Conf-Sender, Conf-Receiver")),
     ),
-    _mistake(
+    mistake(
         "SlotTypeUnchecked",
         "MISSING_CHECK",
         "A schedule slot of unknown type accepted.",
         "Sender and receiver compute different schedules.",
         Swap(endpoints, "_check_request", _check_except("Slot Type")),
     ),
-    _mistake(
+    mistake(
         "SlotsUnchecked",
         "MISSING_CHECK",
         "A request without schedule slots accepted.",
         "There is no schedule to send by.",
         Swap(endpoints, "_check_request", _check_except("Number of Schedule Slots")),
     ),
-    _mistake(
+    mistake(
         "TwZerosUnchecked",
         "MISSING_CHECK",
         "A Request-TW-Session accepted with a field that RFC 5357 §3.5 wants zero.",
         "A request for something else than a two-way session is taken for one.",
         Swap(endpoints, "_check_request", ignore),
     ),
-    _mistake(
+    mistake(
         "NoServiceIgnored",
         "NEGOTIATION",
         "A greeting with Modes 0 answered as if there were a service.",
         "The client waits for an answer that does not come.",
         Swap(ControlClient, "_converse", _converse_without_service),
     ),
-    _mistake(
+    mistake(
         "FallbackToOther",
         "DOWNGRADE",
         "Another mode taken when the wanted one is not offered.",
         "Modes is not protected: an attacker removes bits and has the client go on in clear.",
         Swap(ControlClient, "_set_up", _set_up_falling_back),
     ),
-    _mistake(
+    mistake(
         "ServerStartAcceptIgnored",
         "AUTH_BYPASS",
         "Server-Start taken for an acceptance, whatever its Accept says.",

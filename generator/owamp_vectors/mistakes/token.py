@@ -13,7 +13,7 @@ from owamp_reference.errors import ProtocolError
 from owamp_reference.token import TokenPlaintext
 
 from ..model import Note
-from .base import Mistake, Swap, ignore
+from .base import Swap, ignore, mistake
 
 NOTES = {
     "TokenMalleable": Note(
@@ -106,22 +106,18 @@ def _decode_terminated(key_id: bytes) -> str:
     return _decode_key_id(key_id[:79] + b"\0")
 
 
-def _mistake(flag: str, bug_type: str, description: str, effect: str, *swaps: Swap) -> Mistake:
-    return Mistake(flag, Note(bug_type, description, effect), swaps)
-
-
 _DIFFERENT_KEY = "The Token does not open at the other end, and set-up fails with Accept 1."
 _ACCEPTED = "Input that is to be refused is taken."
 
 MISTAKES = (
-    _mistake(
+    mistake(
         "Pbkdf2Sha256",
         "KEY_DERIVATION",
         "PBKDF2 with HMAC-SHA256 in place of HMAC-SHA1.",
         _DIFFERENT_KEY,
         Swap(token, "derive_token_key", _pbkdf2(hashes.SHA256(), 16)),
     ),
-    _mistake(
+    mistake(
         "Pbkdf2KeyOf32",
         "KEY_DERIVATION",
         "A key of 32 octets from PBKDF2, hence AES-256 for the Token.",
@@ -130,7 +126,7 @@ MISTAKES = (
         Swap(primitives, "aes_cbc_encrypt", _cbc_256(encrypt=True)),
         Swap(primitives, "aes_cbc_decrypt", _cbc_256(encrypt=False)),
     ),
-    _mistake(
+    mistake(
         "CountByteOrder",
         "KEY_DERIVATION",
         "Count read in little-endian byte order.",
@@ -141,14 +137,14 @@ MISTAKES = (
             lambda secret, salt, count: _derive(secret, salt, _swapped_count(count)),
         ),
     ),
-    _mistake(
+    mistake(
         "CountIgnored",
         "KEY_DERIVATION",
         "A fixed number of 1024 iterations, whatever Count says.",
         _DIFFERENT_KEY,
         Swap(token, "derive_token_key", lambda secret, salt, count: _derive(secret, salt, 1024)),
     ),
-    _mistake(
+    mistake(
         "CountUnchecked",
         "MISSING_CHECK",
         "No check that Count is a power of 2 and at least 1024.",
@@ -156,7 +152,7 @@ MISTAKES = (
         Swap(token, "MIN_COUNT", 1),
         Swap(token, "check_count", ignore),
     ),
-    _mistake(
+    mistake(
         "CountUnbounded",
         "DENIAL_OF_SERVICE",
         "No upper bound for Count.",
@@ -164,14 +160,14 @@ MISTAKES = (
         Swap(token, "check_count", lambda count, maximum: _check_count(count, 2**32 - 1)),
         Swap(token, "derive_token_key", lambda secret, salt, count: _derive(secret, salt, 1)),
     ),
-    _mistake(
+    mistake(
         "TokenInEcb",
         "CIPHER_MODE",
         "The Token encrypted in ECB instead of CBC.",
         _DIFFERENT_KEY,
         Swap(token, "seal_token", _seal_in_ecb),
     ),
-    _mistake(
+    mistake(
         "TokenDecryptedInEcb",
         "CIPHER_MODE",
         "The Token decrypted in ECB instead of CBC: the Challenge is right, as the IV is zero, and "
@@ -179,7 +175,7 @@ MISTAKES = (
         "Set-up succeeds; the first HMAC of either side fails.",
         Swap(token, "open_token", _open_in_ecb),
     ),
-    _mistake(
+    mistake(
         "TokenIvNotZero",
         "CIPHER_MODE",
         "The Token with the Challenge as Initialization Vector where RFC 4656 has zero.",
@@ -187,14 +183,14 @@ MISTAKES = (
         Swap(token, "seal_token", _seal_with_challenge_as_iv),
         Swap(token, "open_token", _open_with_challenge_as_iv),
     ),
-    _mistake(
+    mistake(
         "TokenFieldOrder",
         "LAYOUT",
         "The Challenge at the end of the Token.",
         _DIFFERENT_KEY,
         Swap(token, "seal_token", _seal_with_keys_first),
     ),
-    _mistake(
+    mistake(
         "ShortT2",
         "LAYOUT",
         "A T2 of 20 octets, as long as SHA-1's output, padded with zeros.",
@@ -205,28 +201,28 @@ MISTAKES = (
             lambda key, challenge, t1, t2: _seal(key, challenge, t1, t2[:20].ljust(32, b"\0")),
         ),
     ),
-    _mistake(
+    mistake(
         "ChallengeUnchecked",
         "AUTH_BYPASS",
         "The decrypted Challenge is not compared with the one that was sent.",
         "Anyone is authenticated, or can replay a Token.",
         Swap(token, "open_token", _open_comparing(0)),
     ),
-    _mistake(
+    mistake(
         "ChallengeComparedInPart",
         "AUTH_BYPASS",
         "Only the first 8 octets of the Challenge are compared.",
         "Half of the proof is given away.",
         Swap(token, "open_token", _open_comparing(8)),
     ),
-    _mistake(
+    mistake(
         "SizeUnchecked",
         "MISSING_CHECK",
         "A field of the wrong size is taken, cut or padded.",
         _ACCEPTED,
         Swap(errors, "check_size", ignore),
     ),
-    _mistake(
+    mistake(
         "LongPassphraseCut",
         "KEY_DERIVATION",
         "The passphrase cut to 64 octets, the block of HMAC-SHA1, which hashes longer keys.",
@@ -237,7 +233,7 @@ MISTAKES = (
             lambda secret, salt, count: _derive(secret[:64], salt, count),
         ),
     ),
-    _mistake(
+    mistake(
         "SecretCutAtZero",
         "KEY_DERIVATION",
         "The shared secret handled as a C string, cut at its first zero octet.",
@@ -248,7 +244,7 @@ MISTAKES = (
             lambda secret, salt, count: _derive(secret.split(b"\0")[0], salt, count),
         ),
     ),
-    _mistake(
+    mistake(
         "KeyTakenForText",
         "KEY_DERIVATION",
         "A key from IKEv2 handled like a passphrase: stripped of, or refused for, a newline.",
@@ -259,28 +255,28 @@ MISTAKES = (
             lambda secret, salt, count: _derive(secret.strip(b"\r\n"), salt, count),
         ),
     ),
-    _mistake(
+    mistake(
         "PassphraseStripped",
         "KEY_DERIVATION",
         "White space stripped from the ends of the passphrase.",
         _DIFFERENT_KEY,
         Swap(token, "encode_passphrase", lambda text: _encode_passphrase(text.strip(" "))),
     ),
-    _mistake(
+    mistake(
         "PassphraseNewline",
         "MISSING_CHECK",
         "A passphrase with a newline is taken.",
         "The two ends, reading their files differently, derive different keys.",
         Swap(token, "check_passphrase", ignore),
     ),
-    _mistake(
+    mistake(
         "PassphraseLatin1",
         "KEY_DERIVATION",
         "A non-ASCII passphrase encoded in Latin-1.",
         _DIFFERENT_KEY,
         Swap(token, "encode_passphrase", lambda text: text.encode("latin-1", "replace")),
     ),
-    _mistake(
+    mistake(
         "PassphraseNormalized",
         "KEY_DERIVATION",
         "A non-ASCII passphrase put in Unicode's composed form before it is encoded.",
@@ -291,7 +287,7 @@ MISTAKES = (
             lambda text: unicodedata.normalize("NFC", text).encode(),
         ),
     ),
-    _mistake(
+    mistake(
         "KeyIdPadding",
         "LAYOUT",
         "KeyID padded with spaces, or its zero padding taken for part of the name.",
@@ -299,7 +295,7 @@ MISTAKES = (
         Swap(messages, "encode_key_id", lambda text: text.encode().ljust(80)),
         Swap(messages, "decode_key_id", _decode_unpadded),
     ),
-    _mistake(
+    mistake(
         "KeyIdTerminated",
         "LAYOUT",
         "A zero octet always kept at the end of KeyID, so that names have at most 79 octets.",
@@ -307,7 +303,7 @@ MISTAKES = (
         Swap(messages, "encode_key_id", lambda text: _encode_key_id(text)[:79] + b"\0"),
         Swap(messages, "decode_key_id", _decode_terminated),
     ),
-    _mistake(
+    mistake(
         "KeyIdStripped",
         "LAYOUT",
         "Spaces at the end of a KeyID stripped along with its padding.",
@@ -315,7 +311,7 @@ MISTAKES = (
         Swap(messages, "encode_key_id", lambda text: _encode_key_id(text.rstrip(" "))),
         Swap(messages, "decode_key_id", lambda key_id: _decode_key_id(key_id).rstrip(" ")),
     ),
-    _mistake(
+    mistake(
         "KeyIdLatin1",
         "ENCODING",
         "KeyID in Latin-1 where RFC 4656 has UTF-8.",
@@ -327,7 +323,7 @@ MISTAKES = (
         ),
         Swap(messages, "decode_key_id", lambda key_id: key_id.decode("latin-1").rstrip("\0")),
     ),
-    _mistake(
+    mistake(
         "KeyIdNormalized",
         "ENCODING",
         "The name put in Unicode's composed form before it is encoded.",
@@ -338,14 +334,14 @@ MISTAKES = (
             lambda text: _encode_key_id(unicodedata.normalize("NFC", text)),
         ),
     ),
-    _mistake(
+    mistake(
         "KeyIdTooLong",
         "MISSING_CHECK",
         "A name of more than 80 octets cut to fit, possibly within a character.",
         "Two names become one, or the field is not UTF-8.",
         Swap(messages, "encode_key_id", _encode_cut),
     ),
-    _mistake(
+    mistake(
         "KeyIdZeroWithin",
         "MISSING_CHECK",
         "KeyID handled as a C string, read up to its first zero octet.",
