@@ -10,6 +10,9 @@ the PBKDF2 step in its §4.2.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
 from .errors import ProtocolError, check_size
 from .ikev2 import SPI_SIZE, Prf, prf
 from .keys import SID_SIZE
@@ -52,3 +55,30 @@ def spis_from_key_id(key_id: bytes) -> tuple[bytes, bytes]:
     """SPIi and SPIr, 8 octets each, of an 80-octet KeyID; octets 16 to 79 are ignored (§5.3)."""
     check_size("KeyID", key_id, KEY_ID_SIZE)
     return key_id[:SPI_SIZE], key_id[SPI_SIZE : 2 * SPI_SIZE]
+
+
+@dataclass(frozen=True)
+class IkeSa:
+    """What a server keeps of an IKE SA for O/TWAMP: its SPIs, its prf and SK_d."""
+
+    spi_i: bytes
+    spi_r: bytes
+    function: Prf
+    sk_d: bytes = field(repr=False)
+
+
+def shared_secret_for_key_id(sas: Iterable[IkeSa], key_id: bytes) -> bytes | None:
+    """prf(SK_d, "IPPM") of the IKE SA that a KeyID names, by both SPIs (RFC 7717 §5.1, §5.3).
+
+    None if there is no such SA: the server answers with Accept 6. An SA that was rekeyed has
+    other SPIs and another SK_d than the new one; its key lives on in the O/TWAMP connections that
+    were set up with it, and nowhere else once the SA is gone from `sas`.
+
+    Raises:
+        ProtocolError: a KeyID of the wrong size.
+    """
+    spis = spis_from_key_id(key_id)
+    for sa in sas:
+        if (sa.spi_i, sa.spi_r) == spis:
+            return shared_secret_from_sk_d(sa.function, sa.sk_d)
+    return None
