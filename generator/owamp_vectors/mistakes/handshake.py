@@ -38,22 +38,6 @@ _set_up = ControlClient._set_up
 _check_request = endpoints._check_request
 
 
-class _ForgetfulSender(control.ProtectedSender):
-    """Leaves the text that was written before anything else out of its first HMAC."""
-
-    def write(self, text: bytes) -> bytes:
-        """The ciphertext."""
-        written = super().write(text)
-        if len(self._covered) == len(text) == 16:
-            self._covered = b""
-        return written
-
-
-def _protect_forgetfully(self: Server, t1: bytes, t2: bytes, mine: bytes, theirs: bytes) -> None:
-    _protect(self, t1, t2, mine, theirs)
-    self._sender = _ForgetfulSender(t1, t2, mine)
-
-
 def _protect_exchanged(
     self: endpoints._Endpoint, t1: bytes, t2: bytes, mine: bytes, theirs: bytes
 ) -> None:
@@ -233,13 +217,6 @@ MISTAKES = (
                 )
             ),
         ),
-    ),
-    mistake(
-        "ServerHmacWithoutServerStart",
-        "AUTHENTICATION",
-        "The server's first HMAC does not cover the encrypted block of Server-Start.",
-        "The first Accept-Session does not verify (RFC 5357 §3.2).",
-        Swap(Server, "_protect", _protect_forgetfully),
     ),
     mistake(
         "IvsExchanged",

@@ -16,6 +16,7 @@ NOTES = {
     "KnownAnswer": Note(
         "BASIC",
         "The inputs of a published known answer; the tests compare the output with it.",
+        "An implementation that fails here fails the published answer too.",
     ),
 }
 
