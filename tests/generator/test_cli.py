@@ -13,7 +13,7 @@ from owamp_vectors.cli import main
 from owamp_vectors.groups import FILES
 from owamp_vectors.model import Json
 
-VECTORS = Path(__file__).parents[2] / "vectors"
+from ..support import VECTORS
 
 
 def run(*arguments: str | Path) -> Result:

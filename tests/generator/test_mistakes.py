@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from owamp_vectors.groups import FILES
 from owamp_vectors.mistakes import MISTAKES, NOTES, Mistake
 from owamp_vectors.model import GroupType, Json, VectorFile
 from owamp_vectors.verify import verify_case
 
-VECTORS = Path(__file__).parents[2] / "vectors"
+from ..support import stored
+
 Aimed = tuple[VectorFile, GroupType, Json, Json]
 
 
@@ -19,7 +17,7 @@ def load_aimed() -> dict[str, list[Aimed]]:
     """The cases that carry each flag."""
     aimed: dict[str, list[Aimed]] = {}
     for file in FILES.values():
-        content = json.loads((VECTORS / f"{file.name}.json").read_text(encoding="utf-8"))
+        content = stored(file)
         types = {group_type.name: group_type for group_type in file.types}
         for group in content["testGroups"]:
             for case in group["tests"]:

@@ -5,27 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from pathlib import Path
 
 import jsonschema
 import pytest
 from owamp_vectors import files, mistakes
 from owamp_vectors.drbg import Drbg
 from owamp_vectors.groups import FILES
-from owamp_vectors.model import Json, VectorFile
+from owamp_vectors.model import VectorFile
 from owamp_vectors.schema import file_schema
 
-VECTORS = Path(__file__).parents[2] / "vectors"
+from ..support import VECTORS, cases_of, stored
+
 all_files = pytest.mark.parametrize("file", FILES.values(), ids=FILES)
-
-
-def stored(file: VectorFile) -> Json:
-    content: Json = json.loads((VECTORS / f"{file.name}.json").read_text(encoding="utf-8"))
-    return content
-
-
-def cases_of(content: Json) -> list[Json]:
-    return [test for group in content["testGroups"] for test in group["tests"]]
 
 
 @all_files
@@ -97,6 +88,12 @@ def test_octet_strings_are_lower_case_hex(file: VectorFile) -> None:
     values = re.findall(r'": "([0-9A-Fa-f]{16,})"', text)
     assert values
     assert all(value == value.lower() for value in values)
+
+
+def test_there_are_enough_cases_and_enough_of_them_are_awkward() -> None:
+    cases = [case for file in FILES.values() for case in cases_of(stored(file))]
+    assert len(cases) >= 500
+    assert sum(case["result"] != "valid" for case in cases) >= 150
 
 
 def test_random_inputs_come_from_the_named_source() -> None:

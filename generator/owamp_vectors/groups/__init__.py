@@ -5,7 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..model import VectorFile
-from . import binding, control_stream, handshake, ikev2_kdf, messages, test_session_keys, token
+from . import (
+    binding,
+    control_stream,
+    handshake,
+    ikev2_kdf,
+    messages,
+    test_packets,
+    test_session_keys,
+    token,
+)
 
-_MODULES = (token, test_session_keys, ikev2_kdf, binding, control_stream, messages, handshake)
+_MODULES = (
+    token,
+    test_session_keys,
+    ikev2_kdf,
+    binding,
+    control_stream,
+    messages,
+    test_packets,
+    handshake,
+)
 FILES: Mapping[str, VectorFile] = {module.FILE.name: module.FILE for module in _MODULES}

@@ -5,10 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..model import Note
-from . import binding, control_stream, handshake, ikev2_kdf, messages, test_session_keys, token
+from . import (
+    binding,
+    control_stream,
+    handshake,
+    ikev2_kdf,
+    messages,
+    test_packets,
+    test_session_keys,
+    token,
+)
 from .base import Mistake, Swap
 
-_MODULES = (token, test_session_keys, ikev2_kdf, binding, control_stream, messages, handshake)
+_MODULES = (
+    token,
+    test_session_keys,
+    ikev2_kdf,
+    binding,
+    control_stream,
+    messages,
+    test_packets,
+    handshake,
+)
 
 MISTAKES: Mapping[str, Mistake] = {
     mistake.flag: mistake for module in _MODULES for mistake in module.MISTAKES

@@ -1,0 +1,21 @@
+"""The committed vector files, for the tests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from owamp_vectors.model import Json, VectorFile
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+
+
+def stored(file: VectorFile) -> Json:
+    """The content of a committed file."""
+    content: Json = json.loads((VECTORS / f"{file.name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def cases_of(content: Json) -> list[Json]:
+    """All cases of a file."""
+    return [test for group in content["testGroups"] for test in group["tests"]]
