@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from .errors import ProtocolError, check_range, check_size
@@ -57,7 +58,7 @@ class Layout:
     title: str
     fields: tuple[Field, ...]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Octets of the whole layout."""
         return sum(field.size for field in self.fields)
