@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vectors check test bench lock
+.PHONY: help setup vectors check prove claims test bench lock
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ check: $(STAMP) ## recompute vectors/, and run the linters and the type checker
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+prove: $(STAMP) ## prove what has no current verdict (needs tamarin-prover)
+	$(BIN)/owamp-vectors prove
+
+claims: $(STAMP) ## show the claims about the models beside their verdicts
+	$(BIN)/owamp-vectors claims
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest

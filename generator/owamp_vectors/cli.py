@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
-from . import files, mistakes
+from . import files, mistakes, model_commands
+from .console import DIFFERENT, clear_errors, progress, table
 from .files import FileError
 from .groups import FILES
 from .model import GENERATOR_VERSION, Json, VectorFile
 from .schema import file_schema
 from .show import show_case
 from .verify import Difference, verify_file
-
-DIFFERENT = 1
-BAD_INPUT = 3
 
 EXIT_CODES = """\b
 Exit codes:
@@ -32,30 +26,6 @@ Exit codes:
 """
 
 _MAX_DIFFERENCES = 20
-_T = TypeVar("_T")
-
-
-class _BadInput(click.ClickException):
-    exit_code = BAD_INPUT
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    """One line and exit code 3 for a `FileError`."""
-    try:
-        yield
-    except FileError as error:
-        raise _BadInput(str(error)) from None
-
-
-def _table(rows: list[tuple[str, ...]], right: Iterable[int] = ()) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    aligned = set(right)
-    for row in rows:
-        cells = []
-        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            cells.append(f"{cell:>{width}}" if column in aligned else f"{cell:<{width}}")
-        click.echo("  ".join(cells).rstrip())
 
 
 def _counts(content: Json) -> tuple[str, ...]:
@@ -75,14 +45,7 @@ def _total(rows: list[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _summarize(rows: list[tuple[str, ...]]) -> None:
-    _table([_HEADINGS, *rows, _total(rows)], _NUMBERS)
-
-
-def _progress(items: list[_T], label: str) -> Iterator[_T]:
-    """The items, with a progress bar on standard error if that is a terminal."""
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(iterable=items, label=label, file=sys.stderr, hidden=hidden) as bar:
-        yield from bar
+    table([_HEADINGS, *rows, _total(rows)], _NUMBERS)
 
 
 @click.group(
@@ -100,6 +63,7 @@ def main() -> None:
       owamp-vectors verify vectors/          recompute every value
       owamp-vectors show token 1             one case, step by step
       owamp-vectors list --flags             what the cases are aimed at
+      owamp-vectors claims                   what is proved of the models
     """
 
 
@@ -126,8 +90,8 @@ def generate(names: tuple[str, ...], output: Path) -> None:
     started = time.perf_counter()
     chosen = [_file(name) for name in names] or list(FILES.values())
     texts, rows = {}, []
-    with _clear_errors():
-        for file in _progress(chosen, "making vectors"):
+    with clear_errors():
+        for file in progress(chosen, "making vectors"):
             text = files.to_text(file.build(mistakes.NOTES))
             _, content = files.parse(Path(f"{file.name}.json"), text)
             differences = list(verify_file(file, content))
@@ -170,8 +134,8 @@ def verify(paths: tuple[Path, ...]) -> None:
     started = time.perf_counter()
     rows: list[tuple[str, ...]] = []
     differences: list[Difference] = []
-    with _clear_errors():
-        for path in _progress(files.find(list(paths)), "recomputing"):
+    with clear_errors():
+        for path in progress(files.find(list(paths)), "recomputing"):
             text = files.read_text(path)
             file, content = files.parse(path, text)
             _check_schema_beside(path, file)
@@ -218,7 +182,7 @@ def show(name: str, tc_id: int, vectors: Path) -> None:
     """
     _file(name)
     path = vectors / f"{name}.json"
-    with _clear_errors():
+    with clear_errors():
         file, content = files.parse(path, files.read_text(path))
     types = {group_type.name: group_type for group_type in file.types}
     for group in content["testGroups"]:
@@ -248,3 +212,7 @@ def list_(flags: bool) -> None:
         click.echo(f"{file.name}: {file.algorithm}")
         for group_type in file.types:
             click.echo(f"    {group_type.name}: {group_type.description} [{group_type.source}]")
+
+
+for command in (model_commands.prove, model_commands.claims):
+    main.add_command(command)

@@ -1,0 +1,267 @@
+"""Claims: what is refused, what the table says, what makes it fail."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from owamp_vectors import claims, claims_table
+from owamp_vectors.files import FileError
+from owamp_vectors.ledger import Ledger
+
+from ..support import VECTORS
+from .test_cli import refused, run
+
+ROOT = VECTORS.parent
+FIXTURE = ROOT / "tests" / "models"
+SMALL = """
+[[claim]]
+id = "can-end"
+statement = "A handshake can come to its end."
+source = "RFC 4656"
+model = "small"
+lemma = "can_end"
+expected = "verified"
+kind = "sanity"
+
+[[claim]]
+id = "secret"
+statement = "T1 stays secret."
+source = "RFC 4656"
+model = "small"
+lemma = "t1_is_secret"
+expected = "verified"
+premise = "can-end"
+"""
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A copy of the small models with their proofs, to spoil."""
+    return Path(shutil.copytree(FIXTURE, tmp_path / "models"))
+
+
+def written(models: Path, text: str) -> claims.Claims:
+    (models / "claims.toml").write_text(text, encoding="utf-8")
+    return claims.load(models, VECTORS)
+
+
+def test_claims_are_loaded() -> None:
+    loaded = claims.load(FIXTURE, VECTORS)
+    by_id = {claim.id: claim for claim in loaded.claims}
+    leak = by_id["t1-is-secret-leak"]
+    assert str(leak.job) == "small+LEAK/t1_is_secret"
+    assert leak.expected == "falsified"
+    assert by_id["pairs-look-alike"].timeout == 60
+    assert by_id["can-end"].kind == "sanity"
+    assert loaded.quantifier(by_id["can-end"].job) == "exists-trace"
+    assert loaded.quantifier(by_id["hashes-look-alike"].job) == "diff"
+    assert list(loaded.unclaimed()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('id = "secret"', 'id = "can-end"', "claim can-end, id: is there twice"),
+        ('id = "secret"', 'id = "Secret"', "claim Secret, id: expected kebab-case"),
+        ('id = "secret"', "", "claim 2, id: is missing"),
+        ('statement = "T1 stays secret."', "statement = 1", "claim secret, statement: expected"),
+        ('statement = "T1 stays secret."', 'statement = " "', "expected a non-empty string"),
+        ('lemma = "t1_is_secret"', 'lemma = "t1"', "claim secret, lemma: "),
+        ('lemma = "t1_is_secret"', 'lemma = "can_end"', "is already that of claim can-end"),
+        ('lemma = "t1_is_secret"', 'lemma = "Observational_equivalence"', "go together"),
+        ('premise = "can-end"', "diff = true", "go together"),
+        ('premise = "can-end"', "", "claim secret, premise: is missing"),
+        ('premise = "can-end"', 'premise = "x"', "claim secret, premise: no claim x"),
+        ('premise = "can-end"', 'premise = "secret"', "premise: secret is no exists-trace lemma"),
+        ('premise = "can-end"', 'premise = "can-end"\nflags = ["LEAK"]', "can-end has flags []"),
+        ('premise = "can-end"', 'premise = "can-end"\nflags = "LEAK"', "flags: expected an array"),
+        ('premise = "can-end"', 'premise = "can-end"\nflags = ["A", "A"]', "A is there twice"),
+        ('premise = "can-end"', 'premise = "can-end"\nflags = ["a b"]', "expected names of flags"),
+        ('premise = "can-end"', 'premise = "can-end"\nflag = []', "secret, flag: unknown key"),
+        ('premise = "can-end"', 'premise = "can-end"\ntimeout = 0', "timeout: expected a number"),
+        ('premise = "can-end"', 'premise = "can-end"\nvectors = ["x"]', "expected file:Flag"),
+        ('premise = "can-end"', 'premise = "can-end"\nvectors = ["no:X"]', "no such file"),
+        (
+            'premise = "can-end"',
+            'premise = "can-end"\nvectors = ["token:X"]',
+            "no flag and no type",
+        ),
+        (
+            'premise = "can-end"',
+            'premise = "can-end"\ndiff = "yes"',
+            "diff: expected true or false",
+        ),
+        ('kind = "sanity"', 'kind = "insane"', "kind: expected one of claim, sanity"),
+        ('expected = "verified"\nkind', 'expected = "true"\nkind', "claim can-end, expected: "),
+        ('expected = "verified"\nkind', 'expected = "falsified"\nkind', "is expected falsified"),
+        ('model = "small"', 'model = "large"', "claim can-end, model: "),
+        ('model = "small"', 'model = "../small"', "expected the name of a model"),
+        ("[[claim]]", "[claim]", "not TOML"),
+        ("[[claim]]", "x = 1\n[[claim]]", "x: unknown key"),
+    ],
+)
+def test_what_is_refused(models: Path, old: str, new: str, message: str) -> None:
+    assert old in SMALL
+    text = SMALL.replace(old, new, 1)
+    (models / "claims.toml").write_text(text, encoding="utf-8")
+    line = refused(run("claims", "--models", models), 3)
+    assert message in line
+
+
+@pytest.mark.parametrize("text", ["", "claim = []", "claim = 1", "claim = [1]"])
+def test_no_claims_are_refused(models: Path, text: str) -> None:
+    with pytest.raises(FileError, match=r"expected an? (array|table)"):
+        written(models, text)
+
+
+def test_a_broken_model_is_the_claims_error(models: Path) -> None:
+    (models / "small.spthy").write_text("theory S begin #endif end", encoding="utf-8")
+    line = refused(run("claims", "--models", models), 3)
+    assert "claim can-end, model: " in line
+    assert "#endif without #ifdef" in line
+
+
+def test_recorded_claims_stand_without_a_prover(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    result = run("claims", "--models", FIXTURE)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["claim", "expected", "verdict", "evidence"]
+    assert "falsified (with trace)" in lines[5]
+    assert "proofs/small+LEAK/t1_is_secret" in lines[5]
+
+
+def test_stale_missing_and_unexpected_are_named(models: Path) -> None:
+    text = (models / "claims.toml").read_text(encoding="utf-8")
+    last = text.rindex("falsified")
+    text = text[:last] + "verified" + text[last + len("falsified") :]
+    (models / "claims.toml").write_text(text, encoding="utf-8")
+    path = models / "small.spthy"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("Reveal($C, $S)", "Reveal($S, $C)"),
+        encoding="utf-8",
+    )
+    (models / "proofs" / "small" / "can_end.json").unlink()
+    ledger = models / "proofs" / "ledger.json"
+    content = json.loads(ledger.read_text(encoding="utf-8"))
+    content["entries"] = [e for e in content["entries"] if e["lemma"] != "accepted_was_sent"]
+    [secret] = [e for e in content["entries"] if (e["lemma"], e["flags"]) == ("t1_is_secret", [])]
+    secret |= {"verdict": "not proved here", "reason": "no result in 1 s"}
+    ledger.write_text(json.dumps(content), encoding="utf-8")
+    result = run("claims", "--models", models)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "can-end: missing: small/can_end.json is not beside the ledger",
+        "accepted-was-sent: missing: no run of small/accepted_was_sent is recorded",
+        "t1-is-secret: not proved here: no result in 1 s",
+        "can-end-leak: stale: the model is another than when small+LEAK/can_end was run",
+        "t1-is-secret-leak: stale: the model is another than when small+LEAK/t1_is_secret was run",
+        "pairs-look-alike: unexpected: expected verified, the prover says falsified",
+    ]
+    assert "falsified" not in result.stdout.splitlines()[5].split("falsified", 1)[1]
+    one = run("claims", "--models", models, "--claim", "hashes-look-alike")
+    assert one.exit_code == 0
+    assert len(one.stdout.splitlines()) == 2
+
+
+def test_lemmas_without_a_claim_are_named(models: Path) -> None:
+    for name in ("small", "equal"):
+        path = models / f"{name}.spthy"
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("\nend\n", '\nlemma a: "F"\nlemma b [reuse]: "F"\nend\n')
+        path.write_text(text, encoding="utf-8")
+    result = run("claims", "--models", models)
+    assert result.exit_code == 1
+    assert [line for line in result.stderr.splitlines() if "no claim" in line] == [
+        f"{job}: no claim names this lemma"
+        for job in ("equal/b", "equal+OPEN/b", "small/a", "small/b", "small+LEAK/a", "small+LEAK/b")
+    ]
+
+
+def test_json_has_everything() -> None:
+    result = run("claims", "--models", FIXTURE, "--format", "json")
+    table = {row["id"]: row for row in json.loads(result.stdout)["claims"]}
+    row = table["t1-is-secret-leak"]
+    assert row["verdict"] == "falsified (with trace)"
+    assert row["entry"]["prover"] == "1.11.0"
+    assert row["entry"]["command"].startswith("tamarin-prover --prove=t1_is_secret -D=LEAK ")
+    assert "proofs/small+LEAK/t1_is_secret.json" in row["files"]
+
+
+def test_markdown_goes_between_the_markers(models: Path) -> None:
+    page = models / "README.md"
+    page.write_text("before\n<!-- claims:begin -->\nold\n<!-- claims:end -->\nafter\n")
+    result = run("claims", "--models", models, "--write", page)
+    assert (result.exit_code, result.output) == (0, "")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before\n<!-- claims:begin -->\n**The Token**\n\n| claim |")
+    assert text.endswith(" |\n<!-- claims:end -->\nafter\n")
+    assert "leaks \\| later" in text
+    assert "old" not in text
+    printed = run("claims", "--models", models, "--format", "markdown").stdout
+    assert printed in text
+    assert run("claims", "--models", models, "--write", page).exit_code == 0
+    assert page.read_text(encoding="utf-8") == text
+    page.write_text("no markers", encoding="utf-8")
+    line = refused(run("claims", "--models", models, "--write", page), 3)
+    assert "<!-- claims:begin -->" in line
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a ledger"),
+        ('{"schemaVersion": 2, "entries": []}', "schemaVersion: expected 1, found 2"),
+        ('{"schemaVersion": 1, "entries": [1]}', "entry 1: expected an object"),
+        ('{"schemaVersion": 1, "entries": [{"x": 1}]}', "entry 1: model is missing"),
+        (("lemma", "../x"), "lemma: unusable value '../x'"),
+        (("steps", True), "steps: unusable value True"),
+        (("verdict", "proved"), "verdict: unusable value"),
+        (("flags", [1]), "flags: unusable value"),
+        (("extra", 1), "extra: unknown key"),
+        (("lemma", "can_end"), "two entries for the same lemma"),
+    ],
+)
+def test_a_ledger_that_is_none_is_refused(models: Path, change: object, message: str) -> None:
+    path = models / "proofs" / "ledger.json"
+    text = change
+    if isinstance(change, tuple):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        index = [e["model"] for e in content["entries"]].index("small")
+        content["entries"][index][change[0]] = change[1]
+        text = json.dumps(content)
+    path.write_text(str(text), encoding="utf-8")
+    assert message in refused(run("claims", "--models", models), 3)
+
+
+def test_unknown_names_are_wrong_on_the_command_line() -> None:
+    for option, value in (("--claim", "x"), ("--model", "x"), ("--lemma", "x")):
+        line = refused(run("claims", "--models", FIXTURE, option, value), 2)
+        assert f"no {option[2:]} x in claims.toml; there are: " in line
+    line = refused(run("claims", "--models", FIXTURE, "--model", "equal", "--claim", "can-end"), 2)
+    assert "no claim has this model" in line
+
+
+needs_models = pytest.mark.skipif(
+    not (ROOT / "models" / "claims.toml").exists(), reason="models/claims.toml is not there"
+)
+
+
+@needs_models
+def test_the_claims_of_this_project_stand() -> None:
+    loaded = claims.load(ROOT / "models", VECTORS)
+    table = claims_table.rows(loaded, Ledger.load(ROOT / "models" / "proofs"))
+    assert list(claims_table.problems(loaded, table)) == []
+
+
+@needs_models
+def test_the_table_of_this_project_is_up_to_date() -> None:
+    loaded = claims.load(ROOT / "models", VECTORS)
+    table = claims_table.rows(loaded, Ledger.load(ROOT / "models" / "proofs"))
+    page = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
+    text = claims_table.markdown(table)
+    assert claims_table.replace_between_markers(page, "models/README.md", text) == page

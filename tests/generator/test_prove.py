@@ -1,0 +1,379 @@
+"""Running the prover, keeping what it finds, merging ledgers, checking proofs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from owamp_vectors import prover
+from owamp_vectors.ledger import Ledger
+from owamp_vectors.model import Json
+
+from ..fake_prover import FakeProver
+from .test_claims import FIXTURE
+from .test_cli import refused, run
+
+TRACE = (FIXTURE / "proofs" / "small+LEAK" / "t1_is_secret.json").read_text(encoding="utf-8")
+SMALL = ("--model", "small")
+CAN_END = ("--claim", "can-end")
+SECRET = ("--claim", "t1-is-secret")
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """The small models without their proofs."""
+    ignore = shutil.ignore_patterns("proofs")
+    return Path(shutil.copytree(FIXTURE, tmp_path / "models", ignore=ignore))
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> FakeProver:
+    return FakeProver(tmp_path, TRACE)
+
+
+def ledger(models: Path) -> dict[str, Json]:
+    """Entries by name."""
+    found = Ledger.load(models / "proofs").entries
+    return {str(job): entry.to_json() for job, entry in found.items()}
+
+
+def files_below(directory: Path) -> list[str]:
+    return sorted(str(p.relative_to(directory)) for p in directory.rglob("*") if p.is_file())
+
+
+def test_prove_records_verdicts_proofs_and_traces(models: Path, fake: FakeProver) -> None:
+    fake.tell(t1_is_secret="falsified", can_end="verified")
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SMALL, "--jobs", "2")
+    assert result.exit_code == 1, result.output
+    assert "t1-is-secret: unexpected: expected verified" in result.stderr
+    assert "tamarin-prover 1.10.0 (0123456789abcdef, branch: master), Maude 3.4" in result.stdout
+    assert "falsified: small+LEAK/t1_is_secret (5 steps" in result.stdout
+    entry = ledger(models)["small+LEAK/t1_is_secret"]
+    assert entry["verdict"] == "falsified"
+    assert entry["trace"] is True
+    assert entry["command"] == (
+        "tamarin-prover --prove=t1_is_secret -D=LEAK --derivcheck-timeout=300 --quit-on-warning"
+        " models/small.spthy +RTS -N1 -M8g -RTS"
+    )
+    assert entry["prover"] == "1.10.0"
+    assert entry["maude"] == "3.4"
+    assert entry["date"].endswith("Z")
+    below = files_below(models / "proofs")
+    assert "small+LEAK/t1_is_secret.json" in below
+    assert "small/can_end.proof" in below
+    assert "small/can_end.json" not in below
+    proof = (models / "proofs" / "small" / "can_end.proof").read_text(encoding="utf-8")
+    assert proof.startswith("lemma can_end:\n  exists-trace")
+    assert proof.endswith("*/\nby recorded-verified\n")
+    assert str(models) not in (models / "proofs" / "ledger.json").read_text(encoding="utf-8")
+
+
+def test_what_is_current_is_not_run_again(models: Path, fake: FakeProver) -> None:
+    arguments = ("prove", "--models", models, "--tamarin", fake.path, *SMALL)
+    fake.tell(t1_is_secret="verified")
+    run(*arguments, "--lemma", "can_end")
+    assert len(fake.runs) == 2
+    run(*arguments)
+    assert len(fake.runs) == 3
+    result = run(*arguments)
+    assert fake.runs == []
+    assert "5 of 5 have a current verdict" in result.stdout
+    run(*arguments, "--force", *SECRET)
+    assert len(fake.runs) == 1
+    path = models / "setup.splib"
+    path.write_text(path.read_text(encoding="utf-8") + "// a comment\n", encoding="utf-8")
+    run(*arguments)
+    assert fake.runs == []
+    path.write_text(path.read_text(encoding="utf-8") + "rule A: [ ] --> [ ]\n", encoding="utf-8")
+    run(*arguments)
+    assert len(fake.runs) == 5
+
+
+def test_limits_are_passed_on(models: Path, fake: FakeProver) -> None:
+    run("prove", "--models", models, "--tamarin", fake.path, *SECRET, "--memory", "3")
+    [arguments] = fake.runs
+    assert arguments[-4:] == ["+RTS", "-N1", "-M3g", "-RTS"]
+    assert "models/small.spthy" in arguments
+
+
+def test_a_timeout_ends_the_whole_group(models: Path, fake: FakeProver) -> None:
+    fake.tell(t1_is_secret="sleep")
+    started = time.monotonic()
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SECRET, "--timeout", "1")
+    assert time.monotonic() - started < 10
+    assert result.exit_code == 1
+    assert "not proved here: small/t1_is_secret (no result in 1 s" in result.stdout
+    assert "t1-is-secret: not proved here: no result in 1 s" in result.stderr
+    pids = fake.path.with_suffix(".pid").read_text(encoding="utf-8").split()
+    for pid in pids:
+        for _ in range(50):
+            if not _is_alive(pid):
+                break
+            time.sleep(0.05)
+        assert not _is_alive(pid)
+    entry = ledger(models)["small/t1_is_secret"]
+    assert (entry["verdict"], entry["reason"]) == ("not proved here", "no result in 1 s")
+    assert files_below(models / "proofs") == ["ledger.json"]
+
+
+def _is_alive(pid: str) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text(encoding="utf-8").rsplit(")")[-1].split()[0] != "Z"
+
+
+@pytest.mark.parametrize(
+    ("does", "reason"),
+    [
+        ("allocate", "needs more than 8 GiB"),
+        ("killed", "killed, perhaps for want of memory"),
+        ("analysis incomplete", "analysis incomplete"),
+    ],
+)
+def test_a_limit_gives_no_verdict(models: Path, fake: FakeProver, does: str, reason: str) -> None:
+    fake.tell(t1_is_secret=does)
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SECRET)
+    assert result.exit_code == 1
+    assert ledger(models)["small/t1_is_secret"]["reason"] == reason
+
+
+def test_no_verdict_does_not_replace_a_current_one(models: Path, fake: FakeProver) -> None:
+    arguments = ("prove", "--models", models, "--tamarin", fake.path, *SECRET, "--force")
+    run(*arguments)
+    before = ledger(models)
+    fake.tell(t1_is_secret="allocate")
+    assert run(*arguments).exit_code == 0
+    assert ledger(models) == before
+    path = models / "small.spthy"
+    path.write_text(path.read_text(encoding="utf-8").replace("[ ]\n", "[ X() ]\n"))
+    assert run(*arguments).exit_code == 1
+    assert ledger(models)["small/t1_is_secret"]["verdict"] == "not proved here"
+    assert files_below(models / "proofs") == ["ledger.json"]
+
+
+@pytest.mark.parametrize(
+    ("does", "message"),
+    [
+        ("warning", "wellformedness check failed: Unbound variables"),
+        ("crash", "exit code 1: tamarin-prover: Prelude.head: empty list"),
+        ("garbage", "no summary in its output"),
+        ("other quantifier", "it takes the lemma as exists-trace, this reader as all-traces"),
+    ],
+)
+def test_an_error_records_nothing(models: Path, fake: FakeProver, does: str, message: str) -> None:
+    fake.tell(t1_is_secret=does)
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SECRET, *CAN_END)
+    assert result.exit_code == 1
+    assert f"error: small/t1_is_secret: {message}" in result.stderr
+    assert list(ledger(models)) == ["small/can_end"], "the others go on"
+
+
+def test_a_trace_that_cannot_be_drawn_still_counts(models: Path, fake: FakeProver) -> None:
+    fake.told["trace"] = '{"graphs": [{}]}'
+    fake.tell(t1_is_secret="falsified")
+    run("prove", "--models", models, "--tamarin", fake.path, *SECRET)
+    assert ledger(models)["small/t1_is_secret"]["verdict"] == "falsified"
+
+
+def test_without_a_prover_nothing_is_touched(
+    models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for command in (("prove",), ("claims", "--recheck")):
+        line = refused(run(*command, "--models", models), 4)
+        assert line.startswith("Error: tamarin-prover is not on PATH; to install it see https://")
+        assert prover.INSTALL_PAGE in line
+    assert not (models / "proofs").exists()
+    line = refused(run("prove", "--models", models, "--tamarin", tmp_path / "x"), 4)
+    assert "x: no such program" in line
+    assert "  4  there is no tamarin-prover" in run("prove", "--help").output
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "message"),
+    [
+        ("Tamarin version 1.6.1\nMaude version 3.1", 0, "version 1.6.1, expected 1.8 or later"),
+        ("Tamarin version 1.11.0\n", 0, "finds no Maude"),
+        ("hello", 0, "is no working tamarin-prover"),
+        ("Tamarin version 1.11.0\n", 1, "is no working tamarin-prover"),
+    ],
+)
+def test_a_prover_that_will_not_do(
+    models: Path, fake: FakeProver, version: str, code: int, message: str
+) -> None:
+    fake.told |= {"version": version, "code": code}
+    fake.tell()
+    line = refused(run("prove", "--models", models, "--tamarin", fake.path), 4)
+    assert message in line
+    assert not (models / "proofs").exists()
+
+
+def test_a_program_that_does_not_start_is_no_prover(models: Path, tmp_path: Path) -> None:
+    path = tmp_path / "broken"
+    path.write_text("#!/no/such/interpreter\n", encoding="utf-8")
+    path.chmod(0o755)
+    assert "broken" in refused(run("prove", "--models", models, "--tamarin", path), 4)
+
+
+def test_list_jobs_is_json_for_a_matrix(models: Path) -> None:
+    result = run("prove", "--models", models, "--list-jobs", "--memory", "2")
+    jobs = json.loads(result.stdout)
+    assert len(jobs) == 7
+    assert jobs[4] == {
+        "claim": "t1-is-secret-leak",
+        "model": "small",
+        "flags": ["LEAK"],
+        "lemma": "t1_is_secret",
+        "command": "tamarin-prover --prove=t1_is_secret -D=LEAK --derivcheck-timeout=300"
+        " --quit-on-warning models/small.spthy +RTS -N1 -M2g -RTS",
+        "run": "owamp-vectors prove --claim t1-is-secret-leak",
+    }
+    assert "--diff" in jobs[5]["command"]
+
+
+def test_the_command_line_is_checked(models: Path, tmp_path: Path) -> None:
+    for option, value in (("--claim", "x"), ("--model", "x"), ("--lemma", "x")):
+        assert f"no {option[2:]} x" in refused(run("prove", "--models", models, option, value), 2)
+    assert "expected --merge" in refused(run("prove", "--models", models, "x"), 2)
+    assert "at least one LEDGER" in refused(run("prove", "--models", models, "--merge"), 2)
+    line = refused(run("prove", "--models", models, "--list-jobs", "--merge", "x"), 2)
+    assert "--list-jobs and --merge" in line
+    assert "cannot be read" in refused(run("prove", "--models", tmp_path / "x"), 3)
+    (models / "proofs").mkdir()
+    (models / "proofs" / "ledger.json").write_text("{", encoding="utf-8")
+    source = FIXTURE / "proofs"
+    assert "not JSON" in refused(run("prove", "--models", models, "--merge", source), 3)
+
+
+def prove_apart(models: Path, fake: FakeProver, *claims: str) -> list[Path]:
+    """A directory of proofs for each claim, as the jobs of a matrix make them."""
+    made = []
+    for claim in claims:
+        made.append(models.parent / f"out-{len(list(models.parent.glob('out-*')))}")
+        common = ("--tamarin", fake.path, "--claim", claim, "--proofs", made[-1])
+        run("prove", "--models", models, *common)
+    return made
+
+
+def test_merge_takes_over_entries_and_files(models: Path, fake: FakeProver) -> None:
+    fake.tell(t1_is_secret="falsified")
+    made = prove_apart(models, fake, "can-end", "t1-is-secret-leak")
+    made[1] /= "ledger.json"
+    result = run("prove", "--models", models, "--merge", *made)
+    assert result.exit_code == 0, result.output
+    assert list(ledger(models)) == ["small/can_end", "small+LEAK/t1_is_secret"]
+    below = files_below(models / "proofs")
+    assert "small+LEAK/t1_is_secret.json" in below
+    assert "small/can_end.proof" in below
+    again = run("prove", "--models", models, "--merge", *made)
+    assert again.stdout.startswith("0 taken over, 2 in")
+
+
+def test_merge_prefers_the_current_and_the_finished(models: Path, fake: FakeProver) -> None:
+    path = models / "small.spthy"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[ ]\n", "[ X() ]\n"), encoding="utf-8")
+    [stale] = prove_apart(models, fake, "t1-is-secret")
+    path.write_text(text, encoding="utf-8")
+    fake.tell(t1_is_secret="allocate")
+    [unfinished] = prove_apart(models, fake, "t1-is-secret")
+    fake.tell(t1_is_secret="verified")
+    [current] = prove_apart(models, fake, "t1-is-secret")
+    wanted = Ledger.load(current).text()
+    for order in ([stale, unfinished, current], [current, unfinished, stale]):
+        shutil.rmtree(models / "proofs", ignore_errors=True)
+        for source in order:
+            run("prove", "--models", models, "--merge", source)
+        assert Ledger.load(models / "proofs").text() == wanted
+        assert (models / "proofs" / "small" / "t1_is_secret.proof").exists()
+    run("prove", "--models", models, "--merge", stale, "--proofs", models / "new")
+    run("prove", "--models", models, "--merge", unfinished, "--proofs", models / "new")
+    assert Ledger.load(models / "new").text() == Ledger.load(unfinished).text()
+
+
+def test_merge_refuses_contradictions_and_what_is_incomplete(
+    models: Path, fake: FakeProver
+) -> None:
+    [one] = prove_apart(models, fake, "t1-is-secret")
+    fake.tell(t1_is_secret="falsified")
+    [other] = prove_apart(models, fake, "t1-is-secret")
+    result = run("prove", "--models", models, "--merge", one, other)
+    assert result.exit_code == 1
+    assert "small/t1_is_secret: verified in" in result.stderr
+    assert not (models / "proofs").exists()
+    (other / "small" / "t1_is_secret.json").unlink()
+    line = refused(run("prove", "--models", models, "--merge", other), 3)
+    assert "t1_is_secret.json: no such file" in line
+    assert "no such file" in refused(run("prove", "--models", models, "--merge", models), 3)
+
+
+def test_recheck_runs_once_a_theory_and_does_not_search(models: Path, fake: FakeProver) -> None:
+    run("prove", "--models", models, "--tamarin", fake.path, *SMALL)
+    assert len(fake.runs) == 5
+    result = run("claims", "--recheck", "--models", models, "--tamarin", fake.path, *SMALL)
+    assert result.exit_code == 0, result.output
+    assert "can-end: verified, the proof holds" in result.stdout
+    assert "5 of 5 proofs hold" in result.stdout
+    runs = fake.runs
+    assert len(runs) == 2
+    assert not any(argument.startswith("--prove") for run_ in runs for argument in run_)
+
+
+def test_recheck_finds_what_does_not_hold(models: Path, fake: FakeProver) -> None:
+    run("prove", "--models", models, "--tamarin", fake.path, *SMALL)
+    proofs = models / "proofs" / "small"
+    spoilt = proofs / "t1_is_secret.proof"
+    spoilt.write_text(spoilt.read_text(encoding="utf-8").replace("by recorded-verified", "by x"))
+    (proofs / "can_end.proof").unlink()
+    (proofs / "accepted_was_sent.proof").write_text("nothing", encoding="utf-8")
+    result = run("claims", "--recheck", "--models", models, "--tamarin", fake.path)
+    assert result.exit_code == 1
+    assert "can-end: the proof is missing" in result.stderr
+    assert "accepted-was-sent: no proof of accepted_was_sent" in result.stderr
+    assert "t1-is-secret: recorded verified, the prover says analysis incomplete" in result.stderr
+    assert "hashes-look-alike: no current verdict is recorded" in result.stderr
+    assert "2 of 7 proofs hold" in result.stdout
+
+
+needs_tamarin = pytest.mark.skipif(
+    shutil.which("tamarin-prover") is None, reason="tamarin-prover is not on PATH"
+)
+
+
+@needs_tamarin
+def test_tamarin_finds_what_is_recorded(models: Path) -> None:
+    result = run("prove", "--models", models)
+    assert result.exit_code == 0, result.output
+    recorded = Ledger.load(FIXTURE / "proofs")
+    found = Ledger.load(models / "proofs")
+    for job, entry in recorded.entries.items():
+        assert found.entries[job].verdict == entry.verdict
+        assert found.entries[job].digest == entry.digest
+    assert files_below(models / "proofs") == files_below(FIXTURE / "proofs")
+
+
+@needs_tamarin
+def test_tamarin_accepts_the_recorded_proofs_and_no_spoilt_one(tmp_path: Path) -> None:
+    models = shutil.copytree(FIXTURE, tmp_path / "models")
+    result = run("claims", "--recheck", "--models", models)
+    assert result.exit_code == 0, result.output
+    path = models / "proofs" / "small" / "t1_is_secret.proof"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("case Client_SetUp", "case Server_Start"), encoding="utf-8")
+    result = run("claims", "--recheck", "--models", models)
+    assert result.exit_code == 1
+    assert "t1-is-secret: recorded verified" in result.stderr
+    assert "6 of 7 proofs hold" in result.stdout
+
+
+@needs_tamarin
+def test_tamarin_refuses_a_theory_with_warnings(models: Path) -> None:
+    path = models / "small.spthy"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("\nend\n", "\nrule A: [ ] --> [ Out(x) ]\nend\n"))
+    result = run("prove", "--models", models, *SECRET)
+    assert result.exit_code == 1
+    assert "wellformedness check failed: Unbound variables" in result.stderr
+    assert not (models / "proofs").exists()
