@@ -214,5 +214,5 @@ def list_(flags: bool) -> None:
             click.echo(f"    {group_type.name}: {group_type.description} [{group_type.source}]")
 
 
-for command in (model_commands.prove, model_commands.claims):
+for command in (model_commands.prove, model_commands.claims, model_commands.trace):
     main.add_command(command)

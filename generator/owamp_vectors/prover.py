@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .chart import chart_of
 from .claims import Claim, Claims, Job
 from .files import FileError
-from .ledger import GRAPH, PROOF, TRACE, UNPROVED, Entry, Ledger
+from .ledger import CHART, GRAPH, PROOF, TRACE, UNPROVED, Entry, Ledger
 from .spthy import EQUIVALENCE
+from .trace import slim
 
 INSTALL_PAGE = "https://tamarin-prover.com/manual/master/book/002_installation.html"
 MINIMUM = (1, 8)
@@ -324,8 +326,9 @@ def _prove(runner: Runner, claims: Claims, claim: Claim, limits: Limits) -> Outc
     if verdict != UNPROVED:
         artefacts[PROOF], _ = proof_block(texts["theory"], job)
         if _has_graph(texts["json"]):
-            pictures, remarks = _pictures(texts["dot"])
-            artefacts |= {TRACE: texts["json"].rstrip() + "\n", **pictures}
+            trace = slim(texts["json"])
+            pictures, remarks = _pictures(claim, quantifier, trace, texts["dot"])
+            artefacts |= {TRACE: trace, **pictures}
     entry = Entry(
         job=job,
         quantifier=quantifier,
@@ -358,10 +361,16 @@ def _has_graph(text: str) -> bool:
         return False
 
 
-def _pictures(dot: str) -> tuple[dict[str, str], list[str]]:
-    """Tamarin's graph of a trace, and remarks on what could not be drawn."""
+def _pictures(
+    claim: Claim, quantifier: str, trace: str, dot: str
+) -> tuple[dict[str, str], list[str]]:
+    """The chart and Tamarin's graph of a trace, and remarks on what could not be drawn."""
     pictures: dict[str, str] = {}
     remarks: list[str] = []
+    try:
+        pictures[CHART] = chart_of(trace, claim.job, claim.statement, quantifier).svg()
+    except FileError as error:
+        remarks.append(f"no chart: {error}")
     graphviz = shutil.which("dot")
     if graphviz is None:
         remarks.append("no graph: Graphviz' dot is not on PATH")

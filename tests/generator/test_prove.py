@@ -63,6 +63,7 @@ def test_prove_records_verdicts_proofs_and_traces(models: Path, fake: FakeProver
     assert entry["date"].endswith("Z")
     below = files_below(models / "proofs")
     assert "small+LEAK/t1_is_secret.json" in below
+    assert "small+LEAK/t1_is_secret.chart.svg" in below
     assert "small/can_end.proof" in below
     assert "small/can_end.json" not in below
     proof = (models / "proofs" / "small" / "can_end.proof").read_text(encoding="utf-8")
@@ -173,8 +174,9 @@ def test_an_error_records_nothing(models: Path, fake: FakeProver, does: str, mes
 def test_a_trace_that_cannot_be_drawn_still_counts(models: Path, fake: FakeProver) -> None:
     fake.told["trace"] = '{"graphs": [{}]}'
     fake.tell(t1_is_secret="falsified")
-    run("prove", "--models", models, "--tamarin", fake.path, *SECRET)
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SECRET)
     assert ledger(models)["small/t1_is_secret"]["verdict"] == "falsified"
+    assert "small/t1_is_secret: no chart: not a trace: KeyError" in result.stderr
 
 
 def test_without_a_prover_nothing_is_touched(
