@@ -24,6 +24,9 @@ if "--version" in arguments:
     print(told["version"], file=sys.stderr)
     sys.exit(told.get("code", 0))
 options = dict(a[2:].partition("=")[::2] for a in arguments if a.startswith("--"))
+if "output-json" in options and "1.8.0" in told["version"]:
+    print("Unknown flag: --output-json", file=sys.stderr)
+    sys.exit(1)
 [theory] = [a for a in arguments if a.endswith(".spthy")]
 text = Path(theory).read_text()
 wanted = options.get("prove")

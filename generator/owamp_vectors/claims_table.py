@@ -40,8 +40,8 @@ class Row:
             return UNPROVED
         if self.entry.verdict != "falsified":
             return self.entry.verdict
-        found = self.entry.trace or self.entry.quantifier == "diff"
-        return f"falsified ({'with trace' if found else 'no trace exists'})"
+        exists = self.entry.quantifier != "exists-trace"
+        return f"falsified ({'with trace' if exists else 'no trace exists'})"
 
 
 def rows(claims: Claims, ledger: Ledger) -> list[Row]:

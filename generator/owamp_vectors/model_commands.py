@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,14 +49,21 @@ class _NoProver(click.ClickException):
 
 @contextmanager
 def _runner(path: str | None) -> Iterator[Runner]:
+    """A prover; whatever it still runs is ended at the end, also when this program is."""
     try:
         runner = Runner(find_prover(path))
     except NoProverError as error:
         raise _NoProver(str(error)) from None
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)  # by way of the finally below
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield runner
     finally:
         runner.stop()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _directories(function: _Command) -> _Command:

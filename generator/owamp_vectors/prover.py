@@ -27,6 +27,7 @@ from .trace import slim
 
 INSTALL_PAGE = "https://tamarin-prover.com/manual/master/book/002_installation.html"
 MINIMUM = (1, 8)
+_WRITES_TRACES = (1, 10)
 TIMEOUT = 600
 MEMORY = 8
 
@@ -108,7 +109,7 @@ def find_prover(path: str | None) -> Prover:
     if ran.returncode != 0 or version is None:
         raise NoProverError(f"{found}: is no working tamarin-prover; see {INSTALL_PAGE}")
     minimum = ".".join(map(str, MINIMUM))
-    if tuple(map(int, version[1].split("."))) < MINIMUM:
+    if _numbers(version[1]) < MINIMUM:
         raise NoProverError(
             f"{found}: version {version[1]}, expected {minimum} or later; see {INSTALL_PAGE}"
         )
@@ -117,6 +118,10 @@ def find_prover(path: str | None) -> Prover:
         raise NoProverError(f"{found}: finds no Maude; see {INSTALL_PAGE}")
     revision = re.search(r"Git revision: (.+)", text)
     return Prover(found, version[1], revision[1].strip() if revision else "unknown", maude[1])
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _options(job: Job) -> list[str]:
@@ -300,7 +305,8 @@ def _prove(runner: Runner, claims: Claims, claim: Claim, limits: Limits) -> Outc
     with tempfile.TemporaryDirectory(prefix="owamp-prove-") as scratch:
         outputs = {name: Path(scratch) / name for name in ("theory", "json", "dot")}
         sinks = [f"--output={outputs['theory']}"]
-        if not job.diff:
+        writes_traces = not job.diff and _numbers(runner.prover.version) >= _WRITES_TRACES
+        if writes_traces:
             sinks += [f"--output-json={outputs['json']}", f"--output-dot={outputs['dot']}"]
         end = line.index("+RTS")
         ran = runner.run([*line[1:end], *sinks, *line[end:]], root, timeout)
@@ -329,6 +335,10 @@ def _prove(runner: Runner, claims: Claims, claim: Claim, limits: Limits) -> Outc
             trace = slim(texts["json"])
             pictures, remarks = _pictures(claim, quantifier, trace, texts["dot"])
             artefacts |= {TRACE: trace, **pictures}
+        elif (verdict == "falsified") == (quantifier == "all-traces") and not writes_traces:
+            remarks.append(
+                "no trace: only tamarin-prover 1.10 and later, not in --diff mode, write it"
+            )
     entry = Entry(
         job=job,
         quantifier=quantifier,

@@ -28,6 +28,9 @@ _LEMMA = re.compile(
     r'"(?P<formula>[^"]*)"',
     re.ASCII,
 )
+_ANY_LEMMA = re.compile(
+    r"(?<![A-Za-z0-9_#~$'!])(?:lemma|diffLemma|equivLemma|diffEquivLemma)(?![A-Za-z0-9_])"
+)
 _PROOF = re.compile(
     r"\s*(?:simplify|induction|contradiction|sorry|solve|by|SOLVED|INVALIDATED|UNFINISHABLE)\b"
 )
@@ -159,7 +162,8 @@ def read_theory(path: Path, flags: Iterable[str] = (), *, diff: bool = False) ->
 
     Raises:
         TheoryError: an unreadable file, a directive that is malformed, unbalanced, or means
-            something else to Tamarin than it seems to; a lemma twice.
+            something else to Tamarin than it seems to; a lemma twice, or one for another prover
+            or about accountability.
     """
     chosen = tuple(sorted(set(flags)))
     reader = _Reader({*chosen, *(["diff"] if diff else [])})
@@ -167,6 +171,10 @@ def read_theory(path: Path, flags: Iterable[str] = (), *, diff: bool = False) ->
     if not _THEORY.match(text):
         raise TheoryError(f"{path}: expected 'theory NAME', found {_first_line(text)!r}")
     lemmas = list(_lemmas(text))
+    for match in _ANY_LEMMA.finditer(text):
+        if not any(lemma.start <= match.start() < lemma.proof_end for lemma in lemmas):
+            found = _first_line(text[match.start() :])
+            raise TheoryError(f"{path}: not a lemma that can be claimed: {found!r}")
     if diff:
         lemmas.append(Lemma(EQUIVALENCE, "diff"))
     names = [lemma.name for lemma in lemmas]

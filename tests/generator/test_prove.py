@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from owamp_vectors.ledger import Ledger
 from owamp_vectors.model import Json
 
 from ..fake_prover import FakeProver
-from .test_claims import FIXTURE
+from .test_claims import FIXTURE, ROOT
 from .test_cli import refused, run
 
 TRACE = (FIXTURE / "proofs" / "small+LEAK" / "t1_is_secret.json").read_text(encoding="utf-8")
@@ -109,20 +112,43 @@ def test_a_timeout_ends_the_whole_group(models: Path, fake: FakeProver) -> None:
     assert "not proved here: small/t1_is_secret (no result in 1 s" in result.stdout
     assert "t1-is-secret: not proved here: no result in 1 s" in result.stderr
     pids = fake.path.with_suffix(".pid").read_text(encoding="utf-8").split()
-    for pid in pids:
-        for _ in range(50):
-            if not _is_alive(pid):
-                break
-            time.sleep(0.05)
-        assert not _is_alive(pid)
+    _wait_for_the_end_of(pids)
     entry = ledger(models)["small/t1_is_secret"]
     assert (entry["verdict"], entry["reason"]) == ("not proved here", "no result in 1 s")
     assert files_below(models / "proofs") == ["ledger.json"]
 
 
+def _wait_for_the_end_of(pids: list[str]) -> None:
+    for _ in range(100):
+        if not any(map(_is_alive, pids)):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"still running: {pids}")
+
+
 def _is_alive(pid: str) -> bool:
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text(encoding="utf-8").rsplit(")")[-1].split()[0] != "Z"
+
+
+def test_ending_the_command_ends_the_provers_and_loses_nothing(
+    models: Path, fake: FakeProver
+) -> None:
+    fake.tell(t1_is_secret="sleep")
+    program = "from owamp_vectors.cli import main; main()"
+    arguments = ("prove", "--models", models, "--tamarin", fake.path, *SMALL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    pids: list[str] = []
+    while len(pids) < 2 and process.poll() is None:
+        time.sleep(0.05)
+        if fake.path.with_suffix(".pid").exists():
+            pids = fake.path.with_suffix(".pid").read_text(encoding="utf-8").split()
+    process.terminate()
+    assert process.wait(10) == 128 + signal.SIGTERM
+    _wait_for_the_end_of(pids)
+    assert list(ledger(models)) == ["small/accepted_was_sent", "small/can_end"]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +203,41 @@ def test_a_trace_that_cannot_be_drawn_still_counts(models: Path, fake: FakeProve
     result = run("prove", "--models", models, "--tamarin", fake.path, *SECRET)
     assert ledger(models)["small/t1_is_secret"]["verdict"] == "falsified"
     assert "small/t1_is_secret: no chart: not a trace: KeyError" in result.stderr
+
+
+def test_an_older_prover_gives_verdicts_without_traces(models: Path, fake: FakeProver) -> None:
+    fake.told["version"] = fake.told["version"].replace("1.10.0", "1.8.0")
+    fake.tell(t1_is_secret="falsified")
+    result = run(
+        "prove", "--models", models, "--tamarin", fake.path, "--claim", "t1-is-secret-leak"
+    )
+    assert result.exit_code == 0, result.output
+    assert "no trace: only tamarin-prover 1.10 and later" in result.stderr
+    assert ledger(models)["small+LEAK/t1_is_secret"]["trace"] is False
+    table = run("claims", "--models", models, "--claim", "t1-is-secret-leak")
+    assert "falsified (with trace)" in table.stdout
+
+
+def test_a_lemma_of_which_no_trace_exists(models: Path, fake: FakeProver) -> None:
+    fake.tell(can_end="falsified - no trace found")
+    run("prove", "--models", models, "--tamarin", fake.path, *CAN_END)
+    table = run("claims", "--models", models, *CAN_END)
+    assert table.exit_code == 1
+    assert "falsified (no trace exists)" in table.stdout
+    assert "can-end: unexpected: expected verified, the prover says falsified" in table.stderr
+
+
+def test_without_graphviz_there_is_no_graph(
+    models: Path, fake: FakeProver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = models.parent / "empty"
+    empty.mkdir()
+    (empty / "python3").symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(empty))
+    fake.tell(t1_is_secret="falsified")
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SECRET)
+    assert "no graph: Graphviz' dot is not on PATH" in result.stderr
+    assert "small/t1_is_secret.chart.svg" in files_below(models / "proofs")
 
 
 def test_without_a_prover_nothing_is_touched(

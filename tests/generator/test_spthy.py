@@ -104,6 +104,8 @@ def test_comments_and_quotes_do_not_confuse(tmp_path: Path) -> None:
         ('#include "gone.splib"', "gone.splib: no such file"),
         ('#include "t.spthy"', "includes itself"),
         ('lemma a: "T"\nlemma a: "T"', "lemma a is there twice"),
+        ('lemma a: A, B account for "T"', "not a lemma that can be claimed: 'lemma a: A, B"),
+        ("diffLemma a:\nby sorry", "not a lemma that can be claimed"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, body: str, message: str) -> None:
