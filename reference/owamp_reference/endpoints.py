@@ -594,7 +594,8 @@ class ControlClient(_Endpoint):
             if fetch_ack.accept == Accept.OK:
                 data = yield from FetchData.reader(fetch_ack)
             self._events.append(Fetched(fetch_ack, data))
-        elif isinstance(command, RequestSession | RequestTWSession):
+        else:
+            assert isinstance(command, RequestSession | RequestTWSession)  # Stop has no reply
             reply = yield from AcceptSession.reader(first_block)
             if reply.accept == Accept.OK and self.mode is not None:
                 only_sender = command.conf_sender and not command.conf_receiver

@@ -331,10 +331,11 @@ class Pair:
         setting: Setting,
         sizes: Sequence[int] = (10**6,),
         server_config: ServerConfig | None = None,
+        client_draws: Draws | None = None,
     ) -> None:
         self.setting = setting
         self._sizes = sizes
-        self.client_draws, self.server_draws = Draws("client"), Draws("server")
+        self.client_draws, self.server_draws = client_draws or Draws("client"), Draws("server")
         self.client = ControlClient(setting.client_config, self.client_draws)
         self.server = Server(
             server_config or setting.server_config, self.server_draws, clock=lambda: 1 << 32
