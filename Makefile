@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vectors check test bench lock
+.PHONY: help setup vectors check test coverage bench lock
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ check: $(STAMP) ## recompute vectors/, and run the linters and the type checker
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest
+
+coverage: $(STAMP) ## run the tests and report the lines and branches that they reach
+	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/coverage report --include='reference/*' --fail-under=99
 
 bench: $(STAMP) ## measure regeneration against the bare cryptographic operations
 	$(BIN)/python -m owamp_vectors.bench
