@@ -237,6 +237,7 @@ class Setting:
     protocol: Protocol
     security: Mode
     ikev2_derived: bool = False
+    given: Credentials | None = None
 
     def __str__(self) -> str:
         source = " IKEv2" if self.ikev2_derived else ""
@@ -253,6 +254,8 @@ class Setting:
 
     @property
     def credentials(self) -> Credentials:
+        if self.given is not None:
+            return self.given
         return IKEV2_CREDENTIALS if self.ikev2_derived else PSK_CREDENTIALS
 
     @property

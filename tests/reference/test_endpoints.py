@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from owamp_reference import primitives
 from owamp_reference.endpoints import (
     NTP_EPOCH_OFFSET,
     ClientConfig,
@@ -112,23 +113,30 @@ def test_unknown_key_id_and_wrong_passphrase_have_one_outcome(
     wrong = RawClient(setting, replace(setting.server_config, passphrase=lambda name: b"wrong"))
     outcomes = []
     for raw in (unknown, wrong):
-        raw.setting = SettingWith(setting, Credentials(setting.credentials.key_id, secret))
+        raw.setting = replace(setting, given=Credentials(setting.credentials.key_id, secret))
         accept, events = raw.respond()
         outcomes.append((accept, only(events, Closed).accept, raw.server.state, raw.is_silent()))
     assert outcomes[0] == outcomes[1] == (1, Accept.FAILURE, State.CLOSED, True)
 
 
-class SettingWith(Setting):
-    """A setting with other credentials."""
+@pytest.mark.parametrize("setting", FROM_PSK, ids=str)
+def test_unknown_key_id_costs_as_much_as_a_wrong_passphrase(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = RawClient(
+        setting, replace(setting.server_config, passphrase=lambda name: None, count=4096)
+    )
+    response = raw.response().to_octets()
+    counts = []
+    derive = primitives.pbkdf2_hmac_sha1
 
-    def __init__(self, setting: Setting, credentials: Credentials) -> None:
-        super().__init__(setting.protocol, setting.security, setting.ikev2_derived)
-        object.__setattr__(self, "_credentials", credentials)
+    def counting(secret: bytes, salt: bytes, count: int, size: int) -> bytes:
+        counts.append(count)
+        return derive(secret, salt, count, size)
 
-    @property
-    def credentials(self) -> Credentials:
-        found: Credentials = vars(self)["_credentials"]
-        return found
+    monkeypatch.setattr(primitives, "pbkdf2_hmac_sha1", counting)
+    only(raw.server.receive(response), Closed)
+    assert counts == [4096]
 
 
 def test_key_id_that_is_not_utf_8_is_unknown() -> None:
@@ -392,6 +400,15 @@ def test_records_of_one_stop_sessions_count_together() -> None:
     raw.send(StartSessions())
     stop = StopSessions(0, (SessionDescription(SID, 1),) * 12)
     assert "at most 400 octets" in error_of(raw.send(stop))
+
+
+@each_protocol
+def test_limit_is_for_one_message_and_not_for_the_connection(setting: Setting) -> None:
+    config = replace(setting.server_config, max_message_size=400)
+    pair = Pair(setting, server_config=config).ready()
+    for _ in range(10):
+        pair.accepted()
+    assert len(pair.server.sessions) == 10
 
 
 def test_client_refuses_session_data_that_are_too_large() -> None:

@@ -403,7 +403,7 @@ be, which is how far only a peer with the keys gets.
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=[stage.__name__ for stage in STAGES])
-@settings(max_examples=60)
+@settings(max_examples=2 * settings().max_examples)
 @given(setting=st.sampled_from(SETTINGS), words=speech, sizes=cuts)
 def test_endpoint_takes_any_octets(
     stage: Stage,

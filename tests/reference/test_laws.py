@@ -248,17 +248,21 @@ def test_token_key_depends_on_secret_salt_and_count(secret: bytes, salt: bytes, 
 def test_server_finds_the_secret_by_both_spis_and_ignores_the_rest_of_key_id(
     function: Prf, spis: bytes, key: bytes, rest: bytes
 ) -> None:
-    sa = binding.IkeSa(spis[:8], spis[8:], function, key)
-    swapped = binding.IkeSa(spis[8:], spis[:8], function, key + b"other")
-    assume(spis[:8] != spis[8:])
+    spi_i, spi_r = spis[:8], spis[8:]
+    assume(spi_i != spi_r)
+    sa = binding.IkeSa(spi_i, spi_r, function, key)
+    others = [
+        binding.IkeSa(*pair, function, key + b"other")
+        for pair in ((spi_r, spi_i), (spi_i, spi_i), (spi_r, spi_r))
+    ]
     secret = binding.shared_secret_from_sk_d(function, key)
     assert secret == ikev2.prf(function, key, b"IPPM")
-    key_id = binding.key_id_from_spis(spis[:8], spis[8:])
+    key_id = binding.key_id_from_spis(spi_i, spi_r)
     assert (len(key_id), key_id[16:]) == (80, bytes(64))
     for named in (key_id, spis + rest):
-        assert binding.shared_secret_for_key_id([swapped, sa], named) == secret
+        assert binding.shared_secret_for_key_id([*others, sa], named) == secret
     assert binding.shared_secret_for_key_id([], key_id) is None
-    assert binding.shared_secret_for_key_id([swapped], key_id) is None
+    assert binding.shared_secret_for_key_id(others, key_id) is None
 
 
 # The endpoints

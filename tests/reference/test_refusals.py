@@ -15,7 +15,7 @@ from owamp_reference.layout import Field, Layout, mbz
 from owamp_reference.messages import PacketRecord, ScheduleSlot, SkipRange
 from owamp_reference.test_packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
 
-from .support import MESSAGES, keys_of, packets
+from .support import MESSAGES, fetch_data, keys_of, packets, session_descriptions
 
 LAYOUTS: dict[str, Layout] = {
     layout.title: layout
@@ -231,6 +231,31 @@ def test_authenticated_mode_leaves_the_timestamp_alone() -> None:
     payload[15] ^= 1
     with pytest.raises(ProtocolError, match=r"^HMAC"):
         test_packets.open_packet(TestMode.AUTHENTICATED, SenderPacket, bytes(payload), session_keys)
+
+
+@given(session_descriptions)
+def test_session_description_is_padded_with_zeros_to_a_block(
+    record: messages.SessionDescription,
+) -> None:
+    """RFC 4656 §3.8; what the padding holds is not looked at."""
+    size = 24 + 8 * len(record.skip_ranges)
+    octets = record.to_octets()
+    assert len(octets) == size + -size % 16
+    assert not any(octets[size:])
+    stop = messages.StopSessions(0, (record,)).to_octets()
+    padded = stop[: 16 + size] + b"\xff" * (len(octets) - size) + stop[16 + len(octets) :]
+    assert messages.StopSessions.parse(padded).sessions == (record,)
+
+
+@given(fetch_data)
+def test_skip_ranges_and_records_are_padded_with_zeros_to_a_block(
+    data: messages.FetchData,
+) -> None:
+    """RFC 4656 §3.9."""
+    *_, ranges, records = data.segments()
+    for segment, size in ((ranges, 8 * len(data.skip_ranges)), (records, 25 * len(data.records))):
+        assert len(segment) == size + -size % 16
+        assert not any(segment[size:])
 
 
 SIZES: list[tuple[str, Any]] = [

@@ -22,7 +22,7 @@ from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.test_packets import SenderPacket, TestMode
 
-from .support import SETTINGS, Draws, Pair, Setting
+from .support import SETTINGS, SPI_I, SPI_R, Draws, Pair, Setting
 
 
 def forms(secret: bytes) -> set[str]:
@@ -192,20 +192,13 @@ class Watched(Draws):
         return {"T1": T1, "T2": T2}.get(label) or super().__call__(label, size)
 
 
-class SettingOfSecrets(Setting):
-    """A setting whose shared secret is one of this module's."""
-
-    @property
-    def credentials(self) -> Credentials:
-        if self.ikev2_derived:
-            return Credentials.from_ikev2(b"initiatr", b"respondr", SK_D)
-        return Credentials.from_passphrase("alice", PASSPHRASE)
-
-
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if s.is_protected], ids=str)
 @pytest.mark.parametrize("is_right", [True, False], ids=["set up", "refused"])
 def test_neither_end_nor_its_events_tell_a_secret(setting: Setting, is_right: bool) -> None:
-    setting = SettingOfSecrets(setting.protocol, setting.security, setting.ikev2_derived)
+    if setting.ikev2_derived:
+        setting = replace(setting, given=Credentials.from_ikev2(SPI_I, SPI_R, SK_D))
+    else:
+        setting = replace(setting, given=Credentials.from_passphrase("alice", PASSPHRASE))
     config = replace(
         setting.server_config,
         passphrase=lambda name: PASSPHRASE if is_right else SK_D,
