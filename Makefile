@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vectors check prove claims test bench lock
+.PHONY: help setup vectors check prove claims test coverage bench lock
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ claims: $(STAMP) ## show the claims about the models beside their verdicts
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest
+
+coverage: $(STAMP) ## run the tests and report the lines and branches that they reach
+	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/coverage report --include='reference/*' --fail-under=99
 
 bench: $(STAMP) ## measure regeneration against the bare cryptographic operations
 	$(BIN)/python -m owamp_vectors.bench

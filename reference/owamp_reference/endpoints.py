@@ -360,6 +360,11 @@ class _Endpoint:
         self.sessions.append(session)
         self._events.append(session)
 
+    def _require_stop_to_come(self) -> None:
+        if self.state is not State.TESTING or self._stop_received:
+            found = "a second one" if self._stop_received else f"one while {self.state.value}"
+            raise ProtocolError("Stop-Sessions", "one while testing", found)
+
     def _sids_to_account_for(self, sender_is_client: bool) -> list[bytes]:
         """The SIDs that the Stop-Sessions of one side must describe (RFC 4656 §3.8)."""
         return [
@@ -399,7 +404,10 @@ def request_problem(protocol: Protocol, request: Request) -> ProtocolError | Non
 def _check_request(protocol: Protocol, request: Request) -> None:
     if request.ipvn not in (4, 6):
         raise ProtocolError("IPVN", "4 or 6", str(request.ipvn))
-    if protocol is Protocol.OWAMP and isinstance(request, RequestSession):
+    wanted = RequestSession if protocol is Protocol.OWAMP else RequestTWSession
+    if not isinstance(request, wanted):
+        raise ProtocolError("request", wanted.LAYOUT.title, request.LAYOUT.title)
+    if isinstance(request, RequestSession):
         if not (request.conf_sender or request.conf_receiver):
             raise ProtocolError("Conf-Sender, Conf-Receiver", "at least one set", "none")
         if not request.slots:
@@ -408,18 +416,32 @@ def _check_request(protocol: Protocol, request: Request) -> None:
             if slot.slot_type not in (0, 1):
                 raise ProtocolError("Slot Type", "0 or 1", str(slot.slot_type))
         return
-    if isinstance(request, RequestTWSession):
-        zeros = {
-            "Conf-Sender": request.conf_sender,
-            "Conf-Receiver": request.conf_receiver,
-            "Number of Schedule Slots": request.number_of_slots,
-            "Number of Packets": request.number_of_packets,
-            "SID": int.from_bytes(request.sid, "big"),
-        }
-        for label, value in zeros.items():
-            if value:
-                raise ProtocolError(label, "0", "another value")
-        return
+    zeros = {
+        "Conf-Sender": request.conf_sender,
+        "Conf-Receiver": request.conf_receiver,
+        "Number of Schedule Slots": request.number_of_slots,
+        "Number of Packets": request.number_of_packets,
+        "SID": int.from_bytes(request.sid, "big"),
+    }
+    for label, value in zeros.items():
+        if value:
+            raise ProtocolError(label, "0", "another value")
+
+
+def _check_fetch_answer(ack: FetchAck, data: FetchData | None) -> None:
+    """Raise `ProtocolError` unless Fetch-Ack announces just these data (RFC 4656 §3.9)."""
+    if (ack.accept == Accept.OK) != (data is not None):
+        raise ProtocolError("Fetch-Session data", "data if and only if Accept is 0", "else")
+    expected, found = (0, 0), (ack.number_of_skip_ranges, ack.number_of_records)
+    if data is not None:
+        expected = len(data.skip_ranges), len(data.records)
+    if found != expected:
+        numbers = "{} skip ranges and {} records"
+        raise ProtocolError("Fetch-Ack", numbers.format(*expected), numbers.format(*found))
+    if ack.next_seqno and not ack.finished:
+        raise ProtocolError("Fetch-Ack", "Next Seqno 0 unless finished", str(ack.next_seqno))
+    if ack.accept != Accept.OK and ack.finished:
+        raise ProtocolError("Fetch-Ack", "Finished 0 unless Accept is 0", str(ack.finished))
 
 
 @dataclass(frozen=True)
@@ -518,6 +540,7 @@ class ControlClient(_Endpoint):
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             if self.state is State.TESTING and self.protocol is Protocol.OWAMP:
                 stop = yield from StopSessions.reader(first_block)
+                self._require_stop_to_come()
                 self._check_stop(stop, from_client=False)
                 self._stop_received = True
                 self._events.append(StopReceived(stop))
@@ -571,7 +594,8 @@ class ControlClient(_Endpoint):
             if fetch_ack.accept == Accept.OK:
                 data = yield from FetchData.reader(fetch_ack)
             self._events.append(Fetched(fetch_ack, data))
-        elif isinstance(command, RequestSession | RequestTWSession):
+        else:
+            assert isinstance(command, RequestSession | RequestTWSession)  # Stop has no reply
             reply = yield from AcceptSession.reader(first_block)
             if reply.accept == Accept.OK and self.mode is not None:
                 only_sender = command.conf_sender and not command.conf_receiver
@@ -672,12 +696,12 @@ class Server(_Endpoint):
         """Answer a `FetchRequested`: Fetch-Ack, and the data if Accept is 0.
 
         Raises:
-            ProtocolError: none was requested, or `data` that does not go with `ack`.
+            ProtocolError: none was requested or the connection is over, `data` that does not go
+                with `ack`, or fields of `ack` that are to be zero.
         """
-        if not self._fetching:
+        if not self._fetching or self.state is State.CLOSED:
             raise ProtocolError("Fetch-Session", "one to answer", "none")
-        if (ack.accept == Accept.OK) != (data is not None):
-            raise ProtocolError("Fetch-Session data", "data if and only if Accept is 0", "else")
+        _check_fetch_answer(ack, data)
         self._fetching = False
         self._send(ack)
         if data is not None:
@@ -813,10 +837,7 @@ class Server(_Endpoint):
             self.state = State.TESTING
 
     def _take_stop(self, stop: StopSessions | StopTWSessions) -> None:
-        if self.state is not State.TESTING or self._stop_received:
-            raise ProtocolError(
-                "Stop-Sessions", "one while testing", f"one while {self.state.value}"
-            )
+        self._require_stop_to_come()
         self._check_stop(stop, from_client=True)
         self._stop_received = True
         self._events.append(StopReceived(stop))

@@ -21,7 +21,7 @@ from enum import Enum
 from typing import ClassVar, Self, TypeVar
 
 from . import primitives
-from .errors import ProtocolError
+from .errors import ProtocolError, check_range
 from .keys import TestSessionKeys
 from .layout import Layout, mbz, uint
 from .primitives import AES_BLOCK_SIZE, HMAC_SIZE, ZERO_IV
@@ -60,9 +60,10 @@ class ErrorEstimate:
 
     @classmethod
     def from_int(cls, value: int) -> Self:
-        """Read a 16-bit field, Z ignored. Raises `ProtocolError` for a Multiplier of zero: such a
-        packet counts as corrupt.
+        """Read a 16-bit field, Z ignored. Raises `ProtocolError` for a Multiplier of zero (such a
+        packet counts as corrupt) and for more than 16 bits.
         """
+        check_range("Error Estimate", value, 0, 0xFFFF)
         if not value & 0xFF:
             raise ProtocolError("Multiplier", "a value from 1 to 255", "0")
         return cls(bool(value >> 15), value >> 8 & 0x3F, value & 0xFF)

@@ -9,6 +9,7 @@ the server, with one 64-octet value::
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from . import primitives
@@ -57,10 +58,11 @@ def encode_passphrase(text: str) -> bytes:
     Raises:
         ProtocolError: a newline, or text that UTF-8 cannot encode.
     """
-    try:
+    passphrase = None
+    with suppress(UnicodeEncodeError):  # it holds the text, so nothing is raised from it
         passphrase = text.encode()
-    except UnicodeEncodeError:
-        raise ProtocolError("passphrase", "a UTF-8 string", "a lone surrogate") from None
+    if passphrase is None:
+        raise ProtocolError("passphrase", "a UTF-8 string", "a lone surrogate")
     check_passphrase(passphrase)
     return passphrase
 
