@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from owamp_vectors.model import Json, VectorFile
@@ -19,3 +20,16 @@ def stored(file: VectorFile) -> Json:
 def cases_of(content: Json) -> list[Json]:
     """All cases of a file."""
     return [test for group in content["testGroups"] for test in group["tests"]]
+
+
+MODELS = VECTORS.parent / "models"
+
+
+def model_flags() -> list[tuple[Path, tuple[str, ...]]]:
+    """Every model, without flags and with each flag that it asks for."""
+    found: list[tuple[Path, tuple[str, ...]]] = []
+    for path in sorted(MODELS.glob("*.spthy")):
+        text = path.read_text(encoding="utf-8")
+        flags = sorted(set(re.findall(r"^#ifdef (\w+)$", text, re.MULTILINE)))
+        found += [(path, ()), *((path, (flag,)) for flag in flags)]
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .files import FileError, read_text
@@ -72,6 +72,15 @@ class Lemma:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A part of a resolved text as it stands in a file, from `line` of it on."""
+
+    path: Path
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Theory:
     """A theory under a set of flags: one text without comments, directives or skipped branches.
 
@@ -82,6 +91,7 @@ class Theory:
         diff: whether it is read in --diff mode, where the flag "diff" is set as well.
         text: what is left for Tamarin to read.
         lemmas: in the order of the text.
+        pieces: what the text is put together from.
     """
 
     path: Path
@@ -90,6 +100,16 @@ class Theory:
     diff: bool
     text: str
     lemmas: tuple[Lemma, ...]
+    pieces: tuple[Piece, ...] = field(default=(), repr=False, compare=False)
+
+    def place(self, position: int) -> tuple[Path, int]:
+        """The file and its line where the character at `position` of the text stands."""
+        for piece in self.pieces:
+            if position < len(piece.text):
+                return piece.path, piece.line + piece.text.count("\n", 0, position)
+            position -= len(piece.text)
+        last = self.pieces[-1]
+        return last.path, last.line + last.text.count("\n")
 
     def lemma(self, name: str) -> Lemma:
         """The lemma of a name. Raises `TheoryError` if there is none."""
@@ -167,7 +187,8 @@ def read_theory(path: Path, flags: Iterable[str] = (), *, diff: bool = False) ->
     """
     chosen = tuple(sorted(set(flags)))
     reader = _Reader({*chosen, *(["diff"] if diff else [])})
-    text = reader.read(path, ())
+    pieces = reader.read(path, ())
+    text = "".join(piece.text for piece in pieces)
     if not _THEORY.match(text):
         raise TheoryError(f"{path}: expected 'theory NAME', found {_first_line(text)!r}")
     lemmas = list(_lemmas(text))
@@ -181,7 +202,13 @@ def read_theory(path: Path, flags: Iterable[str] = (), *, diff: bool = False) ->
     for name in names:
         if names.count(name) > 1:
             raise TheoryError(f"{path}: lemma {name} is there twice")
-    return Theory(path, tuple(reader.files), chosen, diff, text, tuple(lemmas))
+    return Theory(
+        path, tuple(reader.files), chosen, diff, text, tuple(lemmas), tuple(filter(_text, pieces))
+    )
+
+
+def _text(piece: Piece) -> str:
+    return piece.text
 
 
 def _first_line(text: str) -> str:
@@ -250,18 +277,22 @@ class _Reader:
         self.flags = flags
         self.files: list[Path] = []
 
-    def read(self, path: Path, parents: tuple[Path, ...]) -> str:
+    def read(self, path: Path, parents: tuple[Path, ...]) -> list[Piece]:
         if path in parents:
             raise TheoryError(f"{path}: includes itself")
         if path not in self.files:
             self.files.append(path)
         raw = read_text(path)
         text = blank_comments(raw)
-        parts: list[str] = []
+        pieces: list[Piece] = []
         branches: list[str] = []  # the directives that opened the branches we are in
         position = 0
+
+        def piece(end: int) -> Piece:
+            return Piece(path, text.count("\n", 0, position) + 1, text[position:end])
+
         while match := _DIRECTIVE.search(text, position):
-            parts.append(text[position : match.start()])
+            pieces.append(piece(match.start()))
             where = f"{path}, line {text.count(chr(10), 0, match.start()) + 1}"
             if match[1] == "define":
                 name = self._expect(_NAME, text, match.end(), where, "a flag after #define")
@@ -272,13 +303,13 @@ class _Reader:
                 included = path.parent / name[1]
                 if not included.is_file():
                     raise TheoryError(f"{where}: #include of {name[1]}: no such file")
-                parts.append(self.read(included, (*parents, path)))
+                pieces += self.read(included, (*parents, path))
                 position = name.end()
             else:
                 position = self._branch(match, raw, text, branches, where)
         if branches:
             raise TheoryError(f"{path}: #ifdef without #endif")
-        return "".join([*parts, text[position:]])
+        return [*pieces, piece(len(text))]
 
     def _branch(
         self, match: re.Match[str], raw: str, text: str, branches: list[str], where: str

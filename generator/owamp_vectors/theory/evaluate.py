@@ -1,0 +1,90 @@
+"""A term's octets: the functions of the table applied to the octets of its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from owamp_reference import ProtocolError
+
+from .bind import CONSTANTS, Binding
+from .infer import segments
+from .terms import App, Const, Place, Term, Var
+
+Environment = Mapping[Term, bytes]
+"""Octets of variables and of fresh names; any other term may have some too, and then is not
+computed."""
+
+
+class EvaluationError(Exception):
+    """A term that has no octets, and where it stands."""
+
+    def __init__(self, term: Term, reason: str) -> None:
+        super().__init__(f"{f'{term.place}: ' if term.place else ''}{term}: {reason}")
+        self.term = term
+        self.place: Place | None = term.place
+        self.reason = reason
+
+
+class Evaluator:
+    """Computes terms as octets; each term once.
+
+    Args:
+        environment: octets of variables and names.
+        binding: the table.
+    """
+
+    def __init__(self, environment: Environment, binding: Binding | None = None) -> None:
+        self.binding = binding or Binding()
+        self._known: dict[Term, bytes] = dict(environment)
+
+    def __call__(self, term: Term) -> bytes:
+        """The octets of a term.
+
+        Raises:
+            EvaluationError: a variable without octets, an unbound symbol, or what the reference
+                refuses, such as an argument of the wrong size.
+        """
+        if term not in self._known:
+            self._known[term] = self._compute(term)
+        return self._known[term]
+
+    def _compute(self, term: Term) -> bytes:
+        if isinstance(term, Var):
+            raise EvaluationError(term, "a variable without octets")
+        if isinstance(term, Const):
+            if term.is_fresh or term.name not in CONSTANTS:
+                raise EvaluationError(term, "a name without octets")
+            return CONSTANTS[term.name].octets
+        if term.name == "pair":
+            return self._tuple(term)
+        symbol = self.binding.symbols.get(term.name)
+        if symbol is None or len(symbol.arguments) != len(term.args):
+            raise EvaluationError(term, f"{term.name}/{len(term.args)} is not bound")
+        arguments = [self(argument) for argument in term.args]
+        try:
+            return symbol.compute(*arguments)
+        except ProtocolError as error:
+            raise EvaluationError(term, str(error)) from None
+
+    def _tuple(self, term: App) -> bytes:
+        try:
+            parts = segments(term)
+        except LookupError as error:
+            raise EvaluationError(term, str(error.args[0])) from None
+        octets = b""
+        for part in parts:
+            if part.shape is None:
+                octets += self(part.terms[0])
+                continue
+            message = bytearray(part.shape.base)
+            for span, item in zip(part.shape.spans, part.terms, strict=True):
+                value = self(item)
+                if len(value) != span.size:
+                    reason = (
+                        f"{span.name} of {part.shape.name} has {span.size} octets, "
+                        f"found {len(value)}"
+                    )
+                    raise EvaluationError(item, reason)
+                message[span.offset : span.offset + span.size] = value
+            octets += bytes(message)
+        return octets
