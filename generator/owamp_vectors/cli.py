@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from . import files, mistakes, model_commands
+from . import files, mistakes, model_commands, theory_commands
 from .console import DIFFERENT, clear_errors, progress, table
 from .files import FileError
 from .groups import FILES
@@ -64,6 +64,7 @@ def main() -> None:
       owamp-vectors show token 1             one case, step by step
       owamp-vectors list --flags             what the cases are aimed at
       owamp-vectors claims                   what is proved of the models
+      owamp-vectors conform-model            whether they describe the reference
     """
 
 
@@ -214,5 +215,11 @@ def list_(flags: bool) -> None:
             click.echo(f"    {group_type.name}: {group_type.description} [{group_type.source}]")
 
 
-for command in (model_commands.prove, model_commands.claims, model_commands.trace):
+for command in (
+    model_commands.prove,
+    model_commands.claims,
+    model_commands.trace,
+    theory_commands.conform_model,
+    theory_commands.chain,
+):
     main.add_command(command)

@@ -14,6 +14,7 @@ from .files import FileError
 DIFFERENT = 1
 BAD_INPUT = 3
 NO_PROVER = 4
+NO_GRAMMAR = 5
 
 _T = TypeVar("_T")
 

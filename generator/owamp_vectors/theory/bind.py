@@ -195,6 +195,7 @@ class Shape:
         name: the public name that begins it, or how a tuple without a name is called.
         reference: the dotted name of the class or layout.
         heads: for a tuple without a name: the function symbols of its components, "" for any.
+        model: the theory whose tuples leave out more than those of the others; "" for the others.
         spans: the components, in order; what begins the tuple not counted.
         base: the message with its defaults; spans overwrite it.
         defaults: in words, what the model leaves out.
@@ -206,6 +207,7 @@ class Shape:
     base: bytes
     defaults: str
     heads: tuple[str, ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -263,10 +265,12 @@ class Binding:
     Attributes:
         prf: the pseudorandom function that IKE negotiated.
         keymat_size: octets of KEYMAT; 72 are what AES-128-CBC with HMAC-SHA1-96 takes.
+        model: the theory's name, for shapes that only it has.
     """
 
     prf: ikev2.Prf = ikev2.PRF_HMAC_SHA2_256
     keymat_size: int = 72
+    model: str = ""
 
     @property
     def symbols(self) -> Mapping[str, Symbol]:
@@ -277,6 +281,20 @@ class Binding:
     def macros(self) -> tuple[Macro, ...]:
         """The rows of macros."""
         return _macros(self.prf, self.keymat_size)
+
+    @property
+    def shapes(self) -> Mapping[str, Shape]:
+        """The layouts of tuples that begin with a name, by name."""
+        return _shapes(self.model)
+
+    def shape_of(self, heads: tuple[str, ...]) -> Shape | None:
+        """The layout of a tuple without a name, by the symbols of its components."""
+        for shape in SHAPES:
+            if len(shape.heads) == len(heads) and all(
+                wanted in ("", head) for wanted, head in zip(shape.heads, heads, strict=True)
+            ):
+                return shape if shape.heads else None
+        return None
 
     def macro(self, name: str, arity: int, flags: tuple[str, ...]) -> Macro | None:
         """The row for a macro of a model with flags."""
@@ -527,7 +545,7 @@ CONSTANTS: Mapping[str, Constant] = {
         ),
         *(
             Constant(name, name.encode(), "owamp_vectors.theory.bind", model_only=_IKE_OUTSIDE)
-            for name in ("I", "R")
+            for name in ("CREATE_CHILD_SA",)
         ),
     )
 }
@@ -563,6 +581,8 @@ _REQUEST = messages.RequestTWSession.LAYOUT
 _ACCEPT = messages.AcceptSession.LAYOUT
 _SENDER = SenderPacket.PROTECTED_LAYOUT
 _REFLECTOR = ReflectorPacket.PROTECTED_LAYOUT
+_IKE_MODES = 128 | 2
+"""IKEv2Derived with the authenticated mode (RFC 7717 §5), where ikev2_binding leaves it out."""
 TTL = 255
 """Sender TTL of a packet that took no hop, where the models leave it out (RFC 5357 §4.2.1)."""
 
@@ -656,6 +676,50 @@ SHAPES: tuple[Shape, ...] = (
         f"Sender TTL {TTL}, no padding",
     ),
     Shape(
+        "Server-Greeting",
+        "owamp_reference.messages.ServerGreeting",
+        _spans(
+            _GREETING,
+            ("challenge", CHALLENGE, "challenge", "challenge"),
+            ("salt", SALT, "salt", "salt"),
+            ("count", COUNT, "count", "count"),
+        ),
+        _base(_GREETING, modes=_IKE_MODES),
+        f"Modes {_IKE_MODES}, Unused and MBZ zero",
+        model="ikev2_binding",
+    ),
+    Shape(
+        "Set-Up-Response",
+        "owamp_reference.messages.SetUpResponse",
+        (
+            Span("key_id", Type("SPIi and SPIr", 16), 4, 16),
+            *_spans(
+                _RESPONSE,
+                ("token", TOKEN, "token", "token"),
+                ("client_iv", CLIENT_IV, "client_iv", "client_iv"),
+            ),
+        ),
+        _base(_RESPONSE, mode=_IKE_MODES),
+        f"Mode {_IKE_MODES}, the zeros of KeyID",
+        model="ikev2_binding",
+    ),
+    Shape(
+        "Request-TW-Session",
+        "owamp_reference.messages.RequestTWSession",
+        (),
+        _base(_REQUEST),
+        "everything",
+        model="ikev2_binding",
+    ),
+    Shape(
+        "Accept-Session",
+        "owamp_reference.messages.AcceptSession",
+        _spans(_ACCEPT, ("sid", SID, "sid", "sid")),
+        _base(_ACCEPT),
+        "Accept 0, Port 0, MBZ zero",
+        model="ikev2_binding",
+    ),
+    Shape(
         "sender's packet, authenticated",
         "owamp_reference.test_packets.seal_packet",
         _protected(_SENDER_SPANS, _SENDER.size),
@@ -672,6 +736,13 @@ SHAPES: tuple[Shape, ...] = (
         heads=("ecb", "", "", "", "hmac"),
     ),
 )
+
+
+@lru_cache
+def _shapes(model: str) -> Mapping[str, Shape]:
+    named = [shape for shape in SHAPES if not shape.heads and shape.model in ("", model)]
+    return {shape.name: shape for shape in sorted(named, key=lambda shape: shape.model)}
+
 
 # ----------------------------------------------------------------------------------------- macros
 
@@ -690,6 +761,9 @@ def _mac_of_blocks(secret: bytes, salt: bytes, count: bytes, *blocks: bytes) -> 
     text = b"".join(blocks)
     key = standins.token_mac_key(secret, salt, _number(count))
     return text + primitives.hmac_sha1_128(key, text)
+
+
+_SHARED_KEYS = "control and test with the same keys: what the slides warn of, not RFC 4656"
 
 
 @lru_cache
@@ -721,6 +795,24 @@ def _macros(prf: ikev2.Prf, keymat_size: int) -> tuple[Macro, ...]:
                 flag="ONE_WAY_KDF",
             )
             for name, key in (("t3", T1), ("t4", T2))
+        ),
+        Macro(
+            "t3",
+            "owamp_vectors.theory.bind",
+            (T1, SID),
+            lambda t1, sid: t1,  # noqa: ARG005
+            "",
+            flag="SHARED_KEYS",
+            model_only=_SHARED_KEYS,
+        ),
+        Macro(
+            "t4",
+            "owamp_vectors.theory.bind",
+            (T2, SID),
+            lambda t2, sid: t2,  # noqa: ARG005
+            "",
+            flag="SHARED_KEYS",
+            model_only=_SHARED_KEYS,
         ),
         Macro(
             "token",
@@ -784,6 +876,13 @@ def _macros(prf: ikev2.Prf, keymat_size: int) -> tuple[Macro, ...]:
             extra=(skeyseed,),
         ),
         Macro(
+            "skeyseed_rekeyed",
+            "owamp_reference.ikev2.rekeyed_skeyseed",
+            (sk_d, GROUP_ELEMENT, NONCE_I, NONCE_R),
+            lambda key, secret, ni, nr: ikev2.rekeyed_skeyseed(prf, key, secret, ni, nr),
+            "RFC 7296 §2.18",
+        ),
+        Macro(
             "keymat",
             "owamp_reference.ikev2.keymat",
             (sk_d, NONCE_I, NONCE_R),
@@ -798,32 +897,11 @@ def _macros(prf: ikev2.Prf, keymat_size: int) -> tuple[Macro, ...]:
             "RFC 7717 §5.3",
             model_only="the 64 zeros of a KeyID are left out",
         ),
-        Macro(
-            "shared_secret",
-            "owamp_reference.binding.shared_secret_from_sk_d",
-            (sk_d, NONCE_I, NONCE_R, SID),
-            lambda key, ni, nr, sid: ike_binding.shared_secret_from_sk_d(prf, key),  # noqa: ARG005
-            "RFC 7717 §5.1",
-        ),
-        *(
-            Macro(
-                "shared_secret",
-                "owamp_reference.binding.shared_secret_from_keymat",
-                (sk_d, NONCE_I, NONCE_R, SID),
-                lambda key, ni, nr, sid: ike_binding.shared_secret_from_keymat(
-                    prf, ikev2.keymat(prf, key, ni, nr, keymat_size), sid
-                ),
-                "proposal: PRF{ KEYMAT, Session ID }",
-                flag=flag,
-            )
-            for flag in ("KEYMAT_SID", "KEYMAT_SID_LATE")
-        ),
     )
 
 
 MODEL_ONLY_MACROS: Mapping[str, str] = {
     "auth": "AUTH of RFC 7296 §2.15 is outside of the reference",
-    "auth_i": "AUTH of RFC 7296 §2.15 is outside of the reference",
 }
 """Macros that are equal to nothing in the reference, and why."""
 
@@ -848,32 +926,43 @@ def _reflector_packet(v: Values) -> ReflectorPacket:
     return ReflectorPacket(**_REFLECTOR.unpack(text))
 
 
-def _packets() -> list[Message]:
-    rows = []
-    for flag, derive in (("", _session_keys), ("ONE_WAY_KDF", _one_way_keys)):
-        for mode in (TestMode.AUTHENTICATED, TestMode.ENCRYPTED):
-            for who, packet in (("Sender", _sender_packet), ("Reflector", _reflector_packet)):
+def _shared_keys(v: Values) -> keys.TestSessionKeys:
+    return keys.TestSessionKeys(v["t1"], v["t2"])
 
-                def compute(
-                    v: Values,
-                    mode: TestMode = mode,
-                    packet: Callable[[Values], SenderPacket | ReflectorPacket] = packet,
-                    derive: Callable[[Values], keys.TestSessionKeys] = derive,
-                ) -> bytes:
-                    return test_packets.seal_packet(mode, packet(v), derive(v))
 
-                rows.append(
-                    Message(
-                        "rfc4656",
-                        f"{who}_Packet_{mode.value.capitalize()}",
-                        "Out",
-                        "owamp_reference.test_packets.seal_packet",
-                        compute,
-                        "RFC 4656 §4.1.2" if who == "Sender" else "RFC 5357 §4.2.1",
-                        flag=flag,
-                    )
-                )
-    return rows
+_DERIVATIONS = {"": _session_keys, "ONE_WAY_KDF": _one_way_keys, "SHARED_KEYS": _shared_keys}
+_PACKET_RULES = (
+    ("rfc4656", "Sender_Packet_{}", _sender_packet, "RFC 4656 §4.1.2"),
+    ("rfc4656", "Reflector_Packet_{}", _reflector_packet, "RFC 5357 §4.2.1"),
+    ("rfc4656_reflection", "OWAMP_Send_{}", _sender_packet, "RFC 4656 §4.1.2"),
+    ("rfc4656_reflection", "TWAMP_Send_{}", _sender_packet, "RFC 5357 §4.1.2"),
+    ("rfc4656_reflection", "TWAMP_Reflect_{}", _reflector_packet, "RFC 5357 §4.2.1"),
+)
+
+
+def _sealed(
+    mode: TestMode,
+    packet: Callable[[Values], SenderPacket | ReflectorPacket],
+    derive: Callable[[Values], keys.TestSessionKeys],
+) -> Callable[[Values], bytes]:
+    return lambda v: test_packets.seal_packet(mode, packet(v), derive(v))
+
+
+_PACKETS = tuple(
+    Message(
+        model,
+        rule.format(mode.value.capitalize()),
+        "Out",
+        "owamp_reference.test_packets.seal_packet",
+        _sealed(mode, packet, derive),
+        source,
+        flag=flag,
+        more={"number": NUMBER, "own": NUMBER},
+    )
+    for model, rule, packet, source in _PACKET_RULES
+    for mode in (TestMode.AUTHENTICATED, TestMode.ENCRYPTED)
+    for flag, derive in _DERIVATIONS.items()
+)
 
 
 def _greeting(v: Values) -> bytes:
@@ -929,6 +1018,95 @@ def _started(v: Values) -> bytes:
     sender = control.ProtectedSender(v["t1"], v["t2"], v["server_iv"])
     return clear + sender.write(v["start_time"])
 
+
+_PRF = Binding().prf
+
+
+def _ike_keys(v: Values) -> ikev2.IkeSaKeys:
+    return ikev2.ike_sa_keys(
+        _PRF,
+        v["keys"],
+        v["ni"],
+        v["nr"],
+        v["spi_i"],
+        v["spi_r"],
+        integrity_size=20,
+        encryption_size=16,
+    )
+
+
+def _from_sk_d(v: Values) -> bytes:
+    return ike_binding.shared_secret_from_sk_d(_PRF, _ike_keys(v).sk_d)
+
+
+def _from_keymat(v: Values) -> bytes:
+    keymat = ikev2.keymat(_PRF, _ike_keys(v).sk_d, v["ni"], v["nr"], Binding().keymat_size)
+    return ike_binding.shared_secret_from_keymat(_PRF, keymat, v["sid"])
+
+
+def _ike_response(v: Values) -> bytes:
+    sealed = _token(v["secret"], v["challenge"], v["salt"], v["count"], v["t1"], v["t2"])
+    key_id = ike_binding.key_id_from_spis(v["spi_i"], v["spi_r"])
+    return messages.SetUpResponse(_IKE_MODES, key_id, sealed, v["client_iv"]).to_octets()
+
+
+_SEED = {"text": lambda v: v["ni"] + v["nr"] + v["spi_i"] + v["spi_r"]}
+_SA = {
+    "keys": Type("SKEYSEED", _PRF.output_size),
+    "ni": NONCE_I,
+    "nr": NONCE_R,
+    "spi_i": SPI_I,
+    "spi_r": SPI_R,
+    "sid": SID,
+}
+
+_IKE_MESSAGES: tuple[Message, ...] = (
+    Message(
+        "ikev2_binding",
+        "Derive_Shared_Secret",
+        "Key_Source",
+        "owamp_reference.binding.shared_secret_from_sk_d",
+        _from_sk_d,
+        "RFC 7717 §5.1",
+        first=6,
+        given=_SEED,
+        more=_SA,
+    ),
+    *(
+        Message(
+            "ikev2_binding",
+            "Derive_Shared_Secret",
+            "Key_Source",
+            "owamp_reference.binding.shared_secret_from_keymat",
+            _from_keymat,
+            "proposal: PRF{ KEYMAT, Session ID }",
+            flag=flag,
+            first=6,
+            given=_SEED,
+            more=_SA,
+        )
+        for flag in ("KEYMAT_SID", "KEYMAT_SID_LATE")
+    ),
+    Message(
+        "ikev2_binding",
+        "Server_Greeting",
+        "Out",
+        "owamp_reference.messages.ServerGreeting",
+        lambda v: messages.ServerGreeting(
+            _IKE_MODES, v["challenge"], v["salt"], _number(v["count"])
+        ).to_octets(),
+        "RFC 4656 §3.1",
+    ),
+    Message(
+        "ikev2_binding",
+        "Client_Set_Up_Response",
+        "Out",
+        "owamp_reference.messages.SetUpResponse",
+        _ike_response,
+        "RFC 4656 §3.1, RFC 7717 §5.3",
+        more={"spi_i": SPI_I, "spi_r": SPI_R},
+    ),
+)
 
 MESSAGES: tuple[Message, ...] = (
     Message(
@@ -1022,7 +1200,8 @@ MESSAGES: tuple[Message, ...] = (
         },
         more={"server_iv": SERVER_IV},
     ),
-    *_packets(),
+    *_PACKETS,
+    *_IKE_MESSAGES,
 )
 
 

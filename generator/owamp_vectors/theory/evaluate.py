@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from owamp_reference import ProtocolError
 
 from .bind import CONSTANTS, Binding
-from .infer import segments
+from .infer import is_layout_name, segments
 from .terms import App, Const, Place, Term, Var
 
 Environment = Mapping[Term, bytes]
@@ -52,6 +52,8 @@ class Evaluator:
         if isinstance(term, Var):
             raise EvaluationError(term, "a variable without octets")
         if isinstance(term, Const):
+            if is_layout_name(term, self.binding):
+                return self._tuple(term)
             if term.is_fresh or term.name not in CONSTANTS:
                 raise EvaluationError(term, "a name without octets")
             return CONSTANTS[term.name].octets
@@ -66,9 +68,9 @@ class Evaluator:
         except ProtocolError as error:
             raise EvaluationError(term, str(error)) from None
 
-    def _tuple(self, term: App) -> bytes:
+    def _tuple(self, term: Const | App) -> bytes:
         try:
-            parts = segments(term)
+            parts = segments(term, self.binding)
         except LookupError as error:
             raise EvaluationError(term, str(error.args[0])) from None
         octets = b""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..drbg import Drbg
-from .bind import CONSTANTS, SHAPES, Binding, Shape, Type
+from .bind import CONSTANTS, Binding, Shape, Type
 from .terms import (
     App,
     Const,
@@ -51,6 +51,10 @@ class Kind:
     multiple: int = 1
     type: Type | None = None
 
+    def fits(self, octets: bytes) -> bool:
+        """Whether octets are of the size."""
+        return self.size in (None, len(octets)) and len(octets) % self.multiple == 0
+
     def sample(self, source: Drbg) -> bytes:
         """A value: the type's own way to make one, or pseudo-random octets."""
         if self.type is not None and self.type.sample is not None:
@@ -72,6 +76,8 @@ class Kind:
             return str(self.type)
         name = self.type.name if self.type is not None else "octets"
         size = f"{self.size} octets" if self.size is not None else "any size"
+        if self.size is None and self.multiple > 1:
+            size = f"any multiple of {self.multiple}"
         return f"{name} ({size})"
 
 
@@ -93,16 +99,12 @@ class Segment:
     shape: Shape | None = None
 
 
-_NAMED = {shape.name: shape for shape in SHAPES if not shape.heads}
-_UNNAMED = {shape.heads: shape for shape in SHAPES if shape.heads}
-
-
-def is_layout_name(term: Term) -> bool:
+def is_layout_name(term: Term, binding: Binding) -> bool:
     """Whether a term is the public name of a message that has a layout."""
-    return isinstance(term, Const) and not term.is_fresh and term.name in _NAMED
+    return isinstance(term, Const) and not term.is_fresh and term.name in binding.shapes
 
 
-def segments(term: Term) -> list[Segment]:
+def segments(term: Term, binding: Binding) -> list[Segment]:
     """A tuple cut into messages with a layout and other terms.
 
     ``<x, <'Accept-Session', port, sid>>`` is the same tuple as without the inner brackets, so a
@@ -112,17 +114,14 @@ def segments(term: Term) -> list[Segment]:
         LookupError: components are missing; the text says which message's.
     """
     items = components(term)
-    heads = tuple(item.name if isinstance(item, App) else "" for item in items)
-    for wanted, shape in _UNNAMED.items():
-        if len(wanted) == len(heads) and all(
-            w in ("", h) for w, h in zip(wanted, heads, strict=True)
-        ):
-            return [Segment(tuple(items), shape)]
+    whole = binding.shape_of(tuple(item.name if isinstance(item, App) else "" for item in items))
+    if whole is not None:
+        return [Segment(tuple(items), whole)]
     found = []
     while items:
         first = items.pop(0)
-        if isinstance(first, Const) and is_layout_name(first):
-            shape = _NAMED[first.name]
+        if isinstance(first, Const) and is_layout_name(first, binding):
+            shape = binding.shapes[first.name]
             count = len(shape.spans)
             if len(items) < count:
                 names = ", ".join(span.name for span in shape.spans)
@@ -211,9 +210,11 @@ class Inference:
         if isinstance(term, Var):
             return self._variables.setdefault((scope, term), _Node())
         if isinstance(term, Const):
+            if is_layout_name(term, self.binding):
+                return self._visit_tuple(scope, term)
             constant = CONSTANTS.get(term.name)
-            if constant is None:
-                known = ", ".join([*_NAMED, *CONSTANTS])
+            if constant is None or term.is_fresh:
+                known = ", ".join([*self.binding.shapes, *CONSTANTS])
                 self._report(term.place, f"the name '{term.name}' has no octets; known: {known}")
                 return _Node()
             return _Node(Kind(len(constant.octets)), f"the name '{term.name}'")
@@ -242,9 +243,9 @@ class Inference:
         self._sums.append((node, [nodes[symbol.result]], term.place, f"the result of {term.name}"))
         return node
 
-    def _visit_tuple(self, scope: str, term: App) -> _Node:
+    def _visit_tuple(self, scope: str, term: Const | App) -> _Node:
         try:
-            parts = segments(term)
+            parts = segments(term, self.binding)
         except LookupError as error:
             self._report(term.place, str(error.args[0]))
             return _Node()
@@ -344,7 +345,7 @@ def _join(left: Kind, right: Kind) -> Kind | None:
 
 def infer(model: Model, binding: Binding | None = None) -> Inference:
     """The types of all rules and macros of a model; `problems` of the result says what clashes."""
-    inference = Inference(binding or Binding(), model)
+    inference = Inference(binding or Binding(model=model.name), model)
     for macro in model.macros:
         inference.add_macro(macro)
     for rule in model.rules:

@@ -300,7 +300,7 @@ _EXPENSIVE = {"exp", "mult", "inv", "sign", "pk"}
 _LEFT_OUT = {"one", "DH_neutral", "true", "verify"}
 
 
-def apart(model: Model, source: Drbg, binding: Binding | None = None, size: int = 300) -> Sample:
+def apart(model: Model, source: Drbg, binding: Binding | None = None, size: int = 500) -> Sample:
     """Make terms of the model's symbols over a few names, and look for equal octets.
 
     Terms grow from names of every type that the symbols take, two of each, by applying symbols to
@@ -308,24 +308,23 @@ def apart(model: Model, source: Drbg, binding: Binding | None = None, size: int 
     """
     binding = binding or Binding()
     identifications = [item for item in IDENTIFICATIONS if item.concerns(model)]
-    values, pool = _names(model, source, binding)
+    values, first = _names(model, source, binding)
     evaluate = Evaluator(values, binding)
     theory = [e for e in model.equations if e.origin not in _NORMALIZED]
-    known: dict[Term, bytes] = {}
-    for term in pool:
-        known[normal(term, theory)] = evaluate(term)
+    pool = _Pool()
+    for term in first:
+        pool.add(normal(term, theory), evaluate(term))
     functions = [f.name for f in model.functions if f.name in binding.symbols]
     cheap = [name for name in functions if name not in _LEFT_OUT | _EXPENSIVE]
     costly = [name for name in functions if name in _EXPENSIVE]
     for number in range(size):
         step = source.at(f"term {number}")
         names = costly if costly and number % 16 == 0 else [*cheap, "pair"]
-        made = _grow(_pick(names, step, "symbol"), list(known.items()), step, binding)
-        if made is not None:
-            with_value = _value(evaluate, made)
-            if with_value is not None and len(with_value) <= 1024:
-                known[normal(made, theory)] = with_value
-    return _compare(known, evaluate, theory, identifications)
+        made = _grow(_pick(names, step, "symbol"), pool, step, binding)
+        octets = _value(evaluate, made) if made is not None else None
+        if made is not None and octets is not None and len(octets) <= 1024:
+            pool.add(normal(made, theory), octets)
+    return _compare(pool.octets, evaluate, theory, identifications)
 
 
 def _value(evaluate: Evaluator, term: Term) -> bytes | None:
@@ -365,33 +364,37 @@ def _pick(items: list[str], source: Drbg, label: str) -> str:
     return items[source.uint(label, 4) % len(items)]
 
 
-def _grow(
-    name: str, known: list[tuple[Term, bytes]], source: Drbg, binding: Binding
-) -> Term | None:
+class _Pool:
+    """Terms in normal form with their octets, found again by the types they fit."""
+
+    def __init__(self) -> None:
+        self.octets: dict[Term, bytes] = {}
+        self._by_size: dict[int, list[Term]] = defaultdict(list)
+
+    def add(self, term: Term, octets: bytes) -> None:
+        if term not in self.octets and octets:
+            self.octets[term] = octets
+            self._by_size[len(octets)].append(term)
+
+    def fitting(self, kind: Type) -> list[Term]:
+        if kind.sample is not None:  # not every string of the size will do
+            named = (term for term in self.octets if isinstance(term, Const))
+            return [term for term in named if term.name.startswith(kind.name)]
+        if kind.size is not None:
+            return self._by_size[kind.size]
+        sizes = [size for size in self._by_size if size % kind.multiple == 0]
+        return [term for size in sizes for term in self._by_size[size]]
+
+
+def _grow(name: str, pool: _Pool, source: Drbg, binding: Binding) -> Term | None:
     wanted = (bind.ANY, bind.ANY) if name == "pair" else binding.symbols[name].arguments
     chosen: list[Term] = []
     for number, kind in enumerate(wanted):
-        fitting = [
-            term
-            for term, octets in known
-            if (kind.size is None or len(octets) == kind.size)
-            and len(octets) % kind.multiple == 0
-            and octets
-            and (
-                kind.sample is None or (isinstance(term, Const) and term.name.startswith(kind.name))
-            )
-        ]
+        fitting = pool.fitting(kind)
         if not fitting:
             return None
         chosen.append(fitting[source.uint(f"argument {number}", 4) % len(fitting)])
     return App(name, tuple(chosen))
-
-
-def _fits(term: Term, octets: bytes, kind: Type) -> bool:
-    if kind.sample is not None:  # not every string of the size will do
-        return isinstance(term, Const) and term.name.startswith(kind.name)
-    has_size = kind.size is None or len(octets) == kind.size
-    return has_size and len(octets) % kind.multiple == 0 and bool(octets)
 
 
 def _compare(
@@ -427,15 +430,14 @@ def _octet_normal(
     reasons: Counter[str],
 ) -> Term:
     """The normal form under the theory and the identifications; counts those that were used."""
+    kinds = {item.id: item.kinds(evaluate.binding) for item in identifications}
 
     def change(item: Term) -> Term:
         for identification in identifications:
             found = match(identification.equation.left, item)
             if found is not None and all(
-                len(evaluate(found[block])) == 16 for block in identification.blocks
+                kind.fits(evaluate(found[name])) for name, kind in kinds[identification.id].items()
             ):
-                if identification.id == "cbc-runs-on" and not _is_whole(evaluate, found):
-                    continue
                 reasons[identification.id] += 1
                 return once(substitute(identification.equation.right, found))
         return item
@@ -447,10 +449,6 @@ def _octet_normal(
     while term != previous:
         previous, term = term, once(_flat(term))
     return term
-
-
-def _is_whole(evaluate: Evaluator, found: Mapping[Var, Term]) -> bool:
-    return all(len(evaluate(found[name])) % 16 == 0 for name in (_a, _b))
 
 
 def _flat(term: Term) -> Term:

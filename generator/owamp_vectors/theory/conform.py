@@ -1,0 +1,326 @@
+"""All checks of a model against the reference, as one row of a table and what fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from ..claims import load
+from ..drbg import Drbg
+from ..files import FileError, read_text
+from ..spthy import blank_comments, read_theory
+from . import laws
+from .bind import MESSAGES, MODEL_ONLY_MACROS, Binding, Message
+from .bind import Macro as MacroRow
+from .evaluate import EvaluationError, Evaluator
+from .findings import ABSTRACTIONS, FINDINGS, Abstraction, Finding
+from .infer import Inference, Kind, Problem, infer, is_layout_name, segments
+from .parse import read_model
+from .terms import App, Const, Fact, Macro, Model, Place, Rule, Term, Var, subterms
+
+TIMES = 4
+"""How often a macro or a message is compared, each time with other values."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was checked of a model under flags.
+
+    Attributes:
+        symbols: function symbols bound; `outside` of them are not in the reference.
+        tuples: tuples in rules; `open_tuples` are those with two parts of open size side by side.
+        terms: sampled terms; `explained` says how many of them coincide because of what.
+        problems: what fails.
+    """
+
+    model: Model
+    symbols: int = 0
+    outside: int = 0
+    equations: int = 0
+    macros: int = 0
+    messages: int = 0
+    tuples: int = 0
+    open_tuples: tuple[tuple[Place | None, str], ...] = ()
+    terms: int = 0
+    explained: Mapping[str, int] | None = None
+    abstractions: tuple[Abstraction, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def conform(model: Model, seed: int = 0, binding: Binding | None = None) -> Row:
+    """Check a model: symbols, types, equations, macros, messages, terms kept apart, findings."""
+    binding = binding or Binding(model=model.name)
+    source = Drbg(f"conform/{model.title}/{seed}")
+    inference = infer(model, binding)
+    problems = _undeclared(model, binding) + inference.problems
+    if problems:  # without types there are no values
+        return Row(model, problems=tuple(dict.fromkeys(problems)))
+    for equation in model.equations:
+        problem = laws.check_equation(equation, source.at("laws"), binding)
+        if problem is not None:
+            problems.append(problem)
+    macros = [_check_macro(model, macro, source.at("macros"), binding) for macro in model.macros]
+    rows = list(message_rows(model))
+    sent = [_check_message(model, row, inference, source.at("messages")) for row in rows]
+    problems += [problem for problem in (*macros, *sent) if problem is not None]
+    sample = laws.apart(model, source.at("apart"), binding)
+    problems += sample.problems
+    abstractions = tuple(item for item in ABSTRACTIONS if item.concerns(model))
+    for item in abstractions:
+        if not re.search(item.marker, " ".join(model.head.split())):
+            text = f"the head comment does not name the abstraction {item.id}: /{item.marker}/"
+            problems.append(Problem(Place(model.path, 1), text))
+    findings = tuple(item for item in FINDINGS if item.concerns(model))
+    for finding in findings:
+        failure = finding.failure(source.at("findings"))
+        if failure:
+            problems.append(Problem(None, f"finding {finding.id} does not reproduce: {failure}"))
+    known = {finding.id for finding in findings}
+    for name in set(sample.explained) - known:
+        problems.append(Problem(None, f"{name} explains equal octets and is no finding"))
+    count, ambiguous = _tuples(model, inference)
+    used = [binding.symbols[f.name] for f in model.functions]
+    return Row(
+        model,
+        len(used),
+        sum(bool(symbol.model_only) for symbol in used),
+        len(model.equations),
+        sum(macro.name not in MODEL_ONLY_MACROS for macro in model.macros),
+        len(rows),
+        count,
+        ambiguous,
+        sample.terms,
+        sample.explained,
+        abstractions,
+        findings,
+        tuple(dict.fromkeys(problems)),
+    )
+
+
+def _undeclared(model: Model, binding: Binding) -> list[Problem]:
+    """Declared symbols and macros that the table does not have, or with another arity."""
+    problems = []
+    for function in model.functions:
+        row = binding.symbols.get(function.name)
+        name = f"{function.name}/{function.arity}"
+        if row is None:
+            text = f"the symbol {name} is not bound to a function of the reference"
+            problems.append(Problem(function.place, text))
+        elif len(row.arguments) != function.arity:
+            text = f"{name}: {row.reference} takes {len(row.arguments)} arguments"
+            problems.append(Problem(function.place, text))
+    for macro in model.macros:
+        arity = len(macro.parameters)
+        if macro.name not in MODEL_ONLY_MACROS and not binding.macro(
+            macro.name, arity, model.flags
+        ):
+            text = f"the macro {macro.name}/{arity} is not bound to what it must be equal to"
+            problems.append(Problem(macro.place, text))
+    return problems
+
+
+def _check_macro(model: Model, macro: Macro, source: Drbg, binding: Binding) -> Problem | None:
+    row = binding.macro(macro.name, len(macro.parameters), model.flags)
+    if row is None:
+        return None
+    for number in range(TIMES):
+        try:
+            values = [
+                Kind(kind.size, kind.multiple, kind).sample(
+                    source.at(f"{macro.name} {number} {index}")
+                )
+                for index, kind in enumerate((*row.arguments, *row.extra))
+            ]
+            found, expected = evaluate_macro(macro, row, values, binding)
+        except EvaluationError as error:
+            return Problem(error.place or macro.place, f"{macro.name}: {error.reason}")
+        if found != expected:
+            return Problem(
+                macro.place,
+                f"macro {macro.name} is not {row.reference}: {found.hex()}, not {expected.hex()}",
+            )
+    return None
+
+
+def evaluate_macro(
+    macro: Macro, row: MacroRow, values: list[bytes], binding: Binding
+) -> tuple[bytes, bytes]:
+    """A macro's octets and those that its row wants, for its parameters' octets in order.
+
+    Raises:
+        EvaluationError: the body has no octets for these values.
+    """
+    count = len(macro.parameters)
+    environment: dict[Term, bytes] = dict(zip(macro.parameters, values[:count], strict=True))
+    body: Term = macro.body
+    if row.through:
+        extra = [Var(f"extra {index}") for index in range(len(row.extra))]
+        environment |= dict(zip(extra, values[count:], strict=True))
+        body = App(row.through, (*extra, body))
+    return Evaluator(environment, binding)(body), row.compute(*values)
+
+
+def message_rows(model: Model) -> Iterable[Message]:
+    """The table's rows about a model: for each place the one with the flag that is set."""
+    chosen: dict[tuple[str, str], Message] = {}
+    for row in MESSAGES:
+        if row.model == model.name and (not row.flag or row.flag in model.flags):
+            key = (row.rule, row.fact)
+            if key not in chosen or row.flag:
+                chosen[key] = row
+    return chosen.values()
+
+
+def message_values(
+    rule: Rule, row: Message, inference: Inference, source: Drbg
+) -> tuple[dict[Term, bytes], dict[str, bytes]]:
+    """Octets for the variables of a message's rule: as an environment, and by name."""
+    kinds = {
+        variable.name: kind
+        for variable, kind in inference.kinds(rule.name, rule.variables()).items()
+    }
+    kinds |= {name: Kind(t.size, t.multiple, t) for name, t in row.more.items()}
+    values = {name: kind.sample(source.at(name)) for name, kind in kinds.items()}
+    for name, compute in row.given.items():
+        values[name] = compute(values)
+    return {variable: values[variable.name] for variable in rule.variables()}, values
+
+
+def message_fact(model: Model, row: Message) -> tuple[Rule, Fact]:
+    """The rule and the fact that a row is about.
+
+    Raises:
+        LookupError: the model has none such; the text says what is missing.
+    """
+    rule = model.rule(row.rule)
+    if rule is None:
+        raise LookupError(f"there is no rule {row.rule}, which must agree with {row.reference}")
+    for fact in (*rule.conclusions, *rule.actions, *rule.premises):
+        if fact.name == row.fact:
+            return rule, fact
+    raise LookupError(f"rule {row.rule} has no {row.fact}, which must agree with {row.reference}")
+
+
+def _check_message(
+    model: Model, row: Message, inference: Inference, source: Drbg
+) -> Problem | None:
+    try:
+        rule, fact = message_fact(model, row)
+    except LookupError as error:
+        return Problem(Place(model.path, 1), str(error.args[0]))
+    for number in range(TIMES):
+        drawn = source.at(f"{row.rule} {row.fact} {number}")
+        environment, values = message_values(rule, row, inference, drawn)
+        try:
+            evaluate = Evaluator(environment, inference.binding)
+            found = b"".join(map(evaluate, fact.args[row.first :]))
+        except EvaluationError as error:
+            return Problem(error.place or fact.place, f"{row.rule}: {error.reason}")
+        try:
+            expected = row.compute(values)
+        except KeyError as error:
+            text = f"rule {row.rule} has no variable {error.args[0]}, which {row.reference} needs"
+            return Problem(rule.place, text)
+        if found != expected:
+            text = f"{row.fact} of {row.rule} is not {row.reference}"
+            return Problem(fact.place, f"{text}: {found.hex()}, not {expected.hex()}")
+    return None
+
+
+def _tuples(model: Model, inference: Inference) -> tuple[int, tuple[tuple[Place | None, str], ...]]:
+    """How many tuples there are, and those with two neighbours of open size."""
+    seen: dict[Term, tuple[Place | None, str]] = {}
+    tuples: set[Term] = set()
+    for rule in model.rules:
+        for fact in rule.facts():
+            for argument in fact.args:
+                inside: set[Term] = set()
+                for term in subterms(argument):
+                    if not isinstance(term, App) or term.name != "pair" or term in inside:
+                        continue
+                    inside.update(_tails(term))
+                    tuples.add(term)
+                    sizes = [
+                        _size(rule.name, item, inference)
+                        for part in segments(term, inference.binding)
+                        for item in (part.terms if part.shape is None else (term.args[0],))
+                    ]
+                    if any(a is None and b is None for a, b in pairwise(sizes)):
+                        seen.setdefault(term, (term.place or fact.place, str(term)))
+    return len(tuples), tuple(seen.values())
+
+
+def _tails(term: Term) -> Iterable[Term]:
+    while isinstance(term, App) and term.name == "pair":
+        term = term.args[1]
+        yield term
+
+
+def _size(scope: str, term: Term, inference: Inference) -> int | None:
+    """The size of a term, if it follows from the types; a layout's name counts as known."""
+    if isinstance(term, Var):
+        return inference.kind(scope, term).size
+    if isinstance(term, Const):
+        return 0 if is_layout_name(term, inference.binding) else len(Evaluator({})(term))
+    if term.name == "pair":
+        total = 0
+        for part in segments(term, inference.binding):
+            size = len(part.shape.base) if part.shape else _size(scope, part.terms[0], inference)
+            if size is None:
+                return None
+            total += size
+        return total
+    result = inference.binding.symbols[term.name].result
+    return _size(scope, term.args[result], inference) if isinstance(result, int) else result.size
+
+
+# ----------------------------------------------------------------------------------- all models
+
+_IFDEF = re.compile(r"#ifdef\s+(?:not\s+)?(\w+)(?:\s*[&|]\s*(?:not\s+)?(\w+))?")
+
+
+def flag_sets(path: Path, vectors: Path) -> list[tuple[str, ...]]:
+    """Under which flags to check a model: none, those of its claims, each that it asks for."""
+    sets: list[tuple[str, ...]] = [()]
+    if (path.parent / "claims.toml").is_file():
+        claims = load(path.parent, vectors)
+        sets += [c.job.flags for c in claims.claims if c.job.model == path.stem]
+    claimed = {flag for flags in sets for flag in flags}
+    included = read_theory(path).files
+    asked = [
+        flag
+        for file in included
+        for match in _IFDEF.findall(blank_comments(read_text(file)))
+        for flag in match
+        if flag
+    ]
+    sets += [(flag,) for flag in asked if flag not in claimed and flag != "diff"]
+    return list(dict.fromkeys(sets))
+
+
+def conform_all(
+    directory: Path, vectors: Path, names: Iterable[str] = (), seed: int = 0
+) -> Iterable[Row]:
+    """The rows of the models of a directory, or of those named; claims there name vectors.
+
+    Raises:
+        FileError: a model that does not exist or cannot be read.
+        NoGrammarError: the extra ``models`` is not installed.
+    """
+    paths = sorted(directory.glob("*.spthy"))
+    wanted = list(names)
+    known = [path.stem for path in paths]
+    for name in wanted:
+        if name not in known:
+            found = ", ".join(known) or "none"
+            raise FileError(f"{directory}: no model {name}; there are: {found}")
+    if not paths:
+        raise FileError(f"{directory}: expected models (*.spthy), found none")
+    for path in paths:
+        if not wanted or path.stem in wanted:
+            for flags in flag_sets(path, vectors):
+                yield conform(read_model(path, flags), seed)

@@ -1,0 +1,251 @@
+"""The commands that hold models and reference against each other: ``conform-model``, ``chain``."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from .console import DIFFERENT, NO_GRAMMAR, clear_errors, table
+from .drbg import Drbg
+from .theory.chain import LINKS, Chain, follow
+from .theory.conform import Row, conform_all
+from .theory.findings import Finding
+from .theory.parse import NoGrammarError
+from .theory.terms import Place
+
+EXIT_CODES = """\b
+Exit codes:
+  0  models and reference agree
+  1  something does not fit
+  2  the command line is wrong
+  3  a file cannot be read, or a model cannot be understood
+  5  the extra 'models' is not installed
+"""
+
+
+class _NoGrammar(click.ClickException):
+    exit_code = NO_GRAMMAR
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        with clear_errors():
+            yield
+    except NoGrammarError as error:
+        raise _NoGrammar(str(error)) from None
+
+
+def _shown(place: Place | None) -> str:
+    """A place as people write it, from where they are."""
+    if place is None:
+        return ""
+    try:
+        path = place.path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        path = place.path
+    return f"{path}:{place.line}"
+
+
+_MODELS = click.option(
+    "--models",
+    default="models",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of the models.",
+)
+_VECTORS = click.option(
+    "--vectors",
+    default="vectors",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of the vector files.",
+)
+
+_HEADINGS = (
+    "model",
+    "rules",
+    "symbols",
+    "stand-ins",
+    "equations",
+    "macros",
+    "messages",
+    "terms apart",
+    "abstractions",
+    "findings",
+    "result",
+)
+
+
+@click.command("conform-model", epilog=EXIT_CODES)
+@click.option(
+    "--model", "names", multiple=True, metavar="MODEL", help="Only this model; can be repeated."
+)
+@click.option(
+    "--seed", default=0, show_default=True, type=int, metavar="N", help="Other values to try."
+)
+@click.option("--octets", is_flag=True, help="Show the findings with their octets.")
+@_MODELS
+@_VECTORS
+def conform_model(
+    names: tuple[str, ...], seed: int, octets: bool, models: Path, vectors: Path
+) -> None:
+    """Check that the models describe the reference. Needs no Tamarin.
+
+    For each model under each of its flags: every function symbol is bound to a function of the
+    reference, and used with values of fitting types; every equation holds for octets; every macro
+    and message is, octet by octet, what the reference computes; terms that the theory keeps apart
+    are apart as octets, but for the findings listed. What a model abstracts from knowingly is
+    listed with the reason. Stand-ins are symbols whose function is not in the reference.
+
+    \b
+    Examples:
+      owamp-vectors conform-model
+      owamp-vectors conform-model --model rfc4656 --seed 7
+      owamp-vectors conform-model --model rfc4656 --octets
+    """
+    started = time.perf_counter()
+    with _errors():
+        rows = list(conform_all(models, vectors, names, seed))
+    table([_HEADINGS, *map(_cells, rows)], range(1, 10))
+    _abstractions(rows)
+    _findings(rows, octets)
+    _open_tuples(rows)
+    problems = [problem for row in rows for problem in row.problems]
+    click.echo()
+    for row in rows:
+        for problem in row.problems:
+            place = f"{_shown(problem.place)}: " if problem.place else ""
+            click.echo(f"{row.model.title}: {place}{problem.text}", err=True)
+    if problems:
+        click.echo(f"{len(problems)} things do not fit.", err=True)
+        raise click.exceptions.Exit(DIFFERENT)
+    seconds = time.perf_counter() - started
+    click.echo(f"Models and reference agree; checked in {seconds:.1f} s.")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    numbers = (
+        len(row.model.rules),
+        row.symbols,
+        row.outside,
+        row.equations,
+        row.macros,
+        row.messages,
+        row.terms,
+        len(row.abstractions),
+        len(row.findings),
+    )
+    result = f"{len(row.problems)} wrong" if row.problems else "agrees"
+    return (row.model.title, *map(str, numbers), result)
+
+
+def _models_of(rows: list[Row], what: str, wanted: str) -> str:
+    stems = [
+        row.model.path.stem for row in rows if wanted in [item.id for item in getattr(row, what)]
+    ]
+    return ", ".join(dict.fromkeys(stems))
+
+
+def _paragraph(head: str, text: str) -> None:
+    click.echo(f"  {head}")
+    wrapped = textwrap.wrap(text, 96, break_on_hyphens=False)
+    click.echo(textwrap.indent("\n".join(wrapped), "    "))
+
+
+def _abstractions(rows: list[Row]) -> None:
+    found = {item.id: item for row in rows for item in row.abstractions}
+    if found:
+        click.echo("\nAccepted abstractions")
+    for item in found.values():
+        covers = f" Accounts for: {', '.join(sorted(item.findings))}." if item.findings else ""
+        models = _models_of(rows, "abstractions", item.id)
+        _paragraph(f"{item.id} ({models})", f"{item.reason}.{covers}")
+
+
+def _findings(rows: list[Row], octets: bool) -> None:
+    found: dict[str, Finding] = {item.id: item for row in rows for item in row.findings}
+    if found:
+        click.echo("\nFindings, each reproduced")
+    for item in found.values():
+        count = sum((row.explained or {}).get(item.id, 0) for row in rows)
+        seen = f" Seen {count} times among the sampled terms." if count else ""
+        _paragraph(f"{item.id} ({_models_of(rows, 'findings', item.id)})", item.text + seen)
+        if octets:
+            for name, value in item.octets(Drbg(f"finding/{item.id}")).items():
+                lines = textwrap.wrap(value.hex(), 64) or [""]
+                click.echo(f"      {name}")
+                for line in lines:
+                    click.echo(f"        {line}")
+
+
+def _open_tuples(rows: list[Row]) -> None:
+    """Concatenations in which two parts of open size are neighbours: the octets do not tell where
+    one ends. All others can be taken apart by sizes alone.
+    """
+    found = {(_shown(place), text): None for row in rows for place, text in row.open_tuples}
+    total = sum(row.tuples for row in rows)
+    count = sum(len(row.open_tuples) for row in rows)
+    if total:
+        click.echo(f"\nOf {total} tuples {total - count} can be taken apart by the sizes of parts")
+    for place, text in found:
+        click.echo(f"  not at {place}: {text}")
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("links", nargs=-1, metavar="[NAME]...", type=click.Choice([x.id for x in LINKS]))
+@_MODELS
+@_VECTORS
+def chain(links: tuple[str, ...], models: Path, vectors: Path) -> None:
+    """Trace a value from the vectors to the line that computes it and to the model's term.
+
+    The term is evaluated with the inputs of every vector that has the value, and compared.
+
+    NAME is token, t3, t4, prf-keymat-sid or prf-sk-d-ippm; all of them without one.
+
+    \b
+    Examples:
+      owamp-vectors chain
+      owamp-vectors chain token t3
+    """
+    chosen = [link for link in LINKS if not links or link.id in links]
+    differing = 0
+    for number, link in enumerate(chosen):
+        with _errors():
+            found = follow(link, models, vectors)
+        if number:
+            click.echo()
+        _print_chain(found)
+        differing += len(found.differing)
+    if differing:
+        click.echo(f"{differing} values are not those of the model's term.", err=True)
+        raise click.exceptions.Exit(DIFFERENT)
+
+
+def _print_chain(found: Chain) -> None:
+    link = found.link
+    first = found.vectors[0]
+    click.echo(f"{link.id}: {link.formula} [{link.source}]")
+    click.echo(f"  vector     {first.file} tcId {first.number}, {first.group}, {link.output}:")
+    for line in textwrap.wrap(first.octets.hex(), 64):
+        click.echo(f"             {line}")
+    click.echo(f"  reference  {_shown(found.function)}  {link.reference}")
+    click.echo(f"  bound at   {_shown(found.row)}")
+    flags = f" with {' '.join(link.flags)}" if link.flags else ""
+    click.echo(f"  model      {_shown(found.place)}{flags}")
+    click.echo(f"             {found.text}")
+    width = max(len(name) for name, _, _ in found.symbols)
+    for name, reference, place in found.symbols:
+        click.echo(f"             {name:<{width}}  is {reference}  {_shown(place)}")
+    equal = len(found.vectors) - len(found.differing)
+    result = "equal" if not found.differing else f"{equal} equal"
+    click.echo(f"  evaluated  with the inputs of {len(found.vectors)} vectors: {result}")
+    for vector, reason in found.differing[:5]:
+        click.echo(f"             {vector.file} tcId {vector.number}: {reason}", err=True)
