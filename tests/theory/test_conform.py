@@ -220,7 +220,7 @@ def test_what_is_wrong_is_named_with_its_place(
 
 
 SMALL = (
-    "/* encryption is perfect: encrypted, perfect encryption; pbkdf2 */\ntheory small\nbegin\n"
+    "/* Encryption is perfect; pbkdf2 */\ntheory small\nbegin\n"
     "functions: pbkdf2/3, cbc/3, zero_iv/0, hmac/2\n"
 )
 

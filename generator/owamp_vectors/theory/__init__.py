@@ -6,6 +6,7 @@
 - `bind`: the table that says which function of the reference each symbol of the models is
 - `infer`: how many octets each variable has
 - `evaluate`: a term's octets, from the octets of its variables
+- `instance`: rules with octets for their variables, and the runs that they make up
 - `laws`: the equations of a theory as laws of the bound functions, and what is apart as terms but
   not as octets
 - `findings`: what came of it, with octets that are computed anew each time

@@ -18,7 +18,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -275,7 +275,7 @@ class Binding:
     @property
     def symbols(self) -> Mapping[str, Symbol]:
         """The rows of function symbols, by name."""
-        return _symbols(self.prf, self.keymat_size)
+        return _symbols(self.prf, self.keymat_size, self.model)
 
     @property
     def macros(self) -> tuple[Macro, ...]:
@@ -309,6 +309,7 @@ class Binding:
 
 _IKE_OUTSIDE = "IKE's own messages are outside of the reference, which takes up its keys"
 _INSIDE_CBC = "AES-CBC does it inside; in the reference a stream is one cbc_encryptor"
+_TWO_KEYS = "an idea of the slides, for which they give no octets"
 _GROUP = "the reference takes g^ir as octets; here group 14 of RFC 3526"
 
 
@@ -329,8 +330,24 @@ def _kdf(key: bytes, sid: bytes) -> bytes:
     return keys.one_way_test_session_keys(bytes(token.T1_SIZE), key, sid).t4
 
 
+def _cut_keys(prf_output: Type) -> tuple[Symbol, ...]:
+    """Rows that ikev2_two_keys has instead of those of all models."""
+    functions = (("cbc", standins.cbc_cut_key), ("cbc_inv", standins.cbc_inv_cut_key))
+    return tuple(
+        Symbol(
+            name,
+            f"owamp_vectors.theory.standins.{function.__name__}",
+            (prf_output, BLOCK, BLOCKS),
+            2,
+            function,
+            model_only="the slides leave open how an AES key comes from a prf: here its start",
+        )
+        for name, function in functions
+    )
+
+
 @lru_cache
-def _symbols(prf: ikev2.Prf, keymat_size: int) -> Mapping[str, Symbol]:
+def _symbols(prf: ikev2.Prf, keymat_size: int, model: str) -> Mapping[str, Symbol]:
     prf_output = Type(f"output of {prf.name}", prf.output_size)
     keymat = Type("KEYMAT", keymat_size)
 
@@ -506,9 +523,12 @@ def _symbols(prf: ikev2.Prf, keymat_size: int) -> Mapping[str, Symbol]:
                     standins.verify,
                 ),
                 ("true", "verify", (), Type("truth", 1), lambda: b"\1"),
+                ("auth", "auth", (ANY, ANY, ANY, ANY), prf_output, partial(standins.auth, prf)),
             )
         ),
     )
+    if model == "ikev2_two_keys":
+        rows = (*rows, *_cut_keys(prf_output))
     return {row.name: row for row in rows}
 
 
@@ -546,6 +566,10 @@ CONSTANTS: Mapping[str, Constant] = {
         *(
             Constant(name, name.encode(), "owamp_vectors.theory.bind", model_only=_IKE_OUTSIDE)
             for name in ("CREATE_CHILD_SA",)
+        ),
+        *(
+            Constant(name, name.encode(), "owamp_vectors.theory.bind", model_only=_TWO_KEYS)
+            for name in ("AES", "HMAC")
         ),
     )
 }
@@ -902,6 +926,8 @@ def _macros(prf: ikev2.Prf, keymat_size: int) -> tuple[Macro, ...]:
 
 MODEL_ONLY_MACROS: Mapping[str, str] = {
     "auth": "AUTH of RFC 7296 §2.15 is outside of the reference",
+    "aes_key": _TWO_KEYS,
+    "hmac_key": _TWO_KEYS,
 }
 """Macros that are equal to nothing in the reference, and why."""
 

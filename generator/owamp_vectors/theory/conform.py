@@ -17,9 +17,9 @@ from .bind import MESSAGES, MODEL_ONLY_MACROS, Binding, Message
 from .bind import Macro as MacroRow
 from .evaluate import EvaluationError, Evaluator
 from .findings import ABSTRACTIONS, FINDINGS, Abstraction, Finding
-from .infer import Inference, Kind, Problem, infer, is_layout_name, segments
+from .infer import Inference, Kind, Problem, infer, segments
 from .parse import read_model
-from .terms import App, Const, Fact, Macro, Model, Place, Rule, Term, Var, subterms
+from .terms import App, Fact, Macro, Model, Place, Rule, Term, Var, subterms
 
 TIMES = 4
 """How often a macro or a message is compared, each time with other values."""
@@ -245,7 +245,7 @@ def _tuples(model: Model, inference: Inference) -> tuple[int, tuple[tuple[Place 
                     inside.update(_tails(term))
                     tuples.add(term)
                     sizes = [
-                        _size(rule.name, item, inference)
+                        inference.size_of(rule.name, item)
                         for part in segments(term, inference.binding)
                         for item in (part.terms if part.shape is None else (term.args[0],))
                     ]
@@ -258,24 +258,6 @@ def _tails(term: Term) -> Iterable[Term]:
     while isinstance(term, App) and term.name == "pair":
         term = term.args[1]
         yield term
-
-
-def _size(scope: str, term: Term, inference: Inference) -> int | None:
-    """The size of a term, if it follows from the types; a layout's name counts as known."""
-    if isinstance(term, Var):
-        return inference.kind(scope, term).size
-    if isinstance(term, Const):
-        return 0 if is_layout_name(term, inference.binding) else len(Evaluator({})(term))
-    if term.name == "pair":
-        total = 0
-        for part in segments(term, inference.binding):
-            size = len(part.shape.base) if part.shape else _size(scope, part.terms[0], inference)
-            if size is None:
-                return None
-            total += size
-        return total
-    result = inference.binding.symbols[term.name].result
-    return _size(scope, term.args[result], inference) if isinstance(result, int) else result.size
 
 
 # ----------------------------------------------------------------------------------- all models

@@ -34,6 +34,7 @@ class Finding:
         octets: named octet strings, the same for the same source.
         equal: pairs of names that must be the same octets.
         concerns: whether it is about a model.
+        unequal: pairs of names that must not be.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Finding:
     octets: Callable[[Drbg], Octets] = field(repr=False)
     equal: tuple[tuple[str, str], ...]
     concerns: Callable[[Model], bool] = field(repr=False)
+    unequal: tuple[tuple[str, str], ...] = ()
 
     def failure(self, source: Drbg) -> str | None:
         """What is not as the finding says; None if it reproduces."""
@@ -48,6 +50,9 @@ class Finding:
         for left, right in self.equal:
             if found[left] != found[right]:
                 return f"{left} {found[left].hex()} is not {right} {found[right].hex()}"
+        for left, right in self.unequal:
+            if found[left] == found[right]:
+                return f"{left} and {right} are both {found[left].hex()}"
         return None
 
 
@@ -178,6 +183,17 @@ def _sk_d(source: Drbg) -> Octets:
     }
 
 
+def _half_nonces(source: Drbg) -> Octets:
+    prf = ikev2.PRF_AES128_CMAC
+    ni, nr = source.octets("ni", 32), source.octets("nr", 32)
+    secret = source.octets("g^ir", 256)
+    return {
+        "SKEYSEED": ikev2.skeyseed(prf, ni, nr, secret),
+        "prf(8 octets of Ni | 8 octets of Nr, g^ir)": ikev2.prf(prf, ni[:8] + nr[:8], secret),
+        "prf(Ni | Nr, g^ir)": ikev2.prf(prf, ni + nr, secret),
+    }
+
+
 def _hash(function: hashes.HashAlgorithm, octets: bytes) -> bytes:
     digest = hashes.Hash(function)
     digest.update(octets)
@@ -303,6 +319,16 @@ FINDINGS: tuple[Finding, ...] = (
         _needs("prf", "prf_plus"),
     ),
     Finding(
+        "skeyseed-of-aes-prfs",
+        "The models' SKEYSEED, prf(Ni | Nr, g^ir), is that of the HMAC prfs. With AES-XCBC and "
+        "AES-CMAC the key is 8 octets of each nonce (RFC 7296 §2.14), so that nonces which agree "
+        "in these give one SKEYSEED for one g^ir.",
+        _half_nonces,
+        (("SKEYSEED", "prf(8 octets of Ni | 8 octets of Nr, g^ir)"),),
+        _needs("prf", "prf_plus"),
+        (("SKEYSEED", "prf(Ni | Nr, g^ir)"),),
+    ),
+    Finding(
         "uses-of-sk-d",
         'prf(SK_d, "IPPM") is told from the other uses of SK_d by size alone: 4 octets, where '
         "Ni | Nr | 01 has at least 33. Those others are not told from each other: SKEYSEED of a "
@@ -351,7 +377,7 @@ class Abstraction:
         reason: why it is accepted.
         marker: a regular expression that the model's head comment must contain.
         symbols: it concerns models that have any of these.
-        flags: and, if not empty, any of these flags.
+        models: and, if not empty, are among these.
         findings: what it accounts for.
     """
 
@@ -359,14 +385,12 @@ class Abstraction:
     reason: str
     marker: str
     symbols: frozenset[str]
-    flags: frozenset[str] = frozenset()
+    models: frozenset[str] = frozenset()
     findings: frozenset[str] = frozenset()
 
     def concerns(self, model: Model) -> bool:
         """Whether the model makes it."""
-        return bool(self.symbols & _names(model)) and (
-            not self.flags or bool(self.flags & set(model.flags))
-        )
+        return bool(self.symbols & _names(model)) and (not self.models or model.name in self.models)
 
 
 def _abstraction(
@@ -381,7 +405,7 @@ ABSTRACTIONS: tuple[Abstraction, ...] = (
     _abstraction(
         "perfect-encryption",
         "cbc ecb",
-        r"[Ee]ncryption is perfect|perfect\b.*\bencryption|[Tt]oken is perfect",
+        r"[Ee]ncryption is perfect|perfect encryption|cbc (?:is|are) perfect",
         "ciphertexts are whole or nothing; token_blocks has the Token block by block",
         "decrypts-anything-cbc decrypts-anything-ecb one-block-of-cbc-is-ecb "
         "one-block-of-cbc-inv-is-ecb-inv cbc-runs-on cbc-inv-runs-on token-from-first-blocks",
@@ -416,9 +440,9 @@ ABSTRACTIONS: tuple[Abstraction, ...] = (
     _abstraction(
         "ideal-prf",
         "prf prf_plus",
-        r"[Aa] prf gives nothing away|prf\b.*\btold apart",
+        r"prf gives nothing away|prf and cbc are perfect",
         "a prf is a free function: sizes and boundaries of what goes in are not in the terms",
-        "ni-and-nr-have-no-boundary uses-of-sk-d keys-of-the-prf-coincide",
+        "ni-and-nr-have-no-boundary uses-of-sk-d keys-of-the-prf-coincide skeyseed-of-aes-prfs",
     ),
     _abstraction(
         "ideal-pbkdf2",
@@ -427,16 +451,23 @@ ABSTRACTIONS: tuple[Abstraction, ...] = (
         "a free function of secret, Salt and Count; a secret stands for all that HMAC pads to it",
         "shared-secrets-coincide",
     ),
+    Abstraction(
+        "keys-of-any-size",
+        "the slides leave open how an AES key comes from a prf: here its first 16 octets",
+        r"leave open how the two keys are made",
+        frozenset({"prf"}),
+        models=frozenset({"ikev2_two_keys"}),
+    ),
     _abstraction(
         "ike-payloads",
         "senc sign",
-        r"encrypted payload",
+        r"\bsenc\b",
         "IKE's own messages are outside of the reference; AES-GCM and Ed25519 stand in",
     ),
     _abstraction(
         "group",
         "exp",
-        r"Diffie-Hellman",
+        r"Diffie-Hellman|RFC 7296 for the SA",
         "the equations of Tamarin's builtin, and no others, hold between exponents; group 14 and "
         "exponents below its order stand in",
     ),

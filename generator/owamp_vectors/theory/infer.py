@@ -158,6 +158,30 @@ class Inference:
         node = self._facts.get((name, arity, index))
         return node.root().kind if node else Kind()
 
+    def size_of(self, scope: str, term: Term) -> int | None:
+        """The octets of a term, if they follow from the types."""
+        if isinstance(term, Var):
+            return self.kind(scope, term).size
+        if isinstance(term, Const):
+            if is_layout_name(term, self.binding):
+                return len(self.binding.shapes[term.name].base)
+            return len(CONSTANTS[term.name].octets) if term.name in CONSTANTS else None
+        if term.name == "pair":
+            total = 0
+            for part in segments(term, self.binding):
+                whole = part.shape
+                size = len(whole.base) if whole else self.size_of(scope, part.terms[0])
+                if size is None:
+                    return None
+                total += size
+            return total
+        symbol = self.binding.symbols.get(term.name)
+        if symbol is None:
+            return None
+        if isinstance(symbol.result, int):
+            return self.size_of(scope, term.args[symbol.result])
+        return symbol.result.size
+
     def require(self, scope: str, term: Term, kind: Type, why: str) -> None:
         """Say that a term is of a type, because of `why`."""
         self._learn(self._visit(scope, term), _kind(kind), why, term)

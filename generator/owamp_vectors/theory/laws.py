@@ -300,7 +300,7 @@ _EXPENSIVE = {"exp", "mult", "inv", "sign", "pk"}
 _LEFT_OUT = {"one", "DH_neutral", "true", "verify"}
 
 
-def apart(model: Model, source: Drbg, binding: Binding | None = None, size: int = 500) -> Sample:
+def apart(model: Model, source: Drbg, binding: Binding | None = None, size: int = 400) -> Sample:
     """Make terms of the model's symbols over a few names, and look for equal octets.
 
     Terms grow from names of every type that the symbols take, two of each, by applying symbols to

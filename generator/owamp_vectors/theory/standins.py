@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from owamp_reference import ProtocolError, primitives
+from owamp_reference import ProtocolError, ikev2, primitives
 
 MODP_SIZE = 256
 MODP_2048 = int(
@@ -73,6 +73,16 @@ def last_block(ciphertext: bytes) -> bytes:
     return ciphertext[-primitives.AES_BLOCK_SIZE :]
 
 
+def cbc_cut_key(key: bytes, iv: bytes, text: bytes) -> bytes:
+    """AES-128-CBC under the first 16 octets of `key`, the output of a prf."""
+    return primitives.aes_cbc_encrypt(key[: primitives.AES_KEY_SIZE], iv, text)
+
+
+def cbc_inv_cut_key(key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
+    """The inverse of `cbc_cut_key`."""
+    return primitives.aes_cbc_decrypt(key[: primitives.AES_KEY_SIZE], iv, ciphertext)
+
+
 def token_mac_key(secret: bytes, salt: bytes, count: int) -> bytes:
     """The HMAC key of the repaired Token, 32 octets: PBKDF2 run on after the Token's key."""
     return primitives.pbkdf2_hmac_sha1(secret, salt, count, 48)[16:]
@@ -101,6 +111,14 @@ def sdec(ciphertext: bytes, key: bytes) -> bytes:
         return AESGCM(_hash(key)).decrypt(ciphertext[:12], ciphertext[12:], None)
     except (InvalidTag, ValueError):
         raise ProtocolError("ciphertext", "one that was made with the key", "another") from None
+
+
+def auth(prf: ikev2.Prf, key: bytes, message: bytes, nonce: bytes, mac: bytes) -> bytes:
+    """AUTH by a pre-shared key: prf(prf(key, "Key Pad for IKEv2"), message | nonce | mac).
+
+    RFC 7296 §2.15, where the message is all of IKE_SA_INIT.
+    """
+    return ikev2.prf(prf, ikev2.prf(prf, key, b"Key Pad for IKEv2"), message + nonce + mac)
 
 
 def sign(text: bytes, key: bytes) -> bytes:
