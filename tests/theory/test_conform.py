@@ -254,6 +254,10 @@ def small(tmp_path: Path, text: str) -> list[str]:
             "small.spthy:5: the name 'nothing' has no octets",
         ),
         (
+            "rule R: [ Fr(~k) ] --> [ Out(diff('ok', hmac(~k, ~k))) ]",
+            "small.spthy:5: diff('ok', hmac(~k, ~k)) is octets (1 octets), as the name 'ok', but",
+        ),
+        (
             "macros: odd(x) = <x, x>",
             "small.spthy:5: the macro odd/1 is not bound",
         ),
@@ -465,6 +469,11 @@ def test_evaluation_takes_any_term_as_given() -> None:
     for prf in ikev2.PRFS.values():
         evaluate = Evaluator({sk_d: b"k" * prf.output_size}, Binding(prf))
         assert evaluate(secret) == ikev2.prf(prf, b"k" * prf.output_size, b"IPPM")
+
+
+def test_a_side_of_diff_is_chosen() -> None:
+    term = App("diff", (Const("ok"), App("zero")))
+    assert [Evaluator({}, side=side)(term) for side in (0, 1)] == [b"\0", bytes(16)]
 
 
 @pytest.mark.parametrize(

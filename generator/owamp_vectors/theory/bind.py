@@ -310,6 +310,7 @@ class Binding:
 _IKE_OUTSIDE = "IKE's own messages are outside of the reference, which takes up its keys"
 _INSIDE_CBC = "AES-CBC does it inside; in the reference a stream is one cbc_encryptor"
 _TWO_KEYS = "an idea of the slides, for which they give no octets"
+_EXCHANGED = "a key exchange before the Token is what the model asks about, not RFC 4656"
 _GROUP = "the reference takes g^ir as octets; here group 14 of RFC 3526"
 
 
@@ -343,6 +344,18 @@ def _cut_keys(prf_output: Type) -> tuple[Symbol, ...]:
             model_only="the slides leave open how an AES key comes from a prf: here its start",
         )
         for name, function in functions
+    )
+
+
+def _prf_to_key(prf: ikev2.Prf) -> Symbol:
+    """The row that passphrase_guessing has instead of that of all models."""
+    return Symbol(
+        "prf",
+        "owamp_reference.ikev2.prf",
+        (ANY, ANY),
+        AES_KEY,
+        lambda key, data: ikev2.prf(prf, key, data)[: primitives.AES_KEY_SIZE],
+        model_only=_EXCHANGED,
     )
 
 
@@ -529,6 +542,8 @@ def _symbols(prf: ikev2.Prf, keymat_size: int, model: str) -> Mapping[str, Symbo
     )
     if model == "ikev2_two_keys":
         rows = (*rows, *_cut_keys(prf_output))
+    if model == "passphrase_guessing":
+        rows = (*rows, _prf_to_key(prf))
     return {row.name: row for row in rows}
 
 
@@ -844,6 +859,33 @@ def _macros(prf: ikev2.Prf, keymat_size: int) -> tuple[Macro, ...]:
             (SECRET, CHALLENGE, SALT, COUNT, T1, T2),
             _token,
             "RFC 4656 §3.1",
+        ),
+        Macro(
+            "token",
+            "owamp_reference.token.seal_token",
+            (AES_KEY, CHALLENGE, T1, T2),
+            token.seal_token,
+            "RFC 4656 §3.1",
+        ),
+        Macro(
+            "token_key",
+            "owamp_reference.token.derive_token_key",
+            (ANY, SECRET, SALT, COUNT),
+            lambda exchanged, secret, salt, count: token.derive_token_key(  # noqa: ARG005
+                secret, salt, _number(count)
+            ),
+            "RFC 4656 §3.1",
+        ),
+        Macro(
+            "token_key",
+            "owamp_reference.ikev2.prf",
+            (ANY, SECRET, SALT, COUNT),
+            lambda exchanged, secret, salt, count: ikev2.prf(
+                prf, exchanged, token.derive_token_key(secret, salt, _number(count))
+            )[: primitives.AES_KEY_SIZE],
+            "",
+            flag="KEY_EXCHANGE",
+            model_only=_EXCHANGED,
         ),
         Macro(
             "token",

@@ -31,10 +31,14 @@ class Evaluator:
     Args:
         environment: octets of variables and names.
         binding: the table.
+        side: which term of a diff is meant, 0 or 1.
     """
 
-    def __init__(self, environment: Environment, binding: Binding | None = None) -> None:
+    def __init__(
+        self, environment: Environment, binding: Binding | None = None, side: int = 0
+    ) -> None:
         self.binding = binding or Binding()
+        self.side = side
         self._known: dict[Term, bytes] = dict(environment)
 
     def __call__(self, term: Term) -> bytes:
@@ -59,6 +63,8 @@ class Evaluator:
             return CONSTANTS[term.name].octets
         if term.name == "pair":
             return self._tuple(term)
+        if term.name == "diff" and len(term.args) == 2:
+            return self(term.args[self.side])
         symbol = self.binding.symbols.get(term.name)
         if symbol is None or len(symbol.arguments) != len(term.args):
             raise EvaluationError(term, f"{term.name}/{len(term.args)} is not bound")

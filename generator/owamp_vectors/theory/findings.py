@@ -405,10 +405,12 @@ ABSTRACTIONS: tuple[Abstraction, ...] = (
     _abstraction(
         "perfect-encryption",
         "cbc ecb",
-        r"[Ee]ncryption is perfect|perfect encryption|cbc (?:is|are) perfect",
+        r"[Ee]ncryption is perfect|perfect encryption|cbc (?:is|are) perfect"
+        r"|cbc as in rfc4656\.spthy",
         "ciphertexts are whole or nothing; token_blocks has the Token block by block",
         "decrypts-anything-cbc decrypts-anything-ecb one-block-of-cbc-is-ecb "
-        "one-block-of-cbc-inv-is-ecb-inv cbc-runs-on cbc-inv-runs-on token-from-first-blocks",
+        "one-block-of-cbc-inv-is-ecb-inv cbc-runs-on cbc-inv-runs-on token-from-first-blocks "
+        "iv-and-first-block-exchange",
     ),
     _abstraction(
         "permutation-one-way-round",
@@ -440,7 +442,7 @@ ABSTRACTIONS: tuple[Abstraction, ...] = (
     _abstraction(
         "ideal-prf",
         "prf prf_plus",
-        r"prf gives nothing away|prf and cbc are perfect",
+        r"prf gives nothing away|prf and cbc are perfect|prf as in ikev2_binding\.spthy",
         "a prf is a free function: sizes and boundaries of what goes in are not in the terms",
         "ni-and-nr-have-no-boundary uses-of-sk-d keys-of-the-prf-coincide skeyseed-of-aes-prfs",
     ),

@@ -175,6 +175,8 @@ class Inference:
                     return None
                 total += size
             return total
+        if term.name == "diff":
+            return self.size_of(scope, term.args[0])
         symbol = self.binding.symbols.get(term.name)
         if symbol is None:
             return None
@@ -248,6 +250,9 @@ class Inference:
 
     def _visit_application(self, scope: str, term: App) -> _Node:
         nodes = [self._visit(scope, argument) for argument in term.args]
+        if term.name == "diff" and len(nodes) == 2:
+            self._unify(nodes[0], nodes[1], "the other side of diff", term)
+            return nodes[0]
         symbol = self.binding.symbols.get(term.name)
         if symbol is None:
             what = "is not bound to a function of the reference"

@@ -89,12 +89,21 @@ class Identification:
         equation: read from left to right where octets are normalized.
         text: what follows from it.
         blocks: variables that have exactly 16 octets; others of the kind have whole blocks.
+        ordered: two variables that the equation exchanges; it is used to put them in order.
     """
 
     id: str
     equation: Equation
     text: str
     blocks: tuple[Var, ...] = field(default=())
+    ordered: tuple[Var, Var] | None = None
+
+    def in_order(self, found: Mapping[Var, Term]) -> bool:
+        """Whether what it would exchange is in order already."""
+        if self.ordered is None:
+            return False
+        first, second = (str(found[variable]) for variable in self.ordered)
+        return first <= second
 
     def kinds(self, binding: Binding) -> dict[Var, Kind]:
         """What values its variables can take."""
@@ -162,6 +171,14 @@ IDENTIFICATIONS: tuple[Identification, ...] = (
         _same(_f("cbc_inv", _k, _zero_iv, _b), _f("ecb_inv", _k, _b)),
         _ONE_BLOCK,
         (_b,),
+    ),
+    Identification(
+        "iv-and-first-block-exchange",
+        _same(_f("cbc", _k, _iv, _b), _f("cbc", _k, _b, _iv)),
+        "CBC encrypts IV XOR first block: whoever sets the IV sets the text, and for one block the "
+        "two can change places. Client-IV and Server-IV are under no HMAC.",
+        (_b,),
+        (_iv, _b),
     ),
     Identification(
         "cbc-runs-on",
@@ -435,7 +452,9 @@ def _octet_normal(
     def change(item: Term) -> Term:
         for identification in identifications:
             found = match(identification.equation.left, item)
-            if found is not None and all(
+            if found is None or identification.in_order(found):
+                continue
+            if all(
                 kind.fits(evaluate(found[name])) for name, kind in kinds[identification.id].items()
             ):
                 reasons[identification.id] += 1
