@@ -118,6 +118,9 @@ def _parse(text: str) -> Json:
     return {"graphs": graphs}
 
 
+_LEAKS = ("Reveal_", "Learn_")
+
+
 def read_trace(text: str, job: Job) -> Trace:
     """The first trace in Tamarin's JSON.
 
@@ -155,11 +158,13 @@ class _Node:
 
     @property
     def is_setup(self) -> bool:
-        """Whether it is no role's doing: it provides facts, or only hands something out."""
+        """Whether it is no role's doing: it provides persistent facts, or hands out a secret."""
         if self.facts(self.premises, "InFact") or self.has_linear(self.premises):
             return False
-        sends = bool(self.facts(self.conclusions, "OutFact"))
-        return not sends or self.is_leak
+        if self.is_leak or not self.facts(self.conclusions, "OutFact"):
+            return True
+        kept = self.facts(self.conclusions, "ProtoFact")
+        return bool(kept) and not self.has_linear(self.conclusions)
 
     @property
     def is_setup_rule(self) -> bool:
@@ -167,10 +172,8 @@ class _Node:
 
     @property
     def is_leak(self) -> bool:
-        """Whether all it does is to send what somebody has."""
-        receives = self.facts(self.premises, "InFact") or self.facts(self.premises, "FreshFact")
-        kept = self.facts(self.conclusions, "ProtoFact")
-        return bool(self.facts(self.conclusions, "OutFact")) and not receives and not kept
+        """Whether it hands a secret to the adversary; the models name such rules so."""
+        return self.label.startswith(_LEAKS) and bool(self.facts(self.conclusions, "OutFact"))
 
 
 class _Terms:

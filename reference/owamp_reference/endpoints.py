@@ -899,7 +899,10 @@ class SessionSender:
 
 
 class SessionReceiver:
-    """The Session-Receiver of OWAMP."""
+    """The Session-Receiver of OWAMP, as far as security goes.
+
+    What RFC 4656 §4.2 discards by the schedule or the timeout of the session is not looked at.
+    """
 
     def __init__(self, mode: TestMode, session_keys: TestSessionKeys | None = None) -> None:
         self._mode = mode

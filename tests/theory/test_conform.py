@@ -29,11 +29,6 @@ from owamp_vectors.theory.terms import App, Const, Equation, Term, Var, pair
 from ..support import MODELS, VECTORS, model_flags
 
 
-def needs(name: str) -> pytest.MarkDecorator:
-    missing = not (MODELS / f"{name}.spthy").is_file()
-    return pytest.mark.skipif(missing, reason=f"there is no {name}.spthy")
-
-
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, [*arguments, "--models", str(MODELS)])
 
@@ -70,8 +65,6 @@ def test_another_seed_tries_other_values() -> None:
     assert "first block of answer 4" in result.output
 
 
-@needs("rfc4656")
-@needs("ikev2_binding")
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link.id)
 def test_values_are_traced_to_terms(link: object) -> None:
     result = run("chain", link.id, "--vectors", str(VECTORS))  # type: ignore[attr-defined]
@@ -82,7 +75,6 @@ def test_values_are_traced_to_terms(link: object) -> None:
         assert lines[int(place[1]) - 1].strip()
 
 
-@needs("rfc4656")
 def test_a_vector_that_is_not_the_terms_value_is_named(tmp_path: Path) -> None:
     path = VECTORS / "test-session-keys.json"
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -210,7 +202,7 @@ WRONG = [
 
 @pytest.mark.parametrize(
     ("name", "old", "new", "error"),
-    [pytest.param(*case, marks=needs(case[0]), id=case[2][:40]) for case in WRONG],
+    [pytest.param(*case, id=case[2][:40]) for case in WRONG],
 )
 def test_what_is_wrong_is_named_with_its_place(
     tmp_path: Path, name: str, old: str, new: str, error: str

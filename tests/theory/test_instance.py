@@ -25,7 +25,6 @@ from owamp_vectors.theory.parse import read_model
 from owamp_vectors.theory.terms import App, Const, Fact, Model, Rule, Term, Var, pair
 
 from ..support import MODELS
-from .test_conform import needs
 
 
 def model_of(name: str) -> tuple[Model, Inference]:
@@ -153,7 +152,6 @@ def test_what_is_encrypted_is_read_where_the_key_is_known() -> None:
         reading.read(App("senc", (x, key)), bytes(40))
 
 
-@needs("rfc4656")
 def test_messages_of_the_reference_are_read_by_the_rules() -> None:
     model, inference = model_of("rfc4656")
     source = Drbg("test of instances")
