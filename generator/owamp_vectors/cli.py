@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from . import files, mistakes, model_commands, theory_commands
+from . import files, mistakes, model_commands, replay_command, theory_commands
 from .console import DIFFERENT, clear_errors, progress, table
 from .files import FileError
 from .groups import FILES
@@ -65,6 +65,7 @@ def main() -> None:
       owamp-vectors list --flags             what the cases are aimed at
       owamp-vectors claims                   what is proved of the models
       owamp-vectors conform-model            whether they describe the reference
+      owamp-vectors replay                   recorded attacks and runs, as octets
     """
 
 
@@ -221,5 +222,6 @@ for command in (
     model_commands.trace,
     theory_commands.conform_model,
     theory_commands.chain,
+    replay_command.replay_command,
 ):
     main.add_command(command)

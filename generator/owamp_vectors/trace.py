@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,14 +129,38 @@ def read_trace(text: str, job: Job) -> Trace:
         FileError: not such JSON, or it says that something happens before itself.
     """
     graph = _parse(text)["graphs"][0]
-    try:
+    with _malformed():
         return _Reader(graph, job).read()
-    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+
+
+def ordered_nodes(text: str) -> list[Node]:
+    """The nodes of the first trace in Tamarin's JSON, each after all that come before it.
+
+    Raises:
+        FileError: as `read_trace`.
+    """
+    graph = _parse(text)["graphs"][0]
+    with _malformed():
+        return _Reader(graph, Job("", (), "")).order()
+
+
+@contextmanager
+def _malformed() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError) as error:
         raise FileError(f"not a trace: {type(error).__name__} {error}") from None
 
 
 @dataclass
-class _Node:
+class Node:
+    """A node of the graph: a rule's or the adversary's step, with its facts as the JSON has them.
+
+    Attributes:
+        before: the nodes that are known to come earlier.
+        inputs: for a premise, by its number, the node and the number of the conclusion it is from.
+    """
+
     id: str
     label: str
     type: str
@@ -147,13 +172,16 @@ class _Node:
     is_used: bool = False
 
     def facts(self, facts: list[Json], tag: str) -> list[Json]:
+        """Those of the facts that have a tag, such as "InFact"."""
         return [fact for fact in facts if fact["jgnFactTag"] == tag]
 
     @property
     def is_rule(self) -> bool:
+        """Whether it is a rule of the model."""
         return self.type == "isProtocolRule"
 
     def has_linear(self, facts: list[Json]) -> bool:
+        """Whether one of the facts is used up when it is consumed."""
         return any(not fact["jgnFactMult"] for fact in self.facts(facts, "ProtoFact"))
 
     @property
@@ -168,6 +196,7 @@ class _Node:
 
     @property
     def is_setup_rule(self) -> bool:
+        """Whether it is a rule that is no role's doing."""
         return self.is_rule and self.is_setup
 
     @property
@@ -260,10 +289,10 @@ class _Reader:
     def __init__(self, graph: Json, job: Job) -> None:
         self._job = job
         self._terms = _Terms(graph["jgAbbrevs"])
-        self._nodes: dict[str, _Node] = {}
+        self._nodes: dict[str, Node] = {}
         for raw in graph["jgNodes"]:
             facts = raw.get("jgnMetadata") or {}
-            self._nodes[raw["jgnId"]] = _Node(
+            self._nodes[raw["jgnId"]] = Node(
                 id=raw["jgnId"],
                 label=raw["jgnLabel"],
                 type=raw["jgnType"],
@@ -284,7 +313,7 @@ class _Reader:
                 node.before.append(source)
 
     def read(self) -> Trace:
-        order = self._order()
+        order = self.order()
         owners = self._owners(order)
         columns = self._columns(order, owners)
         self._steps(order, owners, columns)
@@ -297,7 +326,7 @@ class _Reader:
         return Trace(self._job, everyone, tuple(steps), tuple(self._terms.legend()))
 
     def _steps(
-        self, order: list[_Node], owners: dict[str, str], columns: dict[str, Column]
+        self, order: list[Node], owners: dict[str, str], columns: dict[str, Column]
     ) -> list[RuleStep | AdversaryStep]:
         steps: list[RuleStep | AdversaryStep] = []
         lines: list[str] = []
@@ -321,13 +350,13 @@ class _Reader:
         flush()
         return steps
 
-    def _order(self) -> list[_Node]:
+    def order(self) -> list[Node]:
         """The nodes, each after all that must come before it, and that as late as possible.
 
         What sets the stage and needs nothing comes first.
         """
         done: dict[str, bool] = {}  # False while what must come before is being placed
-        order: list[_Node] = []
+        order: list[Node] = []
         nodes = self._nodes.values()
         has_later = {name for node in nodes for name in self._earlier(node)}
         stage = [node for node in nodes if node.is_setup_rule and not self._earlier(node)]
@@ -351,10 +380,10 @@ class _Reader:
         return order
 
     @staticmethod
-    def _earlier(node: _Node) -> list[str]:
+    def _earlier(node: Node) -> list[str]:
         return [*(source for _, (source, _) in sorted(node.inputs.items())), *node.before]
 
-    def _owners(self, order: list[_Node]) -> dict[str, str]:
+    def _owners(self, order: list[Node]) -> dict[str, str]:
         """For each rule the one that began its column: linear facts carry a role's state."""
         owners: dict[str, str] = {}
         last: dict[str, str] = {}
@@ -375,7 +404,7 @@ class _Reader:
             last[owners[node.id]] = node.id
         return owners
 
-    def _columns(self, order: list[_Node], owners: dict[str, str]) -> dict[str, Column]:
+    def _columns(self, order: list[Node], owners: dict[str, str]) -> dict[str, Column]:
         rules = [node for node in order if node.is_rule]
         title = "Set-up, leaks" if any(n.is_leak and n.is_setup for n in rules) else "Set-up"
         setup = Column(title, "setup")
@@ -392,7 +421,7 @@ class _Reader:
                 columns[name] = Column(f"{role} {number}" if len(ids) > 1 else role, "role")
         return columns
 
-    def _rule_step(self, node: _Node, column: Column) -> RuleStep:
+    def _rule_step(self, node: Node, column: Column) -> RuleStep:
         receives = node.facts(node.premises, "InFact")
         sends = node.facts(node.conclusions, "OutFact")
         return RuleStep(
@@ -404,7 +433,7 @@ class _Reader:
             is_leak=node.is_setup and node.is_leak,
         )
 
-    def _deduction(self, node: _Node) -> Iterator[str]:
+    def _deduction(self, node: Node) -> Iterator[str]:
         """What the adversary does in a step; nothing for hearing, sending and pairing."""
         if node.type == "unsolvedActionAtom":
             for fact in node.actions:
@@ -429,7 +458,7 @@ class _Reader:
         elif node.label.startswith("Fresh") and node.conclusions:
             yield f"picks {made()}"
 
-    def _is_part(self, node: _Node) -> bool:
+    def _is_part(self, node: Node) -> bool:
         """Whether what the adversary now knows is a part of a message taken apart."""
         if 0 not in node.inputs:
             return False

@@ -278,7 +278,8 @@ INVERSES: Mapping[str, tuple[str, int]] = {
 def term_of_json(raw: Json) -> Term:
     """A term of a trace that the prover recorded (``jgnConst``, ``jgnFunct``)."""
     if "jgnFunct" in raw:
-        return App(str(raw["jgnFunct"]), tuple(map(term_of_json, raw["jgnParams"])))
+        name = str(raw["jgnFunct"])
+        return App(_JSON_NAMES.get(name, name), tuple(map(term_of_json, raw["jgnParams"])))
     text = str(raw["jgnConst"])
     if text.startswith(("'", "~'")):
         return Const(text.removeprefix("~").strip("'"), text.startswith("~"))
@@ -286,3 +287,6 @@ def term_of_json(raw: Json) -> Term:
         if text.startswith(sign):
             return Var(text[1:], sort)  # type: ignore[arg-type]
     return App(text) if text in Binding().symbols else Var(text)
+
+
+_JSON_NAMES = {"Xor": "xor", "Mult": "mult", "Union": "union", "NatPlus": "nplus"}
