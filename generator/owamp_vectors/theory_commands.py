@@ -16,6 +16,7 @@ from .theory.chain import LINKS, Chain, follow
 from .theory.conform import Row, conform_all
 from .theory.findings import Finding
 from .theory.parse import NoGrammarError
+from .theory.runs import DEFAULT_RUNS, Report, check_runs, has_runs
 from .theory.terms import Place
 
 EXIT_CODES = """\b
@@ -92,10 +93,18 @@ _HEADINGS = (
     "--seed", default=0, show_default=True, type=int, metavar="N", help="Other values to try."
 )
 @click.option("--octets", is_flag=True, help="Show the findings with their octets.")
+@click.option(
+    "--runs",
+    default=DEFAULT_RUNS,
+    show_default=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Runs of the reference that are checked to be traces of each theory.",
+)
 @_MODELS
 @_VECTORS
 def conform_model(
-    names: tuple[str, ...], seed: int, octets: bool, models: Path, vectors: Path
+    names: tuple[str, ...], seed: int, octets: bool, runs: int, models: Path, vectors: Path
 ) -> None:
     """Check that the models describe the reference. Needs no Tamarin.
 
@@ -105,11 +114,15 @@ def conform_model(
     are apart as octets, but for the findings listed. What a model abstracts from knowingly is
     listed with the reason. Stand-ins are symbols whose function is not in the reference.
 
+    Then runs of the reference, many sessions at once in a random order, are checked to be traces of
+    the theories, step by step: every message is that of a rule, octet by octet.
+
     \b
     Examples:
       owamp-vectors conform-model
       owamp-vectors conform-model --model rfc4656 --seed 7
       owamp-vectors conform-model --model rfc4656 --octets
+      owamp-vectors conform-model --model rfc4656 --runs 100
     """
     started = time.perf_counter()
     with _errors():
@@ -118,12 +131,18 @@ def conform_model(
     _abstractions(rows)
     _findings(rows, octets)
     _open_tuples(rows)
-    problems = [problem for row in rows for problem in row.problems]
+    problems = [(row.model.title, problem) for row in rows for problem in row.problems]
+    reports = [
+        check_runs(row.model, runs, seed)
+        for row in rows
+        if runs and has_runs(row.model) and not row.problems
+    ]
+    _runs(reports)
+    problems += [(item.model.title, item.problem) for item in reports if item.problem]
     click.echo()
-    for row in rows:
-        for problem in row.problems:
-            place = f"{_shown(problem.place)}: " if problem.place else ""
-            click.echo(f"{row.model.title}: {place}{problem.text}", err=True)
+    for title, problem in problems:
+        place = f"{_shown(problem.place)}: " if problem.place else ""
+        click.echo(f"{title}: {place}{problem.text}", err=True)
     if problems:
         click.echo(f"{len(problems)} things do not fit.", err=True)
         raise click.exceptions.Exit(DIFFERENT)
@@ -197,6 +216,18 @@ def _open_tuples(rows: list[Row]) -> None:
         click.echo(f"\nOf {total} tuples {total - count} can be taken apart by the sizes of parts")
     for place, text in found:
         click.echo(f"  not at {place}: {text}")
+
+
+def _runs(reports: list[Report]) -> None:
+    """A line for each model whose runs were checked, and what no run has."""
+    if reports:
+        click.echo("\nRuns of the reference, interleaved")
+    for item in reports:
+        number = f"{item.runs} runs, {item.steps} steps"
+        verdict = "one is no trace of the theory" if item.problem else "all traces of the theory"
+        refused = f"; {item.refusals} messages refused by both" if item.refusals else ""
+        left_out = f"Not in the runs: {'; '.join(item.left_out)}."
+        _paragraph(f"{item.model.title}  runs: {number}, {verdict}{refused}", left_out)
 
 
 @click.command(epilog=EXIT_CODES)

@@ -173,6 +173,7 @@ class Reading:
         known = self._known(term)
         if known is not None:
             if known != octets:
+                self._explain(term, octets)
                 raise MismatchError(f"{term}: expected {known.hex()}, found {octets.hex()}")
         elif isinstance(term, Var):
             size = self.inference.kind(self.scope, term).size
@@ -185,6 +186,13 @@ class Reading:
             self._read_application(term, octets)
         else:
             raise MismatchError(f"{term}: a name without octets")
+
+    def _explain(self, term: Term, octets: bytes) -> None:
+        """Raise the mismatch of a part, where a message can be taken apart."""
+        if isinstance(term, App) and term.name == "pair":
+            self._read_tuple(term, octets)
+        elif isinstance(term, App) and term.name == "cbc":
+            self._read_application(term, octets)
 
     def _known(self, term: Term) -> bytes | None:
         try:

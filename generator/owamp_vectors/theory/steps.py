@@ -1,0 +1,328 @@
+"""From the bytes to the model: events of a run of the reference as steps of a theory.
+
+An `Event` is what one endpoint did, with where its octets came from: drawn, received, sent, known.
+`Checker.take` looks for the rule of which it is an instance, reading the variables off the octets,
+and steps the state. If no rule allows it, `RunError` names the one that came nearest, and why not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .evaluate import EvaluationError
+from .infer import Inference
+from .instance import (
+    Instance,
+    MismatchError,
+    OctetFact,
+    Reading,
+    State,
+    StepError,
+    instance,
+)
+from .terms import Fact, Rule, Term, Var
+
+WORLD = ""
+"""The actor of what no endpoint does: secrets that are shared, an IKE SA that is there."""
+
+FRESH: Mapping[str, str] = {
+    "psk": "shared secret",
+    "challenge": "Challenge",
+    "salt": "Salt",
+    "t1": "T1",
+    "t2": "T2",
+    "client_iv": "Client-IV",
+    "server_iv": "Server-IV",
+    "sid": "SID",
+}
+"""Under which label the reference draws what a rule has as a fresh variable.
+
+Of a SID only the last 4 octets are drawn (RFC 4656 §3.5); what is drawn must be its end.
+"""
+
+_ADVERSARY = ("Reveal_", "Learn_")
+_ONCE = re.compile(r"All (\w+) #i #j\. (\w+)\(\1\) @ i & \2\(\1\) @ j ==> #i = #j")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What an endpoint did at one time.
+
+    Attributes:
+        what: in words.
+        actor: the endpoint; facts that it made are its own, those of `WORLD` everybody's.
+        known: octets of the rule's variables, by name, as the endpoint says that it has them.
+        drawn: what the source of random octets gave, by label.
+        received: a whole message, None for none.
+        sent: likewise.
+        claims: the last arguments of a fact of the rule, as the endpoint computed them.
+        refused: why the endpoint refused what it received; "" if it did not.
+        rule: the rule that says how the endpoint should have done it; "" for any.
+    """
+
+    what: str
+    actor: str = WORLD
+    known: Mapping[str, bytes] = field(default_factory=dict)
+    drawn: Mapping[str, bytes] = field(default_factory=dict)
+    received: bytes | None = None
+    sent: bytes | None = None
+    claims: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    refused: str = ""
+    rule: str = ""
+
+
+class RunError(Exception):
+    """An event that no rule allows, or that is refused although a rule allows it."""
+
+    def __init__(self, event: Event, rule: Rule | None, reason: str) -> None:
+        at = f"rule {rule.name}: " if rule is not None else ""
+        octets = "".join(
+            f"; {name} {value.hex()}"
+            for name, value in (("received", event.received), ("sent", event.sent))
+            if value is not None
+        )
+        super().__init__(f"{event.what}: {at}{reason}{octets}")
+        self.event = event
+        self.rule = rule
+        self.reason = reason
+
+
+@dataclass
+class _Attempt:
+    """A rule held against an event: how much of it fits, and what does not."""
+
+    rule: Rule
+    fits: int = 0
+    read: int = 0
+    step: Instance | None = None
+    reason: str = ""
+
+    def rank(self, event: Event) -> tuple[int, int, bool]:
+        return self.fits, self.read, self.rule.name == event.rule
+
+
+class _NoFitError(Exception):
+    """What of a rule does not fit an event."""
+
+
+class Checker:
+    """The state of a run, and the rules of a model that say how it goes on.
+
+    Raises:
+        ValueError: a restriction of another form than that something happens once.
+    """
+
+    def __init__(self, inference: Inference, rules: tuple[Rule, ...]) -> None:
+        self.state = State()
+        self.steps: list[Instance] = []
+        self.refusals = 0
+        self._inference = inference
+        self._rules = [rule for rule in rules if not rule.name.startswith(_ADVERSARY)]
+        self._made: dict[str, list[tuple[str, OctetFact]]] = defaultdict(list)
+        self._once: set[str] = set()
+        self._happened: set[OctetFact] = set()
+
+    def restrict(self, formula: str) -> None:
+        """Hold the run to a restriction of the model."""
+        found = _ONCE.fullmatch(" ".join(formula.split()).strip('"'))
+        if found is None:
+            raise ValueError(f"a restriction that runs are not held to: {formula}")
+        self._once.add(found[2])
+
+    def given(self, fact: OctetFact) -> None:
+        """A persistent fact that is there beforehand."""
+        self.state.persistent.add(fact)
+        self._made[fact.name].append((WORLD, fact))
+
+    def take(self, event: Event) -> Instance | None:
+        """The step that an event is; None for one that reference and theory both refuse.
+
+        Raises:
+            RunError: no rule allows it, or one allows what the reference refuses.
+        """
+        if event.refused:
+            self._refuse(event)
+            return None
+        meant = [rule for rule in self._rules if event.rule in ("", rule.name)]
+        attempts = [self._attempt(rule, event) for rule in meant if _is_alike(rule, event)]
+        step = next((attempt.step for attempt in attempts if attempt.step), None)
+        if step is None:
+            raise self._nearest(event)
+        self.steps.append(step)
+        self._happened.update(fact for fact in step.actions if fact.name in self._once)
+        for fact in step.conclusions:
+            if fact.name != "Out":
+                self._made[fact.name].append((event.actor, fact))
+        return step
+
+    def _nearest(self, event: Event) -> RunError:
+        attempts = [self._attempt(rule, event) for rule in self._rules]
+        if not attempts:
+            return RunError(event, None, "no rule allows it: the model has none")
+        best = max(attempts, key=lambda attempt: attempt.rank(event))
+        if best.step is not None:
+            return RunError(event, best.rule, f"allows it, but what was meant is {event.rule}")
+        return RunError(event, best.rule, f"no rule allows it, and this is nearest: {best.reason}")
+
+    def _refuse(self, event: Event) -> None:
+        """Check that no rule takes what the reference refused, whoever may have made it."""
+        for rule in self._rules:
+            received = [fact for fact in rule.premises if fact.name == "In"]
+            if not received or event.received is None:
+                continue
+            attempt = _Attempt(rule)
+            for values in self._states(rule, self._known(rule, event), event, attempt):
+                reading = Reading(rule.name, self._inference, values)
+                try:
+                    reading.read(received[0].args[0], event.received)
+                except MismatchError:
+                    continue
+                raise RunError(event, rule, f"allows what is refused: {event.refused}")
+        self.refusals += 1
+
+    def _attempt(self, rule: Rule, event: Event) -> _Attempt:
+        attempt = _Attempt(rule)
+        attempt.fits = sum(
+            (fact is not None) == (octets is not None)
+            for fact, octets in (
+                (_only(rule, "In"), event.received),
+                (_only(rule, "Out"), event.sent),
+            )
+        )
+        try:
+            values = self._drawn(rule, event)
+            attempt.fits += len(event.drawn)
+        except _NoFitError as error:
+            attempt.reason = str(error)
+            return attempt
+        for found in self._states(rule, values, event, attempt):
+            if self._complete(rule, found, event, attempt):
+                break
+        return attempt
+
+    def _known(self, rule: Rule, event: Event) -> dict[Term, bytes]:
+        return {v: event.known[v.name] for v in rule.variables() if v.name in event.known}
+
+    def _drawn(self, rule: Rule, event: Event) -> dict[Term, bytes]:
+        """What is known, and the fresh values as they were drawn."""
+        values = self._known(rule, event)
+        rest = dict(event.drawn)
+        for variable in _fresh(rule):
+            label = FRESH.get(variable.name, variable.name)
+            if label not in rest:
+                raise _NoFitError(f"Fr({variable}): nothing was drawn for {label}")
+            octets = rest.pop(label)
+            if self._inference.kind(rule.name, variable).size in (None, len(octets)):
+                values[variable] = octets
+        if rest:
+            raise _NoFitError(f"{', '.join(rest)} was drawn, and the rule draws no such value")
+        return values
+
+    def _states(
+        self, rule: Rule, values: dict[Term, bytes], event: Event, attempt: _Attempt
+    ) -> Iterator[dict[Term, bytes]]:
+        """The values with each choice of facts for the premises that are no messages."""
+        wanted = [fact for fact in rule.premises if fact.name not in ("Fr", "In")]
+        start = attempt.fits
+
+        def choose(index: int, found: dict[Term, bytes]) -> Iterator[dict[Term, bytes]]:
+            attempt.fits = max(attempt.fits, start + index)
+            if index == len(wanted):
+                yield found
+                return
+            for owner, fact in self._made[wanted[index].name]:
+                if owner in (event.actor, WORLD):
+                    try:
+                        yield from choose(index + 1, self._fitted(rule, wanted[index], fact, found))
+                    except _NoFitError as error:
+                        if not attempt.reason:
+                            attempt.reason = str(error)
+            if attempt.fits == start + index:
+                attempt.reason = attempt.reason or f"{wanted[index]}: there is no such fact"
+
+        yield from choose(0, values)
+
+    def _fitted(
+        self, rule: Rule, wanted: Fact, fact: OctetFact, values: dict[Term, bytes]
+    ) -> dict[Term, bytes]:
+        if len(wanted.args) != len(fact.args):
+            raise _NoFitError(f"{wanted}: has {len(wanted.args)} arguments, not {len(fact.args)}")
+        reading = Reading(rule.name, self._inference, dict(values))
+        for term, octets in zip(wanted.args, fact.args, strict=True):
+            assert isinstance(octets, bytes)  # labels are terms without a variable
+            try:
+                reading.read(term, octets)
+            except MismatchError as error:
+                raise _NoFitError(f"{wanted}: {error}") from None
+        return reading.values
+
+    def _complete(
+        self, rule: Rule, values: dict[Term, bytes], event: Event, attempt: _Attempt
+    ) -> bool:
+        """Read the messages, and take the step if all fits; else note how far it came."""
+        reading = Reading(rule.name, self._inference, dict(values))
+        fits, reason = attempt.fits, ""
+        try:
+            for name, octets in (("In", event.received), ("Out", event.sent)):
+                fact = _only(rule, name)
+                if (fact is None) != (octets is None):
+                    does = "has no" if fact is None else "has"
+                    raise _NoFitError(f"the rule {does} {name}, unlike what happened")
+                if fact is not None and octets is not None:
+                    reading.read(fact.args[0], octets)
+                    fits += 1
+            step = instance(rule, reading.values, self._inference.binding)
+            self._compare(step, event)
+            fits += 1
+            self.state.step(step)
+            attempt.step = step
+        except (_NoFitError, MismatchError) as error:
+            reason = str(error)
+        except EvaluationError as error:
+            reason = f"{error.term}: {error.reason}"
+        except StepError as error:
+            reason = f"{error.fact}: {error.reason}"
+        if (fits, len(reading.values)) > (attempt.fits, attempt.read) or not attempt.read:
+            attempt.fits, attempt.read, attempt.reason = fits, len(reading.values), reason
+        return attempt.step is not None
+
+    def _compare(self, step: Instance, event: Event) -> None:
+        """Whether what was sent, claimed and drawn is what the instance has; and restrictions."""
+        for fact in step.conclusions:
+            if fact.name == "Out" and fact.args != (event.sent,):
+                raise _NoFitError(f"{fact}: other octets were sent")
+        for fact in (*step.actions, *step.conclusions):
+            claimed = event.claims.get(fact.name)
+            if claimed is not None and fact.args[-len(claimed) :] != claimed:
+                shown = ", ".join(octets.hex() for octets in claimed)
+                raise _NoFitError(f"{fact}: the reference has {shown} at its end")
+            if fact in self._happened:
+                raise _NoFitError(f"{fact}: may happen once, and did")
+        for variable in _fresh(step.rule):
+            drawn = event.drawn[FRESH.get(variable.name, variable.name)]
+            if not step.values[variable].endswith(drawn):
+                octets = step.values[variable].hex()
+                raise _NoFitError(f"Fr({variable}): {octets} does not end with {drawn.hex()}")
+
+
+def _fresh(rule: Rule) -> list[Var]:
+    terms = [fact.args[0] for fact in rule.premises if fact.name == "Fr"]
+    return [term for term in terms if isinstance(term, Var)]
+
+
+def _only(rule: Rule, name: str) -> Fact | None:
+    side = rule.premises if name == "In" else rule.conclusions
+    return next((fact for fact in side if fact.name == name), None)
+
+
+def _is_alike(rule: Rule, event: Event) -> bool:
+    """Whether a rule draws, receives and sends where the event does."""
+    labels = {FRESH.get(variable.name, variable.name) for variable in _fresh(rule)}
+    return (
+        labels == set(event.drawn)
+        and (_only(rule, "In") is None) == (event.received is None)
+        and (_only(rule, "Out") is None) == (event.sent is None)
+    )
