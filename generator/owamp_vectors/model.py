@@ -139,6 +139,7 @@ class Case:
         source: the section, where it is another than the type's.
         expect: what the reference must say of it; for "acceptable", `reason` says why an
             implementation may do either.
+        trace: the model's trace that it is, ``model[+FLAG…]/lemma``.
     """
 
     comment: str
@@ -147,6 +148,7 @@ class Case:
     source: str = ""
     expect: Result = "valid"
     reason: str = ""
+    trace: str = ""
 
 
 def valid(comment: str, inputs: Values, *flags: str, source: str = "") -> Case:
@@ -276,6 +278,8 @@ def _build_case(group: Group, case: Case, number: int) -> Json:
         "source": case.source or group.type.source,
         "flags": sorted(case.flags),
     }
+    if case.trace:
+        built["trace"] = case.trace
     for item in group.type.inputs:
         built[item.name] = item.to_json(case.inputs[item.name])
     if outputs is not None:

@@ -55,7 +55,9 @@ def _case_schema(group_type: GroupType) -> Json:
         "source": {"type": "string", "description": "the section that the case comes from"},
         "flags": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
     }
+    trace = "the recorded trace of the models that the case is: model[+FLAG...]/lemma"
     verdict: Json = {
+        "trace": {"type": "string", "description": trace},
         "result": {"enum": ["valid", "invalid", "acceptable"]},
         "reason": {"type": "string", "description": "why the case is not simply valid"},
     }

@@ -27,6 +27,8 @@ def _lines(
     yield f"{_INDENT}type    {group_type.name}: {group_type.description}"
     yield f"{_INDENT}source  {test['source']}"
     reason = f": {test['reason']}" if "reason" in test else ""
+    if "trace" in test:
+        yield f"{_INDENT}trace   {test['trace']}"
     yield f"{_INDENT}result  {test['result']}{reason}"
     for flag in test["flags"]:
         yield f"{_INDENT}aim     {flag}: {content['notes'][flag]['description']}"

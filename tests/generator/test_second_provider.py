@@ -141,6 +141,14 @@ def checking(original: Any, run: Any) -> Any:
 
 
 USED_BY = {
+    "attacks": {
+        "hmac_sha1_128",
+        "pbkdf2_hmac_sha1",
+        "aes_ecb_encrypt",
+        "aes_ecb_decrypt",
+        "cbc_encryptor",
+        "cbc_decryptor",
+    },
     "token": {"pbkdf2_hmac_sha1", "cbc_encryptor", "cbc_decryptor"},
     "test-session-keys": {
         "aes_ecb_encrypt",

@@ -51,7 +51,7 @@ def test_every_recorded_trace_replays(claim: Claim) -> None:
     again = replayed(str(claim.job))
     assert again.values == found.values
     for step in found.steps:
-        assert all(octets in (*found.known.values(), *_sent(found)) for octets in step.sent)
+        assert all(octets in found.known.values() for octets in step.sent)
 
 
 def _sent(found: Replay) -> list[bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..model import VectorFile
 from . import (
+    attacks,
     binding,
     control_stream,
     handshake,
@@ -25,5 +26,6 @@ _MODULES = (
     messages,
     test_packets,
     handshake,
+    attacks,
 )
 FILES: Mapping[str, VectorFile] = {module.FILE.name: module.FILE for module in _MODULES}

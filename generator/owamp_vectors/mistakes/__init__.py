@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..model import Note
 from . import (
+    attacks,
     binding,
     control_stream,
     handshake,
@@ -26,6 +27,7 @@ _MODULES = (
     messages,
     test_packets,
     handshake,
+    attacks,
 )
 
 MISTAKES: Mapping[str, Mistake] = {

@@ -243,7 +243,8 @@ class Message:
         compute: the expected octets, from the rule's variables by name.
         first: the number of the first argument that counts.
         given: variables of the rule whose octets follow from others, and how; computed in order.
-        more: variables that the rule does not have, for `given` and `compute`.
+        more: variables that the rule does not have, for `given` and `compute`; or that it has, of a
+            type that the model does not show.
     """
 
     model: str
@@ -1247,6 +1248,7 @@ MESSAGES: tuple[Message, ...] = (
         "owamp_reference.messages.ServerStart",
         _started,
         "RFC 4656 §3.1",
+        more={"start_time": START_TIME},
     ),
     Message(
         "rfc4656",

@@ -154,7 +154,9 @@ class _Replayer:
 
     def run(self) -> Replay:
         bound = {node.id: self._match(node) for node in self.nodes if node.is_rule}
-        values = assign(self._kinds(bound), Drbg(f"replay/{self.job}"))
+        values = assign(
+            self._kinds(bound), source_of(self.job), modes_differ="mode" in self.job.lemma
+        )
         evaluate = Evaluator(values, self.binding)
         adversary = _Adversary(self.model, self.binding, evaluate)
         state = State(can_make=lambda octets: octets in adversary.made)
@@ -463,12 +465,20 @@ def _sends(uses: _Uses) -> bool:
     return any("Send" in rule and "Receive" not in rule for rule, _, _ in uses)
 
 
-def assign(uses: Mapping[Var, _Uses], source: Drbg) -> dict[Term, bytes]:
+def source_of(job: Job) -> Drbg:
+    """The source of a trace's names."""
+    return Drbg(f"replay/{job}")
+
+
+def assign(
+    uses: Mapping[Var, _Uses], source: Drbg, *, modes_differ: bool = False
+) -> dict[Term, bytes]:
     """Octets for each name of a trace, of the type that it has where rules use it.
 
-    Count is 1024, KeyID a name; Mode is that of the packets in the trace, Modes offers it; a
-    reflector's sequence numbers count from 0, and those of the adversary's choice are below the
-    senders'. So real endpoints can play the trace.
+    Count is 1024, KeyID a name; Mode is that of the packets in the trace, Modes offers it, and the
+    two are the same at both ends unless `modes_differ`; a reflector's sequence numbers count from
+    0, and those of the adversary's choice are below the senders'. So real endpoints can play the
+    trace.
 
     Raises:
         ReplayError: a name that two rules use with different sizes.
@@ -476,8 +486,8 @@ def assign(uses: Mapping[Var, _Uses], source: Drbg) -> dict[Term, bytes]:
     rules = {rule for places in uses.values() for rule, _, _ in places}
     wanted = [bits for name, bits in _MODE_OF_RULE.items() if any(name in r for r in rules)]
     mode = wanted[0] if wanted else 2
-    modes = iter([7, 6, 14, 15])
-    chosen = iter([mode, 6 - mode, mode, 6 - mode])
+    modes = iter([7, 6, 14, 15] if modes_differ else [])
+    chosen = iter([mode, 6 - mode] if modes_differ else [])
     reflected, others, sent = iter(range(256)), iter(range(256)), iter(range(1000, 2000))
     values: dict[Term, bytes] = {}
     for name in sorted(uses, key=str):
@@ -610,4 +620,4 @@ class _Adversary:
             self._check_public(argument)
 
 
-__all__ = ["Replay", "ReplayError", "Step", "assign", "replay"]
+__all__ = ["Replay", "ReplayError", "Step", "assign", "replay", "source_of"]
