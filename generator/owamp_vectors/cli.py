@@ -8,7 +8,14 @@ from pathlib import Path
 
 import click
 
-from . import files, mistakes, model_commands, replay_command, theory_commands
+from . import (
+    conform_commands,
+    files,
+    mistakes,
+    model_commands,
+    replay_command,
+    theory_commands,
+)
 from .console import DIFFERENT, clear_errors, progress, table
 from .files import FileError
 from .groups import FILES
@@ -63,6 +70,7 @@ def main() -> None:
       owamp-vectors verify vectors/          recompute every value
       owamp-vectors show token 1             one case, step by step
       owamp-vectors list --flags             what the cases are aimed at
+      owamp-vectors conform -- COMMAND       put every case to a program
       owamp-vectors claims                   what is proved of the models
       owamp-vectors conform-model            whether they describe the reference
       owamp-vectors replay                   recorded attacks and runs, as octets
@@ -223,5 +231,6 @@ for command in (
     theory_commands.conform_model,
     theory_commands.chain,
     replay_command.replay_command,
+    conform_commands.conform,
 ):
     main.add_command(command)

@@ -15,6 +15,7 @@ DIFFERENT = 1
 BAD_INPUT = 3
 NO_PROVER = 4
 NO_GRAMMAR = 5
+NO_PROGRAM = 6
 
 _T = TypeVar("_T")
 

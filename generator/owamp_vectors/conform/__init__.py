@@ -1,0 +1,1 @@
+"""Driving an implementation over the vectors, and saying what it gets wrong."""
