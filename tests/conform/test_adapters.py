@@ -1,0 +1,74 @@
+"""The adapters of other languages, built as their README says, pass every case they support."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from owamp_vectors.cli import main
+
+from ..support import VECTORS
+
+ADAPTERS = VECTORS.parent / "adapters"
+BUILDS: dict[
+    str, tuple[list[str], list[str]]
+] = {  # how to build, and how to run; {} is a directory
+    "javascript": ([], ["node", f"{ADAPTERS}/javascript/adapter.js"]),
+}
+CRYPTOGRAPHY = {
+    "token": {"TokenFromPassphrase", "TokenFromSharedSecret", "TokenOpen"},
+    "test-session-keys": {"TestSessionKeys", "OneWayTestSessionKeys"},
+    "ikev2-kdf": {"Prf", "PrfPlus", "Skeyseed", "IkeSaKeys", "Keymat", "RekeyedSkeyseed"},
+    "binding": {
+        "SharedSecretFromSkD",
+        "SharedSecretFromKeymat",
+        "BindingChain",
+        "KeymatChain",
+        "KeyIdFromSpis",
+        "SpisFromKeyId",
+    },
+    "control-stream": {"ControlSend", "ControlReceive"},
+    "test-packets": {
+        "SenderPacketSeal",
+        "SenderPacketOpen",
+        "ReflectorPacketSeal",
+        "ReflectorPacketOpen",
+    },
+}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_adapter_passes_every_case_that_it_supports(name: str, tmp_path: Path) -> None:
+    build, run = ([part.format(tmp_path) for part in command] for command in BUILDS[name])
+    for tool in {command[0] for command in (build, run) if command}:
+        if not tool.startswith("/") and shutil.which(tool) is None:
+            pytest.skip(f"the adapter in {name} needs {tool}, which is not installed")
+    if name == "c":
+        probe = subprocess.run(
+            ["gcc", "-E", "-"], input=b"#include <openssl/evp.h>", capture_output=True, check=False
+        )
+        if probe.returncode:
+            pytest.skip("the adapter in c needs the headers of OpenSSL, which are not installed")
+    if build:
+        built = subprocess.run(build, capture_output=True, text=True, check=False)
+        assert built.returncode == 0, built.stderr
+    out = tmp_path / "run.json"
+    options = ["--vectors", str(VECTORS), "--timeout", "60", "--json", str(out)]
+    result = CliRunner().invoke(main, ["conform", *options, "--", *run])
+    assert result.exit_code == 0, result.output
+    supported: dict[str, set[str]] = {}
+    for group in json.loads(out.read_text(encoding="utf-8"))["groups"]:
+        if not group["unsupported"]:
+            supported.setdefault(group["file"], set()).add(group["type"])
+    assert all(types <= supported[file] for file, types in CRYPTOGRAPHY.items()), supported
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_adapters_are_short(name: str) -> None:
+    sources = [path for path in (ADAPTERS / name).iterdir() if path.suffix != ".mod"]
+    lines = [line for path in sources for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len(lines) < 300
