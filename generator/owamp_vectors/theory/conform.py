@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from owamp_reference import ProtocolError
+
 from ..claims import load
 from ..drbg import Drbg
 from ..files import FileError, read_text
@@ -63,6 +65,7 @@ def conform(model: Model, seed: int = 0, binding: Binding | None = None) -> Row:
         problem = laws.check_equation(equation, source.at("laws"), binding)
         if problem is not None:
             problems.append(problem)
+    problems += laws.missing_equations(model)
     macros = [_check_macro(model, macro, source.at("macros"), binding) for macro in model.macros]
     rows = list(message_rows(model))
     sent = [_check_message(model, row, inference, source.at("messages")) for row in rows]
@@ -214,17 +217,19 @@ def _check_message(
         return Problem(Place(model.path, 1), str(error.args[0]))
     for number in range(TIMES):
         drawn = source.at(f"{row.rule} {row.fact} {number}")
-        environment, values = message_values(rule, row, inference, drawn)
+        try:
+            environment, values = message_values(rule, row, inference, drawn)
+            expected = row.compute(values)
+        except KeyError as error:
+            text = f"rule {row.rule} has no variable {error.args[0]}, which {row.reference} needs"
+            return Problem(rule.place, text)
+        except ProtocolError as error:
+            return Problem(rule.place, f"{row.rule}: {row.reference} refuses its values: {error}")
         try:
             evaluate = Evaluator(environment, inference.binding)
             found = b"".join(map(evaluate, fact.args[row.first :]))
         except EvaluationError as error:
             return Problem(error.place or fact.place, f"{row.rule}: {error.reason}")
-        try:
-            expected = row.compute(values)
-        except KeyError as error:
-            text = f"rule {row.rule} has no variable {error.args[0]}, which {row.reference} needs"
-            return Problem(rule.place, text)
         if found != expected:
             text = f"{row.fact} of {row.rule} is not {row.reference}"
             return Problem(fact.place, f"{text}: {found.hex()}, not {expected.hex()}")

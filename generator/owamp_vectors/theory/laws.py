@@ -17,6 +17,7 @@ from . import bind
 from .bind import CONSTANTS, Binding, Type
 from .evaluate import EvaluationError, Evaluator
 from .infer import Kind, Problem, infer_equation
+from .instance import INVERSES
 from .terms import (
     App,
     Const,
@@ -75,6 +76,25 @@ def check_equation(
         if found := difference(equation, values, binding):
             return Problem(equation.place, f"{equation} does not hold for octets: {found}")
     return None
+
+
+def missing_equations(model: Model) -> list[Problem]:
+    """Ciphers of a model that no equation of it decrypts, though decryption is declared."""
+    declared = {function.name: function for function in model.functions}
+    problems = []
+    for name in ("cbc", "ecb", "aes", "senc"):
+        inverse, index = INVERSES[name]
+        if name not in declared or inverse not in declared:
+            continue
+        arguments = [Var(f"x{number}") for number in range(declared[name].arity)]
+        text: Term = App(name, tuple(arguments))
+        terms: list[Term] = [*arguments[:index], text, *arguments[index + 1 :]]
+        undone = App(inverse, tuple(terms))
+        if normal(undone, model.equations) != arguments[index]:
+            wanted = f"{undone} = {arguments[index]}"
+            problem = f"no equation says that {wanted}, which octets obey"
+            problems.append(Problem(declared[inverse].place, problem))
+    return problems
 
 
 # ------------------------------------------------------------------------------ identifications

@@ -1,7 +1,7 @@
 """Runs of the reference, recorded and checked to be traces of the theories.
 
 Several clients and servers, connections and sessions run at once, interleaved as a choice says;
-octets arrive in pieces; an intruder changes packets, brings them to other sessions, and replays the
+octets arrive in pieces; an intruder changes packets and control messages, and replays the
 Set-Up-Response. Every event becomes a step of the theory (`steps.Checker`), or is refused by both.
 
 ========================  =======================================================================
@@ -259,9 +259,16 @@ class _Connection:
     """A TWAMP control connection and its session, event by event."""
 
     def __init__(
-        self, world: World, number: int, secret: Secret, everybody: list[Secret], security: Mode
+        self,
+        world: World,
+        number: int,
+        secret: Secret,
+        everybody: list[Secret],
+        security: Mode,
+        changed: str = "",
     ) -> None:
         self.world = world
+        self._changed = changed  # "request" or "accept": that message does not arrive as it was
         self.secret = secret
         self.security = security
         self.title = f"connection {number} ({secret.client} to {secret.server})"
@@ -357,6 +364,8 @@ class _Connection:
 
     def _session(self, client: ControlClient, server: Server, asked: bytes) -> Iterator[Event]:
         world, names = self.world, self.secret.names()
+        if self._changed == "request":
+            asked = world.changed(asked, range(len(asked)))
         found = world.hand(server, asked)
         accepted = server.data_to_send()
         ours = next((item for item in found if isinstance(item, TestSession)), None)
@@ -371,6 +380,10 @@ class _Connection:
             claims=_session_claims("ServerSession", ours),
             refused=_why(found),
         )
+        if ours is None:
+            return
+        if self._changed == "accept":
+            accepted = world.changed(accepted, range(len(accepted)))
         found = world.hand(client, accepted)
         theirs = next((item for item in found if isinstance(item, TestSession)), None)
         known = _session_known(theirs)
@@ -384,7 +397,7 @@ class _Connection:
             claims=_session_claims("ClientSession", theirs),
             refused=_why(found) or ("" if theirs else "the session was not accepted"),
         )
-        if ours is None or theirs is None:
+        if theirs is None:
             return
         mode = "Authenticated" if theirs.mode is TestMode.AUTHENTICATED else "Encrypted"
         yield from packets(
@@ -565,17 +578,21 @@ def interleaved(choose: Choose, *threads: Iterator[Event]) -> Iterator[Event]:
 
 
 def twamp(source: Drbg, choose: Choose) -> Iterator[Event]:
-    """Six connections of two clients to two servers, TWAMP in both protected modes."""
+    """Eight connections of two clients to two servers, TWAMP in both protected modes; in two of
+    them a control message is changed on the way.
+    """
     world = World(source, choose)
     shared = []
     for secret, event in secrets(source):
         yield event
         shared.append(secret)
+    modes = (Mode.AUTHENTICATED, Mode.ENCRYPTED)
+    changes = ("", "", "", "", "", "", "request", "accept")
     connections = [
-        _Connection(
-            world, number, shared[number % 4], shared, (Mode.AUTHENTICATED, Mode.ENCRYPTED)[pick]
+        _Connection(world, number, shared[number % 4], shared, modes[pick], changed)
+        for number, (pick, changed) in enumerate(
+            zip((0, 1, 1, 0, 1, 0, 1, 0), changes, strict=True)
         )
-        for number, pick in enumerate((0, 1, 1, 0, 1, 0))
     ]
     yield from interleaved(choose, *(connection.events() for connection in connections))
     yield from interleaved(choose, *(connection.intrusion() for connection in connections[:2]))
@@ -598,9 +615,10 @@ class _Agreed:
 
     def events(self) -> Iterator[Event]:
         """The connection, three sessions over it, and their packets."""
-        credentials = Credentials(encode_key_id("it"), b"secret")
+        secret = self.source.octets("secret", 20)
+        credentials = Credentials(encode_key_id("it"), secret)
         server = Server(
-            ServerConfig(self._protocol, self._security, passphrase=lambda name: b"secret"),  # noqa: ARG005
+            ServerConfig(self._protocol, self._security, passphrase=lambda name: secret),  # noqa: ARG005
             self.tap,
             self.world.clock,
         )
@@ -733,12 +751,17 @@ class IkeSa:
                 rule="Derive_Shared_Secret",
             )
         for index in range(2):  # two connections over one SA
-            yield from self._connection(
-                world, f"connection {number}.{index}", ends[int(swapped) ^ index], secret
-            )
+            client = int(swapped) ^ index
+            title = f"connection {number}.{index}"
+            yield from self._connection(world, title, ends[client], ends[1 - client][0], secret)
 
     def _connection(
-        self, world: World, title: str, end: tuple[bytes, tuple[bytes, bytes]], secret: bytes
+        self,
+        world: World,
+        title: str,
+        end: tuple[bytes, tuple[bytes, bytes]],
+        role_of_server: bytes,
+        secret: bytes,
     ) -> Iterator[Event]:
         tap = Tap(world.source.at(title))
         client_name, server_name = end[1]
@@ -778,7 +801,7 @@ class IkeSa:
         yield Event(
             f"{title}: the server takes the Token",
             actor,
-            names,
+            names | {"role": role_of_server},
             received=response,
             refused=_why(found),
             rule="Server_Start",
