@@ -67,15 +67,21 @@ def _set(undo: ExitStack, owner: ModuleType | type, name: str, value: object) ->
     setattr(owner, name, value)
 
 
+_MISTAKES = __package__ or "owamp_vectors.mistakes"
+
+
 def _places(swap: Swap) -> list[tuple[ModuleType | type, str]]:
-    """Where the object to be replaced is found, under whatever name."""
+    """Where the object to be replaced is found, under whatever name.
+
+    Not among the mistakes: they call the original, which would otherwise be the mistake itself.
+    """
     if not isinstance(swap.owner, ModuleType):
         return [(swap.owner, swap.name)]
     original = vars(swap.owner)[swap.name]
     modules = [
         module
         for name, module in list(sys.modules.items())
-        if module is not None and name.split(".")[0] in _PACKAGES
+        if module is not None and name.split(".")[0] in _PACKAGES and not name.startswith(_MISTAKES)
     ]
     return [
         (module, name)
