@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vectors check prove claims test coverage bench lock
+.PHONY: help setup vectors check prove claims adapters test coverage bench lock
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,13 @@ prove: $(STAMP) ## prove what has no current verdict (needs tamarin-prover)
 
 claims: $(STAMP) ## show the claims about the models beside their verdicts
 	$(BIN)/owamp-vectors claims
+
+adapters: ## build the adapters whose tools are installed, to build/adapters
+	@mkdir -p build/adapters
+	@if command -v go >/dev/null; then cd adapters/go && go build -o ../../build/adapters/go .; \
+		else echo "no go: adapters/go is left out"; fi
+	@if command -v javac >/dev/null; then javac -d build/adapters/java adapters/java/*.java; \
+		else echo "no javac: adapters/java is left out"; fi
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest

@@ -1,0 +1,3 @@
+module owamp-vectors/adapters/go
+
+go 1.19
