@@ -34,6 +34,9 @@ claims: $(STAMP) ## show the claims about the models beside their verdicts
 
 adapters: ## build the adapters whose tools are installed, to build/adapters
 	@mkdir -p build/adapters
+	@if echo '#include <openssl/evp.h>' | cc -E - >/dev/null 2>&1; then \
+		cc -std=c11 -Wall -Wextra -O2 -o build/adapters/c adapters/c/*.c -lcrypto; \
+		else echo "no cc, or no headers of OpenSSL: adapters/c is left out"; fi
 	@if command -v go >/dev/null; then cd adapters/go && go build -o ../../build/adapters/go .; \
 		else echo "no go: adapters/go is left out"; fi
 	@if command -v javac >/dev/null; then javac -d build/adapters/java adapters/java/*.java; \

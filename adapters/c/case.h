@@ -1,0 +1,18 @@
+/* The case that is asked, and its outputs. SPDX-License-Identifier: Apache-2.0 */
+#ifndef CASE_H
+#define CASE_H
+#include "octets.h"
+
+extern const char *parameters, *inputs; /* JSON objects */
+
+octets in(const char *name);
+octets sized(const char *name, size_t size);
+long long number(const char *name);
+octets put(const char *name, octets value); /* returns the value */
+void put_integer(const char *name, long long value);
+void put_array(const char *name, octets *items, size_t size);
+
+/* packets.c */
+void control(int send);
+void packet(int seal, int reflector);
+#endif
