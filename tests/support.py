@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+from owamp_vectors import prover
 from owamp_vectors.model import Json, VectorFile
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -23,6 +25,18 @@ def cases_of(content: Json) -> list[Json]:
 
 
 MODELS = VECTORS.parent / "models"
+
+
+def _tamarin() -> tuple[str | None, str]:
+    """A prover on PATH that runs, or why there is none."""
+    try:
+        return str(prover.find_prover(None).path), ""
+    except prover.NoProverError as error:
+        return None, str(error)
+
+
+TAMARIN, _WHY_NOT = _tamarin()
+needs_tamarin = pytest.mark.skipif(TAMARIN is None, reason=_WHY_NOT)
 
 
 def model_flags() -> list[tuple[Path, tuple[str, ...]]]:

@@ -16,6 +16,7 @@ from owamp_vectors.ledger import Ledger
 from owamp_vectors.model import Json
 
 from ..fake_prover import FakeProver
+from ..support import needs_tamarin
 from .test_claims import FIXTURE, ROOT
 from .test_cli import refused, run
 
@@ -398,11 +399,6 @@ def test_recheck_finds_what_does_not_hold(models: Path, fake: FakeProver) -> Non
     assert "t1-is-secret: recorded verified, the prover says analysis incomplete" in result.stderr
     assert "hashes-look-alike: no current verdict is recorded" in result.stderr
     assert "2 of 7 proofs hold" in result.stdout
-
-
-needs_tamarin = pytest.mark.skipif(
-    shutil.which("tamarin-prover") is None, reason="tamarin-prover is not on PATH"
-)
 
 
 @needs_tamarin

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +24,7 @@ from owamp_vectors.theory.terms import (
     variables,
 )
 
-from ..support import MODELS, model_flags
+from ..support import MODELS, TAMARIN, model_flags, needs_tamarin
 
 HEAD = "theory t\nbegin\nbuiltins: xor, diffie-hellman, multiset\nfunctions: f/1, g/2, c/0\n"
 
@@ -115,10 +114,7 @@ def test_models_are_printed_as_they_are_read(
     assert [lemma.name for lemma in again.lemmas] == [lemma.name for lemma in model.lemmas]
 
 
-TAMARIN = shutil.which("tamarin-prover")
-
-
-@pytest.mark.skipif(TAMARIN is None, reason="there is no tamarin-prover on PATH")
+@needs_tamarin
 @pytest.mark.parametrize("name", sorted(path.name for path in MODELS.glob("*.spthy")))
 def test_tamarin_reads_what_is_printed(tmp_path: Path, name: str) -> None:
     path = tmp_path / "t.spthy"
