@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from pathlib import Path
 
@@ -13,7 +12,15 @@ from .conform import report
 from .conform.judge import Question, Verdict, questions
 from .conform.program import NotStartedError, Program
 from .conform.run import put
-from .console import DIFFERENT, NO_PROGRAM, clear_errors, progress, table
+from .console import (
+    DIFFERENT,
+    NO_PROGRAM,
+    clear_errors,
+    ending,
+    progress,
+    table,
+    vectors_option,
+)
 from .groups import FILES
 from .mistakes import MISTAKES
 
@@ -36,14 +43,7 @@ class _NoProgram(click.ClickException):
 @click.command(
     epilog=EXIT_CODES, context_settings={"allow_interspersed_args": False}, no_args_is_help=True
 )
-@click.option(
-    "--vectors",
-    default="vectors",
-    show_default=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory that holds the files.",
-)
+@vectors_option
 @click.option(
     "--file",
     "names",
@@ -129,18 +129,11 @@ def conform(
 
 def _put_all(asked: list[Question], program: Program, partial: bool) -> list[Verdict]:
     """All verdicts; whatever the program still runs is ended, also when this command is."""
-
-    def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)  # by way of the finally below
-
-    before = signal.signal(signal.SIGTERM, end)
     try:
-        return list(put(program, progress(asked, "asking"), partial=partial))
+        with ending(program.stop):
+            return list(put(program, progress(asked, "asking"), partial=partial))
     except NotStartedError as error:
         raise _NoProgram(str(error)) from None
-    finally:
-        program.stop()
-        signal.signal(signal.SIGTERM, before)
 
 
 def _print_failures(failed: list[Verdict]) -> None:

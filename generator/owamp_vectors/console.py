@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from .files import FileError
+from .theory.parse import NoGrammarError
 
 DIFFERENT = 1
 BAD_INPUT = 3
@@ -18,6 +21,7 @@ NO_GRAMMAR = 5
 NO_PROGRAM = 6
 
 _T = TypeVar("_T")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class BadInput(click.ClickException):
@@ -26,13 +30,53 @@ class BadInput(click.ClickException):
     exit_code = BAD_INPUT
 
 
+class NoGrammar(click.ClickException):
+    """The extra ``models`` is not installed."""
+
+    exit_code = NO_GRAMMAR
+
+
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """One line and exit code 3 for a `FileError`."""
+    """One line, and exit code 3 for a `FileError`, 5 for a `NoGrammarError`."""
     try:
         yield
     except FileError as error:
         raise BadInput(str(error)) from None
+    except NoGrammarError as error:
+        raise NoGrammar(str(error)) from None
+
+
+@contextmanager
+def ending(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` at the end, also when SIGTERM ends this program."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)  # by way of the finally below
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        stop()
+        signal.signal(signal.SIGTERM, before)
+
+
+def directory(name: str, what: str, default: str | None = None) -> Callable[[_Command], _Command]:
+    """The option ``--name DIR`` for the directory of `what`; its default is its own name."""
+    return click.option(
+        f"--{name}",
+        default=None if default else name,
+        show_default=default is None,
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help=f"Directory of {what}." + (f"  [default: {default}]" if default else ""),
+    )
+
+
+models_option = directory("models", "claims.toml and the models")
+proofs_option = directory("proofs", "the recorded proofs", "proofs/ in the models' directory")
+vectors_option = directory("vectors", "the vector files")
 
 
 def table(rows: list[tuple[str, ...]], right: Iterable[int] = ()) -> None:

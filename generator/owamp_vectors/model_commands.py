@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,16 @@ import click
 from . import claims_table, files
 from .chart import Chart, chart_of
 from .claims import Claim, Claims, Job, load, select
-from .console import DIFFERENT, NO_PROVER, clear_errors, table
+from .console import (
+    DIFFERENT,
+    NO_PROVER,
+    clear_errors,
+    ending,
+    models_option,
+    proofs_option,
+    table,
+    vectors_option,
+)
 from .files import FileError
 from .ledger import ARTEFACTS, CHART, LEDGER, TRACE, ConflictError, Ledger, merge
 from .prover import (
@@ -54,38 +62,13 @@ def _runner(path: str | None) -> Iterator[Runner]:
         runner = Runner(find_prover(path))
     except NoProverError as error:
         raise _NoProver(str(error)) from None
-
-    def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)  # by way of the finally below
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
+    with ending(runner.stop):
         yield runner
-    finally:
-        runner.stop()
-        signal.signal(signal.SIGTERM, before)
 
 
 def _directories(function: _Command) -> _Command:
     """The options that say where models, proofs and vectors are."""
-    for name, default, what in (
-        ("--vectors", "vectors", "the vector files, which claims name."),
-        (
-            "--proofs",
-            None,
-            "ledger.json and the proofs.  [default: proofs/ in the models' directory]",
-        ),
-        ("--models", "models", "claims.toml and the models."),
-    ):
-        function = click.option(
-            name,
-            default=default,
-            show_default=default is not None,
-            metavar="DIR",
-            type=click.Path(path_type=Path, file_okay=False),
-            help=f"Directory of {what}",
-        )(function)
-    return function
+    return models_option(proofs_option(vectors_option(function)))
 
 
 def _selection(function: _Command) -> _Command:

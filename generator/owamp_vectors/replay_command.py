@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from .claims import Claim, Claims, load
-from .console import DIFFERENT, NO_GRAMMAR, clear_errors, progress, table
+from .console import (
+    DIFFERENT,
+    clear_errors,
+    models_option,
+    progress,
+    proofs_option,
+    table,
+    vectors_option,
+)
 from .files import FileError
 from .ledger import TRACE, Ledger
-from .theory.parse import NoGrammarError, read_model
+from .theory.parse import read_model
 from .theory.replay import Replay, ReplayError, replay
 from .theory.terms import Model
 
@@ -29,43 +36,11 @@ Exit codes:
 _HEADINGS = ("model", "claim", "steps", "messages", "made by adversary", "result")
 
 
-class _NoGrammar(click.ClickException):
-    exit_code = NO_GRAMMAR
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        with clear_errors():
-            yield
-    except NoGrammarError as error:
-        raise _NoGrammar(str(error)) from None
-
-
 @click.command("replay", epilog=EXIT_CODES)
 @click.argument("claim_ids", nargs=-1, metavar="[CLAIM_ID]...")
-@click.option(
-    "--models",
-    default="models",
-    show_default=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory of claims.toml and the models.",
-)
-@click.option(
-    "--proofs",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory of the recorded traces.  [default: proofs/ in the models' directory]",
-)
-@click.option(
-    "--vectors",
-    default="vectors",
-    show_default=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory of the vector files, which claims name.",
-)
+@models_option
+@proofs_option
+@vectors_option
 @click.option("--octets", is_flag=True, help="Show the octets of each trace's names.")
 def replay_command(
     claim_ids: tuple[str, ...], models: Path, proofs: Path | None, vectors: Path, octets: bool
@@ -83,7 +58,7 @@ def replay_command(
       owamp-vectors replay --octets CLAIM_ID
     """
     started = time.perf_counter()
-    with _errors():
+    with clear_errors():
         claims = load(models, vectors)
         chosen = _chosen(claims, Ledger.load(proofs or models / "proofs"), claim_ids)
         rows, problems = [], []

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from .console import DIFFERENT, NO_GRAMMAR, clear_errors, table
+from .console import DIFFERENT, clear_errors, models_option, table, vectors_option
 from .drbg import Drbg
 from .theory.chain import LINKS, Chain, follow
 from .theory.conform import Row, conform_all
 from .theory.findings import Finding
-from .theory.parse import NoGrammarError
 from .theory.runs import DEFAULT_RUNS, Report, check_runs, has_runs
 from .theory.terms import Place
 
@@ -29,19 +26,6 @@ Exit codes:
 """
 
 
-class _NoGrammar(click.ClickException):
-    exit_code = NO_GRAMMAR
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        with clear_errors():
-            yield
-    except NoGrammarError as error:
-        raise _NoGrammar(str(error)) from None
-
-
 def _shown(place: Place | None) -> str:
     """A place as people write it, from where they are."""
     if place is None:
@@ -52,23 +36,6 @@ def _shown(place: Place | None) -> str:
         path = place.path
     return f"{path}:{place.line}"
 
-
-_MODELS = click.option(
-    "--models",
-    default="models",
-    show_default=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory of the models.",
-)
-_VECTORS = click.option(
-    "--vectors",
-    default="vectors",
-    show_default=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory of the vector files.",
-)
 
 _HEADINGS = (
     "model",
@@ -101,8 +68,8 @@ _HEADINGS = (
     metavar="N",
     help="Runs of the reference that are checked to be traces of each theory.",
 )
-@_MODELS
-@_VECTORS
+@models_option
+@vectors_option
 def conform_model(
     names: tuple[str, ...], seed: int, octets: bool, runs: int, models: Path, vectors: Path
 ) -> None:
@@ -125,7 +92,7 @@ def conform_model(
       owamp-vectors conform-model --model rfc4656 --runs 100
     """
     started = time.perf_counter()
-    with _errors():
+    with clear_errors():
         rows = list(conform_all(models, vectors, names, seed))
     table([_HEADINGS, *map(_cells, rows)], range(1, 10))
     _abstractions(rows)
@@ -232,8 +199,8 @@ def _runs(reports: list[Report]) -> None:
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("links", nargs=-1, metavar="[NAME]...", type=click.Choice([x.id for x in LINKS]))
-@_MODELS
-@_VECTORS
+@models_option
+@vectors_option
 def chain(links: tuple[str, ...], models: Path, vectors: Path) -> None:
     """Trace a value from the vectors to the line that computes it and to the model's term.
 
@@ -249,7 +216,7 @@ def chain(links: tuple[str, ...], models: Path, vectors: Path) -> None:
     chosen = [link for link in LINKS if not links or link.id in links]
     differing = 0
     for number, link in enumerate(chosen):
-        with _errors():
+        with clear_errors():
             found = follow(link, models, vectors)
         if number:
             click.echo()
