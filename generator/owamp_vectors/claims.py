@@ -39,7 +39,12 @@ class Job:
 
     def __str__(self) -> str:
         """``model+FLAG/lemma``: also where its proof is kept, without the extension."""
-        return "+".join((self.model, *self.flags)) + "/" + self.lemma
+        return f"{self.title}/{self.lemma}"
+
+    @property
+    def title(self) -> str:
+        """``model+FLAG``."""
+        return "+".join((self.model, *self.flags))
 
 
 @dataclass(frozen=True)

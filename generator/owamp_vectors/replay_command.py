@@ -18,8 +18,9 @@ from .console import (
     table,
     vectors_option,
 )
-from .files import FileError
+from .files import FileError, write_files
 from .ledger import TRACE, Ledger
+from .theory.drive import Driven, drive, scripts_text
 from .theory.parse import read_model
 from .theory.replay import Replay, ReplayError, replay
 from .theory.terms import Model
@@ -33,7 +34,15 @@ Exit codes:
   5  the extra 'models' is not installed
 """
 
-_HEADINGS = ("model", "claim", "steps", "messages", "made by adversary", "result")
+_HEADINGS = (
+    "model",
+    "claim",
+    "steps",
+    "messages",
+    "made by adversary",
+    "played by endpoints",
+    "result",
+)
 
 
 @click.command("replay", epilog=EXIT_CODES)
@@ -42,20 +51,34 @@ _HEADINGS = ("model", "claim", "steps", "messages", "made by adversary", "result
 @proofs_option
 @vectors_option
 @click.option("--octets", is_flag=True, help="Show the octets of each trace's names.")
+@click.option(
+    "--record",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what the endpoints are given, from which traces.json is made.",
+)
 def replay_command(
-    claim_ids: tuple[str, ...], models: Path, proofs: Path | None, vectors: Path, octets: bool
+    claim_ids: tuple[str, ...],
+    models: Path,
+    proofs: Path | None,
+    vectors: Path,
+    octets: bool,
+    record: Path | None,
 ) -> None:
     """Replay recorded traces, honest runs and attacks, as octets. Needs no Tamarin.
 
     Each name of a trace becomes octets of its type, always the same. Every step must be an
     instance of its rule, every fact that it consumes must have been produced, every message that
     it sends must be what the reference computes, and every message that it receives must have been
-    sent or be made by the adversary, from what it has seen. Without CLAIM_ID all traces.
+    sent or be made by the adversary, from what it has seen. Then the reference's endpoints play the
+    trace: each gets what the trace hands it, and must send what the trace has it send. Without
+    CLAIM_ID all traces.
 
     \b
     Examples:
       owamp-vectors replay
       owamp-vectors replay --octets CLAIM_ID
+      owamp-vectors replay --record generator/owamp_vectors/groups/traces.inputs.json
     """
     started = time.perf_counter()
     with clear_errors():
@@ -63,25 +86,31 @@ def replay_command(
         chosen = _chosen(claims, Ledger.load(proofs or models / "proofs"), claim_ids)
         rows, problems = [], []
         done: list[tuple[Claim, Replay]] = []
+        driven: list[tuple[Claim, Driven]] = []
         known: dict[tuple[str, tuple[str, ...]], Model] = {}
         for claim, text in progress(chosen, "replaying"):
-            name = "+".join((claim.job.model, *claim.job.flags))
+            name = claim.job.title
             if claim.job.diff:
-                rows.append((name, claim.id, "", "", "", "not replayed: two runs, not a trace"))
+                why_not = "not replayed: two runs, not a trace"
+                rows.append((name, claim.id, "", "", "", "", why_not))
                 continue
             key = (claim.job.model, claim.job.flags)
             if key not in known:
                 known[key] = read_model(models / f"{claim.job.model}.spthy", claim.job.flags)
             try:
                 found = replay(text, claim.job, known[key])
+                played = drive(found)
             except ReplayError as error:
                 problems.append(f"{claim.id}: {error}")
-                rows.append((name, claim.id, "", "", "", "differs"))
+                rows.append((name, claim.id, "", "", "", "", "differs"))
                 continue
             done.append((claim, found))
-            rows.append((name, claim.id, *_numbers(found), "equal" if found.compared else "runs"))
-    table([_HEADINGS, *rows], (2, 3, 4))
+            driven.append((claim, played))
+            result = "equal" if found.compared or played.compared else "runs"
+            rows.append((name, claim.id, *_numbers(found), str(played.played), result))
+    table([_HEADINGS, *rows], (2, 3, 4, 5))
     _show_not_bound([found for _, found in done])
+    _show_not_played(driven)
     if octets:
         _show_octets(done)
     click.echo()
@@ -90,11 +119,16 @@ def replay_command(
     if problems:
         click.echo(f"{len(problems)} traces do not replay.", err=True)
         raise click.exceptions.Exit(DIFFERENT)
+    if record is not None:
+        with clear_errors():
+            write_files(record.parent, {record.name: scripts_text(driven)})
     messages = sum(found.compared for _, found in done)
+    octet_strings = sum(item.compared for _, item in driven)
     seconds = time.perf_counter() - started
     click.echo(
         f"{len(done)} traces replayed in {seconds:.1f} s;"
-        f" {messages} messages equal the reference's, octet by octet."
+        f" {messages} messages equal the reference's, octet by octet;"
+        f" {octet_strings} octet strings equal what its endpoints send and derive."
     )
 
 
@@ -137,6 +171,18 @@ def _show_not_bound(found: list[Replay]) -> None:
         click.echo("\nSent by the model's rules, and not compared")
     for (model, reason), rules in reasons.items():
         click.echo(f"  {model}: {', '.join(sorted(rules))}: {reason}")
+
+
+def _show_not_played(driven: list[tuple[Claim, Driven]]) -> None:
+    """The rules that no endpoint plays, and why."""
+    reasons: dict[str, dict[str, None]] = {}
+    for claim, item in driven:
+        for rule, reason in item.script.not_played.items():
+            reasons.setdefault(reason, {})[f"{claim.job.model}: {rule}"] = None
+    if reasons:
+        click.echo("\nPlayed by no endpoint")
+    for reason, rules in reasons.items():
+        click.echo(f"  {reason}: {', '.join(rules)}")
 
 
 def _show_octets(done: list[tuple[Claim, Replay]]) -> None:

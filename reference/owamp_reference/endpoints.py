@@ -927,7 +927,7 @@ class SessionReflector:
         self._keys = session_keys
         self._clock = clock
         self._error_estimate = error_estimate.to_int()
-        self._sequence_number = 0
+        self.next_sequence_number = 0
 
     def reflect(self, data: bytes, ttl: int = DEFAULT_TTL) -> bytes:
         """The answer to a received UDP payload, of the same size if its padding allows.
@@ -941,7 +941,7 @@ class SessionReflector:
         packet = open_packet(self._mode, SenderPacket, data, self._keys)
         room = max(0, len(data) - ReflectorPacket.header_size(self._mode))
         reflected = ReflectorPacket(
-            sequence_number=self._sequence_number,
+            sequence_number=self.next_sequence_number,
             timestamp=self._clock(),
             error_estimate=self._error_estimate,
             receive_timestamp=receive_timestamp,
@@ -952,7 +952,7 @@ class SessionReflector:
             padding=packet.padding[:room],
         )
         answer = seal_packet(self._mode, reflected, self._keys)
-        self._sequence_number += 1
+        self.next_sequence_number += 1
         return answer
 
 

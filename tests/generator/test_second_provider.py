@@ -149,6 +149,13 @@ USED_BY = {
         "cbc_encryptor",
         "cbc_decryptor",
     },
+    "traces": {
+        "hmac_sha1_128",
+        "pbkdf2_hmac_sha1",
+        "aes_ecb_encrypt",
+        "cbc_encryptor",
+        "cbc_decryptor",
+    },
     "token": {"pbkdf2_hmac_sha1", "cbc_encryptor", "cbc_decryptor"},
     "test-session-keys": {
         "aes_ecb_encrypt",

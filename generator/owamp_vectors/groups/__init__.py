@@ -15,6 +15,7 @@ from . import (
     test_packets,
     test_session_keys,
     token,
+    traces,
 )
 
 _MODULES = (
@@ -27,5 +28,6 @@ _MODULES = (
     test_packets,
     handshake,
     attacks,
+    traces,
 )
 FILES: Mapping[str, VectorFile] = {module.FILE.name: module.FILE for module in _MODULES}

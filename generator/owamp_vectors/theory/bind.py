@@ -1000,6 +1000,13 @@ def _shared_keys(v: Values) -> keys.TestSessionKeys:
 
 
 _DERIVATIONS = {"": _session_keys, "ONE_WAY_KDF": _one_way_keys, "SHARED_KEYS": _shared_keys}
+
+
+def session_keys(flags: tuple[str, ...], v: Values) -> keys.TestSessionKeys:
+    """T3 and T4 from ``t1``, ``t2`` and ``sid``, as a model has them under its flags."""
+    return _DERIVATIONS["".join(flag for flag in flags if flag in _DERIVATIONS)](v)
+
+
 _PACKET_RULES = (
     ("rfc4656", "Sender_Packet_{}", _sender_packet, "RFC 4656 §4.1.2"),
     ("rfc4656", "Reflector_Packet_{}", _reflector_packet, "RFC 5357 §4.2.1"),

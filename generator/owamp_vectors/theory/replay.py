@@ -78,9 +78,14 @@ class Step:
         """What it gives to the network."""
         return _octets(self.instance.conclusions, "Out")
 
+    @property
+    def named(self) -> dict[str, bytes]:
+        """The octets of the rule's variables, by name."""
+        return {str(variable.name): self.instance.values[variable] for variable in self.terms}
+
     def value(self, name: str) -> bytes:
         """The octets of the rule's variable of a name. Raises `KeyError` if it has none."""
-        return {str(variable.name): self.instance.values[variable] for variable in self.terms}[name]
+        return self.named[name]
 
 
 def _octets(facts: Iterable[OctetFact], name: str) -> tuple[bytes, ...]:
