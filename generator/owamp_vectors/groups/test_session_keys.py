@@ -160,7 +160,8 @@ def _derive_cases(drbg: Drbg) -> Iterator[Case]:
     for number in range(1, 9):
         yield valid(*given(f"pseudo-random keys and SID, number {number}"), *_DERIVATION)
     made = _ADDRESS + _TIMESTAMP + drbg.octets("random", 4)
-    yield valid(*given("SID made of an address, a timestamp and random octets", sid=made))
+    comment = "SID made of an address, a timestamp and random octets"
+    yield valid(*given(comment, sid=made), "SidAndKeySwapped", "SidByteOrder")
     same = drbg.at("same")
     t1, t2 = same.octets("t1", 16), same.octets("t2", 32)
     yield valid(*given("one control connection, first session", t1=t1, t2=t2), *_DERIVATION)
@@ -172,16 +173,15 @@ def _derive_cases(drbg: Drbg) -> Iterator[Case]:
     yield valid(*given("all-zero SID, as in a TWAMP request", sid=bytes(16)), "SidAndKeySwapped")
     yield valid(*given("SID of ones", sid=b"\xff" * 16), "SidAndKeySwapped")
     yield valid(*given("all-zero T1", t1=bytes(16)), "SidAndKeySwapped")
-    yield valid(*given("all-zero T2: both blocks are encryptions", t2=bytes(32)), "T4InEcb")
+    comment = "all-zero T2: both blocks are encryptions"
+    yield valid(*given(comment, t2=bytes(32)), "SidAndKeySwapped", "T4InEcb")
     equal = drbg.octets("equal", 16)
     yield valid(*given("T1 equal to the SID", t1=equal, sid=equal), "T4IvNotZero")
-    yield valid(
-        *given("T2 of two equal blocks, which CBC makes different", t2=equal * 2), "T4InEcb"
-    )
+    comment = "T2 of two equal blocks, which CBC makes different"
+    yield valid(*given(comment, t2=equal * 2), "SidAndKeySwapped", "T4InEcb")
     half = drbg.octets("half", 16)
-    yield valid(
-        *given("T2 whose first block is T1: T4 begins with T3", t1=half, t2=half + equal), "T4InEcb"
-    )
+    comment = "T2 whose first block is T1: T4 begins with T3"
+    yield valid(*given(comment, t1=half, t2=half + equal), "SidAndKeySwapped", "T4InEcb")
     short = drbg.octets("short", 20) + bytes(12)
     yield valid(*given("T2 of 20 octets and zeros: it is still 32", t2=short), "T4InEcb")
     # FIPS 197 Appendix B as a derivation: SID = its cipher key, T1 = its plaintext

@@ -339,7 +339,8 @@ def _open_cases(drbg: Drbg) -> Iterator[Case]:
         comment,
         {**inputs, "token": _forge(secrets["tokenKey"], inputs["challenge"])},
         "TokenForgery",
-        reason="nothing tells this Token from an honest one; a server can refuse all-zero keys",
+        reason="nothing tells this Token from an honest one; who refuses all-zero keys refuses this"
+        " Token alone, as others can be had",
         source="RFC 4656 §3.1, §6.10",
     )
 
