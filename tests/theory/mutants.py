@@ -465,12 +465,12 @@ REFERENCE_MUTANTS: tuple[ReferenceMutant, ...] = (
             "AuthenticatedCoversAll",
             "EncryptedFirstBlockAlone",
             "ReflectorTimestampsExchanged",
+            "TokenDecryptedInEcb",
         )
     ),
     *(
         ReferenceMutant(name, "run")
         for name in (
-            "TokenDecryptedInEcb",
             "ChallengeUnchecked",
             "SenderPacketOf96",
             "TestHmacUnchecked",

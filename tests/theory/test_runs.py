@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -75,6 +76,23 @@ def test_any_interleaving_is_a_trace(
 
     checker = run(model, Drbg("hypothesis"), choose, inference)
     assert len(checker.steps) > 20
+
+
+def test_a_client_that_is_the_responder_breaks_the_restriction() -> None:
+    model, inference = model_of("ikev2_binding", ("INITIATOR_IS_CLIENT",))
+    free, _ = model_of("ikev2_binding")
+    source = Drbg("roles")
+    checker = checker_of(model, inference)
+    events = events_of(free, source, chooser(source.at("order")), checker)  # both are clients
+    reason = r"(ClientIs|ServerIs)\(.*\): must be (initiator|responder)"
+    with pytest.raises(RunError, match=reason):
+        deque(map(checker.take, events), maxlen=0)
+
+
+def test_a_restriction_of_another_form_is_named() -> None:
+    checker = checker_of(*model_of("token_blocks"))
+    with pytest.raises(ValueError, match="a restriction that runs are not held to: All x"):
+        checker.restrict("All x #i. F(x) @ i ==> G(x) @ i")
 
 
 # ------------------------------------------------------------------------------ tampered runs

@@ -45,6 +45,7 @@ Of a SID only the last 4 octets are drawn (RFC 4656 §3.5); what is drawn must b
 
 _ADVERSARY = ("Reveal_", "Learn_")
 _ONCE = re.compile(r"All (\w+) #i #j\. (\w+)\(\1\) @ i & \2\(\1\) @ j ==> #i = #j")
+_ALWAYS = re.compile(r"All (\w+) #i\. (\w+)\(\1\) @ i ==> \1 = '(\w+)'")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class Checker:
     """The state of a run, and the rules of a model that say how it goes on.
 
     Raises:
-        ValueError: a restriction of another form than that something happens once.
+        ValueError: a restriction of another form than that something happens once, or always with
+            one constant.
     """
 
     def __init__(self, inference: Inference, rules: tuple[Rule, ...]) -> None:
@@ -123,14 +125,20 @@ class Checker:
         self._rules = [rule for rule in rules if not rule.name.startswith(_ADVERSARY)]
         self._made: dict[str, list[tuple[str, OctetFact]]] = defaultdict(list)
         self._once: set[str] = set()
+        self._always: dict[str, bytes] = {}
         self._happened: set[OctetFact] = set()
 
     def restrict(self, formula: str) -> None:
         """Hold the run to a restriction of the model."""
-        found = _ONCE.fullmatch(" ".join(formula.split()).strip('"'))
-        if found is None:
-            raise ValueError(f"a restriction that runs are not held to: {formula}")
-        self._once.add(found[2])
+        for part in " ".join(formula.split()).strip('"').split(") & ("):
+            text = part.removeprefix("(") if part.count("(") > part.count(")") else part
+            text = text.removesuffix(")") if text.count(")") > text.count("(") else text
+            if found := _ONCE.fullmatch(text):
+                self._once.add(found[2])
+            elif found := _ALWAYS.fullmatch(text):
+                self._always[found[2]] = found[3].encode()
+            else:
+                raise ValueError(f"a restriction that runs are not held to: {formula}")
 
     def given(self, fact: OctetFact) -> None:
         """A persistent fact that is there beforehand."""
@@ -301,6 +309,8 @@ class Checker:
                 raise _NoFitError(f"{fact}: the reference has {shown} at its end")
             if fact in self._happened:
                 raise _NoFitError(f"{fact}: may happen once, and did")
+            if self._always.get(fact.name) not in (None, *fact.args):
+                raise _NoFitError(f"{fact}: must be {self._always[fact.name].decode()}")
         for variable in _fresh(step.rule):
             drawn = event.drawn[FRESH.get(variable.name, variable.name)]
             if not step.values[variable].endswith(drawn):

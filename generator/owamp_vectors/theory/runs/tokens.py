@@ -1,0 +1,129 @@
+"""The Token block by block, for token_blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from owamp_reference import primitives, token
+from owamp_reference.endpoints import (
+    ClientConfig,
+    ControlClient,
+    Mode,
+    Protocol,
+    Server,
+    ServerConfig,
+)
+from owamp_reference.messages import ServerGreeting, SetUpResponse
+
+from ...drbg import Drbg
+from ..steps import Checker, Event, RunError
+from .world import Choose, Secret, Tap, World, interleaved, secrets, why
+
+
+class _TokenOnly:
+    """A connection up to the Token; of its messages what token_blocks has of them."""
+
+    def __init__(
+        self,
+        world: World,
+        checker: Checker,
+        number: int,
+        secret: Secret,
+        changed: range | None,
+    ) -> None:
+        self.world = world
+        self.secret = secret
+        self.title = f"connection {number} ({secret.client} to {secret.server})"
+        self._checker = checker
+        self._tap = Tap(world.source.at(f"connection {number}"))
+        self._changed = changed  # where a bit of the Token is changed on the way
+        self._names = {"C": secret.client.encode(), "S": secret.server.encode()}
+
+    def events(self) -> Iterator[Event]:
+        """Greeting, Token, and what the server makes of it."""
+        world, credentials = self.world, self.secret.credentials
+        config = ServerConfig(
+            Protocol.TWAMP,
+            Mode.AUTHENTICATED,
+            passphrase=lambda _: credentials.shared_secret,
+            start_time=world.clock(),
+        )
+        server = Server(config, self._tap, world.clock)
+        greeting = server.data_to_send()
+        yield Event(
+            f"{self.title}: the server greets",
+            f"{self.title}/server",
+            {"S": self._names["S"]},
+            self._tap.take(),
+            sent=greeting[16:52],
+            rule="Server_Greeting",
+        )
+        client_config = ClientConfig(Protocol.TWAMP, Mode.AUTHENTICATED, credentials)
+        client = ControlClient(client_config, self._tap)
+        failed = why(world.hand(client, greeting))
+        response = SetUpResponse.parse(client.data_to_send())
+        drawn = self._tap.take()
+        yield Event(
+            f"{self.title}: the client seals its keys",
+            f"{self.title}/client",
+            self._names,
+            {"T1": drawn["T1"], "t2a": drawn["T2"][:16], "t2b": drawn["T2"][16:]},
+            received=greeting[16:52],
+            sent=response.token,
+            refused=failed,
+            rule="Client_Token",
+        )
+        if self._changed is not None:
+            response = replace(response, token=world.changed(response.token, self._changed))
+            self._checker.state.sent.append(response.token)  # blocks XOR a constant: anybody's
+        yield from self._opened(server, ServerGreeting.parse(greeting), response)
+
+    def _opened(
+        self, server: Server, greeting: ServerGreeting, response: SetUpResponse
+    ) -> Iterator[Event]:
+        found = self.world.hand(server, response.to_octets())
+        start = server.data_to_send()
+        actor, refused = f"{self.title}/server", why(found)
+        yield Event(
+            f"{self.title}: the server opens the Token",
+            actor,
+            self._names,
+            received=response.token,
+            refused=refused,
+            rule="Server_Token",
+        )
+        if refused:
+            return
+        key = token.derive_token_key(
+            self.secret.credentials.shared_secret, greeting.salt, greeting.count
+        )
+        opened = token.open_token(key, response.token, greeting.challenge)
+        event = Event(
+            f"{self.title}: the server takes the keys",
+            actor,
+            self._names,
+            claims={"ServerAccepts": (opened.t1, opened.t2[:16], opened.t2[16:])},
+            rule="Server_Keys",
+        )
+        block = primitives.aes_cbc_decrypt(opened.t1, start[16:32], start[32:48])
+        if block != server.config.start_time.to_bytes(8, "big") + bytes(8):
+            raise RunError(event, None, "Server-Start is not under T1 of the Token")
+        yield event
+
+
+def tokens(source: Drbg, choose: Choose, checker: Checker) -> Iterator[Event]:
+    """Six connections; in two of them the last blocks of the Token are changed, which the server
+    does not see (RFC 4656 §6.10), in one of them the first, which it does.
+    """
+    world = World(source, choose)
+    shared = []
+    for secret, event in secrets(source):
+        yield replace(event, known={name: event.known[name] for name in ("C", "S")})
+        shared.append(secret)
+    changes = (None, None, None, range(16, 64), range(48, 64), range(16))
+    connections = [
+        _TokenOnly(world, checker, number, shared[number % 3], changed)
+        for number, changed in enumerate(changes)
+    ]
+    yield from interleaved(choose, *(connection.events() for connection in connections))
