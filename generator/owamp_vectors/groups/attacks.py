@@ -6,12 +6,11 @@ the tests replay the recorded trace and compare. Here the reference alone makes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from owamp_reference import control, keys, messages, primitives, token
 from owamp_reference.endpoints import (
     ClientConfig,
-    Closed,
     ControlClient,
     Credentials,
     Event,
@@ -39,6 +38,7 @@ from ..drbg import Drbg
 from ..model import Case, Field, Group, GroupType, Json, Values, VectorFile
 from ..theory import bind
 from ..theory.infer import Kind
+from .traces import still_open
 
 _ESTIMATE = ErrorEstimate(synchronized=True, scale=0, multiplier=1)
 _MODES = {Mode.AUTHENTICATED: TestMode.AUTHENTICATED, Mode.ENCRYPTED: TestMode.ENCRYPTED}
@@ -104,17 +104,8 @@ def _drawn(**octets: bytes) -> RandomSource:
     return lambda label, _: known[label]
 
 
-def _events(events: Iterable[Event]) -> list[Event]:
-    """The events, or the reason why the connection was closed."""
-    found = list(events)
-    for event in found:
-        if isinstance(event, Closed):
-            raise event.error or ProtocolError("connection", "to go on", "its end")
-    return found
-
-
-def _session(events: Iterable[Event]) -> TestSession:
-    for event in _events(events):
+def _session(events: list[Event]) -> TestSession:
+    for event in still_open(events):
         if isinstance(event, TestSession):
             return event
     raise ProtocolError("test session", "one that is accepted", "none")
@@ -152,11 +143,11 @@ def _connect(v: Values) -> tuple[Json, TestSession, TestSession]:
     """The messages of a connection with one session, and the session at client and server."""
     client, server = _client(v, v["t1"], v["t2"]), _server(v)
     sent = {"serverGreeting": server.data_to_send()}
-    _events(client.receive(sent["serverGreeting"]))
+    still_open(client.receive(sent["serverGreeting"]))
     sent["setUpResponse"] = client.data_to_send()
-    _events(server.receive(sent["setUpResponse"]))
+    still_open(server.receive(sent["setUpResponse"]))
     sent["serverStart"] = server.data_to_send()
-    _events(client.receive(sent["serverStart"]))
+    still_open(client.receive(sent["serverStart"]))
     client.request_session(_request(v))
     sent["requestSession"] = client.data_to_send()
     at_server = _session(server.receive(sent["requestSession"]))
@@ -219,7 +210,7 @@ def _forge(v: Values) -> Json:
     for t1, t2 in zip(v["clientT1"], v["clientT2"], strict=True):
         lure = messages.ServerGreeting(_OFFERED, chosen[-1], v["salt"], v["count"])
         client = _client(v, t1, t2)
-        _events(client.receive(lure.to_octets()))
+        still_open(client.receive(lure.to_octets()))
         answers.append(messages.SetUpResponse.parse(client.data_to_send()).token)
         chosen.append(answers[-1][: token.CHALLENGE_SIZE])
     forged = b"".join(chosen[1:])
@@ -227,7 +218,7 @@ def _forge(v: Values) -> Json:
     opened = token.open_token(key, forged, v["challenge"])
     key_id = messages.encode_key_id(v["keyName"])
     response = messages.SetUpResponse(v["mode"], key_id, forged, v["clientIv"]).to_octets()
-    _events(server.receive(response))
+    still_open(server.receive(response))
     start = server.data_to_send()
     accept = start[messages.ServerStart.CLEAR_SIZE - messages.IV_SIZE - 1]
     adversary = control.ProtectedSender(opened.t1, opened.t2, v["clientIv"])

@@ -40,8 +40,8 @@ _TEST_MODES = (TestMode.AUTHENTICATED.value, TestMode.ENCRYPTED.value)
 # ---------------------------------------------------------------------------------- participants
 
 
-def _closed(events: list[ends.Event]) -> list[ends.Event]:
-    """The events; raises what closed the connection."""
+def still_open(events: list[ends.Event]) -> list[ends.Event]:
+    """The events of a connection that goes on. Raises `ProtocolError`: why it was closed."""
     for event in events:
         if isinstance(event, ends.Closed):
             raise event.error or ProtocolError("connection", "to go on", "its end")
@@ -81,7 +81,7 @@ class _ControlEnd:
         self._end = (_client if participant["role"] == CLIENT else _server)(participant)
 
     def take(self, step: Values) -> Json:
-        events = _closed(self._end.receive(step["received"])) if "received" in step else []
+        events = still_open(self._end.receive(step["received"])) if "received" in step else []
         if isinstance(self._end, ends.ControlClient) and "request" in step:
             command = bytes([messages.Command.REQUEST_TW_SESSION])
             octets = command + step["request"] + bytes(16)

@@ -396,41 +396,31 @@ class _Writer:
     # ------------------------------------------------------------------------------------ IKE
 
     def _establish(self, step: Step) -> None:
-        is_initiator = step.rule.startswith("Initiator")
-        fact = "Initiator_Waits_AUTH" if is_initiator else "Responder_Waits_AUTH"
-        [before] = self._makers(step, fact)
+        role, public, secret = _ends_of(step.rule)
+        [before] = self._makers(step, f"{role.capitalize()}_Waits_AUTH")
         exchange = self._steps[before]
-        public, secret = ("gy", "x") if is_initiator else ("gx", "y")
-        [sa] = [item for item in step.instance.conclusions if item.name == "SA"]
-        [said] = [item for item in step.instance.actions if item.name == "Establishes"]
-        who = self._new(
-            traces.IKE,
-            "initiator" if is_initiator else "responder",
-            ni=step.value("ni"),
-            nr=step.value("nr"),
-            spiI=step.value("spi_i"),
-            spiR=step.value("spi_r"),
-            gIr=standins.power(exchange.value(public), exchange.value(secret)),
-        )
-        self._take(step, who, _octets(skeyseed=sa.args[5], skD=said.args[4]))
+        who = self._new_sa(step, role, "", exchange.value(public), exchange.value(secret))
+        self._take(step, who, self._sa(step, "SA", "Establishes"))
 
     def _rekey(self, step: Step) -> None:
-        is_initiator = step.rule.startswith("Initiator")
-        public, secret = ("gy2", "x2") if is_initiator else ("gx2", "y2")
-        [sa] = [item for item in step.instance.conclusions if item.name == "Rekeyed_SA"]
+        role, public, secret = _ends_of(step.rule)
+        power = step.value(f"{public}2"), step.value(f"{secret}2")
+        who = self._new_sa(step, f"{role} rekeyed", "2", *power)
         [said] = [item for item in step.instance.actions if item.name == "Rekeys"]
-        exponent = step.value(secret)
-        who = self._new(
-            traces.IKE,
-            "initiator rekeyed" if is_initiator else "responder rekeyed",
-            ni=step.value("ni2"),
-            nr=step.value("nr2"),
-            spiI=step.value("spi_i2"),
-            spiR=step.value("spi_r2"),
-            gIr=standins.power(step.value(public), exponent),
-            oldSkD=said.args[2],
-        )
-        self._take(step, who, _octets(skeyseed=sa.args[4], skD=said.args[3]))
+        self._script.participants[who]["oldSkD"] = said.args[2]
+        self._take(step, who, self._sa(step, "Rekeyed_SA", "Rekeys"))
+
+    def _new_sa(self, step: Step, name: str, suffix: str, base: bytes, exponent: bytes) -> str:
+        """The end of an IKE SA; its rule's variables end with `suffix`."""
+        names = {"ni": "ni", "nr": "nr", "spiI": "spi_i", "spiR": "spi_r"}
+        given = {field: step.value(variable + suffix) for field, variable in names.items()}
+        return self._new(traces.IKE, name, **given, gIr=standins.power(base, exponent))
+
+    def _sa(self, step: Step, fact: str, action: str) -> dict[str, bytes]:
+        """SKEYSEED and SK_d as the trace has them: before Ni | Nr | …, and at the end."""
+        [sa] = [item for item in step.instance.conclusions if item.name == fact]
+        [said] = [item for item in step.instance.actions if item.name == action]
+        return _octets(skeyseed=sa.args[-4], skD=said.args[-1])
 
     def _derive(self, step: Step) -> None:
         rekeyed = step.rule.endswith("Rekeyed")
@@ -442,6 +432,11 @@ class _Writer:
             self._take(step, who, checks, derive=traces.FROM_KEYMAT, received=sid)
         else:
             self._take(step, who, checks, derive=traces.FROM_SK_D)
+
+
+def _ends_of(rule: str) -> tuple[str, str, str]:
+    """Which end of an SA a rule is of, and its variables for the other's g^x and its own x."""
+    return ("initiator", "gy", "x") if rule.startswith("Initiator") else ("responder", "gx", "y")
 
 
 def _octets(**values: object) -> dict[str, bytes]:
