@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vectors check prove claims adapters test coverage bench lock
+.PHONY: help setup vectors render check prove claims adapters debian test coverage bench lock
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ $(STAMP): pyproject.toml requirements.lock
 
 vectors: $(STAMP) ## emit all vectors to vectors/ and check them
 	$(BIN)/owamp-vectors generate
+
+render: $(STAMP) ## render the vectors as C, Python and text, to build/render
+	for format in c python text; do $(BIN)/owamp-vectors render $$format || exit; done
 
 check: $(STAMP) ## recompute vectors/, and run the linters and the type checker
 	$(BIN)/owamp-vectors verify vectors
@@ -41,6 +44,9 @@ adapters: ## build the adapters whose tools are installed, to build/adapters
 		else echo "no go: adapters/go is left out"; fi
 	@if command -v javac >/dev/null; then javac -d build/adapters/java adapters/java/*.java; \
 		else echo "no javac: adapters/java is left out"; fi
+
+debian: ## install the Debian packages that some tests need (as root)
+	.ci/debian
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest

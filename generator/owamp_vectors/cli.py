@@ -13,6 +13,7 @@ from . import (
     files,
     mistakes,
     model_commands,
+    render_command,
     replay_command,
     theory_commands,
 )
@@ -71,6 +72,7 @@ def main() -> None:
       owamp-vectors show token 1             one case, step by step
       owamp-vectors list --flags             what the cases are aimed at
       owamp-vectors conform -- COMMAND       put every case to a program
+      owamp-vectors render c                 the vectors as C, Python or an RFC's text
       owamp-vectors claims                   what is proved of the models
       owamp-vectors conform-model            whether they describe the reference
       owamp-vectors replay                   recorded attacks and runs, as octets
@@ -232,5 +234,6 @@ for command in (
     theory_commands.chain,
     replay_command.replay_command,
     conform_commands.conform,
+    render_command.render,
 ):
     main.add_command(command)

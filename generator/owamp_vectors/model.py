@@ -40,6 +40,7 @@ class Field:
         layouts: how the octets divide, for people: tried in order, the first of the right size.
         is_list: an array of such values.
         optional: may be absent; only inside records.
+        in_words: an output in the reference's words, which no implementation has to repeat.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Field:
     layouts: tuple[Layout, ...] = ()
     is_list: bool = False
     optional: bool = False
+    in_words: bool = False
 
     def to_json(self, value: Any) -> Any:
         """The JSON form of a value."""
@@ -115,6 +117,11 @@ class GroupType:
     inputs: tuple[Field, ...]
     outputs: tuple[Field, ...]
     compute: Callable[[Values], Json] = field(repr=False)
+
+    @property
+    def asked_for(self) -> tuple[Field, ...]:
+        """The outputs that an implementation must give."""
+        return tuple(item for item in self.outputs if not item.in_words)
 
     def evaluate(self, parameters: Values, inputs: Values) -> tuple[Json | None, str | None]:
         """The outputs, or None and the reason why the inputs are invalid."""

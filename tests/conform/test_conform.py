@@ -61,6 +61,16 @@ def test_a_mistake_is_found_by_its_name_and_first_octet() -> None:
     assert MISTAKES["T4IvNotZero"].note.description in result.stderr
 
 
+def test_words_are_not_asked_for() -> None:
+    case = question("handshake", 326)
+    right = {name: case.test[name] for name in ("sent", "ending")}
+    assert case.test["because"]
+    assert judge.judge(case, Answer(right)).status == "passed"
+    assert judge.judge(case, Answer({**right, "because": "no idea"})).status == "passed"
+    assert judge.judge(case, Answer({**right, "ending": "open"})).field == "ending"
+    assert judge.judge(case, Answer({"because": ""}), partial=True).status == "failed"
+
+
 def test_a_check_left_out_is_found_by_its_name() -> None:
     result = conform("mistake", "ChallengeUnchecked", options=("--file", "token"))
     assert result.exit_code == 1

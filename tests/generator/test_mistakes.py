@@ -30,9 +30,13 @@ AIMED = load_aimed()
 
 
 def is_caught(aimed: Aimed) -> bool:
-    """Whether an implementation like the reference, as it is now, fails the case."""
+    """Whether an implementation like the reference, as it is now, fails the case.
+
+    An output in the reference's words does not count: nobody is held to it.
+    """
+    in_words = {item.name for item in aimed[1].outputs if item.in_words}
     try:
-        return any(verify_case(*aimed))
+        return any(difference.field not in in_words for difference in verify_case(*aimed))
     except RecursionError:  # the mistake called itself: nothing is shown by that
         raise
     except Exception:  # a crash is a failure too

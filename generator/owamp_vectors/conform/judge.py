@@ -154,7 +154,7 @@ def _compare(question: Question, answer: Answer, partial: bool) -> Verdict:
         problem = f"expected a refusal ({test['reason']}), found outputs"
         return Verdict(question, "failed", problem)
     outputs = answer.outputs or {}
-    declared = question.group_type.outputs
+    declared = question.group_type.asked_for
     if partial and not any(item.name in outputs for item in declared):
         names = ", ".join(item.name for item in declared)
         return Verdict(question, "failed", f"expected at least one of {names}, found none")
@@ -220,7 +220,7 @@ def likely_mistakes(question: Question, answer: Answer) -> Iterator[str]:
             continue
         found = {
             item.name: item.to_json(outputs[item.name])
-            for item in group_type.outputs
+            for item in group_type.asked_for
             if item.name in answer.outputs
         }
         if found and all(answer.outputs[name] == value for name, value in found.items()):

@@ -1,0 +1,181 @@
+"""What the renderings of the vector files share: the files, names of languages, paths of values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import jinja2
+
+from .. import files
+from ..groups import FILES
+from ..model import GENERATOR_VERSION, Field, GroupType, Json, VectorFile
+from ..schema import HEX
+
+Texts: TypeAlias = dict[str, str]
+LeafKind: TypeAlias = Literal["octets", "text", "integer", "boolean", "list", "object"]
+
+NOTICE = (
+    "CC0-1.0: no rights reserved, https://creativecommons.org/publicdomain/zero/1.0/",
+    f"Made by owamp-vectors {GENERATOR_VERSION}; do not edit.",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A vector file that is rendered.
+
+    Attributes:
+        file: its declaration.
+        content: its JSON.
+        sha256: the digest of the file's octets, in hex.
+    """
+
+    file: VectorFile
+    content: Json = field(repr=False)
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The file's name without ``.json``."""
+        return self.file.name
+
+    @property
+    def version(self) -> str:
+        """The version of the generator that made the file."""
+        version: str = self.content["generatorVersion"]
+        return version
+
+    def types(self) -> list[tuple[GroupType, list[Json]]]:
+        """Each type that the file has groups of, with these groups, in the file's order."""
+        groups: dict[str, list[Json]] = {item.name: [] for item in self.file.types}
+        for group in self.content["testGroups"]:
+            groups[group["type"]].append(group)
+        return [(item, groups[item.name]) for item in self.file.types if groups[item.name]]
+
+
+def read(directory: Path, names: Iterable[str]) -> list[Source]:
+    """The named vector files of a directory, or all that the generator makes.
+
+    Raises:
+        FileError: a file that cannot be read, is not a vector file, or is another than its name
+            says.
+    """
+    sources = []
+    for name in dict.fromkeys(names) or FILES:
+        path = directory / f"{name}.json"
+        text = files.read_text(path)
+        file, content = files.parse(path, text)
+        if file.name != name:
+            expected = f"expected {FILES[name].schema_name}, found {file.schema_name}"
+            raise files.FileError(f"{path}: schema: {expected}")
+        sources.append(Source(file, content, files.digest(text)))
+    return sources
+
+
+@contextmanager
+def naming(source: Source) -> Iterator[None]:
+    """Turn a value that has no place in a rendering into a `FileError` that names its file."""
+    try:
+        yield
+    except ValueError as error:
+        raise files.FileError(f"{source.name}.json: cannot be rendered: {error}") from None
+
+
+def snake(name: str) -> str:
+    """A name in lower case, its words joined by ``_``: ``t4FirstBlock``, ``TokenOpen``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.replace("-", "_")).lower()
+
+
+def items_of(group_type: GroupType) -> tuple[Field, ...]:
+    """The values of a case, in order: its inputs and its outputs."""
+    return group_type.inputs + group_type.outputs
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A single value inside a case, by its path: ``transcript[0].octets``.
+
+    A list or an object stands before its parts; its value is their number.
+    """
+
+    path: str
+    kind: LeafKind
+    value: Any
+
+
+def leaves(path: str, item: Field, value: Any) -> Iterator[Leaf]:
+    """The single values that a field's value, in JSON, consists of."""
+    if item.is_list:
+        yield Leaf(path, "list", len(value))
+        for number, part in enumerate(value):
+            yield Leaf(f"{path}[{number}]", "octets", bytes.fromhex(part))
+    elif item.kind == "records":
+        yield Leaf(path, "list", len(value))
+        for number, record in enumerate(value):
+            yield Leaf(f"{path}[{number}]", "object", len(record))
+            for inner in item.fields:
+                yield from leaves(f"{path}[{number}].{inner.name}", inner, record[inner.name])
+    elif item.kind == "object":
+        yield from object_leaves(path, value)
+    elif item.kind == "octets":
+        yield Leaf(path, "octets", bytes.fromhex(value))
+    else:
+        yield Leaf(path, "text" if item.kind == "string" else item.kind, value)
+
+
+def object_leaves(path: str, value: Any) -> Iterator[Leaf]:
+    """The single values of an "object", whose strings are all octets in hex.
+
+    Raises:
+        ValueError: a value inside is neither octets nor an integer.
+    """
+    if isinstance(value, dict):
+        yield Leaf(path, "object", len(value))
+        for name, part in value.items():
+            yield from object_leaves(f"{path}.{name}", part)
+    elif isinstance(value, list):
+        yield Leaf(path, "list", len(value))
+        for number, part in enumerate(value):
+            yield from object_leaves(f"{path}[{number}]", part)
+    else:
+        single = octets_inside(value)
+        yield Leaf(path, "octets" if isinstance(single, bytes) else "integer", single)
+
+
+def octets_inside(value: Any) -> Any:
+    """An "object" with octets in place of hex.
+
+    Raises:
+        ValueError: a value inside is neither octets nor an integer.
+    """
+    if isinstance(value, dict):
+        return {name: octets_inside(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [octets_inside(part) for part in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(HEX, value):
+        return bytes.fromhex(value)
+    raise ValueError(f"expected an integer or octets in hex, found {value!r}")
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The templates, and the names that all of them use."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("owamp_vectors"),
+        autoescape=False,  # noqa: S701  (C, Python and plain text)
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    made.globals |= {"notice": NOTICE}
+    made.filters["snake"] = snake
+    return made

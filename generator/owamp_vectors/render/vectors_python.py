@@ -1,0 +1,139 @@
+"""The vectors as one Python module that needs nothing but the standard library."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..model import Field, GroupType, Json
+from .vectors import Source, Texts, environment, items_of, naming, octets_inside, snake
+
+MODULE = "owamp_test_vectors.py"
+
+_DIGITS = 80
+_INDENT = "    "
+_TYPES = {"octets": "bytes", "integer": "int", "string": "str", "boolean": "bool"}
+_COMMON = ("tc_id", "comment", "source", "flags", "trace", "result", "reason", "tests")
+
+
+def render_python(sources: Iterable[Source]) -> Texts:
+    """The module ``owamp_test_vectors.py``, of all the files."""
+    template = environment().get_template("vectors.py.j2")
+    files = []
+    for source in sources:
+        with naming(source):
+            files.append({"source": source, "types": list(_types(source))})
+    return {MODULE: template.render(files=files, literal=literal)}
+
+
+def _types(source: Source) -> Iterator[Json]:
+    for group_type, groups in source.types():
+        name = group_type.name
+        yield {
+            "declared": group_type,
+            "records": [
+                (_record(name, item), snake(item.name), list(_members(name, item.fields)))
+                for item in items_of(group_type)
+                if item.kind == "records"
+            ],
+            "inputs": list(_members(name, group_type.inputs)),
+            "outputs": list(_members(name, group_type.outputs, " | None")),
+            "parameters": list(_members(name, group_type.parameters)),
+            "groups": [_group(group_type, group) for group in groups],
+        }
+
+
+def _record(owner: str, item: Field) -> str:
+    return f"{owner}{item.name[0].upper()}{item.name[1:]}"
+
+
+def _members(owner: str, items: Iterable[Field], suffix: str = "") -> Iterator[tuple[str, str]]:
+    """The name and type of each value, and its description."""
+    for item in items:
+        name = snake(item.name)
+        if item.optional or name in _COMMON or keyword.iskeyword(name):
+            raise AssertionError(f"{owner}.{item.name} cannot be a member in Python")
+        kind = _record(owner, item) if item.kind == "records" else _TYPES.get(item.kind, "Object")
+        if item.is_list or item.kind == "records":
+            kind = f"tuple[{kind}, ...]"
+        about = item.description + (f"; = {item.formula}" if item.formula else "")
+        yield f"{name}: {kind}{suffix}", about
+
+
+def literal(value: Any, depth: int) -> str:
+    """A literal of octets or of what JSON has; long octets take several lines."""
+    if isinstance(value, bytes):
+        digits = value.hex()
+        if len(digits) <= _DIGITS:
+            return f'bytes.fromhex("{digits}")'
+        inner = _INDENT * (depth + 1)
+        rows = [digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)]
+        return "".join(
+            ["bytes.fromhex(\n", *(f'{inner}"{row}"\n' for row in rows), _INDENT * depth, ")"]
+        )
+    if isinstance(value, dict):
+        pairs = (f"{name!r}: {literal(part, depth + 1)}" for name, part in value.items())
+        return _lines("{", pairs, "}", depth)
+    if isinstance(value, list):
+        return _lines("(", (literal(part, depth + 1) for part in value), ")", depth)
+    shown = repr(value)
+    is_plain = isinstance(value, str) and shown[0] == "'" and '"' not in shown
+    return f'"{shown[1:-1]}"' if is_plain else shown
+
+
+def _lines(opening: str, parts: Iterable[str], closing: str, depth: int) -> str:
+    inner = _INDENT * (depth + 1)
+    rows = [f"{inner}{part},\n" for part in parts]
+    return "".join([opening, "\n", *rows, _INDENT * depth, closing]) if rows else opening + closing
+
+
+def _value(owner: str, item: Field, value: Any, depth: int) -> str:
+    if value is None:
+        return "None"
+    if item.kind == "records":
+        record = _record(owner, item)
+        calls = (
+            _call(record, _named(record, item.fields, part, depth + 2), depth + 1) for part in value
+        )
+        return _lines("(", calls, ")", depth)
+    if item.kind == "object":
+        return literal(octets_inside(value), depth)
+    return literal(item.from_json(value), depth)
+
+
+def _named(owner: str, items: Iterable[Field], values: Json, depth: int) -> Iterator[str]:
+    for item in items:
+        yield f"{snake(item.name)}={_value(owner, item, values.get(item.name), depth)}"
+
+
+def _call(name: str, arguments: Iterable[str], depth: int) -> str:
+    return name + _lines("(", arguments, ")", depth)
+
+
+def _test(group_type: GroupType, test: Json, depth: int) -> str:
+    common = [
+        f"{name}={literal(value, depth + 1)}"
+        for name, value in (
+            ("tc_id", test["tcId"]),
+            ("comment", test["comment"]),
+            ("source", test["source"]),
+            ("flags", test["flags"]),
+            ("trace", test.get("trace")),
+            ("result", test["result"]),
+            ("reason", test.get("reason")),
+        )
+    ]
+    values = _named(group_type.name, items_of(group_type), test, depth + 1)
+    return _call(f"{group_type.name}Test", [*common, *values], depth)
+
+
+def _group(group_type: GroupType, group: Json) -> str:
+    tests = (_test(group_type, test, 3) for test in group["tests"])
+    arguments = [
+        f"source={literal(group['source'], 2)}",
+        f"comment={literal(group.get('comment'), 2)}",
+        *_named(group_type.name, group_type.parameters, group, 2),
+        f"tests={_lines('(', tests, ')', 2)}",
+    ]
+    return _call(f"{group_type.name}Group", arguments, 1)

@@ -1,0 +1,165 @@
+"""The text of the vectors, read again, has every value of the JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from owamp_vectors.groups import FILES
+from owamp_vectors.model import Json, VectorFile
+from owamp_vectors.render.vectors_text import quoted, wrap
+
+from ..support import cases_of, stored
+from .support import render
+
+TITLE = re.compile(r"(\d+(?:\.\d+)*)\.  (.*)")
+HEX = re.compile(r" {6}[0-9a-f]{2}(?: [0-9a-f]{2}){0,15}")
+VALUE = re.compile(r"(?:Step \d+\.  )?([\w.\[\]]+) (\(.*?\)|= .*)")
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    directory = tmp_path_factory.mktemp("text")
+    result = render("text", directory)
+    assert result.exit_code == 0, result.output
+    return {path.stem: path.read_text(encoding="utf-8") for path in directory.iterdir()}
+
+
+def in_ascii(text: str) -> str:
+    return re.sub(r"(?<=\d) §", ", Section ", text).replace("§", "Section ").replace("…", "...")
+
+
+def in_one_line(lines: list[str]) -> str:
+    return " ".join(line.strip() for line in lines)
+
+
+def put(values: Json, path: str, value: Any) -> None:
+    """Set ``a[0].b`` in nested lists and objects."""
+    *parents, last = [
+        int(part[1:-1]) if part[0] == "[" else part for part in re.findall(r"\w+|\[\d+\]", path)
+    ]
+    place: Any = values
+    for part in parents:
+        place = place[part]
+    if isinstance(place, list):
+        assert last == len(place)
+        place.append(value)
+    else:
+        assert last not in place
+        place[last] = value
+
+
+def value_of(shown: str, octets: str) -> Any:
+    """The value that stands behind a name, in the form of the JSON."""
+    if shown.startswith("="):
+        rest = shown[2:]
+        value, end = json.JSONDecoder().raw_decode(rest)
+        assert rest[end : end + 2] in ("", ": ")
+        return value
+    if "item" in shown:
+        return []
+    if "member" in shown:
+        return {}
+    number = re.fullmatch(r"\((\d+) octets?( of UTF-8)?\)", shown)
+    assert number, shown
+    assert int(number[1]) == len(octets) // 2
+    return bytes.fromhex(octets).decode() if number[2] else octets
+
+
+def values_in(paragraphs: list[str]) -> Json:
+    """The values that the paragraphs of a test or of a group's parameters name."""
+    values: Json = {}
+    for paragraph in paragraphs:
+        lines = paragraph.split("\n")
+        rows = [line for line in lines if HEX.fullmatch(line)]
+        match = VALUE.match(in_one_line(lines[: len(lines) - len(rows)]))
+        assert match, paragraph
+        put(values, match[1], value_of(match[2], "".join(rows).replace(" ", "")))
+    return values
+
+
+def sections(text: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Number, title and paragraphs of each numbered part."""
+    number, title, found = "", "", list[str]()
+    for paragraph in re.split(r"\n\n+", text.rstrip("\n")):
+        match = TITLE.match(in_one_line(paragraph.split("\n")))
+        if match and not paragraph.startswith(" "):
+            if number:
+                yield number, title, found
+            number, title, found = match[1], match[2], []
+        else:
+            found.append(paragraph)
+    yield number, title, found
+
+
+def fields_of(head: str) -> Json:
+    """``Source: …``, ``Result: …`` and so on."""
+    unfolded = re.sub(r"\n {6}", " ", head)
+    return dict(line.strip().split(": ", 1) for line in unfolded.split("\n"))
+
+
+@pytest.mark.parametrize("file", FILES.values(), ids=lambda file: file.name)
+def test_text_has_every_value(file: VectorFile, texts: dict[str, str]) -> None:
+    content = stored(file)
+    expected = iter(cases_of(content))
+    groups = {group["tests"][0]["tcId"]: group for group in content["testGroups"]}
+    types = {group_type.name: group_type for group_type in file.types}
+    parameters: Json = {}
+    type_name, seen = "", []
+    for number, title, paragraphs in sections(texts[file.name]):
+        depth = number.count(".")
+        if depth == 0:
+            type_name = title
+        elif depth == 1:
+            commented = any(
+                group.get("comment") and in_ascii(group["comment"]) == in_one_line([paragraphs[0]])
+                for group in groups.values()
+            )
+            parameters = values_in(paragraphs[1:] if commented else paragraphs)
+        else:
+            match = re.fullmatch(r"Test (\d+): (.*)", title)
+            assert match
+            seen.append(int(match[1]))
+            test = next(test for test in cases_of(content) if test["tcId"] == int(match[1]))
+            if test["tcId"] in groups:
+                group = groups[test["tcId"]]
+                assert type_name == group["type"]
+                names = [item.name for item in types[type_name].parameters]
+                assert parameters == {name: group[name] for name in names}
+                parameters = {}
+            compare(test, match[2], paragraphs)
+    assert sorted(seen) == [test["tcId"] for test in expected]
+
+
+def compare(test: Json, title: str, paragraphs: list[str]) -> None:
+    head = fields_of(paragraphs[0])
+    shown = {
+        "comment": title,
+        "source": head["Source"],
+        "flags": head["Aimed at"].split(", ") if "Aimed at" in head else [],
+        "result": head["Result"],
+        "trace": head.get("Trace", "").replace(" / ", "/"),
+        "reason": head.get("Reason", ""),
+    }
+    for name, value in shown.items():
+        wanted = test.get(name, "")
+        assert value == (in_ascii(wanted) if isinstance(wanted, str) else wanted), test["tcId"]
+    values = {name: value for name, value in test.items() if name not in ("tcId", *shown)}
+    assert values_in(paragraphs[1:]) == values, test["tcId"]
+
+
+def test_columns_and_characters(texts: dict[str, str]) -> None:
+    for text in texts.values():
+        assert text.isascii()
+        assert all(len(line) <= 72 and line == line.rstrip() for line in text.split("\n"))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_wrapped_strings_can_be_read_again(text: str) -> None:
+    lines = wrap(f"name = {quoted(text)}: what it is").split("\n")
+    assert value_of(in_one_line(lines).removeprefix("name "), "") == text
