@@ -3,7 +3,7 @@
 "use strict";
 const cryptography = require("./cryptography");
 
-const MODULES = ["cryptography", "packets", "messages", "handshake", "attacks"];
+const MODULES = ["cryptography", "packets", "messages", "handshake", "attacks", "traces"];
 const TYPES = Object.assign(
   Object.create(null), ...MODULES.map((name) => require(`./${name}`).TYPES),
 );

@@ -137,4 +137,4 @@ const TYPES = {
   },
 };
 
-module.exports = { TYPES };
+module.exports = { ERROR_ESTIMATE, TTL, TYPES, give, nameOf };

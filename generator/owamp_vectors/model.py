@@ -39,7 +39,6 @@ class Field:
         formula: how an output is computed, in the RFC's terms, for people.
         layouts: how the octets divide, for people: tried in order, the first of the right size.
         is_list: an array of such values.
-        optional: may be absent; only inside records.
         in_words: an output in the reference's words, which no implementation has to repeat.
     """
 
@@ -52,7 +51,6 @@ class Field:
     formula: str = ""
     layouts: tuple[Layout, ...] = ()
     is_list: bool = False
-    optional: bool = False
     in_words: bool = False
 
     def to_json(self, value: Any) -> Any:
@@ -66,11 +64,7 @@ class Field:
             return value.hex()
         if self.kind == "records":
             return [
-                {
-                    item.name: item.to_json(record[item.name])
-                    for item in self.fields
-                    if item.name in record
-                }
+                {item.name: item.to_json(record[item.name]) for item in self.fields}
                 for record in value
             ]
         return value
@@ -86,11 +80,7 @@ class Field:
             return bytes.fromhex(value)
         if self.kind == "records":
             return [
-                {
-                    item.name: item.from_json(record[item.name])
-                    for item in self.fields
-                    if item.name in record
-                }
+                {item.name: item.from_json(record[item.name]) for item in self.fields}
                 for record in value
             ]
         return value

@@ -16,7 +16,7 @@ def _value_schema(item: Field) -> Json:
         return {"type": "string", "pattern": HEX}
     if item.kind == "records":
         properties = {inner.name: field_schema(inner) for inner in item.fields}
-        required = [inner.name for inner in item.fields if not inner.optional]
+        required = [inner.name for inner in item.fields]
         return {"type": "array", "items": _object(properties, required)}
     schema: Json = {"type": item.kind}
     if item.values:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from typing import Any, Protocol, TypeAlias
 
@@ -26,9 +26,9 @@ from ..model import Case, Field, Group, GroupType, Json, Values, VectorFile
 INPUTS = "traces.inputs.json"
 """The file of this package that holds the inputs of the cases."""
 
-CLIENT, SERVER = "Control-Client", "Server"
+SERVERS, CLIENTS, SESSIONS, IKE_SAS = "servers", "clients", "sessions", "ikeSas"
+"""The inputs that hold the participants."""
 SENDER, RECEIVER, REFLECTOR = "Session-Sender", "Session-Receiver", "Session-Reflector"
-IKE = "IKE SA"
 FROM_SK_D, FROM_KEYMAT = 'prf(SK_d, "IPPM")', "PRF{ KEYMAT, Session ID }"
 SENT_BEFORE = 2000
 """A sender has sent all Sequence Numbers below, when its part of a trace begins."""
@@ -76,19 +76,17 @@ class _Part(Protocol):
 class _ControlEnd:
     """A Control-Client or a Server."""
 
-    def __init__(self, participant: Values) -> None:
+    def __init__(self, end: ends.ControlClient | ends.Server) -> None:
         self.keys: TestSessionKeys | None = None
-        self._end = (_client if participant["role"] == CLIENT else _server)(participant)
+        self._end = end
 
     def take(self, step: Values) -> Json:
-        events = still_open(self._end.receive(step["received"])) if "received" in step else []
-        if isinstance(self._end, ends.ControlClient) and "request" in step:
+        events = still_open(self._end.receive(step["received"]))
+        if isinstance(self._end, ends.ControlClient) and step["request"]:
             command = bytes([messages.Command.REQUEST_TW_SESSION])
             octets = command + step["request"] + bytes(16)
             self._end.request_session(messages.RequestTWSession.parse(octets))
-        result: Json = {}
-        if sent := self._end.data_to_send():
-            result["sent"] = sent
+        result: Json = {"sent": self._end.data_to_send()}
         for event in events:
             if isinstance(event, ends.TestSession):
                 self.keys = event.keys
@@ -110,8 +108,8 @@ def _client(participant: Values) -> ends.ControlClient:
 
 
 def _server(participant: Values) -> ends.Server:
-    known = {item["keyId"]: item["sharedSecret"] for item in participant.get("secrets", ())}
-    sid = participant.get("sid", bytes(16))
+    known = {participant["keyId"]: participant["sharedSecret"]} if participant["keyId"] else {}
+    sid = participant["sid"] or bytes(16)
     config = ends.ServerConfig(
         ends.Protocol.TWAMP,
         participant["modes"],
@@ -120,7 +118,7 @@ def _server(participant: Values) -> ends.Server:
         ike_sa=lambda spi_i, spi_r: known.get(binding.key_id_from_spis(spi_i, spi_r)),
         policy=lambda _: (messages.Accept.OK, participant["port"]),
         sid_address=sid[:4],
-        start_time=int.from_bytes(participant.get("startTime", b""), "big"),
+        start_time=int.from_bytes(participant["startTime"], "big"),
     )
     return ends.Server(config, _source(participant), lambda: int.from_bytes(sid[4:12], "big"))
 
@@ -130,7 +128,7 @@ class _SessionEnd:
 
     def __init__(self, participant: Values, others: Mapping[str, _Part]) -> None:
         mode = TestMode(participant["testMode"])
-        if "session" in participant:
+        if participant["session"]:
             control = others.get(participant["session"])
             session_keys = control.keys if isinstance(control, _ControlEnd) else None
             if session_keys is None:
@@ -150,12 +148,12 @@ class _SessionEnd:
         raise ProtocolError("timestamp", "one for the packet", "none")
 
     def take(self, step: Values) -> Json:
-        times = [step[name] for name in ("receiveTimestamp", "timestamp") if name in step]
+        times = [step[name] for name in ("receiveTimestamp", "timestamp") if step[name]]
         self._times = (int.from_bytes(time, "big") for time in times)
         if self._role == REFLECTOR:
             self.reflector.next_sequence_number = step["sequenceNumber"]
             return {"sent": self.reflector.reflect(step["received"])}
-        if "received" not in step:
+        if not step["received"]:
             self.sender.next_sequence_number = step["sequenceNumber"]
             packet = self.sender.next_packet()
             self.sender.next_sequence_number = SENT_BEFORE
@@ -174,7 +172,7 @@ class _IkeEnd:
 
     def take(self, step: Values) -> Json:
         v = self._of
-        if "oldSkD" in v:
+        if v["oldSkD"]:
             seed = ikev2.rekeyed_skeyseed(PRF, v["oldSkD"], v["gIr"], v["ni"], v["nr"])
         else:
             seed = ikev2.skeyseed(PRF, v["ni"], v["nr"], v["gIr"])
@@ -182,7 +180,7 @@ class _IkeEnd:
         sk_d = ikev2.ike_sa_keys(
             PRF, seed, v["ni"], v["nr"], *spis, integrity_size=20, encryption_size=16
         ).sk_d
-        if "derive" not in step:
+        if not step["derive"]:
             return {"skeyseed": seed, "skD": sk_d}
         if step["derive"] == FROM_SK_D:
             return {"sharedSecret": binding.shared_secret_from_sk_d(PRF, sk_d)}
@@ -197,72 +195,74 @@ def play(values: Values) -> Json:
     Raises:
         ProtocolError: a participant refuses what it is given, or lacks something.
     """
-    descriptions = {item["name"]: item for item in values["participants"]}
+    described = {item["name"]: (kind, item) for kind in KINDS for item in values[kind]}
     parts: dict[str, _Part] = {}
     results = []
     for step in values["steps"]:
         name = step["participant"]
-        try:
-            if name not in parts:
-                parts[name] = _part(descriptions[name], parts)
-            result = parts[name].take(step)
-        except KeyError as error:  # which role needs what is not in the schema
-            raise ProtocolError(f"{name}: {error.args[0]}", "to be given", "nothing") from None
-        results.append({"participant": name, "rule": step["rule"], **result})
+        if name not in parts:
+            if name not in described:
+                raise ProtocolError("participant", f"one of {', '.join(described)}", name)
+            kind, given = described[name]
+            parts[name] = KINDS[kind](given, parts)
+        result = parts[name].take(step)
+        results.append({**_NO_RESULT, "participant": name, "rule": step["rule"], **result})
     return {"results": results}
 
 
-def _part(participant: Values, others: Mapping[str, _Part]) -> _Part:
-    if participant["role"] in (CLIENT, SERVER):
-        return _ControlEnd(participant)
-    if participant["role"] == IKE:
-        return _IkeEnd(participant)
-    return _SessionEnd(participant, others)
+KINDS: Mapping[str, Callable[[Values, Mapping[str, _Part]], _Part]] = {
+    SERVERS: lambda given, _: _ControlEnd(_server(given)),
+    CLIENTS: lambda given, _: _ControlEnd(_client(given)),
+    SESSIONS: _SessionEnd,
+    IKE_SAS: lambda given, _: _IkeEnd(given),
+}
+"""What makes a participant, by the input that holds it."""
 
 
 # ------------------------------------------------------------------------------------ the fields
 
 
-def _optional(name: str, description: str, kind: str = "octets", **more: Any) -> Field:
-    return Field(name, description, kind, optional=True, **more)  # type: ignore[arg-type]
-
-
-_KEY_ID = "KeyID, 80 octets: a name, or SPIi | SPIr"
-_SECRETS = (
-    Field("keyId", _KEY_ID),
-    Field("sharedSecret", "the shared secret of that KeyID"),
+_NAME = Field("name", "by which the steps know it", "string")
+_KEY_ID = Field("keyId", "KeyID, 80 octets: a name, or SPIi | SPIr")
+_SECRET = Field("sharedSecret", "the shared secret of that KeyID")
+_SERVER = (
+    _NAME,
+    Field("modes", "Modes that it offers", "integer"),
+    Field("count", "Count", "integer"),
+    Field("challenge", "Challenge"),
+    Field("salt", "Salt"),
+    Field("serverIv", "Server-IV"),
+    Field("startTime", "Start-Time"),
+    _KEY_ID,
+    _SECRET,
+    Field("sid", "SID that it gives to the session"),
+    Field("port", "Port of Accept-Session", "integer"),
 )
-_ROLES = (CLIENT, SERVER, SENDER, RECEIVER, REFLECTOR, IKE)
-_PARTICIPANT = (
-    Field("name", "by which the steps know it", "string"),
-    Field(
-        "role", "what it is", "string", values=(CLIENT, SERVER, SENDER, RECEIVER, REFLECTOR, IKE)
-    ),
-    _optional("modes", "Modes that a Server offers", "integer"),
-    _optional("count", "Count of a Server", "integer"),
-    _optional("challenge", "Challenge of a Server"),
-    _optional("salt", "Salt of a Server"),
-    _optional("serverIv", "Server-IV"),
-    _optional("startTime", "Start-Time of a Server"),
-    _optional("secrets", "the secrets that a Server knows", "records", fields=_SECRETS),
-    _optional("sid", "SID that a Server gives to the session"),
-    _optional("port", "Port of Accept-Session", "integer"),
-    _optional("mode", "Mode that a Control-Client chooses", "integer"),
-    _optional("keyId", _KEY_ID),
-    _optional("sharedSecret", "the shared secret of a Control-Client"),
-    _optional("t1", "T1 that a Control-Client draws"),
-    _optional("t2", "T2 that a Control-Client draws"),
-    _optional("clientIv", "Client-IV"),
-    _optional("testMode", "mode of test packets", "string", values=_TEST_MODES),
-    _optional("session", "the participant whose session it is, with its keys", "string"),
-    _optional("t3", "T3 of the test session, where no participant has set it up"),
-    _optional("t4", "T4 of the test session, where no participant has set it up"),
-    _optional("ni", "nonce of the initiator"),
-    _optional("nr", "nonce of the responder"),
-    _optional("spiI", "SPI of the initiator"),
-    _optional("spiR", "SPI of the responder"),
-    _optional("gIr", "the shared secret of the key exchange"),
-    _optional("oldSkD", "SK_d of the IKE SA that is rekeyed"),
+_CLIENT = (
+    _NAME,
+    Field("mode", "Mode that it chooses", "integer"),
+    _KEY_ID,
+    _SECRET,
+    Field("t1", "T1 that it draws"),
+    Field("t2", "T2 that it draws"),
+    Field("clientIv", "Client-IV"),
+)
+_SESSION = (
+    _NAME,
+    Field("role", "which end it is", "string", values=(SENDER, RECEIVER, REFLECTOR)),
+    Field("testMode", "mode of its packets", "string", values=_TEST_MODES),
+    Field("session", "the client or server whose session it is, and so its keys", "string"),
+    Field("t3", "T3, where no client or server has set the session up"),
+    Field("t4", "T4, where no client or server has set the session up"),
+)
+_IKE_SA = (
+    _NAME,
+    Field("ni", "nonce of the initiator"),
+    Field("nr", "nonce of the responder"),
+    Field("spiI", "SPI of the initiator"),
+    Field("spiR", "SPI of the responder"),
+    Field("gIr", "the shared secret of the key exchange"),
+    Field("oldSkD", "SK_d of the IKE SA that is rekeyed"),
 )
 _WHO = (
     Field("participant", "who takes the step", "string"),
@@ -270,39 +270,56 @@ _WHO = (
 )
 _STEP = (
     *_WHO,
-    _optional("received", "what it receives; for an IKE SA the Session ID from outside"),
-    _optional("request", "what it then asks for: Request-TW-Session without command and HMAC"),
-    _optional("sequenceNumber", "Sequence Number of its packet", "integer"),
-    _optional("receiveTimestamp", "when it receives a packet"),
-    _optional("timestamp", "when it sends a packet"),
-    _optional("derive", "the shared secret to derive", "string", values=(FROM_SK_D, FROM_KEYMAT)),
+    Field("received", "what it receives; with `derive` the Session ID from outside"),
+    Field("request", "what it then asks for: Request-TW-Session without command and HMAC"),
+    Field("sequenceNumber", "Sequence Number of its packet", "integer"),
+    Field("receiveTimestamp", "when it receives a packet"),
+    Field("timestamp", "when it sends a packet"),
+    Field("derive", "the shared secret to derive", "string", values=("", FROM_SK_D, FROM_KEYMAT)),
 )
 _RESULT = (
     *_WHO,
-    _optional("sent", "what it sends"),
-    _optional("sid", "SID of the session that is accepted"),
-    _optional("t3", "T3 of that session"),
-    _optional("t4", "T4 of that session"),
-    _optional("taken", "Sequence Number of the packet that it takes", "integer"),
-    _optional("takenOfSender", "Sender Sequence Number of that packet", "integer"),
-    _optional("skeyseed", "SKEYSEED"),
-    _optional("skD", "SK_d"),
-    _optional("keymat", "KEYMAT, 72 octets"),
-    _optional("sharedSecret", "the shared secret for O/TWAMP"),
+    Field("sent", "what it sends"),
+    Field("sid", "SID of the session that is accepted"),
+    Field("t3", "T3 of that session"),
+    Field("t4", "T4 of that session"),
+    Field("taken", "Sequence Number of the packet that it takes", "integer"),
+    Field("takenOfSender", "Sender Sequence Number of that packet", "integer"),
+    Field("skeyseed", "SKEYSEED"),
+    Field("skD", "SK_d"),
+    Field("keymat", "KEYMAT, 72 octets"),
+    Field("sharedSecret", "the shared secret for O/TWAMP"),
 )
 _GIVEN = (
     Field("rule", "the rule of the model by which it is lost", "string"),
     Field("octets", "what the adversary is given"),
 )
+RECORDS: Mapping[str, tuple[Field, ...]] = {
+    SERVERS: _SERVER,
+    CLIENTS: _CLIENT,
+    SESSIONS: _SESSION,
+    IKE_SAS: _IKE_SA,
+    "steps": _STEP,
+}
+
+
+def nothing(fields: tuple[Field, ...]) -> Json:
+    """A record in which there is nothing: empty octets and texts, and 0."""
+    empty: Json = {"integer": 0, "string": "", "octets": b""}
+    return {item.name: empty[item.kind] for item in fields}
+
+
+_NO_RESULT = nothing(_RESULT)
 TRACE = GroupType(
     "TraceRun",
     "Let participants take steps in order; compare what each sends and derives.",
     "RFC 4656 §3, §4; RFC 5357 §3, §4; RFC 7717 §5",
     (Field("model", "the model, with its flags", "string"),),
     (
-        Field(
-            "participants", "who takes part, and what each is given", "records", fields=_PARTICIPANT
-        ),
+        Field(SERVERS, "each Server, and what it is given", "records", fields=_SERVER),
+        Field(CLIENTS, "each Control-Client, and what it is given", "records", fields=_CLIENT),
+        Field(SESSIONS, "each end of a test session", "records", fields=_SESSION),
+        Field(IKE_SAS, "each end of an IKE SA", "records", fields=_IKE_SA),
         Field("steps", "what they receive and do, in order", "records", fields=_STEP),
         Field("lost", "what the adversary is given besides", "records", fields=_GIVEN),
     ),
@@ -417,7 +434,9 @@ FILE = VectorFile(
         "Every trace that the prover found on the models and that endpoints can play: honest runs",
         "are valid; in attacks the adversary's octets stand under `received`. `trace` names the",
         "model and its lemma; the label of each random octet string is replay/trace/name.",
-        "IKE: prf HMAC_SHA2_256, integrity keys of 20 octets, encryption keys of 16.",
+        "Where there is nothing, octets and texts are empty and integers 0. A sender has sent all",
+        "Sequence Numbers below 2000 before. Error Estimate 8001, TTL 255, no padding. IKE: prf",
+        "HMAC_SHA2_256, integrity keys of 20 octets, encryption keys of 16.",
     ),
     types=(TRACE,),
     make_groups=make_groups,

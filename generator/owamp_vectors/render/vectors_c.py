@@ -132,7 +132,7 @@ class _Writer:
 
     def c_type(self, owner: str, item: Field) -> str:
         """The C type of a value."""
-        if item.optional or (item.is_list and item.kind != "octets"):
+        if item.is_list and item.kind != "octets":
             raise AssertionError(f"{owner}.{item.name}: no C type for it")
         if item.is_list:
             return "owamp_tv_octets_list"

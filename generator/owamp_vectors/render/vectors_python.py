@@ -52,7 +52,7 @@ def _members(owner: str, items: Iterable[Field], suffix: str = "") -> Iterator[t
     """The name and type of each value, and its description."""
     for item in items:
         name = snake(item.name)
-        if item.optional or name in _COMMON or keyword.iskeyword(name):
+        if name in _COMMON or keyword.iskeyword(name):
             raise AssertionError(f"{owner}.{item.name} cannot be a member in Python")
         kind = _record(owner, item) if item.kind == "records" else _TYPES.get(item.kind, "Object")
         if item.is_list or item.kind == "records":

@@ -45,14 +45,14 @@ class Script:
     """What the participants of a trace are given, and what they must then have.
 
     Attributes:
-        participants: by name, as `traces.TRACE` has them.
+        participants: by name, with the input of `traces.TRACE` that holds them.
         steps: in order.
         checks: for each step, what of the trace the result is held to.
         lost: what the adversary is given besides.
         not_played: rules that no participant plays, and why.
     """
 
-    participants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    participants: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
     checks: list[Mapping[str, bytes]] = field(default_factory=list)
     lost: list[dict[str, Any]] = field(default_factory=list)
@@ -60,11 +60,11 @@ class Script:
 
     def values(self) -> Values:
         """The inputs of the case."""
-        return {
-            "participants": list(self.participants.values()),
-            "steps": self.steps,
-            "lost": self.lost,
+        parts = {
+            kind: [given for where, given in self.participants.values() if where == kind]
+            for kind in traces.KINDS
         }
+        return {**parts, "steps": self.steps, "lost": self.lost}
 
 
 @dataclass(frozen=True)
@@ -182,11 +182,15 @@ class _Writer:
 
     # ------------------------------------------------------------------------------ who it is
 
-    def _new(self, role: str, name: str, **given: object) -> str:
+    def _new(self, kind: str, name: str, **given: object) -> str:
         count = sum(item.startswith(f"{name} ") for item in self._script.participants)
         title = f"{name} {count + 1}"
-        self._script.participants[title] = {"name": title, "role": role, **given}
+        whole = {**traces.nothing(traces.RECORDS[kind]), "name": title, **given}
+        self._script.participants[title] = kind, whole
         return title
+
+    def _give(self, who: str, **given: object) -> None:
+        self._script.participants[who][1].update(given)
 
     def _of(self, step: Step, fact: str) -> str:
         """The participant that made a fact which a step consumes."""
@@ -202,7 +206,8 @@ class _Writer:
 
     def _take(self, step: Step, who: str, checks: Mapping[str, bytes], **given: object) -> None:
         self._who[step.id] = who
-        self._script.steps.append({"participant": who, "rule": step.rule, **given})
+        empty = traces.nothing(traces.RECORDS["steps"])
+        self._script.steps.append({**empty, "participant": who, "rule": step.rule, **given})
         self._script.checks.append(checks)
 
     def _drawn(self, kind: bind.Type, name: str) -> bytes:
@@ -220,14 +225,15 @@ class _Writer:
         elif model == "ikev2_binding":
             modes = _IKE_MODES
         who = self._new(
-            traces.SERVER, "server", modes=modes, count=count, challenge=challenge, salt=salt
+            traces.SERVERS, "server", modes=modes, count=count, challenge=challenge, salt=salt
         )
         if model != "rfc4656":
             number = len(self._script.participants)
-            self._script.participants[who] |= {
-                "serverIv": self._drawn(bind.SERVER_IV, f"server_iv {number}"),
-                "startTime": self._drawn(bind.START_TIME, f"start_time {number}")[:8],
-            }
+            self._give(
+                who,
+                serverIv=self._drawn(bind.SERVER_IV, f"server_iv {number}"),
+                startTime=self._drawn(bind.START_TIME, f"start_time {number}")[:8],
+            )
         view = "greeting's challenge, salt, count" if model == "token_blocks" else "sent"
         self._take(step, who, {view: step.sent[0]})
 
@@ -264,7 +270,7 @@ class _Writer:
         else:
             t2, client_iv = step.value("t2"), step.value("client_iv")
         given |= {"t1": step.value("t1"), "t2": t2, "clientIv": client_iv}
-        who = self._new(traces.CLIENT, "client", **given)
+        who = self._new(traces.CLIENTS, "client", **given)
         self._take(step, who, {view: step.sent[0]}, received=received)
 
     def _spis(self, step: Step) -> bytes:
@@ -277,7 +283,7 @@ class _Writer:
 
     def _start(self, step: Step) -> None:
         who = self._of(step, "Server_Greeted")
-        server = self._script.participants[who]
+        _, server = self._script.participants[who]
         [received] = step.received
         checks: dict[str, bytes] = {}
         if self._found.job.model == "rfc4656":
@@ -298,7 +304,7 @@ class _Writer:
             received = response.to_octets()
             if accepted := self._accepted_t1(step):
                 checks = {"sent": _server_start(server, accepted)}
-        server["secrets"] = [secret]
+        server |= secret
         self._take(step, who, checks, received=received)
 
     def _accepted_t1(self, step: Step) -> bytes:
@@ -323,7 +329,7 @@ class _Writer:
     def _accept(self, step: Step) -> None:
         who = self._of(step, "Server_Ready")
         port = int.from_bytes(step.value("port"), "big")
-        self._script.participants[who] |= {"sid": step.value("sid"), "port": port}
+        self._give(who, sid=step.value("sid"), port=port)
         checks = {"sent": step.sent[0], **self._keys(step)}
         self._take(step, who, checks, received=step.received[0])
 
@@ -355,7 +361,7 @@ class _Writer:
             given |= {"t3": keys.t3, "t4": keys.t4}
         if key not in self._sessions:
             name = role.removeprefix("Session-").lower()
-            self._sessions[key] = self._new(role, name, **given)
+            self._sessions[key] = self._new(traces.SESSIONS, name, role=role, **given)
         return self._sessions[key]
 
     def _send(self, step: Step) -> None:
@@ -407,14 +413,14 @@ class _Writer:
         power = step.value(f"{public}2"), step.value(f"{secret}2")
         who = self._new_sa(step, f"{role} rekeyed", "2", *power)
         [said] = [item for item in step.instance.actions if item.name == "Rekeys"]
-        self._script.participants[who]["oldSkD"] = said.args[2]
+        self._give(who, oldSkD=said.args[2])
         self._take(step, who, self._sa(step, "Rekeyed_SA", "Rekeys"))
 
     def _new_sa(self, step: Step, name: str, suffix: str, base: bytes, exponent: bytes) -> str:
         """The end of an IKE SA; its rule's variables end with `suffix`."""
         names = {"ni": "ni", "nr": "nr", "spiI": "spi_i", "spiR": "spi_r"}
         given = {field: step.value(variable + suffix) for field, variable in names.items()}
-        return self._new(traces.IKE, name, **given, gIr=standins.power(base, exponent))
+        return self._new(traces.IKE_SAS, name, **given, gIr=standins.power(base, exponent))
 
     def _sa(self, step: Step, fact: str, action: str) -> dict[str, bytes]:
         """SKEYSEED and SK_d as the trace has them: before Ni | Nr | …, and at the end."""
