@@ -1,0 +1,1 @@
+"""Renderings for people: texts and pages made of vectors, models and verdicts."""
