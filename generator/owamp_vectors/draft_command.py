@@ -17,8 +17,9 @@ from .console import (
     vectors_option,
 )
 from .files import FileError, write_files
-from .render.draft import NoXml2rfcError, build
+from .render.draft import build
 from .render.draft_evidence import DraftError
+from .render.rfcxml import NoXml2rfcError
 
 EXIT_CODES = """\b
 Exit codes:

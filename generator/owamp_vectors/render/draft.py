@@ -8,12 +8,7 @@ network; whatever it warns of is an error.
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-import tempfile
 from datetime import date
-from importlib.util import find_spec
 from pathlib import Path
 
 import jinja2
@@ -23,7 +18,6 @@ from owamp_reference.layout import Layout
 
 from .. import claims as claims_module
 from ..drbg import Drbg
-from ..files import read_text
 from ..ledger import Ledger
 from ..mistakes import MISTAKES
 from ..model import GENERATOR_VERSION
@@ -32,15 +26,9 @@ from .draft_cases import Cases
 from .draft_evidence import DraftError, Evidence, anchor
 from .draft_figures import excerpt, packet_diagram
 from .draft_prose import model_head, prose
+from .rfcxml import convert, need_xml2rfc
 
 NAME = "draft-owamp-vectors-00"
-COLUMNS = 72
-"""Lines of an Internet-Draft are at most so long."""
-
-_TIMEOUT = 300
-_QUIET = re.compile(r"\s*(Created file .*)?")
-"""Lines of xml2rfc that say nothing is wrong."""
-
 _LAYOUTS: dict[str, tuple[Layout, bool, bool]] = {
     "Server-Greeting": (messages.ServerGreeting.LAYOUT, False, False),
     "Set-Up-Response": (messages.SetUpResponse.LAYOUT, False, False),
@@ -53,10 +41,6 @@ _LAYOUTS: dict[str, tuple[Layout, bool, bool]] = {
     "sender": (test_packets.SenderPacket.PROTECTED_LAYOUT, True, True),
     "reflector": (test_packets.ReflectorPacket.PROTECTED_LAYOUT, True, True),
 }
-
-
-class NoXml2rfcError(Exception):
-    """xml2rfc is not installed; the text is one line for people."""
 
 
 def build(
@@ -73,12 +57,14 @@ def build(
             or what xml2rfc warns of.
         NoXml2rfcError: xml2rfc is needed and not installed.
     """
+    if not source_only:
+        need_xml2rfc()
     claims = claims_module.load(models, vectors)
     evidence = Evidence(claims, Ledger.load(proofs))
     day = day or _last_day(evidence)
     source = _render(models, evidence, Cases(vectors), day)
     texts = {f"{NAME}.xml": source}
-    return texts if source_only else texts | _convert(source, day)
+    return texts if source_only else texts | convert(NAME, source, day)
 
 
 def _last_day(evidence: Evidence) -> date:
@@ -135,51 +121,5 @@ def _render(models: Path, evidence: Evidence, cases: Cases, day: date) -> str:
 
 
 def _artwork(text: str) -> Markup:
-    """Text that keeps its lines: a CDATA section, since artwork has no markup."""
-    if "]]>" in text:
-        raise ValueError("artwork with ]]>")
-    return Markup("<![CDATA[\n{}\n]]>").format(Markup(text))  # noqa: S704  # CDATA, checked above
-
-
-def has_xml2rfc() -> bool:
-    """Whether the extra ``draft`` is installed."""
-    return find_spec("xml2rfc") is not None
-
-
-def _convert(source: str, day: date) -> dict[str, str]:
-    """Text and HTML by xml2rfc, which sees no network, no configuration and no older cache."""
-    if not has_xml2rfc():
-        raise NoXml2rfcError("xml2rfc is not installed: pip install 'owamp-vectors[draft]'")
-    with tempfile.TemporaryDirectory(prefix="owamp-vectors-") as name:
-        directory = Path(name)
-        (directory / f"{NAME}.xml").write_text(source, encoding="utf-8")
-        (directory / "cache").mkdir()
-        command = [sys.executable, "-m", "xml2rfc.run", "--skip-config-files", "--no-network"]
-        command += ["--cache", "cache", "--date", day.isoformat(), "--text", "--html"]
-        command += ["--no-rfc-local", f"{NAME}.xml"]
-        try:
-            result = subprocess.run(  # noqa: S603  # our own arguments, no shell
-                command,
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=_TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise DraftError(f"xml2rfc: not ready after {_TIMEOUT} s") from None
-        said = (result.stdout + result.stderr).replace(f"{directory}/", "").splitlines()
-        wrong = [line.strip() for line in said if not _QUIET.fullmatch(line)]
-        if wrong or result.returncode:
-            more = f" (and {len(wrong) - 1} more lines)" if len(wrong) > 1 else ""
-            first = wrong[0] if wrong else f"exit code {result.returncode}"
-            raise DraftError(f"xml2rfc: {first}{more}")
-        texts = {
-            f"{NAME}.{kind}": read_text(directory / f"{NAME}.{kind}") for kind in ("txt", "html")
-        }
-    for number, line in enumerate(texts[f"{NAME}.txt"].splitlines(), 1):
-        if len(line) > COLUMNS:
-            raise DraftError(f"{NAME}.txt:{number}: {len(line)} columns: {line.strip()}")
-    return texts
+    """Text that keeps its lines."""
+    return Markup("\n{}\n").format(text)

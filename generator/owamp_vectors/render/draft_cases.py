@@ -21,6 +21,7 @@ from typing import Any
 from ..files import FileError, parse, read_text
 from ..groups import FILES
 from ..model import Field, GroupType, Json
+from ..verify import verify_file
 from .draft_figures import WIDTH
 
 
@@ -67,6 +68,13 @@ class DraftCase:
             for item in self.type.outputs
         ]
 
+    @property
+    def trace(self) -> str:
+        """The trace that the case plays. Raises `FileError` if it names none."""
+        if "trace" not in self.test:
+            raise FileError(f"{self.file}.json: tcId {self.test['tcId']}: trace: is missing")
+        return str(self.test["trace"])
+
     def values(self, names: str) -> str:
         """The named inputs and outputs, the names with blanks between them.
 
@@ -82,17 +90,20 @@ class DraftCase:
 
 
 class Cases:
-    """The vector files of a directory; each is read once, when it is needed."""
+    """The vector files of a directory; each is read and recomputed once, when it is needed."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._files: dict[str, Json] = {}
 
     def content(self, name: str) -> Json:
-        """A file's content. Raises `FileError` if it cannot be used."""
+        """A file's content. Raises `FileError` if it cannot be used or a value of it is wrong."""
         if name not in self._files:
             path = self._directory / f"{name}.json"
-            self._files[name] = parse(path, read_text(path))[1]
+            file, content = parse(path, read_text(path))
+            for difference in verify_file(file, content):
+                raise FileError(f"{path}: {difference}")
+            self._files[name] = content
         return self._files[name]
 
     def case(self, name: str, type_name: str, tc_id: int) -> DraftCase:
@@ -115,12 +126,12 @@ class Cases:
         """A flag or a group type, "file:Flag" or "file:GroupType", as given.
 
         Raises:
-            LookupError: the file has none of this name.
+            FileError: the file has none of this name.
         """
         name, _, wanted = vectors.partition(":")
         content = self.content(name)
         if wanted not in content["notes"] | {g["type"]: g for g in content["testGroups"]}:
-            raise LookupError(f"{name}.json has no flag and no type {wanted}")
+            raise FileError(f"{self._directory}/{name}.json: no flag and no type {wanted}")
         return vectors
 
     def counts(self) -> list[tuple[str, int]]:
