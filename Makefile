@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vectors render check prove claims adapters debian test coverage bench lock
+.PHONY: help setup vectors render check prove claims draft adapters debian test coverage bench lock
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ prove: $(STAMP) ## prove what has no current verdict (needs tamarin-prover)
 
 claims: $(STAMP) ## show the claims about the models beside their verdicts
 	$(BIN)/owamp-vectors claims
+
+draft: $(STAMP) ## make the Internet-Draft, to build/draft
+	$(BIN)/owamp-vectors draft
 
 adapters: ## build the adapters whose tools are installed, to build/adapters
 	@mkdir -p build/adapters

@@ -10,6 +10,7 @@ import click
 
 from . import (
     conform_commands,
+    draft_command,
     files,
     mistakes,
     model_commands,
@@ -76,6 +77,7 @@ def main() -> None:
       owamp-vectors claims                   what is proved of the models
       owamp-vectors conform-model            whether they describe the reference
       owamp-vectors replay                   recorded attacks and runs, as octets
+      owamp-vectors draft                    all of it as an Internet-Draft
     """
 
 
@@ -235,5 +237,6 @@ for command in (
     replay_command.replay_command,
     conform_commands.conform,
     render_command.render,
+    draft_command.draft,
 ):
     main.add_command(command)

@@ -1,0 +1,192 @@
+"""Cases of the vector files as the draft prints them, in the manner of RFC 9529.
+
+A value is a line that names it, with its size and what it is, and below that its octets, 16 a
+line::
+
+    tokenKey (16 octets): key that encrypts the Token
+    aa ab 74 4d fb 9d 69 46 81 8f 06 e3 29 90 ac cd
+
+Names are those of the JSON; ``transcript[4].plaintext`` is a value of the fourth record.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..files import FileError, parse, read_text
+from ..groups import FILES
+from ..model import Field, GroupType, Json
+from ..verify import verify_file
+from .draft_figures import WIDTH
+
+
+@dataclass(frozen=True)
+class Step:
+    """An output of a case: what is computed, how, and the values as blocks of text."""
+
+    name: str
+    formula: str
+    description: str
+    blocks: list[str]
+
+
+@dataclass(frozen=True)
+class DraftCase:
+    """A case of a vector file.
+
+    Attributes:
+        file, type, group: where it is.
+        test: the case itself.
+    """
+
+    file: str
+    type: GroupType
+    group: Json
+    test: Json
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """Names and values of what the group's cases share."""
+        return [(item.name, str(self.group[item.name])) for item in self.type.parameters]
+
+    @property
+    def inputs(self) -> str:
+        """All inputs."""
+        items = self.type.inputs
+        return "\n\n".join(b for item in items for b in _blocks(item, self.test[item.name]))
+
+    @property
+    def steps(self) -> list[Step]:
+        """The outputs in the order in which they are computed."""
+        return [
+            Step(item.name, item.formula, item.description, _blocks(item, self.test[item.name], ""))
+            for item in self.type.outputs
+        ]
+
+    @property
+    def trace(self) -> str:
+        """The trace that the case plays. Raises `FileError` if it names none."""
+        if "trace" not in self.test:
+            raise FileError(f"{self.file}.json: tcId {self.test['tcId']}: trace: is missing")
+        return str(self.test["trace"])
+
+    def values(self, names: str) -> str:
+        """The named inputs and outputs, the names with blanks between them.
+
+        Raises:
+            LookupError: a name that the case does not have.
+        """
+        items = {item.name: item for item in (*self.type.inputs, *self.type.outputs)}
+        for name in names.split():
+            if name not in items:
+                raise LookupError(f"{self.file} tcId {self.test['tcId']} has no {name}")
+        chosen = (items[name] for name in names.split())
+        return "\n\n".join(b for item in chosen for b in _blocks(item, self.test[item.name]))
+
+
+class Cases:
+    """The vector files of a directory; each is read and recomputed once, when it is needed."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._files: dict[str, Json] = {}
+
+    def content(self, name: str) -> Json:
+        """A file's content. Raises `FileError` if it cannot be used or a value of it is wrong."""
+        if name not in self._files:
+            path = self._directory / f"{name}.json"
+            file, content = parse(path, read_text(path))
+            for difference in verify_file(file, content):
+                raise FileError(f"{path}: {difference}")
+            self._files[name] = content
+        return self._files[name]
+
+    def case(self, name: str, type_name: str, tc_id: int) -> DraftCase:
+        """A case, of which the type is given as well, so that no other takes its number.
+
+        Raises:
+            FileError: the file has no such case, or it is refused.
+        """
+        for group in self.content(name)["testGroups"]:
+            for test in group["tests"]:
+                if (group["type"], test["tcId"]) == (type_name, tc_id):
+                    if test["result"] == "invalid":
+                        raise FileError(f"{self._directory}/{name}.json: tcId {tc_id} is invalid")
+                    [group_type] = (t for t in FILES[name].types if t.name == type_name)
+                    return DraftCase(name, group_type, group, test)
+        where = f"{self._directory}/{name}.json: expected tcId {tc_id} of type {type_name}"
+        raise FileError(f"{where}, found none")
+
+    def target(self, vectors: str) -> str:
+        """A flag or a group type, "file:Flag" or "file:GroupType", as given.
+
+        Raises:
+            FileError: the file has none of this name.
+        """
+        name, _, wanted = vectors.partition(":")
+        content = self.content(name)
+        if wanted not in content["notes"] | {g["type"]: g for g in content["testGroups"]}:
+            raise FileError(f"{self._directory}/{name}.json: no flag and no type {wanted}")
+        return vectors
+
+    def counts(self) -> list[tuple[str, int]]:
+        """Name and number of cases of each file."""
+        return [(name, self.content(name)["numberOfTests"]) for name in FILES]
+
+
+def _blocks(item: Field, value: Any, description: str | None = None) -> list[str]:
+    """A value, or those of a list or of records, a block of text each."""
+    text = item.description if description is None else description
+    return ["\n".join(lines) for lines in _values(item, item.name, value, text)]
+
+
+def _values(item: Field, name: str, value: Any, description: str) -> Iterator[list[str]]:
+    if item.is_list:
+        for number, element in enumerate(value, 1):
+            yield _value(item, f"{name}[{number}]", element, description if number == 1 else "")
+    elif item.kind == "records":
+        for number, record in enumerate(value, 1):
+            yield from _record(item, f"{name}[{number}]", record, is_first=number == 1)
+    else:
+        yield _value(item, name, value, description)
+
+
+def _record(item: Field, name: str, record: Json, *, is_first: bool) -> Iterator[list[str]]:
+    """A record in one block, its lists behind it. Octets that are there already are not repeated.
+
+    What the values are is said of the first record alone.
+    """
+    lines: list[str] = []
+    lists: list[list[str]] = []
+    before: dict[Any, str] = {}
+    for inner in (inner for inner in item.fields if inner.name in record):
+        path, value = f"{name}.{inner.name}", record[inner.name]
+        text = inner.description if is_first else ""
+        if inner.is_list or inner.kind == "records":
+            lists += _values(inner, path, value, text)
+        elif inner.kind == "octets" and value in before:
+            lines += _wrapped(f"{path} = {before[value]}", text)
+        else:
+            lines += _value(inner, path, value, text)
+            if inner.kind == "octets":
+                before[value] = path
+    yield lines
+    yield from lists
+
+
+def _value(item: Field, name: str, value: Any, description: str) -> list[str]:
+    if item.kind != "octets":
+        return _wrapped(f"{name} = {json.dumps(value)}", description)
+    octets = bytes.fromhex(value)
+    lines = [octets[start : start + 16].hex(" ") for start in range(0, len(octets), 16)]
+    return [*_wrapped(f"{name} ({len(octets)} octets)", description), *lines]
+
+
+def _wrapped(head: str, description: str) -> list[str]:
+    text = f"{head}: {description}" if description else head
+    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * 4, break_on_hyphens=False)

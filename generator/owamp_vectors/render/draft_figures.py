@@ -1,0 +1,182 @@
+"""Figures of the draft: packet diagrams of layouts, excerpts of the reference."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import textwrap
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import owamp_reference
+from owamp_reference.layout import Field, Layout
+
+WIDTH = 69
+"""Columns of artwork: 72 less the indentation of a section."""
+
+_BITS = 32
+_ELIDED = 3
+"""A field of so many whole rows is drawn as one, between dots."""
+
+RULER = (
+    " 0                   1                   2                   3",
+    " 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1",
+)
+FOLDED = r" NOTE: '\' line wrapping per RFC 8792 ".center(WIDTH, "=")
+
+
+class _Cell(NamedTuple):
+    """A run of bits with one label; without a size it is as long as it happens to be."""
+
+    label: str
+    bits: int
+    is_open: bool = False
+
+
+class _Row(NamedTuple):
+    """What of 32 bits belongs to which cell; an elided row stands for several."""
+
+    cells: tuple[int, ...]
+    is_elided: bool = False
+
+
+def packet_diagram(layout: Layout, *, hmac: bool = False, padding: bool = False) -> str:
+    """A layout as the RFCs draw it, 32 bits a row.
+
+    Args:
+        layout: the fields.
+        hmac: whether an HMAC of 16 octets follows.
+        padding: whether Packet Padding follows.
+    """
+    cells = [cell for field in layout.fields for cell in _cells(field)]
+    if hmac:
+        cells.append(_Cell("HMAC (16 octets)", 128))
+    if padding:
+        cells.append(_Cell("Packet Padding", 3 * _BITS, is_open=True))
+    rows = list(_rows(cells))
+    labels = _label_places(cells, rows)
+    lines = [*RULER]
+    above = _Row((-1,) * _BITS)
+    for number, row in enumerate(rows):
+        lines.append(_border(above, row))
+        lines += _body(row, {cell: cells[cell].label for cell in labels.get(number, ())})
+        above = row
+    lines.append(_border(above, _Row((-1,) * _BITS)))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cells(field: Field) -> Iterator[_Cell]:
+    if field.mask is not None:
+        bits = field.mask.bit_length()
+        yield _Cell("MBZ", 8 * field.size - bits)
+        yield _Cell(field.label, bits)
+    elif field.constant is not None:
+        yield _Cell(str(field.constant), 8 * field.size)
+    else:
+        size = f" ({field.size} octets)" if field.size > 4 else ""
+        yield _Cell(field.label + size, 8 * field.size)
+
+
+def _rows(cells: list[_Cell]) -> Iterator[_Row]:
+    bits = [number for number, cell in enumerate(cells) for _ in range(cell.bits)]
+    bits += [-2] * (-len(bits) % _BITS)  # nothing is there
+    chunks = [tuple(bits[start : start + _BITS]) for start in range(0, len(bits), _BITS)]
+    while chunks:
+        row = chunks.pop(0)
+        whole = 1
+        while len(set(row)) == 1 and whole <= len(chunks) and chunks[whole - 1] == row:
+            whole += 1
+        if whole < _ELIDED:
+            yield _Row(row)
+        else:
+            yield _Row(row, is_elided=True)
+            del chunks[: whole - 1]
+
+
+def _label_places(cells: list[_Cell], rows: list[_Row]) -> dict[int, list[int]]:
+    """Row number → cells whose label stands there: where each is widest, elided rows first."""
+    places: dict[int, list[int]] = {}
+    for cell in range(len(cells)):
+        widths = [(row.cells.count(cell), row.is_elided) for row in rows]
+        places.setdefault(widths.index(max(widths)), []).append(cell)
+    return places
+
+
+def _border(above: _Row, below: _Row) -> str:
+    differs = [a != b for a, b in zip(above.cells, below.cells, strict=True)]
+    line = "+" if differs[0] else "|"
+    for here, after in zip(differs, [*differs[1:], None], strict=True):
+        line += "-" if here else " "
+        if after is None:
+            line += "+" if here else "|"
+        else:
+            line += "+" if here or after else " "
+    return line
+
+
+def _body(row: _Row, labels: dict[int, str]) -> list[str]:
+    line, start = "|", 0
+    while start < _BITS:
+        cell = row.cells[start]
+        end = start + row.cells[start:].count(cell)
+        label = labels.get(cell, "")
+        room = 2 * (end - start) - 1
+        if len(label) > room:
+            raise ValueError(f"{label}: {room} columns are too narrow for this label")
+        line += label.center(room) + "|"
+        start = end
+    if not row.is_elided:
+        return [line]
+    blank = "|" + " " * (2 * _BITS - 1) + "|"
+    return [blank, "." + line[1:-1] + ".", blank]
+
+
+def excerpt(*names: str) -> str:
+    """Functions of the reference as they are, but for docstrings; each "module.name[.name]".
+
+    Lines that are too long are folded as RFC 8792 says, with its header.
+
+    Raises:
+        LookupError: a name that the reference does not have.
+    """
+    text = "\n\n".join(_source(name) for name in names)
+    folded = "\n".join(part for line in text.splitlines() for part in _fold(line))
+    return folded if folded == text else f"{FOLDED}\n\n{folded}"
+
+
+def _source(name: str) -> str:
+    module, _, path = name.partition(".")
+    try:
+        found: Any = importlib.import_module(f"{owamp_reference.__name__}.{module}")
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError):
+        raise LookupError(f"the reference has no {name}") from None
+    lines = textwrap.dedent(inspect.getsource(found)).splitlines()
+    [function] = ast.parse("\n".join(lines)).body
+    if isinstance(function, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(function):
+        docstring = function.body[0]
+        assert docstring.end_lineno is not None
+        del lines[docstring.lineno - 1 : docstring.end_lineno]
+    return "\n".join(lines).rstrip()
+
+
+def _fold(line: str) -> Iterator[str]:
+    r"""A line in parts of at most `WIDTH` columns; every part but the last ends in ``\``.
+
+    The single-backslash strategy: spaces that begin a continuation do not count, so that none may
+    be cut off there. The cut is made behind the last comma that fits, if that fills half a line,
+    else behind the last space or bracket.
+    """
+    indent = " " * (len(line) - len(line.lstrip()) + 8)
+    while len(line) > WIDTH:
+        room = line[: WIDTH - 1]
+        cut = room.rfind(", ") + 2
+        if cut <= WIDTH // 2:
+            cut = max(room.rfind(mark, len(indent)) + 1 for mark in (" ", "(", "["))
+        if cut <= len(indent) or line[cut] == " ":
+            raise ValueError(f"{line}: cannot be folded")
+        yield line[:cut] + "\\"
+        line = indent + line[cut:]
+    yield line

@@ -1,0 +1,678 @@
+"""The draft: facts as in the repository, and none without a current verdict."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import shutil
+import textwrap
+from collections.abc import Callable
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import owamp_reference
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+from owamp_reference import binding, control, keys, messages, test_packets, token
+from owamp_reference.layout import Layout, mbz, octets, uint
+from owamp_vectors.claims import Claims, load
+from owamp_vectors.claims_table import rows
+from owamp_vectors.cli import main
+from owamp_vectors.drbg import Drbg
+from owamp_vectors.files import FileError
+from owamp_vectors.ledger import Ledger
+from owamp_vectors.model import Json
+from owamp_vectors.render import draft, rfcxml
+from owamp_vectors.render.draft_cases import Cases
+from owamp_vectors.render.draft_evidence import DraftError, Evidence
+from owamp_vectors.render.draft_figures import WIDTH, excerpt, packet_diagram
+from owamp_vectors.render.draft_prose import model_head, prose
+from owamp_vectors.theory.findings import Finding
+
+from ..support import MODELS, VECTORS
+
+needs_xml2rfc = pytest.mark.skipif(
+    find_spec("xml2rfc") is None, reason="xml2rfc is not installed (the extra 'draft')"
+)
+
+
+def run(output: Path, *options: str, models: Path = MODELS, vectors: Path = VECTORS) -> Result:
+    """`owamp-vectors draft`."""
+    where = ["-o", str(output), "--models", str(models), "--vectors", str(vectors)]
+    return CliRunner().invoke(main, ["draft", *where, *options])
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The draft's XML."""
+    output = tmp_path_factory.mktemp("source")
+    result = run(output, "--source-only")
+    assert result.exit_code == 0, result.output
+    return (output / f"{draft.NAME}.xml").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a draft that is built in full; xml2rfc had nothing to warn of."""
+    output = tmp_path_factory.mktemp("built")
+    result = run(output)
+    assert result.exit_code == 0, result.output
+    return output
+
+
+def text_of(built: Path) -> str:
+    return (built / f"{draft.NAME}.txt").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def claims() -> Claims:
+    return load(MODELS, VECTORS)
+
+
+# --------------------------------------------------------------------------- text and HTML
+
+
+@needs_xml2rfc
+def test_text_and_html_are_made(built: Path, source: str) -> None:
+    assert sorted(path.suffix for path in built.iterdir()) == [".html", ".txt", ".xml"]
+    assert (built / f"{draft.NAME}.xml").read_text(encoding="utf-8") == source
+    html = (built / f"{draft.NAME}.html").read_text(encoding="utf-8")
+    assert 'id="claim-token-forgery"' in html
+    assert "Security Considerations" in text_of(built)
+
+
+@needs_xml2rfc
+def test_lines_have_72_columns(built: Path) -> None:
+    lines = text_of(built).splitlines()
+    assert len(lines) > 3000
+    assert max(map(len, lines)) <= 72
+
+
+@needs_xml2rfc
+def test_two_builds_give_the_same_octets(built: Path, tmp_path: Path) -> None:
+    assert run(tmp_path).exit_code == 0
+    for path in built.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@needs_xml2rfc
+def test_every_claim_is_in_the_text(built: Path, claims: Claims) -> None:
+    text = text_of(built)
+    listed = text[text.rindex("Appendix B.  Claims") :]
+    for row in rows(claims, Ledger.load(MODELS / "proofs")):
+        assert f"   {row.claim.id}: {row.verdict}\n" in listed
+        assert row.verdict.startswith(row.claim.expected)
+
+
+# --------------------------------------------------------------------------- sentences
+
+
+def braces(source: str) -> list[tuple[str, str]]:
+    """Verdict and claim id, for each claim that a sentence names."""
+    found = []
+    for braces in re.findall(r"\{((?:verified|falsified): <xref [^{}]*)\}", source):
+        for part in braces.split("; "):
+            verdict, _, links = part.partition(": ")
+            found += [(verdict, i) for i in re.findall(r'target="claim-([a-z0-9-]+)"', links)]
+    return found
+
+
+def test_sentences_name_claims_with_the_verdict_they_have(source: str, claims: Claims) -> None:
+    expected = {claim.id: claim.expected for claim in claims.claims}
+    named = braces(source)
+    assert len(named) > 80
+    assert [(verdict, i) for verdict, i in named if expected[i] != verdict] == []
+
+
+def test_security_considerations_rest_on_claims(source: str) -> None:
+    security = source[source.index('anchor="security"') : source.index('anchor="status"')]
+    for name in ("keys", "authentication", "test", "ikev2"):
+        start = security.index(f'anchor="security-{name}"')
+        assert len(braces(security[start : security.index("</section>", start)])) >= 5, name
+
+
+def test_each_link_has_a_target(source: str) -> None:
+    tree = ET.fromstring(source)  # noqa: S314  # made by ourselves
+    anchors = [element.get("anchor") for element in tree.iter() if element.get("anchor")]
+    assert len(anchors) == len(set(anchors))
+    assert {link.get("target") for link in tree.iter("xref")} <= set(anchors)
+
+
+def claim_of_the_ledger(path: Path, claim_id: str) -> Callable[[Json], bool]:
+    job = next(claim.job for claim in load(path, VECTORS).claims if claim.id == claim_id)
+    return lambda entry: (
+        (entry["model"], tuple(entry["flags"]), entry["lemma"]) == (job.model, job.flags, job.lemma)
+    )
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """Models and proofs that a test may change."""
+    return Path(shutil.copytree(MODELS, tmp_path / "models"))
+
+
+def change_ledger(models: Path, change: Callable[[list[Json]], list[Json]]) -> None:
+    path = models / "proofs" / "ledger.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["entries"] = change(content["entries"])
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def refusal(result: Result, output: Path) -> str:
+    """The one line of a build that fails, and leaves nothing behind."""
+    assert result.exit_code == 1, result.output
+    assert not output.exists()
+    [line] = result.output.splitlines()
+    return line
+
+
+def test_a_stale_verdict_ends_the_build(models: Path, tmp_path: Path) -> None:
+    replace(models / "token_blocks.spthy", "Fr(~challenge), Fr(~salt)", "Fr(~salt), Fr(~challenge)")
+    line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
+    assert line.startswith('Error: the sentence "So a server can be made to accept a Token')
+    assert "needs claim token-agreement falsified; it is stale: the model is another" in line
+
+
+def test_a_comment_in_a_model_makes_nothing_stale(models: Path, tmp_path: Path) -> None:
+    replace(models / "token_blocks.spthy", "theory token_blocks", "/* new */\ntheory token_blocks")
+    assert run(tmp_path / "out", "--source-only", models=models).exit_code == 0
+
+
+def test_a_missing_verdict_ends_the_build(models: Path, tmp_path: Path) -> None:
+    is_it = claim_of_the_ledger(models, "ippm-keymat-lost")
+    change_ledger(models, lambda entries: [e for e in entries if not is_it(e)])
+    line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
+    assert "ippm-keymat-lost verified; it is missing: no run of ikev2_binding/" in line
+
+
+def test_a_missing_premise_ends_the_build(models: Path, tmp_path: Path) -> None:
+    is_it = claim_of_the_ledger(models, "twamp-run-encrypted")
+    change_ledger(models, lambda entries: [e for e in entries if not is_it(e)])
+    line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
+    assert "by the premise of twamp-reflection-encrypted, needs claim twamp-run-encrypted" in line
+
+
+def test_a_missing_proof_ends_the_build(models: Path, tmp_path: Path) -> None:
+    (models / "proofs" / "rfc4656" / "test_keys_are_secret.proof").unlink()
+    line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
+    assert "needs claim test-keys-secret verified; it is missing: rfc4656/test_keys_are" in line
+
+
+def flip(models: Path, claim_id: str, verdict: str) -> None:
+    is_it = claim_of_the_ledger(models, claim_id)
+    change_ledger(
+        models, lambda entries: [e | {"verdict": verdict} if is_it(e) else e for e in entries]
+    )
+
+
+def test_another_verdict_ends_the_build(models: Path, tmp_path: Path) -> None:
+    flip(models, "guess", "verified")
+    line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
+    assert 'sentence "One recorded handshake is enough to test guesses' in line
+    assert "claim guess falsified; it is unexpected: expected falsified, the prover says" in line
+
+
+def test_a_verdict_that_was_to_be_expected_is_still_another(models: Path, tmp_path: Path) -> None:
+    flip(models, "guess", "verified")
+    toml = (models / "claims.toml").read_text(encoding="utf-8")
+    head, tail = toml.split('id = "guess"\n')
+    tail = tail.replace('expected = "falsified"', 'expected = "verified"', 1)
+    (models / "claims.toml").write_text(f'{head}id = "guess"\n{tail}', encoding="utf-8")
+    line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
+    assert line.endswith("needs claim guess falsified; it is verified")
+
+
+def test_a_claim_that_no_sentence_needs_is_in_the_list(models: Path, tmp_path: Path) -> None:
+    flip(models, "one-way-origins", "falsified")
+    line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
+    assert line.startswith("Error: the list of claims needs claim one-way-origins verified")
+
+
+def test_without_a_ledger_there_is_no_draft(tmp_path: Path) -> None:
+    result = run(tmp_path / "out", "--proofs", str(tmp_path / "none"))
+    assert "the ledger has no verdict" in refusal(result, tmp_path / "out")
+
+
+def test_a_sentence_needs_claims_that_exist_and_a_full_stop(claims: Claims) -> None:
+    evidence = Evidence(claims, Ledger.load(MODELS / "proofs"))
+
+    def say(sentence: str, **needs: str) -> str:
+        return evidence.says(caller=lambda: Markup(sentence), **needs)  # noqa: S704
+
+    assert say("A <b>&amp;</b> B.", verified="token-honest").endswith("token-honest</xref>}. ")
+    with pytest.raises(DraftError, match="needs claim nothing, which"):
+        say("A.", verified="nothing")
+    for sentence, needs in (("A", {"verified": "token-honest"}), ("A.", {})):
+        with pytest.raises(DraftError, match="expected a sentence, a full stop, and its claims"):
+            say(sentence, **needs)
+    with pytest.raises(DraftError, match='answer "no" for ippm-run needs claim ippm-run falsified'):
+        evidence.answer("ippm-run", "falsified", "no")
+
+
+def test_a_finding_that_does_not_reproduce_ends_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def octets_of(source: Drbg) -> dict[str, bytes]:
+        return {"a": source.octets("a", 1), "b": source.octets("b", 2)}
+
+    finding = Finding("a-is-b", "a is b.", octets_of, (("a", "b"),), lambda _: True)
+    monkeypatch.setattr(draft, "FINDINGS", (finding,))
+    line = refusal(run(tmp_path / "out"), tmp_path / "out")
+    assert "finding a-is-b does not reproduce" in line
+
+
+# --------------------------------------------------------------------------- octets
+
+PAGE_BREAK = re.compile(r"\n+[^\n]*\[Page \d+\]\n\f?\n*[^\n]*\n+")
+VALUE = re.compile(
+    r"^   (\S+) \((\d+) octets\)[^\n]*\n((?: {7}\S[^\n]*\n)*)((?:   (?:[0-9a-f]{2}(?: |\n))+)*)",
+    re.MULTILINE,
+)
+
+
+def values_in(text: str) -> dict[str, str]:
+    """Name → hex, as the text has it, each of the size that it says."""
+    found: dict[str, str] = {}
+    for name, size, _, dump in VALUE.findall(text):
+        assert name not in found
+        found[name] = "".join(dump.split())
+        assert len(found[name]) == 2 * int(size), name
+    return found
+
+
+def leaves(name: str, value: Any) -> dict[str, str]:
+    """Name → hex of all octet strings in a value, with the names of the draft."""
+    if isinstance(value, list):
+        parts = [leaves(f"{name}[{i}]", item) for i, item in enumerate(value, 1)]
+    elif isinstance(value, dict):
+        parts = [leaves(f"{name}.{key}", item) for key, item in value.items()]
+    elif isinstance(value, str) and re.fullmatch(r"([0-9a-f]{2})*", value):
+        return {name: value}
+    else:
+        return {}
+    return {k: v for part in parts for k, v in part.items()}
+
+
+NOT_VALUES = {"tcId", "comment", "source", "flags", "result", "reason", "trace"}
+IN_CLEAR = "transcript[{}].octets"
+
+
+def case_of(file: str, tc_id: int) -> dict[str, str]:
+    content = json.loads((VECTORS / f"{file}.json").read_text(encoding="utf-8"))
+    [test] = (t for g in content["testGroups"] for t in g["tests"] if t["tcId"] == tc_id)
+    return {k: v for n in test if n not in NOT_VALUES for k, v in leaves(n, test[n]).items()}
+
+
+@needs_xml2rfc
+def test_octets_of_the_appendix_are_those_of_the_files(built: Path) -> None:
+    text = PAGE_BREAK.sub("\n\n", text_of(built))
+    appendix = text[text.rindex("Appendix C.  Test Vectors") :]
+    parts = re.split(r"^   ([a-z0-9-]+)\.json, tcId (\d+):", appendix, flags=re.MULTILINE)[1:]
+    chosen = list(zip(parts[::3], map(int, parts[1::3]), parts[2::3], strict=True))
+    assert len(chosen) == 9
+    for file, tc_id, part in chosen:
+        expected, found = case_of(file, tc_id), values_in(part)
+        repeated = re.findall(r"^   (\S+)\.octets = \1\.plaintext", part, re.MULTILINE)
+        for record in repeated:
+            assert expected[f"{record}.octets"] == expected[f"{record}.plaintext"]
+            del expected[f"{record}.octets"]
+        assert found == expected, (file, tc_id)
+
+
+@needs_xml2rfc
+@pytest.mark.parametrize(
+    ("begin", "end", "tc_id", "number"),
+    [
+        ("8.1.  A Token Made", "8.2.  From T3", 2, 13),
+        ("8.2.  From T3", "8.3.  Reflection", 3, 7),
+        ("8.3.  Reflection", "They do not prevent it", 6, 6),
+        ("They do not prevent it", "9.  Recommendations", 4, 4),
+    ],
+)
+def test_octets_of_the_attacks_are_those_of_the_file(
+    built: Path, begin: str, end: str, tc_id: int, number: int
+) -> None:
+    text = PAGE_BREAK.sub("\n\n", text_of(built))
+    start = text.rindex(f"\n{begin}" if begin[0] == "8" else begin)
+    found = values_in(text[start : text.index(end, start + 9)])
+    assert len(found) == number
+    assert found.items() <= case_of("attacks", tc_id).items()
+
+
+def test_numbers_and_texts_are_those_of_the_files(source: str) -> None:
+    text = "".join(ET.fromstring(source).itertext())  # noqa: S314
+    assert 'passphrase = "passphrase 1": the passphrase as text' in text
+    assert "count = 1024: Count of the Server-Greeting" in text
+    assert 'transcript[4].message = "Request-TW-Session"' in text
+    for path in VECTORS.glob("*.json"):
+        number = json.loads(path.read_text(encoding="utf-8"))["numberOfTests"]
+        assert re.search(rf"<td>{path.name}</td><td>[^<]+</td><td[^>]*>{number}</td>", source)
+
+
+def test_a_value_that_is_wrong_ends_the_build(tmp_path: Path) -> None:
+    vectors = Path(shutil.copytree(VECTORS, tmp_path / "vectors"))
+    t3 = json.loads((VECTORS / "attacks.json").read_text(encoding="utf-8"))["testGroups"][2]
+    stored = t3["tests"][0]["t3"]
+    replace(vectors / "attacks.json", f'"t3": "{stored}"', f'"t3": "{bytes(16).hex()}"')
+    result = run(tmp_path / "out", vectors=vectors)
+    assert result.exit_code == 3
+    assert "attacks tcId 3" in result.output
+    assert "t3: file has 16 octets" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_cases_that_are_not_there_are_named(tmp_path: Path) -> None:
+    cases = Cases(VECTORS)
+    for type_name, tc_id in (("TokenOpen", 1), ("TokenFromPassphrase", 4711)):
+        with pytest.raises(FileError, match=f"expected tcId {tc_id} of type"):
+            cases.case("token", type_name, tc_id)
+    with pytest.raises(FileError, match="tcId 5 is invalid"):
+        cases.case("attacks", "OwnPacketToSender", 5)
+    with pytest.raises(FileError, match="no flag and no type Nothing"):
+        cases.target("token:Nothing")
+    case = cases.case("token", "TokenFromPassphrase", 1)
+    with pytest.raises(FileError, match="tcId 1: trace: is missing"):
+        _ = case.trace
+    with pytest.raises(LookupError, match="token tcId 1 has no nothing"):
+        case.values("token nothing")
+    with pytest.raises(FileError, match="cannot be read"):
+        Cases(tmp_path).content("token")
+
+
+# --------------------------------------------------------------------------- excerpts, diagrams
+
+
+def unfold(text: str) -> str:
+    """RFC 8792 §7.1.2: what the folded text was."""
+    if "NOTE: '\\' line wrapping per RFC 8792" not in text:
+        return text
+    return re.sub(r"\\\n *", "", text.split("\n\n", 1)[1])
+
+
+def without_docstrings(code: str) -> str:
+    tree = ast.parse(textwrap.dedent(code))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+            del node.body[0]
+    return ast.dump(tree)
+
+
+def functions_of(module: ModuleType) -> list[str]:
+    name = module.__name__.rpartition(".")[2]
+    return [
+        f"{name}.{attribute}"
+        for attribute, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__
+    ]
+
+
+FUNCTIONS = [f for m in (token, keys, binding, control, test_packets) for f in functions_of(m)]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_excerpt_is_the_function_without_its_docstring(name: str) -> None:
+    module, _, attribute = name.partition(".")
+    function = getattr(getattr(owamp_reference, module), attribute)
+    text = excerpt(name)
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert without_docstrings(unfold(text)) == without_docstrings(inspect.getsource(function))
+    source_lines = inspect.getsource(function).splitlines()
+    assert set(unfold(text).splitlines()) <= set(source_lines)
+
+
+def test_excerpts_of_the_draft_are_excerpts(source: str) -> None:
+    tree = ET.fromstring(source)  # noqa: S314
+    codes = [element.text or "" for element in tree.iter("sourcecode")]
+    pythons = [code.strip("\n") for code in codes if "def " in code]
+    assert len(pythons) == 8
+    files = [Path(str(owamp_reference.__file__)).parent.glob("*.py")]
+    lines = {
+        line.strip()
+        for paths in files
+        for path in paths
+        for line in path.read_text(encoding="utf-8").splitlines()
+    }
+    for code in pythons:
+        assert {line.strip() for line in unfold(code).splitlines()} - {""} <= lines
+
+
+@pytest.mark.parametrize("name", ["keys.nothing", "nothing.derive_t3", "control.ProtectedSender.x"])
+def test_an_excerpt_of_nothing_is_an_error(name: str) -> None:
+    with pytest.raises(LookupError, match=f"the reference has no {name}"):
+        excerpt(name)
+
+
+def test_a_diagram_is_as_the_rfc_draws_it() -> None:
+    layout = Layout("A", (uint("a", "Accept", 1), mbz(1), uint("p", "Port", 2), mbz(6)))
+    assert packet_diagram(layout).splitlines()[2:] == [
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+        "|     Accept    |      MBZ      |              Port             |",
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+        "|                         MBZ (6 octets)                        |",
+        "|                               +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+        "|                               |                               |",
+        "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
+    ]
+
+
+@given(st.lists(st.integers(1, 11), min_size=1, max_size=12))
+def test_each_octet_is_drawn_where_it_is(sizes: list[int]) -> None:
+    """Bars and borders stand between the octets of different fields, and nowhere else."""
+    fields = tuple(octets(f"f{i}", f"f{i}", size) for i, size in enumerate(sizes))
+    owners = [i for i, size in enumerate(sizes) for _ in range(size)]
+    owners += [-1] * (-len(owners) % 4)
+    grid = [owners[start : start + 4] for start in range(0, len(owners), 4)]
+    body = packet_diagram(Layout("random", fields)).splitlines()[2:]
+    assert len(body) == 2 * len(grid) + 1
+    for row, line in zip(grid, body[1::2], strict=True):
+        inner = {16 * (i + 1) for i in range(3) if row[i] != row[i + 1]}
+        assert {i for i, c in enumerate(line) if c == "|"} == {0, 64} | inner
+    outside = [-2] * 4
+    for above, below, line in zip([outside, *grid], [*grid, outside], body[::2], strict=True):
+        drawn = {i for i in range(4) if above[i] != below[i]}
+        for i in range(4):
+            assert set(line[16 * i + 1 : 16 * i + 16 : 2]) == ({"-"} if i in drawn else {" "})
+
+
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=12))
+def test_labels_stand_in_order_and_many_rows_are_one(sizes: list[int]) -> None:
+    fields = tuple(octets(f"f{i}", f"f{i}", size) for i, size in enumerate(sizes))
+    body = packet_diagram(Layout("random", fields)).splitlines()[2:]
+    assert {len(line) for line in body} == {65}
+    assert re.findall(r"\bf\d+\b", "\n".join(body)) == [field.label for field in fields]
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    whole = [end // 4 - -(-(end - size) // 4) for end, size in zip(ends, sizes, strict=True)]
+    many = [fields[i].label for i, rows in enumerate(whole) if rows >= 3]
+    assert [line.strip(". ").split()[0] for line in body if line[0] == "."] == many
+
+
+def test_layouts_of_the_draft_have_all_fields(source: str) -> None:
+    for message in (messages.ServerGreeting, messages.SetUpResponse, messages.AcceptSession):
+        for field in message.LAYOUT.fields:
+            assert f" {field.label} " in source
+
+
+def test_a_label_that_does_not_fit_is_an_error() -> None:
+    with pytest.raises(ValueError, match="too narrow"):
+        packet_diagram(Layout("A", (uint("a", "A label of many words", 1),)))
+
+
+# --------------------------------------------------------------------------- prose
+
+
+@given(st.text())
+def test_prose_is_well_formed_and_loses_nothing(text: str) -> None:
+    text = re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd]|RFC|§", "", text).replace("\r", "")
+    kept = "".join(c for c in text if c.isascii())
+    read = "".join(ET.fromstring(f"<t>{prose(text)}</t>").itertext())  # noqa: S314
+    without = re.sub(r"[…—–’→·↔]", "", text)
+    assert set(kept) <= set(read) or without != text
+
+
+def test_sections_become_references() -> None:
+    assert prose("RFC 4656 §3.1, §6.10 & <b>") == (
+        '<xref target="RFC4656" section="3.1" sectionFormat="of"/>, '
+        '<xref target="RFC4656" section="6.10" sectionFormat="of"/> &amp; &lt;b&gt;'
+    )
+    assert prose("as RFC 7717.") == 'as <xref target="RFC7717"/>.'
+    assert prose("see §2, …") == "see Section 2, ..."
+    assert prose("see §2", "4656") == 'see <xref target="RFC4656" section="2" sectionFormat="of"/>'
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.spthy")), ids=lambda path: path.stem)
+def test_heads_of_models_are_read(path: Path) -> None:
+    head = model_head(path)
+    text = path.read_text(encoding="utf-8")
+    assert len(head.abstractions) == text[: text.index("Left out")].count("\n  - ")
+    assert all((head.title, head.scope, head.left_out))
+    flags = [flag for flag, _ in head.flags if flag]
+    assert sorted(flags) == sorted(set(re.findall(r"^#ifdef (?:not )?(\w+)$", text, re.M))) or (
+        set(flags) >= set(re.findall(r"^#ifdef (\w+)$", text, re.M))
+    )
+    assert not any("Flag" in part for part in (head.left_out, *head.abstractions))
+
+
+def test_a_model_without_a_head_is_an_error(models: Path, tmp_path: Path) -> None:
+    replace(models / "ikev2_sa.spthy", "Left out ", "Kept in ")
+    result = run(tmp_path / "out", "--source-only", models=models)
+    assert result.exit_code == 3
+    assert "ikev2_sa.spthy: expected Left out in the comment at its head" in result.output
+    (models / "ikev2_sa.spthy").write_text("theory a begin end", encoding="utf-8")
+    with pytest.raises(FileError, match="expected a comment at its head, found none"):
+        model_head(models / "ikev2_sa.spthy")
+
+
+# --------------------------------------------------------------------------- dates, xml2rfc
+
+
+def test_the_date_is_that_of_the_last_verdict(source: str) -> None:
+    dates = [e.date[:10] for e in Ledger.load(MODELS / "proofs").entries.values()]
+    assert f"date {max(dates)} by its option" in source
+
+
+def test_the_date_can_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    assert run(tmp_path, "--source-only").exit_code == 0
+    path = tmp_path / f"{draft.NAME}.xml"
+    assert "date 2026-01-01 by" in path.read_text(encoding="utf-8")
+    assert run(tmp_path, "--source-only", "--date", "2025-02-03").exit_code == 0
+    assert "date 2025-02-03 by" in path.read_text(encoding="utf-8")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "soon")
+    result = run(tmp_path / "out", "--source-only")
+    assert result.exit_code == 3
+    assert "SOURCE_DATE_EPOCH: expected seconds, found 'soon'" in result.output
+
+
+SMALL = """\
+<rfc version="3" docName="small-00" ipr="none" category="info" submissionType="independent"
+ xml:lang="en"><front><title>Small</title><seriesInfo name="Internet-Draft" value="small-00"/>
+<author><organization>Nobody</organization></author><abstract><t>Nothing.</t></abstract></front>
+<middle><section><name>One</name><artwork>{}</artwork></section></middle></rfc>
+"""
+DAY = date(2001, 2, 3)
+
+
+@needs_xml2rfc
+def test_a_date_far_from_today_is_no_warning() -> None:
+    texts = rfcxml.convert("small-00", SMALL.format("A"), DAY)
+    assert "3 February 2001" in texts["small-00.txt"]
+    assert 'datetime="2001-02-03"' in texts["small-00.html"]
+
+
+@needs_xml2rfc
+def test_artwork_that_is_too_wide_is_an_error() -> None:
+    with pytest.raises(DraftError, match=r"^xml2rfc: .*Artwork too wide"):
+        rfcxml.convert("small-00", SMALL.format(70 * "A"), DAY)
+
+
+@needs_xml2rfc
+def test_a_document_that_is_not_rfcxml_is_an_error() -> None:
+    with pytest.raises(DraftError, match=r"^xml2rfc: "):
+        rfcxml.convert("small-00", SMALL.replace("<abstract>", "<nonsense/><abstract>"), DAY)
+
+
+FAKE = """\
+import pathlib, sys, time
+{}
+name = sys.argv[-1].removesuffix(".xml")
+for kind in ("txt", "html"):
+    pathlib.Path(f"{{name}}.{{kind}}").write_text({!r})
+    print(f" Created file {{name}}.{{kind}}", file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def fake_xml2rfc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Puts a program in the place of xml2rfc: lines that it runs, the text that it writes."""
+    package = tmp_path / "fake" / "xml2rfc"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(package.parent))
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+    def install(lines: str, text: str = "short\n") -> None:
+        (package / "run.py").write_text(FAKE.format(lines, text), encoding="utf-8")
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("lines", "text", "message"),
+    [
+        ("print('a.xml(6): Warning: W', file=sys.stderr)", "x\n", "xml2rfc: a.xml(6): Warning: W"),
+        ("print('A\\nB\\nC')", "x\n", "xml2rfc: A (and 2 more lines)"),
+        ("sys.exit(3)", "x\n", "xml2rfc: exit code 3"),
+        ("", "x\n" + 73 * "x" + "\n", f"a.txt:2: 73 columns: {73 * 'x'}"),
+    ],
+)
+def test_what_xml2rfc_warns_of_is_an_error(
+    lines: str, text: str, message: str, fake_xml2rfc: Callable[[str, str], None]
+) -> None:
+    fake_xml2rfc(lines, text)
+    with pytest.raises(DraftError) as caught:
+        rfcxml.convert("a", SMALL, DAY)
+    assert str(caught.value) == message
+
+
+def test_a_warning_ends_the_build(tmp_path: Path, fake_xml2rfc: Callable[[str, str], None]) -> None:
+    fake_xml2rfc("print('a.xml(6): Warning: W', file=sys.stderr)", "x\n")
+    line = refusal(run(tmp_path / "out"), tmp_path / "out")
+    assert line == "Error: xml2rfc: a.xml(6): Warning: W"
+
+
+def test_an_xml2rfc_that_hangs_is_ended(
+    fake_xml2rfc: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_xml2rfc("time.sleep(600)", "")
+    monkeypatch.setattr(rfcxml, "_TIMEOUT", 0.5)
+    with pytest.raises(DraftError, match=r"xml2rfc: not ready after 0\.5 s"):
+        rfcxml.convert("a", SMALL, DAY)
+
+
+def test_xml2rfc_is_run_without_network(fake_xml2rfc: Callable[[str, str], None]) -> None:
+    fake_xml2rfc("assert '--no-network' in sys.argv and '--skip-config-files' in sys.argv", "x\n")
+    assert rfcxml.convert("a", SMALL, DAY) == {"a.txt": "x\n", "a.html": "x\n"}
+
+
+def test_without_xml2rfc_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rfcxml, "find_spec", lambda _: None)
+    result = run(tmp_path / "out")
+    assert result.exit_code == 6
+    assert "xml2rfc is not installed: pip install 'owamp-vectors[draft]'" in result.output
+    assert not (tmp_path / "out").exists()
