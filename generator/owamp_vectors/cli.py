@@ -11,6 +11,7 @@ import click
 from . import (
     conform_commands,
     files,
+    live_commands,
     mistakes,
     model_commands,
     replay_command,
@@ -71,6 +72,7 @@ def main() -> None:
       owamp-vectors show token 1             one case, step by step
       owamp-vectors list --flags             what the cases are aimed at
       owamp-vectors conform -- COMMAND       put every case to a program
+      owamp-vectors probe HOST               take a real server through a session
       owamp-vectors claims                   what is proved of the models
       owamp-vectors conform-model            whether they describe the reference
       owamp-vectors replay                   recorded attacks and runs, as octets
@@ -232,5 +234,7 @@ for command in (
     theory_commands.chain,
     replay_command.replay_command,
     conform_commands.conform,
+    live_commands.serve,
+    live_commands.probe,
 ):
     main.add_command(command)

@@ -112,6 +112,16 @@ def step(
     return Step(name, who, (Finding(verdict, text, source),), time=time)
 
 
+def wrong(text: object, source: str) -> Finding:
+    """A finding that something is wrong."""
+    return Finding(Verdict.WRONG, str(text), source)
+
+
+def note(text: object, source: str = "") -> Finding:
+    """A finding that is neither right nor wrong."""
+    return Finding(Verdict.NOTE, str(text), source)
+
+
 def any_wrong(steps: Iterable[Step]) -> bool:
     """Whether a step says that something is wrong."""
     return any(item.verdict is Verdict.WRONG for item in steps)
@@ -156,6 +166,8 @@ def _octet_lines(item: Step) -> Iterator[str]:
         yield from dump_lines(item.octets)
     for part in item.parts:
         if part.layout is not None:
+            if part is not item.parts[0]:
+                yield part.layout.title
             yield from layout_lines(part.layout, part.octets)
         elif part.octets:
             yield f"{part.title}, {len(part.octets)} octets"
