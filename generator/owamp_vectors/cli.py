@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from . import (
+    charon_command,
     conform_commands,
     files,
     live_commands,
@@ -73,6 +74,7 @@ def main() -> None:
       owamp-vectors list --flags             what the cases are aimed at
       owamp-vectors conform -- COMMAND       put every case to a program
       owamp-vectors probe HOST               take a real server through a session
+      owamp-vectors charon LOG               strongSwan's keys, computed anew
       owamp-vectors claims                   what is proved of the models
       owamp-vectors conform-model            whether they describe the reference
       owamp-vectors replay                   recorded attacks and runs, as octets
@@ -236,5 +238,6 @@ for command in (
     conform_commands.conform,
     live_commands.serve,
     live_commands.probe,
+    charon_command.charon,
 ):
     main.add_command(command)

@@ -49,7 +49,15 @@ def write_files(directory: Path, texts: Mapping[str, str]) -> None:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all. Raises `FileError`."""
+    try:
+        write_atomically(path, text, 0o600)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:
     """Replace a file by way of a temporary one beside it, so that no reader sees a part of it."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -57,7 +65,7 @@ def write_atomically(path: Path, text: str) -> None:
             stream.write(text)
         umask = os.umask(0)
         os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).chmod(mode & ~umask)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

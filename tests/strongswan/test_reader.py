@@ -133,18 +133,16 @@ def test_a_lost_row_is_noticed(name: str, data: st.DataObject) -> None:
         parse("".join(lines))
 
 
-@given(names, st.data())
-def test_a_lost_line_is_noticed_or_loses_no_key(name: str, data: st.DataObject) -> None:
+@pytest.mark.parametrize("name", ["xcbc-initiator", "sha256-responder"])
+def test_each_lost_line_is_noticed_or_loses_no_key(name: str) -> None:
     """Of what the reference has no say in, only the names of the transforms may be others."""
-    text = LOGS[name]
-    lines = text.splitlines(keepends=True)
-    del lines[data.draw(st.integers(0, len(lines) - 1))]
-    try:
-        log = parse("".join(lines))
-    except LogError:
-        return
-    if all(item.agrees for item in check(log)):
-        assert keys(log) == keys(parse(text))
+    lines = LOGS[name].splitlines(keepends=True)
+    whole = keys(parse(LOGS[name]))
+    for number in range(len(lines)):
+        with suppress(LogError):
+            log = parse("".join(lines[:number] + lines[number + 1 :]))
+            if all(item.agrees for item in check(log)):
+                assert keys(log) == whole, lines[number]
 
 
 def keys(log: CharonLog) -> list[object]:

@@ -9,7 +9,7 @@ that the thread checks in after the keys has their SPIs.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from owamp_reference.ikev2 import PRFS, IkeSaKeys
@@ -18,13 +18,16 @@ from .charon import LEVELS, CharonLog, ChildKeys, IkeKeys, LogError, Spis
 from .charon_lines import Line, octets_below, read_line, rows_of
 
 _SK = {name: f"Sk_{name} secret" for name in ("d", "ai", "ar", "ei", "er", "pi", "pr")}
-_CHILD = (
-    "encryption initiator",
-    "integrity initiator",
-    "encryption responder",
-    "integrity responder",
-)
-_FOR_INTEGRITY = {"ai", "ar", "integrity initiator", "integrity responder"}
+_CHILD = {
+    name: f"{name} key"
+    for name in (
+        "encryption initiator",
+        "integrity initiator",
+        "encryption responder",
+        "integrity responder",
+    )
+}
+_FOR_INTEGRITY = {_SK["ai"], _SK["ar"], *(key for key in _CHILD.values() if "integrity" in key)}
 """Keys that an AEAD has not."""
 
 
@@ -79,11 +82,13 @@ class _Derivation:
     def where(self) -> str:
         return f"line {self.line}: {'seed' if self.is_child else 'SKEYSEED'}"
 
-    def key(self, name: str, log_name: str) -> bytes:
-        """A key; empty if it is one that an AEAD has not."""
-        if log_name not in self.keys and name not in _FOR_INTEGRITY:
-            raise LogError(f"{self.where}: expected {log_name} after it, found none")
-        return self.keys.get(log_name, b"")
+    def in_order(self, names: Iterable[str]) -> list[bytes]:
+        """The keys with these names; empty ones for integrity with an AEAD, which has none."""
+        is_aead = not _FOR_INTEGRITY & set(self.keys)
+        for name in names:
+            if name not in self.keys and not (is_aead and name in _FOR_INTEGRITY):
+                raise LogError(f"{self.where}: expected {name} after it, found none")
+        return [self.keys.get(name, b"") for name in names]
 
 
 @dataclass
@@ -321,7 +326,7 @@ class _Reader:
             *self._nonces_of(found),
             found.shared_secret,
             found.secret,
-            IkeSaKeys(*(found.key(name, log_name) for name, log_name in _SK.items())),
+            IkeSaKeys(*found.in_order(_SK.values())),
         )
 
     def _child(self, found: _Derivation, spis: Spis) -> ChildKeys:
@@ -340,7 +345,7 @@ class _Reader:
             found.exchange[1],
             *nonces,
             found.shared_secret,
-            *(found.key(name, f"{name} key") for name in _CHILD),
+            *found.in_order(_CHILD.values()),
         )
 
 
@@ -366,7 +371,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], _Action], ...] = tuple(
         ),
         (
             "CHD",
-            rf"(?P<name>DH secret|seed|(?:{'|'.join(_CHILD)}) key){_OCTETS}",
+            rf"(?P<name>DH secret|seed|{'|'.join(_CHILD.values())}){_OCTETS}",
             _Reader._child_value,
         ),
         ("CHD", r"(?:add|register)ing (?P<direction>\w+bound) ESP SA", _Reader._direction),
