@@ -83,7 +83,7 @@ class Session:
 
     def pump(self) -> list[Any]:
         """Carry octets both ways until none are left; the client's events."""
-        events = []
+        events: list[Any] = []
         while True:
             to_client, to_server = self.server.data_to_send(), self.client.data_to_send()
             if not to_client and not to_server:

@@ -1,11 +1,8 @@
 """Two daemons of strongSwan, each in a network namespace of its own, joined by a veth pair.
 
-The namespaces have no names: each lives as long as the process that holds it, so that nothing is
-left of them when the test ends, however it ends, and two runs do not meet. The daemons end with
-the thread that started them. Each has its own /run, configuration, socket for vici and log.
-
-ESP is done by the plugin kernel-libipsec where it can be (in the daemon, over a TUN device), so
-that the kernel needs no ESP; else by the kernel.
+Each has its own /run, configuration, socket for vici and log. ESP is done by the plugin
+kernel-libipsec, in the daemon over a TUN device, so that the kernel needs no ESP; or by the
+kernel, if it is asked to or the plugin is missing.
 """
 
 from __future__ import annotations
@@ -13,14 +10,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from .processes import CommandError, namespaces, process, run, wait_until
 
 LINK = ("192.0.2.1", "192.0.2.2")
 """Addresses on the veth pair, between which IKE and ESP are spoken."""
@@ -28,22 +25,16 @@ INNER = ("198.51.100.1", "198.51.100.2")
 """Addresses between which the child SA is a tunnel."""
 PSK = "a key for tests, known to everyone"
 INTERFACE = "veth0"
-TIMEOUT = 15.0
-"""Seconds, after which a step is taken to have failed."""
+LIBIPSEC, KERNEL = "kernel-libipsec", "kernel"
+"""Who does ESP."""
 
 _DIRECTORIES = ("/usr/lib", "/usr/libexec", "/usr/lib64", "/usr/local/lib", "/usr/local/libexec")
-_PLUGINS = (
-    "random nonce openssl aes sha1 sha2 hmac kdf xcbc cmac gcm curve25519 gmp "
-    "kernel-libipsec kernel-netlink socket-default vici"
-)
+_PLUGINS = "random nonce openssl aes sha1 sha2 hmac kdf xcbc cmac gcm curve25519 gmp"
+_COMMANDS = ("unshare", "nsenter", "setpriv", "ip", "sysctl", "mount", "swanctl")
 
 
 class NotHereError(Exception):
     """Why this machine cannot run the daemons."""
-
-
-class CommandError(Exception):
-    """A command that failed, and what it said."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +63,14 @@ for integrity.
 """
 PRF_CHANGES = Suite(
     "change",
-    "PRF_HMAC_SHA2_256",
+    "PRF_AES128_XCBC",
     "aes128-sha256-prfsha256-prfaesxcbc-x25519",
     "aes128-aescmac-x25519",
 )
-"""Two prfs, of which each daemon prefers another: the one that answers chooses."""
+"""Two prfs, of which each daemon prefers another: the one that answers chooses. So a new IKE SA
+has the prf that the responder prefers, and one that the responder rekeys has the other.
+"""
+_PREFERRED_BY_RESPONDER = "aes128-sha256-prfaesxcbc-prfsha256-x25519"
 ALL_SUITES = (*SUITES, PRF_CHANGES)
 
 
@@ -86,7 +80,7 @@ def find_daemon() -> str:
         raise NotHereError("network namespaces need Linux")
     if os.geteuid() != 0:
         raise NotHereError("network namespaces need root")
-    for name in ("unshare", "nsenter", "setpriv", "ip", "swanctl"):
+    for name in _COMMANDS:
         if shutil.which(name) is None:
             raise NotHereError(f"no {name} on PATH (util-linux, iproute2, strongswan-swanctl)")
     for directory in _DIRECTORIES:
@@ -94,54 +88,6 @@ def find_daemon() -> str:
             if os.access(f"{directory}/{name}", os.X_OK):
                 return f"{directory}/{name}"
     raise NotHereError("no charon in " + ", ".join(_DIRECTORIES) + " (strongswan-charon)")
-
-
-def run(*command: str | Path, environment: dict[str, str] | None = None) -> str:
-    """The output of a command. Raises `CommandError` if it fails."""
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        env=os.environ | (environment or {}),
-        check=False,
-    )
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-300:]
-        raise CommandError(f"{Path(command[0]).name}: {said}")
-    return done.stdout
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Return when it holds. Raises `TimeoutError` if it never does."""
-    end = time.monotonic() + TIMEOUT
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"no {what} within {TIMEOUT:.0f} s")
-        time.sleep(0.02)
-
-
-@contextmanager
-def process(*command: str | Path, environment: dict[str, str] | None = None) -> Iterator[int]:
-    """A process that ends with this block, or with this thread; its process ID."""
-    with (
-        tempfile.TemporaryFile() as output,
-        subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *command],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            env=os.environ | (environment or {}),
-        ) as running,
-    ):
-        try:
-            yield running.pid
-        finally:
-            running.terminate()
-            try:
-                running.wait(5)
-            except subprocess.TimeoutExpired:
-                running.kill()
 
 
 class Host:
@@ -156,20 +102,23 @@ class Host:
         self._socket = f"unix://{directory}/vici"
 
     def inside(self, *command: str | Path) -> list[str | Path]:
-        """A command, to be run in the namespace."""
+        """A command, to be run in the namespaces."""
         return ["nsenter", "--target", str(self.holder), "--net", "--mount", "--", *command]
 
     def run(self, *command: str | Path) -> str:
         return run(*self.inside(*command))
 
     def log(self) -> str:
-        return self.log_path.read_text(encoding="utf-8", errors="replace")
+        """The whole lines of the log."""
+        text = self.log_path.read_text(encoding="utf-8", errors="replace")
+        return text[: text.rfind("\n") + 1]
 
-    def configure(self, connections: str) -> None:
+    def configure(self, connections: str, esp_by: str) -> None:
         """Write what charon and swanctl read."""
+        kernel = "kernel-libipsec kernel-netlink" if esp_by == LIBIPSEC else "kernel-netlink"
         (self.directory / "strongswan.conf").write_text(
             f"""charon {{
-  load = {_PLUGINS}
+  load = {_PLUGINS} {kernel} socket-default vici
   filelog {{
     log {{
       path = {self.log_path}
@@ -190,7 +139,8 @@ class Host:
 }}
 swanctl {{
 }}
-"""
+""",
+            encoding="utf-8",
         )
         secrets = f'secrets {{\n  ike {{\n    secret = "{PSK}"\n  }}\n}}\n'
         (self.directory / "swanctl.conf").write_text(
@@ -208,7 +158,7 @@ swanctl {{
                 wait_until((self.directory / "vici").exists, "socket of charon")
             except TimeoutError:
                 log = self.log() if self.log_path.exists() else "it wrote no log"
-                raise NotHereError(f"charon does not start: {log[-300:]}") from None
+                raise CommandError(f"charon does not start: {log[-300:]}") from None
             self.swanctl("--load-all", "--file", self.directory / "swanctl.conf")
             yield
 
@@ -223,13 +173,13 @@ swanctl {{
         return len(re.findall(pattern, self.log()))
 
 
-def _connection(name: str, here: int, ike: Sequence[str], esp: Sequence[str]) -> str:
+def _connection(name: str, here: int, ike: str, esp: str) -> str:
     there = 1 - here
     return f"""  {name} {{
     version = 2
     local_addrs = {LINK[here]}
     remote_addrs = {LINK[there]}
-    proposals = {",".join(ike)}
+    proposals = {ike}
     encap = yes
     mobike = no
     local {{
@@ -244,7 +194,7 @@ def _connection(name: str, here: int, ike: Sequence[str], esp: Sequence[str]) ->
       {name} {{
         local_ts = {INNER[here]}/32
         remote_ts = {INNER[there]}/32
-        esp_proposals = {",".join(esp)}
+        esp_proposals = {esp}
       }}
     }}
   }}
@@ -253,8 +203,9 @@ def _connection(name: str, here: int, ike: Sequence[str], esp: Sequence[str]) ->
 
 @dataclass(frozen=True)
 class Pair:
-    """The host that asks for the first IKE SA, and the other; what keeps a tunnel from being."""
+    """The host that asks for the first IKE SA, and the other."""
 
+    suite: Suite
     initiator: Host
     responder: Host
 
@@ -262,35 +213,48 @@ class Pair:
     def hosts(self) -> tuple[Host, Host]:
         return self.initiator, self.responder
 
-    def _until(self, pattern: str, more: int, action: Callable[[], object]) -> None:
-        """Do it, and wait until each log has so many more lines of a kind."""
-        wanted = {host.name: host.count(pattern) + more for host in self.hosts}
+    @property
+    def rekeyer(self) -> Host:
+        """Who asks for the next keys: the responder, where that changes the prf."""
+        return self.responder if self.suite is PRF_CHANGES else self.initiator
+
+    def _until(self, pattern: str, action: Callable[[], object]) -> None:
+        """Do it, and wait until each log has one more line of a kind."""
+        wanted = {host: host.count(pattern) + 1 for host in self.hosts}
         action()
-        for host in self.hosts:
+        for host, count in wanted.items():
             wait_until(
-                lambda host=host: host.count(pattern) >= wanted[host.name],  # type: ignore[misc]
-                f"{pattern!r} in the log of {host.name}",
+                lambda host=host, count=count: host.count(pattern) >= count,  # type: ignore[misc]
+                f"{pattern!r} in the log of the {host.name}",
             )
 
-    def establish(self, suite: Suite) -> None:
-        """An IKE SA and a child SA, as asked for by the initiator."""
-        command = ("--initiate", "--ike", suite.name, "--child", suite.name)
-        self._until("CHILD_SA .* established", 1, lambda: self.initiator.swanctl(*command))
+    def establish(self) -> str:
+        """An IKE SA and a child SA; why there is no child SA, else an empty string.
 
-    def rekey_child(self, suite: Suite, host: Host) -> None:
-        """Another child SA in its place, with a key exchange of its own."""
-        name = suite.name if host is self.initiator else "any"
-        self._until("CHILD_SA closed", 1, lambda: host.swanctl("--rekey", "--child", name))
+        Raises:
+            CommandError: there is no IKE SA either.
+        """
+        name = self.suite.name
+        command = ("--initiate", "--ike", name, "--child", name)
+        try:
+            self._until("CHILD_SA .* established", lambda: self.initiator.swanctl(*command))
+        except CommandError:
+            if not self.initiator.count("failed to establish CHILD_SA, keeping IKE_SA"):
+                raise
+            why = re.findall(r"\[(?:KNL|ESP)\].* (.*(?:error|unable).*)", self.responder.log())
+            return "; ".join(why[:2]) or "charon does not say why"
+        return ""
 
-    def rekey_ike(self, suite: Suite, host: Host) -> None:
-        """Another IKE SA in its place."""
-        name = suite.name if host is self.initiator else "any"
-        pattern = "IKE_SA deleted"
-        self._until(pattern, 1, lambda: host.swanctl("--rekey", "--ike", name))
-
-    def terminate(self, suite: Suite) -> None:
+    def rekey_child(self) -> None:
+        """Another child SA in place of the one there is, with a key exchange of its own."""
         self._until(
-            "IKE_SA deleted", 1, lambda: self.initiator.swanctl("--terminate", "--ike", suite.name)
+            "CHILD_SA closed", lambda: self.rekeyer.swanctl("--rekey", "--child", self.suite.name)
+        )
+
+    def rekey_ike(self) -> None:
+        """Another IKE SA in place of the one there is."""
+        self._until(
+            "IKE_SA deleted", lambda: self.rekeyer.swanctl("--rekey", "--ike", self.suite.name)
         )
 
 
@@ -307,29 +271,8 @@ def _set_up_link(hosts: Sequence[Host]) -> None:
         host.run("ip", "address", "add", f"{inner}/32", "dev", "lo")
 
 
-def _configure(hosts: Sequence[Host]) -> None:
-    """The initiator knows a connection for each suite, the responder one for them all."""
-    initiator, responder = hosts
-    initiator.configure(
-        "".join(_connection(suite.name, 0, [suite.ike], [suite.esp]) for suite in ALL_SUITES)
-    )
-    ike = [suite.ike for suite in SUITES] + ["aes128-sha256-prfaesxcbc-prfsha256-x25519"]
-    responder.configure(_connection("any", 1, ike, [suite.esp for suite in ALL_SUITES]))
-
-
-def _namespace_of(process_id: int | str) -> int:
-    return Path(f"/proc/{process_id}/ns/net").stat().st_ino
-
-
-def _wait_for_namespace(holder: int) -> None:
-    try:
-        wait_until(lambda: _namespace_of(holder) != _namespace_of("self"), "namespace")
-    except (OSError, TimeoutError) as error:
-        raise NotHereError(f"unshare makes no network namespace: {error}") from None
-
-
 @contextmanager
-def pair() -> Iterator[Pair]:
+def pair(suite: Suite, esp_by: str = LIBIPSEC) -> Iterator[Pair]:
     """Two daemons that know each other; none of it is left afterwards.
 
     Raises:
@@ -339,17 +282,18 @@ def pair() -> Iterator[Pair]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swan-")))
         hosts = []
-        for name in ("initiator", "responder"):
-            (directory / name).mkdir()
-            holder = stack.enter_context(process("unshare", "--net", "--mount", "--", "cat"))
-            hosts.append(Host(name, directory / name, holder))
-        for host in hosts:
-            _wait_for_namespace(host.holder)
-        _configure(hosts)
         try:
+            for number, name in enumerate(("initiator", "responder")):
+                (directory / name).mkdir()
+                host = Host(name, directory / name, stack.enter_context(namespaces()))
+                ike = suite.ike
+                if number == 1 and suite is PRF_CHANGES:
+                    ike = _PREFERRED_BY_RESPONDER
+                host.configure(_connection(suite.name, number, ike, suite.esp), esp_by)
+                hosts.append(host)
             _set_up_link(hosts)
             for host in hosts:
                 stack.enter_context(host.daemon(charon))
         except CommandError as error:
             raise NotHereError(str(error)) from None
-        yield Pair(*hosts)
+        yield Pair(suite, *hosts)

@@ -10,11 +10,11 @@ import sys
 from datetime import UTC, datetime
 
 from owamp_vectors import files
-from owamp_vectors.live.charon_reader import essence, parse
+from owamp_vectors.live.charon_reader import essence
 
-from .daemons import ALL_SUITES, NotHereError, Suite, pair
+from .daemons import ALL_SUITES, Host, NotHereError, Pair, Suite, pair
 from .logs import DATA
-from .scenario import negotiate, rekeyer
+from .scenario import keys_of, negotiate
 
 _HEADER = """\
 # Log of the {role}'s charon, the IKEv2 daemon of strongSwan {version}.
@@ -25,30 +25,28 @@ _HEADER = """\
 """
 
 
-def _header(role: str, suite: Suite, by: str, text: str) -> str:
-    return _HEADER.format(
-        role=role,
-        version=parse(text).version,
+def _text(daemons: Pair, host: Host) -> str:
+    suite: Suite = daemons.suite
+    header = _HEADER.format(
+        role=host.name,
+        version=keys_of(host).version,
         date=datetime.now(UTC).date(),
         ike=suite.ike,
         esp=suite.esp,
-        rekeyer=by,
+        rekeyer=daemons.rekeyer.name,
     )
+    return header + essence(host.log())
 
 
 def main() -> int:
     """Write the logs. 1 if this machine cannot run the daemons."""
     texts = {}
     try:
-        with pair() as daemons:
-            for suite in ALL_SUITES:
-                logs = negotiate(daemons, suite)
-                by = rekeyer(daemons, suite).name
-                daemons.terminate(suite)
-                for host, log in zip(daemons.hosts, logs, strict=True):
-                    text = essence(log.text())
-                    header = _header(host.name, suite, by, text)
-                    texts[f"{suite.name}-{host.name}.log"] = header + text
+        for suite in ALL_SUITES:
+            with pair(suite) as daemons:
+                negotiate(daemons)
+                for host in daemons.hosts:
+                    texts[f"{suite.name}-{host.name}.log"] = _text(daemons, host)
     except NotHereError as error:
         print(f"strongSwan cannot run here: {error}", file=sys.stderr)
         return 1

@@ -95,6 +95,22 @@ class Observer(Dialogue):
         """The server will send no more; the new steps."""
         return self._close(Who.SERVER, time)
 
+    def gap(self, who: Who, text: str, time: int | None = None) -> list[Step]:
+        """Octets were not seen: nothing that follows on the connection can be told apart."""
+        before = len(self.steps)
+        for side in self._streams:
+            self._tell_opaque(side)
+        for stream in self._streams.values():
+            stream.give_up()
+        note_text = f"{text}; what follows on the connection is not checked"
+        self._append(Step("gap", who, (note(note_text),), time=time))
+        return self.steps[before:]
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether requests for test sessions may have gone by that could not be read."""
+        return not all(stream.is_readable for stream in self._streams.values())
+
     def claims(self, source: Address, destination: Address, by_port: bool = False) -> bool:
         """Whether a test packet between these addresses belongs to one of the sessions; `by_port`
         looks at ports alone.
@@ -121,7 +137,8 @@ class Observer(Dialogue):
             session, who = found
             return self._append(session.take(payload, who, ttl, time))
         text = f"no accepted session has the ports {source[1]} and {destination[1]}"
-        if self.mode is not None and self.mode.is_protected and self._control_keys is None:
+        if self._is_opaque(Who.CLIENT):
+            assert self.mode is not None
             text = "the sessions are not known: their requests are encrypted"
             if self.mode.test_mode is TestMode.UNAUTHENTICATED:
                 packet = open_sender_packet(payload)

@@ -115,7 +115,7 @@ _KINDS: dict[Direction, tuple[type[ProbeSession], ...]] = {
 }
 _GREETING = ("Server-Greeting", "RFC 4656 §3.1")
 _SERVER_START = ("Server-Start", "RFC 4656 §3.1")
-_CHOICES = {"Mode", "Modes", "Count", "Accept"}  # a server may differ from the client in these
+_CHOICES = {"Mode"}  # a server is not wrong if it offers another than the client wants
 
 
 async def run_probe(
@@ -123,13 +123,11 @@ async def run_probe(
     host: str,
     port: int,
     capture: Capture | None = None,
-    on_step: Callable[[Step], None] | None = None,
 ) -> ProbeReport:
     """Probe the server at `host` and `port`.
 
     Args:
         capture: is given all that passes.
-        on_step: is given each step as soon as it is known.
     Raises:
         UnreachableError: no TCP connection comes about.
         ProtocolError: a mode without the credentials that it needs.
@@ -145,7 +143,7 @@ async def run_probe(
         raise UnreachableError(f"{host}, port {port}: {text}") from None
     except OSError as error:
         raise UnreachableError(f"{host}, port {port}: {error.strerror or error}") from None
-    probe = _Probe(config, client, reader, writer, capture or Capture(), on_step)
+    probe = _Probe(config, client, reader, writer, capture or Capture())
     try:
         await probe.run()
     finally:
@@ -161,7 +159,6 @@ class _Probe:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         capture: Capture,
-        on_step: Callable[[Step], None] | None,
     ) -> None:
         self.report = ProbeReport()
         self._config, self._client = config, client
@@ -170,7 +167,6 @@ class _Probe:
         self._peer: SocketAddress = writer.get_extra_info("peername")
         self._capture = capture
         self._tcp = capture.open(self._local, self._peer)
-        self._on_step = on_step
         self._observer = Observer(
             config.protocol,
             [] if config.credentials is None else [config.credentials],
@@ -186,10 +182,7 @@ class _Probe:
     # The report
 
     def _add(self, steps: list[Step]) -> None:
-        for item in steps:
-            self.report.steps.append(item)
-            if self._on_step is not None:
-                self._on_step(item)
+        self.report.steps += steps
 
     def _say(
         self, name: str, verdict: Verdict, text: str, source: str = "", who: Who = Who.SERVER
@@ -231,20 +224,16 @@ class _Probe:
             self._octets_since_event = 0
         self._events += events
         for event in events:
-            if isinstance(event, Closed) and not any_wrong(self.report.steps[before:]):
+            said = any(one.verdict is not Verdict.OK for one in self.report.steps[before:])
+            if isinstance(event, Closed) and not said:
                 self._say_why(event)
 
     def _say_why(self, closed: Closed) -> None:
-        """What ends the connection in the client's eyes, where the observer sees no mistake."""
+        """What ends the connection in the client's eyes, where the observer saw nothing."""
         name, source = self._awaited
-        if closed.error is None:
-            self._say(name, Verdict.WRONG, "expected it, found the end of the connection", source)
-            return
+        assert closed.error is not None  # an end as agreed is not waited for
         verdict = Verdict.NOTE if closed.error.field in _CHOICES else Verdict.WRONG
-        text = str(closed.error)
-        if closed.accept is not None:
-            text = f"refused with Accept {closed.accept.value} ({closed.accept.name})"
-        self._say(name, verdict, text, source)
+        self._say(name, verdict, str(closed.error), source)
 
     async def _expect(self, kind: type[E], awaited: tuple[str, str]) -> E:
         """Send what is to be sent; the event that the server's answer brings about.
@@ -269,7 +258,7 @@ class _Probe:
 
     async def _read_until(self, deadline: float) -> None:
         name, source = self._awaited
-        if kind_is_set_up := self._awaited == _GREETING and self._client.mode is not None:
+        if after_greeting := self._awaited == _GREETING and self._client.mode is not None:
             name, source = _SERVER_START
         try:
             async with asyncio.timeout_at(deadline):
@@ -279,7 +268,7 @@ class _Probe:
             text = f"not there within {self._config.timeout:g} s{come}"
             self._say(name, Verdict.WRONG, text, source)
             raise _OverError from None
-        if kind_is_set_up:
+        if after_greeting:
             self._awaited = _SERVER_START
         self._take(data)
 
@@ -314,7 +303,11 @@ class _Probe:
         if self._config.protocol is Protocol.TWAMP:
             kinds = (ProbeTwoWay,)
         for kind in kinds:
-            session = kind(self._config, self._local, self._peer, self._tap)
+            try:
+                session = kind(self._config, self._local, self._peer, self._tap)
+            except OSError as error:
+                text = f"{self._local[0]}: no UDP port: {error.strerror or error}"
+                raise UnreachableError(text) from None
             self._sessions.append(session)
             self._client.request_session(session.request())
             session.accepted(await self._expect(TestSession, _AWAITED[TestSession]))

@@ -254,11 +254,12 @@ class ReceiverSession(_Scheduled):
             return
         self._description = description
         self._records += self._lost(description)
+        # By the computed time, not that in the packet: what may still arrive counts for nothing.
         now, timeout = system_clock(), self.request.timeout
         self._records = [
             record
             for record in self._records
-            if not 0 <= signed(now - record.send_timestamp) < timeout
+            if not 0 <= signed(now - self._times[record.seq_number]) < timeout
         ]
 
     def _lost(self, description: SessionDescription) -> Iterator[PacketRecord]:

@@ -104,6 +104,14 @@ class Stream:
         self._segments.append(b"")
         return b""
 
+    def give_up(self) -> None:
+        """Read no more; what is incomplete counts as unread."""
+        if self._conversation is not None:
+            self._conversation = None
+            self.unread += len(self._wire) + len(self._inbox)
+            self._wire.clear()
+            self._inbox.clear()
+
     def take(self) -> tuple[bytes, list[bytes], list[Finding]]:
         """What was read since the last call: octets on the wire, text between HMACs, findings."""
         taken = bytes(self._wire), self._segments, self._findings
