@@ -241,7 +241,9 @@ class Pair:
         except CommandError:
             if not self.initiator.count("failed to establish CHILD_SA, keeping IKE_SA"):
                 raise
-            why = re.findall(r"\[(?:KNL|ESP)\].* (.*(?:error|unable).*)", self.responder.log())
+            why = re.findall(
+                r"\[(?:KNL|ESP)\] (?:<.*?> )?(.*(?:error|unable).*)", self.responder.log()
+            )
             return "; ".join(why[:2]) or "charon does not say why"
         return ""
 

@@ -36,7 +36,7 @@ noise = st.one_of(
         [
             "07[JOB] watched FD 21 ready to write",
             "12[NET] <sha1|1> sending packet: from 192.0.2.1[4500] to 192.0.2.2[4500] (220 bytes)",
-            "12[ENC] <sha1|1>    => 300 bytes @ 0x7f0ab8001208",
+            "98[ENC] <sha1|1>    => 300 bytes @ 0x7f0ab8001208",
             "99[ENC] <1>   generating rule 0 U_INT_8",
             "99[IKE] <x|1> natd_hash => 20 bytes @ 0x7f0ac0039670",
             "99[CHD] <x|1>   SPI 0x01020304, src 192.0.2.1 dst 192.0.2.2",
