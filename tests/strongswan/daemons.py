@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .processes import CommandError, namespaces, process, run, wait_until
+from .processes import CommandError, is_running, namespaces, process, run, wait_until
 
 LINK = ("192.0.2.1", "192.0.2.2")
 """Addresses on the veth pair, between which IKE and ESP are spoken."""
@@ -29,7 +29,8 @@ LIBIPSEC, KERNEL = "kernel-libipsec", "kernel"
 """Who does ESP."""
 
 _DIRECTORIES = ("/usr/lib", "/usr/libexec", "/usr/lib64", "/usr/local/lib", "/usr/local/libexec")
-_PLUGINS = "random nonce openssl aes sha1 sha2 hmac kdf xcbc cmac gcm curve25519 gmp"
+_PLUGINS = "random nonce aes sha1 sha2 hmac kdf xcbc cmac gcm curve25519 gmp openssl"
+"""strongSwan's own code comes before OpenSSL, which the reference is built on."""
 _COMMANDS = ("unshare", "nsenter", "setpriv", "ip", "sysctl", "mount", "swanctl")
 
 
@@ -39,24 +40,65 @@ class NotHereError(Exception):
 
 @dataclass(frozen=True)
 class Suite:
-    """Proposals in the notation of swanctl.conf; `esp` has a key exchange, hence PFS."""
+    """Proposals in the notation of swanctl.conf; `esp` has a key exchange, hence PFS.
+
+    Attributes:
+        needs: algorithms, as charon names them.
+    """
 
     name: str
     prf: str
     ike: str
     esp: str
+    needs: tuple[str, ...]
 
     def __str__(self) -> str:
         return self.name
 
 
 SUITES = (
-    Suite("sha1", "PRF_HMAC_SHA1", "aes128-sha1-modp2048", "aes128-sha1-modp2048"),
-    Suite("sha256", "PRF_HMAC_SHA2_256", "aes256-sha256-ecp256", "aes256-sha256-ecp256"),
-    Suite("sha384", "PRF_HMAC_SHA2_384", "aes192-sha384-x25519", "aes192-sha384-x25519"),
-    Suite("sha512", "PRF_HMAC_SHA2_512", "aes256-sha512-ecp384", "aes256-sha512-ecp384"),
-    Suite("xcbc", "PRF_AES128_XCBC", "aes128gcm16-prfaesxcbc-x25519", "aes128gcm16-x25519"),
-    Suite("cmac", "PRF_AES128_CMAC", "aes256gcm16-prfaescmac-ecp256", "aes256gcm16-ecp256"),
+    Suite(
+        "sha1",
+        "PRF_HMAC_SHA1",
+        "aes128-sha1-modp2048",
+        "aes128-sha1-modp2048",
+        ("HMAC_SHA1_96", "MODP_2048"),
+    ),
+    Suite(
+        "sha256",
+        "PRF_HMAC_SHA2_256",
+        "aes256-sha256-ecp256",
+        "aes256-sha256-ecp256",
+        ("HMAC_SHA2_256_128", "ECP_256"),
+    ),
+    Suite(
+        "sha384",
+        "PRF_HMAC_SHA2_384",
+        "aes192-sha384-x25519",
+        "aes192-sha384-x25519",
+        ("HMAC_SHA2_384_192", "CURVE_25519"),
+    ),
+    Suite(
+        "sha512",
+        "PRF_HMAC_SHA2_512",
+        "aes256-sha512-ecp384",
+        "aes256-sha512-ecp384",
+        ("HMAC_SHA2_512_256", "ECP_384"),
+    ),
+    Suite(
+        "xcbc",
+        "PRF_AES128_XCBC",
+        "aes128gcm16-prfaesxcbc-x25519",
+        "aes128gcm16-x25519",
+        ("AES_GCM_16", "CURVE_25519"),
+    ),
+    Suite(
+        "cmac",
+        "PRF_AES128_CMAC",
+        "aes256gcm16-prfaescmac-ecp256",
+        "aes256gcm16-ecp256",
+        ("AES_GCM_16", "ECP_256"),
+    ),
 )
 """Each prf that the reference has, each kind of key exchange, and ciphers with and without a key
 for integrity.
@@ -66,6 +108,7 @@ PRF_CHANGES = Suite(
     "PRF_AES128_XCBC",
     "aes128-sha256-prfsha256-prfaesxcbc-x25519",
     "aes128-aescmac-x25519",
+    ("PRF_HMAC_SHA2_256", "AES_CMAC_96", "CURVE_25519"),
 )
 """Two prfs, of which each daemon prefers another: the one that answers chooses. So a new IKE SA
 has the prf that the responder prefers, and one that the responder rekeys has the other.
@@ -153,20 +196,29 @@ swanctl {{
         # A profile of AppArmor for the installed path would not let it use our directory.
         copy = shutil.copy(charon, self.directory)
         self.run("mount", "-t", "tmpfs", "tmpfs", "/run")
-        with process(*self.inside(copy), environment=self._environment):
-            try:
-                wait_until((self.directory / "vici").exists, "socket of charon")
-            except TimeoutError:
-                log = self.log() if self.log_path.exists() else "it wrote no log"
-                raise CommandError(f"charon does not start: {log[-300:]}") from None
+        with process(*self.inside(copy), environment=self._environment) as charon_id:
+            wait_until(lambda: self._is_ready() or not is_running(charon_id), "start of charon")
+            if not self._is_ready():
+                log = self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+                last = (log.strip() or "it wrote no log").splitlines()[-1]
+                raise CommandError(f"charon does not start: {last}")
             self.swanctl("--load-all", "--file", self.directory / "swanctl.conf")
             yield
+
+    def _is_ready(self) -> bool:
+        """Whether its threads have started; by then it listens."""
+        return self.log_path.exists() and bool(self.count(r"spawning \d+ worker threads"))
 
     def swanctl(self, command: str, *arguments: str | Path) -> str:
         """Tell charon. Raises `CommandError` if it does not do it."""
         return run(
             "swanctl", command, "--uri", self._socket, *arguments, environment=self._environment
         )
+
+    def algorithms(self) -> dict[str, str]:
+        """The algorithms that charon has, each with the plugin that it is from."""
+        listed = self.swanctl("--list-algs")
+        return dict(re.findall(r"^ +(\w+)\[([\w-]+)\]$", listed, re.MULTILINE))
 
     def count(self, pattern: str) -> int:
         """How many lines of the log have it."""
@@ -296,6 +348,10 @@ def pair(suite: Suite, esp_by: str = LIBIPSEC) -> Iterator[Pair]:
             _set_up_link(hosts)
             for host in hosts:
                 stack.enter_context(host.daemon(charon))
+            known = hosts[0].algorithms()
         except CommandError as error:
             raise NotHereError(str(error)) from None
+        missing = {suite.prf, *suite.needs} - set(known)
+        if missing:
+            raise NotHereError(f"no plugin here has {', '.join(sorted(missing))}")
         yield Pair(suite, *hosts)

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-TIMEOUT = 15.0
+TIMEOUT = 30.0
 """Seconds, after which a step is taken to have failed."""
 _CLONE_NEWNET = 0x40000000
 
@@ -39,7 +39,7 @@ def run(*command: str | Path, environment: dict[str, str] | None = None) -> str:
         check=False,
     )
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-300:]
+        said = (done.stderr.strip() or done.stdout.strip()).partition("\n")[0]
         raise CommandError(f"{Path(command[0]).name}: {said}")
     return done.stdout
 
@@ -76,6 +76,11 @@ def process(
                 running.wait(5)
             except subprocess.TimeoutExpired:
                 running.kill()
+
+
+def is_running(process_id: int) -> bool:
+    """Whether a child of this process has not ended."""
+    return not Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].startswith(" Z")
 
 
 @contextmanager

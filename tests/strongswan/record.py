@@ -19,6 +19,7 @@ from .scenario import keys_of, negotiate
 _HEADER = """\
 # Log of the {role}'s charon, the IKEv2 daemon of strongSwan {version}.
 # strongSwan is an independent implementation; no value here was computed by this project.
+# The prf is of strongSwan's plugin {prf}, prf+ of {prf_plus}, the key exchange of {exchange}.
 # Made by `make strongswan` on {date}, with keys that were made for this run alone.
 # Proposals: IKE {ike}; ESP {esp}. Rekeyed by the {rekeyer}.
 # Lines without keys are left out; those that are here are as charon wrote them.
@@ -27,9 +28,13 @@ _HEADER = """\
 
 def _text(daemons: Pair, host: Host) -> str:
     suite: Suite = daemons.suite
+    plugins = host.algorithms()
     header = _HEADER.format(
         role=host.name,
         version=keys_of(host).version,
+        prf=plugins[suite.prf],
+        prf_plus=plugins["KDF_PRF_PLUS"],
+        exchange=plugins[suite.needs[-1]],
         date=datetime.now(UTC).date(),
         ike=suite.ike,
         esp=suite.esp,

@@ -12,12 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from .daemons import INNER, SUITES, NotHereError, Pair, pair
+from .daemons import INNER, SUITES, NotHereError, Pair, find_daemon, pair
 from .processes import process, run, wait_until
 from .scenario import keys_of
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-c", "from owamp_vectors.cli import main; main()")
+
+
+@pytest.fixture(autouse=True)
+def is_here() -> None:
+    try:
+        find_daemon()
+    except NotHereError as error:
+        pytest.skip(f"strongSwan cannot run here: {error}")
 
 
 @pytest.fixture
