@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from owamp_vectors import files
 from owamp_vectors.live.charon_reader import essence
 
-from .daemons import ALL_SUITES, Host, NotHereError, Pair, Suite, pair
+from .daemons import Host, NotHereError, Pair, pair
 from .logs import DATA
 from .scenario import keys_of, negotiate
+from .suites import ALL_SUITES, Suite
 
 _HEADER = """\
 # Log of the {role}'s charon, the IKEv2 daemon of strongSwan {version}.

@@ -10,8 +10,8 @@ from owamp_reference import binding, ikev2
 from owamp_vectors.live.charon_check import check
 from owamp_vectors.live.charon_reader import parse
 
-from .daemons import ALL_SUITES, PRF_CHANGES, SUITES, Suite
 from .logs import ROLES, recorded, shared_view
+from .suites import ALL_SUITES, PRF_CHANGES, SUITES, Suite
 
 CHECKS = ["SKEYSEED", "SK_*", "SKEYSEED", "SK_*", "KEYMAT", "KEYMAT", "KEYMAT"]
 """A new IKE SA and a rekeyed one; the child SA of each, and one with PFS between."""

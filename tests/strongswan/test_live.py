@@ -14,19 +14,7 @@ from owamp_vectors.live.charon import CharonLog
 from owamp_vectors.live.charon_check import check
 from owamp_vectors.live.steps import Verdict
 
-from .daemons import (
-    ALL_SUITES,
-    INNER,
-    KERNEL,
-    LIBIPSEC,
-    LINK,
-    PRF_CHANGES,
-    SUITES,
-    NotHereError,
-    Pair,
-    Suite,
-    pair,
-)
+from .daemons import INNER, KERNEL, LIBIPSEC, LINK, NotHereError, Pair, pair
 from .logs import shared_view
 from .scenario import keys_of
 from .sessions import (
@@ -42,6 +30,7 @@ from .sessions import (
     hold,
     with_same_secret,
 )
+from .suites import ALL_SUITES, PRF_CHANGES, SUITES, Suite
 from .wire import TCP, UDP, Packet, Tunnel
 
 AFTER_REKEY = Plan(TUNNEL, Protocol.TWAMP, SK_D, Mode.ENCRYPTED)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from .daemons import INNER, SUITES, NotHereError, Pair, find_daemon, pair
+from .daemons import INNER, NotHereError, Pair, find_daemon, pair
 from .processes import process, run, wait_until
 from .scenario import keys_of
+from .suites import SUITES
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-c", "from owamp_vectors.cli import main; main()")
@@ -66,7 +67,8 @@ def test_from_the_logs_to_a_session(daemons: Pair) -> None:
 
 _HELD = """
 import sys, time
-from tests.strongswan.daemons import SUITES, NotHereError, pair
+from tests.strongswan.daemons import NotHereError, pair
+from tests.strongswan.suites import SUITES
 try:
     with pair(SUITES[0]) as daemons:
         daemons.establish()

@@ -13,8 +13,8 @@ from owamp_vectors.live.charon import CharonLog, LogError
 from owamp_vectors.live.charon_check import check
 from owamp_vectors.live.charon_reader import essence, parse
 
-from .daemons import SUITES
 from .logs import ROLES, recorded
+from .suites import SUITES
 
 ROW = re.compile(r"\d{2}\[\w+\] <[^>]*> +\d+: ")
 LOGS = {f"{suite.name}-{role}": recorded(suite.name, role) for suite in SUITES for role in ROLES}
