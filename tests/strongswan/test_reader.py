@@ -253,6 +253,13 @@ def test_damage_gives_one_clear_error(pattern: str, by: str, message: str) -> No
     assert "\n" not in str(caught.value)
 
 
+def test_a_rekeyed_ike_sa_needs_the_name_of_the_old_one() -> None:
+    """A log that begins with the rekeying, and does not say what was rekeyed."""
+    text = SMALL[SMALL.rindex("generating IKE_AUTH") :]
+    with pytest.raises(LogError, match=r"SKEYSEED: expected the old IKE SA's SPIs in the log"):
+        parse(re.sub(r".*checkin IKEv2 SA .*\[1\] .*|.*\[CHD\].*", "", text))
+
+
 def test_a_nonce_too_short_gives_one_clear_error() -> None:
     """Charon would not send one: a log that was tampered with."""
     short = re.sub(r"(=> )32( bytes.*\n.* 0: (?:.. ){7}..)(?: ..){8}.*\n.*", r"\g<1>8\2", SMALL)
