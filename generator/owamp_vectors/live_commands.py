@@ -236,7 +236,7 @@ async def _serve(config: ServiceConfig, capture: Capture, host: str, port: int) 
     help="Octets of padding in a test packet.",
 )
 @_seconds("--timeout", 5, "for the connection and for each answer")
-@_seconds("--loss-timeout", 1, "after which a test packet counts as lost")
+@_seconds("--loss-timeout", 2, "after which a test packet counts as lost")
 @click.option(
     "--max-count",
     default=DEFAULT_MAX_COUNT,

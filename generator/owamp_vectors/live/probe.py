@@ -76,7 +76,7 @@ class ProbeConfig:
     interval: float = 0.1
     padding: int = 64
     timeout: float = 5
-    loss_timeout: float = 1
+    loss_timeout: float = 2
     max_count: int = token.DEFAULT_MAX_COUNT
     make_client: Callable[[ClientConfig], ControlClient] = ControlClient
 
@@ -327,7 +327,7 @@ class _Probe:
         for session in self._sessions:
             if isinstance(session, ProbeReceiver):
                 findings = session.take_stop(stop.message)
-                self._add_findings("Stop-Sessions", Who.SENDER, findings)
+                self._add_findings("Session description", Who.SENDER, findings)
 
     async def _fetch(self, session: ProbeSender) -> None:
         self._client.fetch_session(session.session.sid)
