@@ -289,19 +289,19 @@ def test_results_that_are_not_valid_cannot_be_fetched(options: dict[str, Any]) -
 
 
 def test_packets_for_a_sender_are_discarded() -> None:
-    changes = {"conf_sender": 1, "conf_receiver": 0, "sid": SID, "start_time": system_clock()}
-
     async def main() -> None:
         with ports(1) as (port,):
+            changes = {
+                "conf_sender": 1,
+                "conf_receiver": 0,
+                "sid": SID,
+                "receiver_port": port.number,
+                "start_time": system_clock(),
+            }
             async with (
                 serving(OWAMP) as running,
-                started(OWAMP, running, receiver_port=port.number, **changes) as (
-                    client,
-                    session,
-                    _,
-                ),
+                started(OWAMP, running, **changes) as (client, session, _),
             ):
-                client, session, _ = it
                 port.send(bytes(60), session.port)
                 await arrived(running, 1)
                 client.writer.close()

@@ -31,7 +31,7 @@ from owamp_reference.endpoints import (
     StopReceived,
     TestSession,
 )
-from owamp_reference.messages import Accept, StopSessions
+from owamp_reference.messages import Accept, ServerGreeting, StopSessions
 
 from .capture import Capture, short
 from .observer import Observer
@@ -264,7 +264,10 @@ class _Probe:
             async with asyncio.timeout_at(deadline):
                 data = await self._reader.read(_READ_SIZE)
         except TimeoutError:
-            come = f"; {self._octets_since_event} octets came" if self._octets_since_event else ""
+            octets = self._octets_since_event
+            if after_greeting:
+                octets -= ServerGreeting.LAYOUT.size
+            come = f"; {octets} octets came" if octets else ""
             text = f"not there within {self._config.timeout:g} s{come}"
             self._say(name, Verdict.WRONG, text, source)
             raise _OverError from None
