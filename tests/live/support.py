@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from owamp_reference import control, token
 from owamp_reference.endpoints import (
     NTP_EPOCH_OFFSET,
     ControlClient,
@@ -15,16 +16,31 @@ from owamp_reference.endpoints import (
     SessionReflector,
     SessionSender,
     TestSession,
+    read_mode,
 )
+from owamp_reference.keys import TestSessionKeys, derive_test_session_keys
 from owamp_reference.messages import (
+    AcceptSession,
     FetchAck,
     FetchData,
+    Message,
     PacketRecord,
     RequestSession,
+    ServerGreeting,
+    ServerStart,
     SessionDescription,
+    SetUpResponse,
     SkipRange,
+    StartAck,
+    StartSessions,
 )
-from owamp_reference.test_packets import ErrorEstimate
+from owamp_reference.test_packets import (
+    ErrorEstimate,
+    ReflectorPacket,
+    SenderPacket,
+    TestMode,
+    seal_packet,
+)
 from owamp_vectors.live.observer import Address, Observer
 from owamp_vectors.live.pcap import CaptureWriter
 from owamp_vectors.live.steps import Step, Who
@@ -108,9 +124,10 @@ class Session:
             if self.server_sends:
                 changes |= {"conf_sender": 1, "conf_receiver": 0, "sid": bytes(range(1, 17))}
         self.client.request_session(self.setting.request(**changes))
-        (session,) = self.pump()
-        assert isinstance(session, TestSession)
-        return session
+        for event in self.pump():
+            if isinstance(event, TestSession):
+                return event
+        raise ValueError("the request was not accepted")
 
     def start(self) -> None:
         self.client.start_sessions()
@@ -238,3 +255,100 @@ def cut(seen: Iterable[Seen], size: int) -> Iterator[Seen]:
                 yield item._replace(octets=item.octets[start : start + size])
         else:
             yield item
+
+
+class Script:
+    """Both ends played by hand, so that each can say what the reference would not."""
+
+    t1, t2 = bytes(range(1, 17)), bytes(range(17, 49))
+    client_iv, server_iv = bytes(range(49, 65)), bytes(range(65, 81))
+    sid = bytes(range(81, 97))
+    source, destination = ("192.0.2.1", 5000), ("192.0.2.2", 6000)
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.observer = Observer(
+            setting.protocol,
+            CREDENTIALS,
+            (V4[0], 40000),
+            (V4[1], PORTS[setting.protocol]),
+        )
+        self.greeting = ServerGreeting(
+            setting.mode, b"challenge".ljust(16), b"salt".ljust(16), 1024
+        )
+        self.client_stream: control.Sender = control.OpenSender()
+        self.server_stream: control.Sender = control.OpenSender()
+
+    @property
+    def mode(self) -> TestMode:
+        return read_mode(self.setting.protocol, self.setting.mode, self.setting.mode).test_mode
+
+    @property
+    def keys(self) -> TestSessionKeys:
+        return derive_test_session_keys(self.t1, self.t2, self.sid)
+
+    def greet(self, **changes: Any) -> Script:
+        self.greeting = replace(self.greeting, **changes)
+        self.observer.server_octets(self.greeting.to_octets())
+        return self
+
+    def respond(self, **changes: Any) -> Script:
+        response = SetUpResponse(self.setting.mode, bytes(80), bytes(64), bytes(16))
+        if self.setting.is_protected:
+            known = self.setting.credentials
+            greeting = self.greeting
+            key = token.derive_token_key(known.shared_secret, greeting.salt, greeting.count)
+            sealed = token.seal_token(key, greeting.challenge, self.t1, self.t2)
+            response = SetUpResponse(self.setting.mode, known.key_id, sealed, self.client_iv)
+        response = replace(response, **changes)
+        self.observer.client_octets(response.to_octets())
+        if self.setting.is_protected:
+            self.client_stream = control.ProtectedSender(self.t1, self.t2, response.client_iv)
+        return self
+
+    def begin(self, **changes: Any) -> Script:
+        """Server-Start."""
+        start = replace(ServerStart(0, self.server_iv, 7), **changes)
+        octets = start.to_octets()
+        if self.setting.is_protected and start.accept == 0:
+            self.server_stream = control.ProtectedSender(self.t1, self.t2, start.server_iv)
+        block = self.server_stream.write(octets[ServerStart.CLEAR_SIZE :])
+        self.observer.server_octets(octets[: ServerStart.CLEAR_SIZE] + block)
+        return self
+
+    def ready(self) -> Script:
+        return self.greet().respond().begin()
+
+    def client(self, *messages: Message | list[bytes]) -> Script:
+        """Commands, or their text with an HMAC after each piece."""
+        for message in messages:
+            segments = message if isinstance(message, list) else message.segments()
+            self.observer.client_octets(control.write_message(self.client_stream, segments))
+        return self
+
+    def server(self, *messages: Message | FetchData | list[bytes]) -> Script:
+        for message in messages:
+            segments = message if isinstance(message, list) else message.segments()
+            self.observer.server_octets(control.write_message(self.server_stream, segments))
+        return self
+
+    def accepted(self, **changes: Any) -> Script:
+        self.client(self.setting.request(**changes))
+        return self.server(AcceptSession(0, 6000, self.sid))
+
+    def testing(self, **changes: Any) -> Script:
+        self.ready().accepted(**changes)
+        return self.client(StartSessions()).server(StartAck(0))
+
+    def send(self, packet: SenderPacket | bytes, ttl: int = 255) -> Script:
+        """A packet of the Session-Sender."""
+        if not isinstance(packet, bytes):
+            packet = seal_packet(self.mode, packet, self.keys)
+        self.observer.test_packet(packet, self.source, self.destination, ttl)
+        return self
+
+    def reflect(self, packet: ReflectorPacket | bytes) -> Script:
+        if not isinstance(packet, bytes):
+            packet = seal_packet(self.mode, packet, self.keys)
+        self.observer.test_packet(packet, self.destination, self.source, 255)
+        return self
