@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from owamp_reference import control, token
@@ -82,6 +83,9 @@ class Session:
     addresses: tuple[str, str] = V4
     server_sends: bool = False
     packets: int = 3
+    padding: int = PADDING
+    names_addresses: bool = False
+    timeout: int = 2 << 32
     seen: list[Seen] = field(default_factory=list)
     now: int = START
 
@@ -114,11 +118,17 @@ class Session:
 
     def request(self) -> TestSession:
         changes: dict[str, Any] = {
-            "padding_length": PADDING,
+            "padding_length": self.padding,
             "ipvn": 6 if ":" in self.addresses[0] else 4,
-            "type_p": 0,
+            "type_p": 0x2E000000,
             "start_time": self.clock(),
+            "timeout": self.timeout,
         }
+        if self.names_addresses:
+            near, far = (ip_address(text).packed.ljust(16, b"\0") for text in self.addresses)
+            if self.server_sends:
+                near, far = far, near
+            changes |= {"sender_address": near, "receiver_address": far}
         if self.setting.protocol is Protocol.OWAMP:
             changes["number_of_packets"] = self.packets
             if self.server_sends:
@@ -151,7 +161,7 @@ class Session:
             ports = session.port, session.request.receiver_port
         source, destination = (near, ports[0]), (far, ports[1])
         for _ in range(self.packets):
-            packet = sender.next_packet(PADDING)
+            packet = sender.next_packet(self.padding)
             self.seen.append(Seen(Who.SENDER, packet, self.now, source, destination))
             if self.setting.protocol is Protocol.OWAMP:
                 receiver.receive(packet)
@@ -211,9 +221,9 @@ class Session:
         """The steps of an observer that saw it all."""
         return observed(self.observer(**changes), self.seen)
 
-    def capture(self, *, ethernet: bool = True) -> CaptureWriter:
-        """The whole session as a capture."""
-        writer = CaptureWriter(ethernet=ethernet)
+    def capture(self, writer: CaptureWriter | None = None) -> CaptureWriter:
+        """The whole session in a capture, a new one unless given."""
+        writer = writer or CaptureWriter()
         tcp = writer.open_tcp(self.client_address, self.server_address, START)
         for item in self.seen:
             if item.who in (Who.SENDER, Who.REFLECTOR):
