@@ -11,6 +11,7 @@ from owamp_reference import control, token
 from owamp_reference.endpoints import (
     NTP_EPOCH_OFFSET,
     ControlClient,
+    Mode,
     Protocol,
     Server,
     SessionReceiver,
@@ -44,7 +45,7 @@ from owamp_reference.test_packets import (
 )
 from owamp_vectors.live.observer import Address, Observer
 from owamp_vectors.live.pcap import CaptureWriter
-from owamp_vectors.live.steps import Step, Who
+from owamp_vectors.live.steps import Step, Verdict, Who, text_lines
 
 from ..reference.support import IKEV2_CREDENTIALS, PSK_CREDENTIALS, Draws, Setting
 
@@ -55,6 +56,11 @@ PORTS = {Protocol.OWAMP: 861, Protocol.TWAMP: 862}
 V4 = ("192.0.2.1", "192.0.2.2")
 V6 = ("2001:db8::1", "2001:db8::2")
 PADDING = 70
+OPEN = Setting(Protocol.OWAMP, Mode.UNAUTHENTICATED)
+OPEN_TW = Setting(Protocol.TWAMP, Mode.UNAUTHENTICATED)
+AUTHENTICATED = Setting(Protocol.TWAMP, Mode.AUTHENTICATED)
+IKEV2 = Setting(Protocol.TWAMP, Mode.ENCRYPTED, ikev2_derived=True)
+MIXED = Setting(Protocol.TWAMP, Mode.MIXED)
 ESTIMATE = ErrorEstimate(synchronized=True, scale=12, multiplier=7)
 
 
@@ -362,3 +368,11 @@ class Script:
             packet = seal_packet(self.mode, packet, self.keys)
         self.observer.test_packet(packet, self.destination, self.source, 255)
         return self
+
+
+def lines(steps: list[Step]) -> str:
+    return "\n".join(text_lines(steps, octets=True))
+
+
+def wrong_steps(steps: list[Step]) -> list[Step]:
+    return [step for step in steps if step.verdict is Verdict.WRONG]

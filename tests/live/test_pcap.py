@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_reference.endpoints import Mode, Protocol
+from owamp_reference.endpoints import Protocol
 from owamp_vectors.files import FileError
 from owamp_vectors.live import frames
 from owamp_vectors.live.frames import Datagram, Flag, FrameReader, Segment
@@ -22,9 +22,8 @@ from owamp_vectors.live.reassembly import Direction
 from owamp_vectors.live.steps import Step, Verdict, Who, any_wrong, text_lines
 
 from ..reference.support import OWAMP, SETTINGS, TWAMP, Setting
-from .support import CREDENTIALS, START, V4, V6, Session
+from .support import CREDENTIALS, OPEN, START, V4, V6, Session
 
-OPEN = Setting(Protocol.OWAMP, Mode.UNAUTHENTICATED)
 BOTH = pytest.mark.parametrize("addresses", [V4, V6], ids=["IPv4", "IPv6"])
 HEADER, RECORD = 24, 16
 

@@ -28,12 +28,10 @@ from owamp_vectors.live.pcap import CaptureWriter
 from owamp_vectors.live.steps import Part, Step, Who
 
 from ..reference.support import SETTINGS, Setting
-from .support import PADDING, Session
+from .support import OPEN, OPEN_TW, PADDING, Session
 
 TSHARK = shutil.which("tshark")
 pytestmark = pytest.mark.skipif(TSHARK is None, reason="tshark is not installed")
-OPEN_TW = Setting(Protocol.TWAMP, Mode.UNAUTHENTICATED)
-OPEN = Setting(Protocol.OWAMP, Mode.UNAUTHENTICATED)
 TWAMP_SETTINGS = [setting for setting in SETTINGS if setting.protocol is Protocol.TWAMP]
 
 
