@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -236,7 +238,7 @@ async def _serve(config: ServiceConfig, capture: Capture, host: str, port: int) 
     help="Octets of padding in a test packet.",
 )
 @_seconds("--timeout", 5, "for the connection and for each answer")
-@_seconds("--loss-timeout", 1, "after which a test packet counts as lost")
+@_seconds("--loss-timeout", 2, "after which a test packet counts as lost")
 @click.option(
     "--max-count",
     default=DEFAULT_MAX_COUNT,
@@ -358,11 +360,13 @@ def _credentials(options: dict[str, Any], mode: str | None) -> Credentials | Non
 def _host_and_port(text: str, default: int) -> tuple[str, int]:
     """The parts of ``HOST:PORT``, ``[IPv6]:PORT`` or a host alone; raises `click.BadParameter`."""
     match = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::(\d{1,5}))?", text)
-    host, port = text, str(default)  # an IPv6 address without brackets
+    host, port = "", str(default)
     if match is not None:
         host, port = match[1] or match[2], match[3] or port
-    elif text.count(":") < 2 or not set(text) <= set("0123456789abcdefABCDEF:.%"):
-        host = ""
+    else:
+        with suppress(ValueError):
+            ipaddress.IPv6Address(text)  # without brackets
+            host = text
     if not host or not 1 <= int(port) <= 65535:
         raise click.BadParameter(f"expected HOST:PORT, found {text!r}", param_hint="HOST:PORT")
     return host, int(port)

@@ -4,30 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
+from owamp_reference import control, token
 from owamp_reference.endpoints import (
     NTP_EPOCH_OFFSET,
     ControlClient,
+    Mode,
     Protocol,
     Server,
     SessionReceiver,
     SessionReflector,
     SessionSender,
     TestSession,
+    read_mode,
 )
+from owamp_reference.keys import TestSessionKeys, derive_test_session_keys
 from owamp_reference.messages import (
+    AcceptSession,
     FetchAck,
     FetchData,
+    Message,
     PacketRecord,
     RequestSession,
+    ServerGreeting,
+    ServerStart,
     SessionDescription,
+    SetUpResponse,
     SkipRange,
+    StartAck,
+    StartSessions,
 )
-from owamp_reference.test_packets import ErrorEstimate
+from owamp_reference.test_packets import (
+    ErrorEstimate,
+    ReflectorPacket,
+    SenderPacket,
+    TestMode,
+    seal_packet,
+)
 from owamp_vectors.live.observer import Address, Observer
 from owamp_vectors.live.pcap import CaptureWriter
-from owamp_vectors.live.steps import Step, Who
+from owamp_vectors.live.steps import Step, Verdict, Who, text_lines
 
 from ..reference.support import IKEV2_CREDENTIALS, PSK_CREDENTIALS, Draws, Setting
 
@@ -38,6 +56,11 @@ PORTS = {Protocol.OWAMP: 861, Protocol.TWAMP: 862}
 V4 = ("192.0.2.1", "192.0.2.2")
 V6 = ("2001:db8::1", "2001:db8::2")
 PADDING = 70
+OPEN = Setting(Protocol.OWAMP, Mode.UNAUTHENTICATED)
+OPEN_TW = Setting(Protocol.TWAMP, Mode.UNAUTHENTICATED)
+AUTHENTICATED = Setting(Protocol.TWAMP, Mode.AUTHENTICATED)
+IKEV2 = Setting(Protocol.TWAMP, Mode.ENCRYPTED, ikev2_derived=True)
+MIXED = Setting(Protocol.TWAMP, Mode.MIXED)
 ESTIMATE = ErrorEstimate(synchronized=True, scale=12, multiplier=7)
 
 
@@ -66,6 +89,9 @@ class Session:
     addresses: tuple[str, str] = V4
     server_sends: bool = False
     packets: int = 3
+    padding: int = PADDING
+    names_addresses: bool = False
+    timeout: int = 2 << 32
     seen: list[Seen] = field(default_factory=list)
     now: int = START
 
@@ -98,19 +124,26 @@ class Session:
 
     def request(self) -> TestSession:
         changes: dict[str, Any] = {
-            "padding_length": PADDING,
+            "padding_length": self.padding,
             "ipvn": 6 if ":" in self.addresses[0] else 4,
-            "type_p": 0,
+            "type_p": 0x2E000000,
             "start_time": self.clock(),
+            "timeout": self.timeout,
         }
+        if self.names_addresses:
+            near, far = (ip_address(text).packed.ljust(16, b"\0") for text in self.addresses)
+            if self.server_sends:
+                near, far = far, near
+            changes |= {"sender_address": near, "receiver_address": far}
         if self.setting.protocol is Protocol.OWAMP:
             changes["number_of_packets"] = self.packets
             if self.server_sends:
                 changes |= {"conf_sender": 1, "conf_receiver": 0, "sid": bytes(range(1, 17))}
         self.client.request_session(self.setting.request(**changes))
-        (session,) = self.pump()
-        assert isinstance(session, TestSession)
-        return session
+        for event in self.pump():
+            if isinstance(event, TestSession):
+                return event
+        raise ValueError("the request was not accepted")
 
     def start(self) -> None:
         self.client.start_sessions()
@@ -134,7 +167,7 @@ class Session:
             ports = session.port, session.request.receiver_port
         source, destination = (near, ports[0]), (far, ports[1])
         for _ in range(self.packets):
-            packet = sender.next_packet(PADDING)
+            packet = sender.next_packet(self.padding)
             self.seen.append(Seen(Who.SENDER, packet, self.now, source, destination))
             if self.setting.protocol is Protocol.OWAMP:
                 receiver.receive(packet)
@@ -194,9 +227,9 @@ class Session:
         """The steps of an observer that saw it all."""
         return observed(self.observer(**changes), self.seen)
 
-    def capture(self, *, ethernet: bool = True) -> CaptureWriter:
-        """The whole session as a capture."""
-        writer = CaptureWriter(ethernet=ethernet)
+    def capture(self, writer: CaptureWriter | None = None) -> CaptureWriter:
+        """The whole session in a capture, a new one unless given."""
+        writer = writer or CaptureWriter()
         tcp = writer.open_tcp(self.client_address, self.server_address, START)
         for item in self.seen:
             if item.who in (Who.SENDER, Who.REFLECTOR):
@@ -238,3 +271,108 @@ def cut(seen: Iterable[Seen], size: int) -> Iterator[Seen]:
                 yield item._replace(octets=item.octets[start : start + size])
         else:
             yield item
+
+
+class Script:
+    """Both ends played by hand, so that each can say what the reference would not."""
+
+    t1, t2 = bytes(range(1, 17)), bytes(range(17, 49))
+    client_iv, server_iv = bytes(range(49, 65)), bytes(range(65, 81))
+    sid = bytes(range(81, 97))
+    source, destination = ("192.0.2.1", 5000), ("192.0.2.2", 6000)
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.observer = Observer(
+            setting.protocol,
+            CREDENTIALS,
+            (V4[0], 40000),
+            (V4[1], PORTS[setting.protocol]),
+        )
+        self.greeting = ServerGreeting(
+            setting.mode, b"challenge".ljust(16), b"salt".ljust(16), 1024
+        )
+        self.client_stream: control.Sender = control.OpenSender()
+        self.server_stream: control.Sender = control.OpenSender()
+
+    @property
+    def mode(self) -> TestMode:
+        return read_mode(self.setting.protocol, self.setting.mode, self.setting.mode).test_mode
+
+    @property
+    def keys(self) -> TestSessionKeys:
+        return derive_test_session_keys(self.t1, self.t2, self.sid)
+
+    def greet(self, **changes: Any) -> Script:
+        self.greeting = replace(self.greeting, **changes)
+        self.observer.server_octets(self.greeting.to_octets())
+        return self
+
+    def respond(self, **changes: Any) -> Script:
+        response = SetUpResponse(self.setting.mode, bytes(80), bytes(64), bytes(16))
+        if self.setting.is_protected:
+            known = self.setting.credentials
+            greeting = self.greeting
+            key = token.derive_token_key(known.shared_secret, greeting.salt, greeting.count)
+            sealed = token.seal_token(key, greeting.challenge, self.t1, self.t2)
+            response = SetUpResponse(self.setting.mode, known.key_id, sealed, self.client_iv)
+        response = replace(response, **changes)
+        self.observer.client_octets(response.to_octets())
+        if self.setting.is_protected:
+            self.client_stream = control.ProtectedSender(self.t1, self.t2, response.client_iv)
+        return self
+
+    def begin(self, **changes: Any) -> Script:
+        """Server-Start."""
+        start = replace(ServerStart(0, self.server_iv, 7), **changes)
+        octets = start.to_octets()
+        if self.setting.is_protected and start.accept == 0:
+            self.server_stream = control.ProtectedSender(self.t1, self.t2, start.server_iv)
+        block = self.server_stream.write(octets[ServerStart.CLEAR_SIZE :])
+        self.observer.server_octets(octets[: ServerStart.CLEAR_SIZE] + block)
+        return self
+
+    def ready(self) -> Script:
+        return self.greet().respond().begin()
+
+    def client(self, *messages: Message | list[bytes]) -> Script:
+        """Commands, or their text with an HMAC after each piece."""
+        for message in messages:
+            segments = message if isinstance(message, list) else message.segments()
+            self.observer.client_octets(control.write_message(self.client_stream, segments))
+        return self
+
+    def server(self, *messages: Message | FetchData | list[bytes]) -> Script:
+        for message in messages:
+            segments = message if isinstance(message, list) else message.segments()
+            self.observer.server_octets(control.write_message(self.server_stream, segments))
+        return self
+
+    def accepted(self, **changes: Any) -> Script:
+        self.client(self.setting.request(**changes))
+        return self.server(AcceptSession(0, 6000, self.sid))
+
+    def testing(self, **changes: Any) -> Script:
+        self.ready().accepted(**changes)
+        return self.client(StartSessions()).server(StartAck(0))
+
+    def send(self, packet: SenderPacket | bytes, ttl: int = 255) -> Script:
+        """A packet of the Session-Sender."""
+        if not isinstance(packet, bytes):
+            packet = seal_packet(self.mode, packet, self.keys)
+        self.observer.test_packet(packet, self.source, self.destination, ttl)
+        return self
+
+    def reflect(self, packet: ReflectorPacket | bytes) -> Script:
+        if not isinstance(packet, bytes):
+            packet = seal_packet(self.mode, packet, self.keys)
+        self.observer.test_packet(packet, self.destination, self.source, 255)
+        return self
+
+
+def lines(steps: list[Step]) -> str:
+    return "\n".join(text_lines(steps, octets=True))
+
+
+def wrong_steps(steps: list[Step]) -> list[Step]:
+    return [step for step in steps if step.verdict is Verdict.WRONG]

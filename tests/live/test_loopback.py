@@ -22,33 +22,49 @@ from ..reference.support import OWAMP, SETTINGS, SID, SPI_I, SPI_R, TWAMP, Setti
 from .peers import named, plan, probe_of, probed, run, serving
 
 
+def of(protocol: Protocol) -> list[Setting]:
+    return [setting for setting in SETTINGS if setting.protocol is protocol]
+
+
 def right(report: ProbeReport) -> ProbeReport:
     """The report, in which everything is right."""
     assert report.is_right, "\n".join(text_lines(report.steps))
     return report
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=str)
-def test_everything_is_right_in_every_mode(setting: Setting) -> None:
-    report = right(probe_of(setting))
-    names = [item.name for item in report.steps]
-    assert names[:3] == ["Server-Greeting", "Set-Up-Response", "Server-Start"]
-    packets = [item for item in report.steps if item.name.endswith("-Test packet")]
-    if setting.protocol is Protocol.TWAMP:
-        assert [item.who for item in packets].count(Who.REFLECTOR) == 3
+def all_right(settings: list[Setting], direction: Direction) -> list[ProbeReport]:
+    """The reports on a service for each setting, all at once; everything in them is right."""
+
+    async def one(setting: Setting) -> ProbeReport:
+        async with serving(setting) as running:
+            return await probed(setting, running, direction=direction)
+
+    async def main() -> list[ProbeReport]:
+        return await asyncio.gather(*map(one, settings))
+
+    return [right(report) for report in run(main())]
+
+
+def test_everything_is_right_in_every_mode_of_twamp() -> None:
+    for report in all_right(of(Protocol.TWAMP), Direction.SEND):
+        names = [item.name for item in report.steps]
+        assert names[:3] == ["Server-Greeting", "Set-Up-Response", "Server-Start"]
+        who = [item.who for item in named(report, "TWAMP-Test packet")]
+        assert (who.count(Who.SENDER), who.count(Who.REFLECTOR)) == (3, 3)
         assert "3 of 3" in named(report, "Test packets")[0].text
-    else:
-        assert len(packets) == 3
-        assert "3 of 3" in named(report, "Fetched records")[0].text
+
+
+def test_everything_is_right_in_every_mode_of_owamp() -> None:
+    for report in all_right(of(Protocol.OWAMP), Direction.SEND):
+        assert len(named(report, "OWAMP-Test packet")) == 3
         assert named(report, "Fetch-Session data")
+        assert "3 of 3" in named(report, "Fetched records")[0].text
 
 
-@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.protocol is Protocol.OWAMP], ids=str)
-def test_the_server_sends_when_asked_to(setting: Setting) -> None:
-    report = right(probe_of(setting, direction=Direction.RECEIVE))
-    assert "3 of 3 test packets arrived" in named(report, "Test packets")[0].text
-    last = named(report, "Stop-Sessions")[-1]
-    assert "3 of 3 test packets were sent" in last.text
+def test_the_server_of_owamp_sends_when_asked_to() -> None:
+    for report in all_right(of(Protocol.OWAMP), Direction.RECEIVE):
+        assert "3 of 3 test packets arrived" in named(report, "Test packets")[0].text
+        assert "3 of 3 test packets were sent" in named(report, "Session description")[0].text
 
 
 def test_both_directions_run_in_one_connection() -> None:
@@ -57,12 +73,19 @@ def test_both_directions_run_in_one_connection() -> None:
     assert len(named(report, "Test packets")) == 2
 
 
-@pytest.mark.parametrize("padding", [0, 27, 64, 1400])
 @pytest.mark.parametrize("setting", [OWAMP, TWAMP], ids=str)
-def test_padding_is_as_asked_for(setting: Setting, padding: int) -> None:
-    report = right(probe_of(setting, padding=padding, count=1))
-    sent = next(item for item in report.steps if item.name.endswith("-Test packet"))
-    assert len(sent.octets) == 48 + padding
+def test_padding_is_as_asked_for(setting: Setting) -> None:
+    sizes = [0, 27, 64, 1400]
+
+    async def main() -> list[ProbeReport]:
+        async with serving(setting) as running:
+            runs = [probed(setting, running, padding=size, count=1) for size in sizes]
+            return await asyncio.gather(*runs)
+
+    for size, report in zip(sizes, run(main()), strict=True):
+        right(report)
+        sent = next(item for item in report.steps if item.name.endswith("-Test packet"))
+        assert len(sent.octets) == 48 + size
 
 
 def test_keymat_and_a_sid_known_beforehand_serve_as_the_secret() -> None:
@@ -146,7 +169,11 @@ def test_captures_of_both_ends_give_the_report_of_the_probe(
             return await run_probe(config, "127.0.0.1", running.port, captures[1]), running.port
 
     report, port = run(main())
-    added = {"Test packets", "Fetched records"}  # by the probe, which knows what it sent
+    added = {
+        "Test packets",
+        "Session description",
+        "Fetched records",
+    }  # by the probe, which knows what it sent
     expected = [(item.name, item.octets) for item in report.steps if item.name not in added]
     for capture, path in zip(captures, paths, strict=True):
         capture.save()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -19,7 +20,7 @@ from owamp_reference.endpoints import (
     StopReceived,
     TestSession,
 )
-from owamp_reference.messages import Accept, Request, SetUpResponse, StopSessions
+from owamp_reference.messages import Accept, FetchSession, Request, SetUpResponse, StopSessions
 
 from .capture import TcpCapture
 from .limits import Limits
@@ -46,7 +47,7 @@ class Connection:
 
     Args:
         make_endpoint: makes the sans-IO end with the policy for requests.
-        room: whether one more test session fits into the server's total.
+        room: whether one more test session, besides so many, fits into the server's total.
         keep: is handed each session that starts; sessions may outlive their connection by
             Timeout (RFC 5357 §3.5).
         tap: is told of every test packet.
@@ -58,7 +59,7 @@ class Connection:
         writer: asyncio.StreamWriter,
         make_endpoint: Callable[[Callable[[Request], tuple[Accept, int]]], Server],
         limits: Limits,
-        room: Callable[[], bool],
+        room: Callable[[int], bool],
         keep: Callable[[ServerSession], None],
         log: Callable[[str], None],
         capture: TcpCapture,
@@ -70,7 +71,7 @@ class Connection:
         self._limits = limits
         self._room, self._keep, self._log = room, keep, log
         self._capture, self._tap = capture, tap
-        self._reserved: Reservation | None = None
+        self._reserved: deque[Reservation] = deque()  # granted, the event still to be handled
         self._sessions: list[ServerSession] = []
         self._results: dict[bytes, ReceiverSession] = {}
         self._stopper: asyncio.Task[None] | None = None
@@ -90,7 +91,7 @@ class Connection:
                 data = await self._read()
                 if not data:
                     by_client = True
-                    self._handle_all(self._endpoint.connection_lost())
+                    await self._handle_all(self._endpoint.connection_lost())
                     break
                 self._capture.client(data)
                 await self._receive(data)
@@ -114,7 +115,7 @@ class Connection:
             self._last_command, self._message_begun = self._loop.time(), None
         elif self._message_begun is None:
             self._message_begun = self._loop.time()
-        self._handle_all(events)
+        await self._handle_all(events)
         await self._flush()
 
     async def _read(self) -> bytes:
@@ -178,8 +179,8 @@ class Connection:
             self._stopper.cancel()
         for session in self._sessions:
             session.close()
-        if self._reserved is not None:
-            self._reserved.socket.close()
+        for reservation in self._reserved:
+            reservation.socket.close()
         if self._writer.transport.get_write_buffer_size():
             self._writer.transport.abort()  # the client had its time
         self._writer.close()
@@ -189,22 +190,24 @@ class Connection:
     def _grant(self, request: Request) -> tuple[Accept, int]:
         """The policy of the endpoint: Accept and port."""
         try:
-            if len(self._sessions) >= self._limits.sessions or not self._room():
+            number = len(self._sessions) + len(self._reserved)
+            if number >= self._limits.sessions or not self._room(len(self._reserved)):
                 text = "too many test sessions"
                 raise RefusedError(Accept.TEMPORARY_RESOURCE_LIMITATION, text)
-            self._reserved = reserve(request, self._local, self._peer, self._limits)
+            reservation = reserve(request, self._local, self._peer, self._limits)
         except RefusedError as error:
             self._log(f"request refused with Accept {error.accept.value}: {error}")
             return error.accept, 0
-        return Accept.OK, self._reserved.socket.getsockname()[1]
+        self._reserved.append(reservation)
+        return Accept.OK, reservation.socket.getsockname()[1]
 
     # Events
 
-    def _handle_all(self, events: list[Event]) -> None:
+    async def _handle_all(self, events: list[Event]) -> None:
         for event in events:
-            self._handle(event)
+            await self._handle(event)
 
-    def _handle(self, event: Event) -> None:
+    async def _handle(self, event: Event) -> None:
         match event:
             case SetUp(mode=mode):
                 source = ", key from IKEv2" if mode.ikev2_derived else ""
@@ -218,17 +221,22 @@ class Connection:
             case StopReceived(message=message):
                 self._stop(message)
             case FetchRequested(message=fetch):
-                result = self._results.get(fetch.sid)
-                ack, data = result.fetch(fetch) if result is not None else refused_fetch()
-                self._endpoint.answer_fetch(ack, data)
-                self._log(f"fetch of {fetch.sid.hex()}: Accept {ack.accept}")
+                await self._answer_fetch(fetch)
             case Closed(error=error):
                 self._log("closed" if error is None else f"closed: {error}")
 
+    async def _answer_fetch(self, fetch: FetchSession) -> None:
+        """Answer beside the loop: there may be many records."""
+        if self._endpoint.state is State.CLOSED:  # by what followed
+            return
+        result = self._results.get(fetch.sid)
+        ack, data = result.fetch(fetch) if result is not None else refused_fetch()
+        await asyncio.to_thread(self._endpoint.answer_fetch, ack, data)
+        self._log(f"fetch of {fetch.sid.hex()}: Accept {ack.accept}")
+
     def _open(self, session: TestSession) -> None:
-        assert self._reserved is not None
-        datagrams, peer = Datagrams(self._reserved.socket), self._reserved.peer
-        self._reserved = None
+        reservation = self._reserved.popleft()
+        datagrams, peer = Datagrams(reservation.socket), reservation.peer
         kind: type[ServerSession] = ReflectorSession
         if self._endpoint.protocol is Protocol.OWAMP:
             kind = SenderSession if session.request.conf_sender else ReceiverSession

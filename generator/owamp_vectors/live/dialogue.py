@@ -332,10 +332,10 @@ class Dialogue:
                 expected = f"above {highest}, the number of a packet that was sent"
                 error = ProtocolError("Next Seqno", expected, str(record.next_seqno))
                 problems.append(wrong(error, stop.SOURCE))
-            for skipped in record.skip_ranges:
-                if session.numbers_seen(skipped.first, skipped.last):
-                    text = f"Skip Ranges: a packet of {skipped.first} to {skipped.last} was sent"
-                    problems.append(wrong(text, stop.SOURCE))
+            skipped = session.seen_although_skipped(record.skip_ranges)
+            if skipped is not None:
+                text = f"Skip Ranges: a packet of {skipped.first} to {skipped.last} was sent"
+                problems.append(wrong(text, stop.SOURCE))
         return problems
 
     # Replies

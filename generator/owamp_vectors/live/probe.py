@@ -31,7 +31,7 @@ from owamp_reference.endpoints import (
     StopReceived,
     TestSession,
 )
-from owamp_reference.messages import Accept, StopSessions
+from owamp_reference.messages import Accept, ServerGreeting, StopSessions
 
 from .capture import Capture, short
 from .observer import Observer
@@ -76,7 +76,7 @@ class ProbeConfig:
     interval: float = 0.1
     padding: int = 64
     timeout: float = 5
-    loss_timeout: float = 1
+    loss_timeout: float = 2
     max_count: int = token.DEFAULT_MAX_COUNT
     make_client: Callable[[ClientConfig], ControlClient] = ControlClient
 
@@ -264,7 +264,10 @@ class _Probe:
             async with asyncio.timeout_at(deadline):
                 data = await self._reader.read(_READ_SIZE)
         except TimeoutError:
-            come = f"; {self._octets_since_event} octets came" if self._octets_since_event else ""
+            octets = self._octets_since_event
+            if after_greeting:
+                octets -= ServerGreeting.LAYOUT.size
+            come = f"; {octets} octets came" if octets else ""
             text = f"not there within {self._config.timeout:g} s{come}"
             self._say(name, Verdict.WRONG, text, source)
             raise _OverError from None
@@ -327,7 +330,7 @@ class _Probe:
         for session in self._sessions:
             if isinstance(session, ProbeReceiver):
                 findings = session.take_stop(stop.message)
-                self._add_findings("Stop-Sessions", Who.SENDER, findings)
+                self._add_findings("Session description", Who.SENDER, findings)
 
     async def _fetch(self, session: ProbeSender) -> None:
         self._client.fetch_session(session.session.sid)

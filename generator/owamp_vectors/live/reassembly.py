@@ -40,11 +40,11 @@ class Direction:
             self.next = start % _MODULUS
         if segment.flags & Flag.FIN:
             self._fin = (start + len(segment.payload)) % _MODULUS
-        if segment.payload and abs(_ahead(start, self.next)) < _MAX_AHEAD:
+        if segment.payload and not self.gap and abs(_ahead(start, self.next)) < _MAX_AHEAD:
             start %= _MODULUS
             if len(segment.payload) > len(self._held.get(start, b"")):
                 self._held[start] = segment.payload
-        given = b"" if self.gap else self._take()
+        given = self._take()
         if segment.flags & Flag.RST or (self._fin is not None and self.next == self._fin):
             self.is_finished = True
         return given
@@ -72,6 +72,7 @@ class Direction:
         if missing <= 1 or missing > _MAX_AHEAD:
             return 0
         self.gap = min([missing, *(_ahead(start, self.next) for start in self._held)])
+        self._held.clear()
         return self.gap
 
     def unfilled(self) -> int:

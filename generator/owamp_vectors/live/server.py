@@ -92,6 +92,11 @@ class Service:
         self._sessions: set[ServerSession] = set()
         self._started = system_clock()
 
+    @property
+    def sessions(self) -> list[ServerSession]:
+        """The test sessions that are not over."""
+        return [session for session in self._sessions if not session.is_over]
+
     async def start(self, host: str, port: int) -> list[SocketAddress]:
         """Listen; the addresses, with the port that was chosen if `port` is 0.
 
@@ -109,7 +114,7 @@ class Service:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for session in list(self._sessions):
+        for session in self.sessions:
             session.close()
         if self._server is not None:
             await self._server.wait_closed()
@@ -135,8 +140,8 @@ class Service:
             writer,
             lambda policy: self._endpoint(local, policy),
             limits,
-            room=lambda: len(self._sessions) < limits.all_sessions,
-            keep=self._keep,
+            room=self._has_room,
+            keep=self._sessions.add,
             log=lambda line: self._log(f"{name} {line}"),
             capture=self._capture.open(peer, local),
             tap=self._capture.udp,
@@ -169,5 +174,7 @@ class Service:
         )
         return self.config.make_server(config)
 
-    def _keep(self, session: ServerSession) -> None:
-        self._sessions = {one for one in self._sessions if not one.is_over} | {session}
+    def _has_room(self, besides: int) -> bool:
+        """Whether one more test session, besides so many more, is within the limits."""
+        self._sessions.intersection_update(self.sessions)
+        return len(self._sessions) + besides < self.config.limits.all_sessions

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -12,7 +13,7 @@ from owamp_reference.endpoints import NTP_EPOCH_OFFSET, TestSession
 from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.layout import Layout
-from owamp_reference.messages import RequestSession
+from owamp_reference.messages import RequestSession, SkipRange
 from owamp_reference.primitives import HMAC_SIZE
 from owamp_reference.test_packets import (
     ErrorEstimate,
@@ -82,9 +83,14 @@ class ObservedSession:
         """Of the sender's packets that were seen; None if there were none."""
         return max(self._seen, default=None)
 
-    def numbers_seen(self, first: int, last: int) -> bool:
-        """Whether a packet of the sender with a number from `first` to `last` was seen."""
-        return any(first <= number <= last for number in self._seen)
+    def seen_although_skipped(self, ranges: Sequence[SkipRange]) -> SkipRange | None:
+        """The first range with the number of a packet of the sender that was seen; None if none."""
+        numbers = sorted(self._seen)
+        for item in ranges:
+            place = bisect_left(numbers, item.first)
+            if place < len(numbers) and numbers[place] <= item.last:
+                return item
+        return None
 
     def matches(self, source: Address, destination: Address, by_port: bool) -> Who | None:
         """Whose packet one between these addresses would be; None for another session's.
