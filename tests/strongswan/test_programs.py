@@ -17,6 +17,7 @@ from .processes import process, run, wait_until
 from .scenario import keys_of
 from .suites import SUITES
 
+pytestmark = pytest.mark.strongswan
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-c", "from owamp_vectors.cli import main; main()")
 
