@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from owamp_vectors.live.charon import CharonLog, LogError
 from owamp_vectors.live.charon_reader import parse
 
@@ -11,22 +13,20 @@ from .processes import wait_until
 
 def keys_of(host: Host) -> CharonLog:
     """The keys that a daemon has logged; waits for what is only half in the log."""
-    problem = LogError("")
+    found: list[CharonLog | LogError] = []
 
     def is_whole() -> bool:
-        nonlocal problem
         try:
-            parse(host.log())
+            found.append(parse(host.log()))
         except LogError as error:
-            problem = error
-            return False
-        return True
+            found.append(error)
+        return isinstance(found[-1], CharonLog)
 
-    try:
+    with suppress(TimeoutError):
         wait_until(is_whole, "whole log")
-    except TimeoutError:
-        raise problem from None
-    return parse(host.log())
+    if isinstance(found[-1], LogError):
+        raise found[-1]
+    return found[-1]
 
 
 def negotiate(pair: Pair) -> None:

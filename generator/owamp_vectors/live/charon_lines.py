@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .charon import LogError
 
 _LINE = re.compile(
-    r"(?:.*\s)?(?P<thread>\d{2,})\[(?P<group>[A-Z]{3})\] "
+    r"(?:.*?\s)??(?P<thread>\d{2,})\[(?P<group>[A-Z]{3})\] "
     r"(?:<(?:[^>|]*\|)?(?P<sa>\d+)> )?(?P<text>.*)"
 )
 _ROW = re.compile(r" *(?P<offset>\d+): (?P<octets>(?:[0-9A-F]{2} ){0,15}[0-9A-F]{2})(?: |$)")
