@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vectors render check prove claims draft adapters debian test coverage bench lock
+.PHONY: help setup vectors render check prove claims draft adapters strongswan debian test coverage \
+	bench lock
 
 help: ## say what the targets do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment .venv with the pinned packages
 
@@ -60,6 +61,9 @@ coverage: $(STAMP) ## run the tests and report the lines and branches that they 
 
 bench: $(STAMP) ## measure regeneration against the bare cryptographic operations
 	$(BIN)/python -m owamp_vectors.bench
+
+strongswan: $(STAMP) ## record the known answers of strongSwan (needs it, and root)
+	$(BIN)/python -m tests.strongswan.record
 
 lock: ## resolve the pinned packages anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --extra dev --no-annotate \

@@ -9,9 +9,11 @@ from pathlib import Path
 import click
 
 from . import (
+    charon_command,
     conform_commands,
     draft_command,
     files,
+    live_commands,
     mistakes,
     model_commands,
     render_command,
@@ -74,6 +76,8 @@ def main() -> None:
       owamp-vectors list --flags             what the cases are aimed at
       owamp-vectors conform -- COMMAND       put every case to a program
       owamp-vectors render c                 the vectors as C, Python or an RFC's text
+      owamp-vectors probe HOST               take a real server through a session
+      owamp-vectors charon LOG               strongSwan's keys, computed anew
       owamp-vectors claims                   what is proved of the models
       owamp-vectors conform-model            whether they describe the reference
       owamp-vectors replay                   recorded attacks and runs, as octets
@@ -238,5 +242,8 @@ for command in (
     conform_commands.conform,
     render_command.render,
     draft_command.draft,
+    live_commands.serve,
+    live_commands.probe,
+    charon_command.charon,
 ):
     main.add_command(command)

@@ -19,6 +19,7 @@ BAD_INPUT = 3
 NO_PROVER = 4
 NO_GRAMMAR = 5
 NO_PROGRAM = 6
+NO_PEER = 7
 
 _T = TypeVar("_T")
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -33,8 +33,8 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_files(directory: Path, texts: Mapping[str, str]) -> None:
-    """Write each text under its relative name: either whole or not at all.
+def write_files(directory: Path, texts: Mapping[str, str | bytes]) -> None:
+    """Write each text, or octets, under its relative name: either whole or not at all.
 
     Raises:
         FileError: the directory or a file cannot be written.
@@ -49,15 +49,23 @@ def write_files(directory: Path, texts: Mapping[str, str]) -> None:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all. Raises `FileError`."""
+    try:
+        write_atomically(path, text, 0o600)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def write_atomically(path: Path, text: str | bytes, mode: int = 0o666) -> None:
     """Replace a file by way of a temporary one beside it, so that no reader sees a part of it."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(text.encode() if isinstance(text, str) else text)
         umask = os.umask(0)
         os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).chmod(mode & ~umask)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

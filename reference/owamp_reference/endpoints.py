@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from typing import TypeAlias
@@ -365,24 +365,8 @@ class _Endpoint:
             found = "a second one" if self._stop_received else f"one while {self.state.value}"
             raise ProtocolError("Stop-Sessions", "one while testing", found)
 
-    def _sids_to_account_for(self, sender_is_client: bool) -> list[bytes]:
-        """The SIDs that the Stop-Sessions of one side must describe (RFC 4656 §3.8)."""
-        return [
-            session.sid
-            for session in self.sessions
-            if (session.request.conf_receiver if sender_is_client else session.request.conf_sender)
-        ]
-
     def _check_stop(self, message: StopSessions | StopTWSessions, from_client: bool) -> None:
-        if isinstance(message, StopTWSessions):
-            expected, found = len(self.sessions), message.number_of_sessions
-            if found != expected:
-                raise ProtocolError("Number of Sessions", str(expected), str(found))
-            return
-        sids = self._sids_to_account_for(from_client)
-        if sorted(item.sid for item in message.sessions) != sorted(sids):
-            expected_text = f"the SIDs of the sender's {len(sids)} sessions"
-            raise ProtocolError("Stop-Sessions", expected_text, f"{len(message.sessions)} records")
+        check_stop(self.sessions, message, from_client)
 
     def _stopped(self) -> None:
         """Back to requests once both sides have sent Stop-Sessions (TWAMP: once the client has)."""
@@ -428,7 +412,28 @@ def _check_request(protocol: Protocol, request: Request) -> None:
             raise ProtocolError(label, "0", "another value")
 
 
-def _check_fetch_answer(ack: FetchAck, data: FetchData | None) -> None:
+def check_stop(
+    sessions: Sequence[TestSession], message: StopSessions | StopTWSessions, from_client: bool
+) -> None:
+    """Raise `ProtocolError` unless Stop-Sessions accounts for just the sessions that run: by their
+    number (RFC 5357 §3.8), or by the SIDs of those in which its side sends (RFC 4656 §3.8).
+    """
+    if isinstance(message, StopTWSessions):
+        expected, found = len(sessions), message.number_of_sessions
+        if found != expected:
+            raise ProtocolError("Number of Sessions", str(expected), str(found))
+        return
+    sids = [
+        session.sid
+        for session in sessions
+        if (session.request.conf_receiver if from_client else session.request.conf_sender)
+    ]
+    if sorted(item.sid for item in message.sessions) != sorted(sids):
+        expected_text = f"the SIDs of the sender's {len(sids)} sessions"
+        raise ProtocolError("Stop-Sessions", expected_text, f"{len(message.sessions)} records")
+
+
+def check_fetch_answer(ack: FetchAck, data: FetchData | None) -> None:
     """Raise `ProtocolError` unless Fetch-Ack announces just these data (RFC 4656 §3.9)."""
     if (ack.accept == Accept.OK) != (data is not None):
         raise ProtocolError("Fetch-Session data", "data if and only if Accept is 0", "else")
@@ -701,7 +706,7 @@ class Server(_Endpoint):
         """
         if not self._fetching or self.state is State.CLOSED:
             raise ProtocolError("Fetch-Session", "one to answer", "none")
-        _check_fetch_answer(ack, data)
+        check_fetch_answer(ack, data)
         self._fetching = False
         self._send(ack)
         if data is not None:
@@ -959,6 +964,7 @@ class SessionReflector:
 __all__ = [
     "ADDRESS_SIZE",
     "IKEV2_DERIVED",
+    "SECURITY_BITS",
     "ClientConfig",
     "Clock",
     "Closed",
@@ -982,6 +988,8 @@ __all__ = [
     "State",
     "StopReceived",
     "TestSession",
+    "check_fetch_answer",
+    "check_stop",
     "read_mode",
     "request_problem",
 ]

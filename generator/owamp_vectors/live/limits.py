@@ -1,0 +1,44 @@
+"""What a server is willing to spend on its clients (RFC 4656 §6.5; RFC 5357 §3.1, §4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a server; times in seconds.
+
+    Attributes:
+        connections: control connections at once; one more is greeted with Modes 0 and closed.
+        connections_per_host: the same, from one address.
+        sessions: test sessions of one connection; one more gets Accept 5.
+        all_sessions: test sessions of all connections.
+        packets: packets of one test session: recorded, sent, or reflected.
+        interval: the least average time between two packets that the server sends.
+        padding: octets of padding in a packet that the server sends.
+        timeout: the longest Timeout of a request; a longer one gets Accept 4.
+        start_ahead: how far ahead the Start Time of a request may lie.
+        message_size: octets of a control message.
+        set_up: from the connection's start until it is set up.
+        message: from the first octet of a command to its last; also for the peer to take octets.
+        servwait: without a command (SERVWAIT of RFC 5357 §3.1).
+        refwait: without a test packet (REFWAIT of RFC 5357 §4.2).
+        linger: to let the peer read what was said last.
+    """
+
+    connections: int = 256
+    connections_per_host: int = 64
+    sessions: int = 16
+    all_sessions: int = 512
+    packets: int = 10_000
+    interval: float = 0.001
+    padding: int = 9000
+    timeout: float = 60
+    start_ahead: float = 900
+    message_size: int = 2**16
+    set_up: float = 30
+    message: float = 30
+    servwait: float = 900
+    refwait: float = 900
+    linger: float = 1

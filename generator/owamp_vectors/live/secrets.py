@@ -1,0 +1,235 @@
+"""Shared secrets from files: passphrases by KeyID, keys from IKEv2 by the SPIs of the IKE SA.
+
+A secret never stands on the command line, and a file that others may read is refused. A file of
+several secrets is TOML::
+
+    [passphrases]
+    alice = "correct horse battery staple"
+
+    [[ike_sa]]                      # RFC 7717 §5.1: prf(SK_d, "IPPM")
+    spi_i = "0001020304050607"      # octets in hex
+    spi_r = "08090a0b0c0d0e0f"
+    prf = "PRF_HMAC_SHA2_256"
+    sk_d = "65666768…"              # or keymat and sid, for PRF{ KEYMAT, Session ID };
+                                    # or shared_secret alone, without prf
+
+What the messages of errors quote is public: names of fields, sizes, SPIs; never a value of a
+secret.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from owamp_reference import binding
+from owamp_reference.endpoints import Credentials
+from owamp_reference.errors import ProtocolError
+from owamp_reference.ikev2 import PRFS
+from owamp_reference.messages import encode_key_id
+from owamp_reference.token import encode_passphrase
+
+from ..files import FileError
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_MAX_SIZE = 2**20
+_SOURCES = ("sk_d", "keymat", "shared_secret")
+_FIELDS = {"spi_i", "spi_r", "prf", "sid", *_SOURCES}
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The shared secrets of one end, found by KeyID or by SPIs."""
+
+    credentials: tuple[Credentials, ...] = ()
+
+    def passphrase(self, name: str) -> bytes | None:
+        """The shared secret of a KeyID; None if it has none."""
+        return self._find(encode_key_id(name), ikev2_derived=False)
+
+    def ike_sa(self, spi_i: bytes, spi_r: bytes) -> bytes | None:
+        """The shared secret of the IKE SA with these SPIs; None if there is none."""
+        return self._find(binding.key_id_from_spis(spi_i, spi_r), ikev2_derived=True)
+
+    def _find(self, key_id: bytes, *, ikev2_derived: bool) -> bytes | None:
+        for item in self.credentials:
+            if (item.key_id, item.ikev2_derived) == (key_id, ikev2_derived):
+                return item.shared_secret
+        return None
+
+    @property
+    def any_passphrase(self) -> bool:
+        """Whether there is a secret that is found by KeyID."""
+        return any(not item.ikev2_derived for item in self.credentials)
+
+    @property
+    def any_ike_sa(self) -> bool:
+        """Whether there is a secret that is found by SPIs."""
+        return any(item.ikev2_derived for item in self.credentials)
+
+
+def combine(path: Path | None, credentials: Iterable[Credentials]) -> Secrets:
+    """All secrets together. Raises `FileError` if two have the same KeyID."""
+    found = tuple(credentials)
+    names = [(item.key_id, item.ikev2_derived) for item in found]
+    if len(set(names)) != len(names):
+        raise FileError(f"{path or 'secrets'}: expected each KeyID once, found one twice")
+    return Secrets(found)
+
+
+def read_private(path: Path) -> bytes:
+    """The octets of a file that holds a secret.
+
+    Raises:
+        FileError: it cannot be read, others than its owner may read or change it, or it has
+            more than 1 MiB.
+    """
+    try:
+        with path.open("rb") as stream:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & _OTHERS:
+                expected = "expected a file that only its owner can read (chmod 600)"
+                raise FileError(f"{path}: {expected}, found mode {mode:04o}")
+            data = stream.read(_MAX_SIZE + 1)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(data) > _MAX_SIZE:
+        raise FileError(f"{path}: expected at most {_MAX_SIZE} octets, found more")
+    return data
+
+
+def read_passphrase(path: Path) -> bytes:
+    """The passphrase in a file: its first and only line, without the newline.
+
+    Raises:
+        FileError: as `read_private`; an empty passphrase, or more than one line.
+    """
+    data = read_private(path)
+    passphrase = data.removesuffix(b"\n").removesuffix(b"\r")
+    if not passphrase or b"\n" in passphrase or b"\r" in passphrase:
+        found = "another number of lines" if passphrase else "none"
+        raise FileError(f"{path}: expected a passphrase in one line, found {found}")
+    return passphrase
+
+
+def read_hex(path: Path, what: str) -> bytes:
+    """The octets that a file holds in hex; white space and a leading 0x are allowed.
+
+    Raises:
+        FileError: as `read_private`; not hex, or no octet.
+    """
+    try:
+        text = "".join(read_private(path).decode("ascii").split())
+    except UnicodeDecodeError:
+        text = "?"
+    return _from_hex(text.removeprefix("0x"), f"{path}: {what}")
+
+
+def _from_hex(text: object, where: str) -> bytes:
+    if not isinstance(text, str) or not re.fullmatch(r"([0-9A-Fa-f]{2})+", text):
+        raise FileError(f"{where}: expected octets in hex, found something else")
+    return bytes.fromhex(text)
+
+
+def read_secrets(path: Path) -> tuple[Credentials, ...]:
+    """The secrets of a TOML file as the module describes it.
+
+    Raises:
+        FileError: as `read_private`; not TOML, a field that is missing, unknown or of the wrong
+            size.
+    """
+    try:
+        content = tomllib.loads(read_private(path).decode())
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: not UTF-8 at offset {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"\(at .*\)$", str(error))  # the rest may quote the content
+        raise FileError(f"{path}: not TOML {where[0] if where else ''}".rstrip()) from None
+    unknown = sorted(set(content) - {"passphrases", "ike_sa"})
+    if unknown:
+        raise FileError(f"{path}: expected passphrases and ike_sa, found {unknown[0]!r}")
+    passphrases, sas = content.get("passphrases", {}), content.get("ike_sa", [])
+    if not isinstance(passphrases, dict):
+        raise FileError(f"{path}: passphrases: expected a table, found something else")
+    if not isinstance(sas, list) or not all(isinstance(item, dict) for item in sas):
+        raise FileError(f"{path}: ike_sa: expected an array of tables, found something else")
+    found = [_psk(path, name, value) for name, value in passphrases.items()]
+    found += [_ike_sa(f"{path}: ike_sa {n}", item) for n, item in enumerate(sas, 1)]
+    if not found:
+        raise FileError(f"{path}: expected passphrases or an ike_sa, found none")
+    return tuple(found)
+
+
+def _psk(path: Path, name: str, value: object) -> Credentials:
+    where = f"{path}: passphrases.{name}"
+    if not isinstance(value, str) or not value:
+        raise FileError(f"{where}: expected a string that is not empty, found something else")
+    try:
+        return Credentials.from_passphrase(name, encode_passphrase(value))
+    except ProtocolError as error:
+        raise FileError(f"{where}: {error}") from None
+
+
+def _ike_sa(where: str, item: Mapping[str, Any]) -> Credentials:
+    unknown = sorted(set(item) - _FIELDS)
+    if unknown:
+        raise FileError(f"{where}: expected {', '.join(sorted(_FIELDS))}, found {unknown[0]!r}")
+    values = {
+        name: _from_hex(value, f"{where}: {name}") for name, value in item.items() if name != "prf"
+    }
+    for name in ("spi_i", "spi_r"):
+        if name not in values:
+            raise FileError(f"{where}: {name}: expected 8 octets, found none")
+    try:
+        return ike_credentials(**values, prf_name=item.get("prf"))
+    except ProtocolError as error:
+        raise FileError(f"{where}: {error}") from None
+
+
+def ike_credentials(
+    spi_i: bytes,
+    spi_r: bytes,
+    prf_name: object = None,
+    sk_d: bytes | None = None,
+    keymat: bytes | None = None,
+    sid: bytes | None = None,
+    shared_secret: bytes | None = None,
+) -> Credentials:
+    """The key from IKEv2, in whichever form it is given.
+
+    - `sk_d`, with a prf: prf(SK_d, "IPPM") (RFC 7717 §5.1);
+    - `keymat` and `sid`, with a prf: PRF{ KEYMAT, Session ID } of the proposal;
+    - `shared_secret`: the key itself.
+
+    Raises:
+        ProtocolError: none or several of these, a prf that is unknown, missing or not needed, or
+            a wrong size.
+    """
+    given = [
+        name
+        for name, value in zip(_SOURCES, (sk_d, keymat, shared_secret), strict=True)
+        if value is not None
+    ]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise ProtocolError("secret", "one of SK_d, KEYMAT and the shared secret", found)
+    if (sid is not None) != (keymat is not None):
+        raise ProtocolError("SID", "one with KEYMAT, and only then", "else")
+    if shared_secret is not None:
+        if prf_name is not None:
+            raise ProtocolError("prf", "none with the shared secret itself", "one")
+        return Credentials.from_ikev2(spi_i, spi_r, shared_secret)
+    if not isinstance(prf_name, str) or prf_name not in PRFS:
+        raise ProtocolError("prf", f"one of {', '.join(PRFS)}", str(prf_name).lower())
+    function = PRFS[prf_name]
+    if keymat is not None and sid is not None:
+        secret = binding.shared_secret_from_keymat(function, keymat, sid)
+    else:
+        assert sk_d is not None
+        secret = binding.shared_secret_from_sk_d(function, sk_d)
+    return Credentials.from_ikev2(spi_i, spi_r, secret)

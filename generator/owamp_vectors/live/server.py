@@ -1,0 +1,180 @@
+"""Many control connections at once, each with a `Server` of the reference and its test sessions.
+
+The connections share an event loop and nothing else: what one of them does, sends or fails to take
+touches no other. PBKDF2, the one costly step before a client is known, runs beside the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from owamp_reference.endpoints import (
+    IKEV2_DERIVED,
+    Mode,
+    Protocol,
+    Server,
+    ServerConfig,
+    system_clock,
+)
+from owamp_reference.messages import Accept, Request
+from owamp_reference.token import MIN_COUNT
+
+from .capture import Capture
+from .connection import Connection
+from .limits import Limits
+from .secrets import Secrets
+from .server_sessions import ServerSession
+from .udp import SocketAddress, ip_version, packed
+
+
+def offered_modes(protocol: Protocol, security: Iterable[Mode], secrets: Secrets) -> int:
+    """The Modes of a greeting: these security modes, and IKEv2Derived if a key is from there."""
+    bits = 0
+    for mode in security:
+        bits |= mode
+    if secrets.any_ike_sa and bits & ~Mode.UNAUTHENTICATED:
+        bits |= IKEV2_DERIVED[protocol]
+    return bits
+
+
+def log_nothing(line: str) -> None:
+    """The default log."""
+    del line
+
+
+def endpoint_text(address: SocketAddress) -> str:
+    """``host:port``, an IPv6 address in brackets."""
+    host = str(address[0])
+    return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
+
+
+@dataclass(frozen=True)
+class ServiceConfig:
+    """How a `Service` behaves.
+
+    Attributes:
+        modes: the bits that it offers, see `offered_modes`.
+        count: PBKDF2 iterations, a power of 2, at least 1024.
+        make_server: makes the sans-IO end; another than the reference's to test clients with.
+    """
+
+    protocol: Protocol
+    modes: int
+    secrets: Secrets = field(default_factory=Secrets)
+    count: int = MIN_COUNT
+    limits: Limits = field(default_factory=Limits)
+    make_server: Callable[[ServerConfig], Server] = Server
+
+
+class Service:
+    """A listening server.
+
+    Args:
+        log: is given one line for each event of a connection; it holds no secret.
+        capture: is given all that passes.
+    """
+
+    def __init__(
+        self,
+        config: ServiceConfig,
+        log: Callable[[str], None] = log_nothing,
+        capture: Capture | None = None,
+    ) -> None:
+        self.config = config
+        self._log = log
+        self._capture = capture or Capture()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hosts: Counter[str] = Counter()
+        self._sessions: set[ServerSession] = set()
+        self._started = system_clock()
+
+    @property
+    def sessions(self) -> list[ServerSession]:
+        """The test sessions that are not over."""
+        return [session for session in self._sessions if not session.is_over]
+
+    async def start(self, host: str, port: int) -> list[SocketAddress]:
+        """Listen; the addresses, with the port that was chosen if `port` is 0.
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
+        self._server = await asyncio.start_server(self._accept, host, port)
+        return [listening.getsockname() for listening in self._server.sockets]
+
+    async def close(self) -> None:
+        """End all connections and sessions."""
+        if self._server is not None:
+            self._server.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for session in self.sessions:
+            session.close()
+        if self._server is not None:
+            await self._server.wait_closed()
+        await asyncio.sleep(0)  # for transports to close
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
+        local = writer.get_extra_info("sockname")
+        if peer is None or local is None:  # gone before it was accepted
+            writer.close()
+            return
+        limits, name = self.config.limits, endpoint_text(peer)
+        per_host = limits.connections_per_host
+        if len(self._tasks) >= limits.connections or self._hosts[peer[0]] >= per_host:
+            self._log(f"{name} turned away: too many connections")
+            # Modes 0 says that there is no service (RFC 4656 §3.1).
+            writer.write(Server(ServerConfig(self.config.protocol, 0)).data_to_send())
+            writer.close()
+            return
+        self._log(f"{name} connected")
+        connection = Connection(
+            reader,
+            writer,
+            lambda policy: self._endpoint(local, policy),
+            limits,
+            room=self._has_room,
+            keep=self._sessions.add,
+            log=lambda line: self._log(f"{name} {line}"),
+            capture=self._capture.open(peer, local),
+            tap=self._capture.udp,
+        )
+        task = asyncio.get_running_loop().create_task(connection.run())
+        self._tasks.add(task)
+        self._hosts[peer[0]] += 1
+        task.add_done_callback(lambda done: self._forget(done, peer[0]))
+
+    def _forget(self, task: asyncio.Task[None], host: str) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log(f"internal error: {type(error).__name__}")
+        self._tasks.discard(task)
+        self._hosts -= Counter([host])  # drops a count of zero
+
+    def _endpoint(
+        self, local: SocketAddress, policy: Callable[[Request], tuple[Accept, int]]
+    ) -> Server:
+        secrets, address = self.config.secrets, packed(local)
+        config = ServerConfig(
+            self.config.protocol,
+            self.config.modes,
+            self.config.count,
+            secrets.passphrase,
+            secrets.ike_sa,
+            policy,
+            sid_address=address[:4] if ip_version(local) == 4 else address[-4:],
+            start_time=self._started,
+            max_message_size=self.config.limits.message_size,
+        )
+        return self.config.make_server(config)
+
+    def _has_room(self, besides: int) -> bool:
+        """Whether one more test session, besides so many more, is within the limits."""
+        self._sessions.intersection_update(self.sessions)
+        return len(self._sessions) + besides < self.config.limits.all_sessions

@@ -1,0 +1,115 @@
+"""UDP sockets for test packets: bound beside a control connection, read with their TTL."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from owamp_reference.messages import ADDRESS_SIZE
+
+SocketAddress: TypeAlias = tuple[Any, ...]
+"""As the module `socket` has it: host, port and, for IPv6, flow label and scope."""
+Receive: TypeAlias = Callable[[bytes, SocketAddress, "int | None"], None]
+"""Takes a datagram: its payload, its source, its TTL or Hop Limit."""
+
+MAX_DATAGRAM = 65535
+_TTL = 255  # RFC 4656 §4.1.2, RFC 5357 §4.1.2
+_IP_RECVTTL = 12 if sys.platform == "linux" else 24  # not in `socket` before Python 3.14
+_OPTIONS = {
+    socket.AF_INET: (socket.IPPROTO_IP, socket.IP_TTL, socket.IP_TOS, _IP_RECVTTL),
+    socket.AF_INET6: (
+        socket.IPPROTO_IPV6,
+        socket.IPV6_UNICAST_HOPS,
+        socket.IPV6_TCLASS,
+        socket.IPV6_RECVHOPLIMIT,
+    ),
+}
+_TTL_RECEIVED = {
+    (socket.IPPROTO_IP, socket.IP_TTL),
+    (socket.IPPROTO_IP, _IP_RECVTTL),
+    (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT),
+}
+
+
+def at_port(address: SocketAddress, port: int) -> SocketAddress:
+    """The same host, another port."""
+    return (address[0], port, *address[2:])
+
+
+def packed(address: SocketAddress) -> bytes:
+    """The 16 octets of an address field: IPv4 addresses are padded with zeros (RFC 4656 §3.5)."""
+    return ipaddress.ip_address(str(address[0]).split("%")[0]).packed.ljust(ADDRESS_SIZE, b"\0")
+
+
+def ip_version(address: SocketAddress) -> int:
+    """4 or 6."""
+    return ipaddress.ip_address(str(address[0]).split("%")[0]).version
+
+
+def bind(local: SocketAddress, port: int, dscp: int = 0) -> socket.socket:
+    """A UDP socket at the host of `local`, sending with TTL 255 and this DSCP.
+
+    Args:
+        port: the port that is wanted; another one is taken if it is in use or not allowed.
+    Raises:
+        OSError: no port of that host can be had.
+    """
+    family = socket.AF_INET if ip_version(local) == 4 else socket.AF_INET6
+    level, ttl, traffic_class, receive_ttl = _OPTIONS[family]
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(level, ttl, _TTL)
+        if dscp:
+            made.setsockopt(level, traffic_class, dscp << 2)
+        made.setsockopt(level, receive_ttl, 1)
+        try:
+            made.bind(at_port(local, port))
+        except OSError:
+            made.bind(at_port(local, 0))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+class Datagrams:
+    """A bound socket in the event loop, from `open` to `close`."""
+
+    def __init__(self, bound: socket.socket) -> None:
+        self._socket = bound
+        self.local: SocketAddress = bound.getsockname()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def open(self, receive: Receive) -> None:
+        """Hand every datagram to `receive`, one in each turn of the event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket, self._read, receive)
+
+    def _read(self, receive: Receive) -> None:
+        try:
+            data, ancillary, _, source = self._socket.recvmsg(MAX_DATAGRAM, 64)
+        except OSError:  # nothing there after all, or an ICMP error
+            return
+        ttl = None
+        for level, kind, value in ancillary:
+            if (level, kind) in _TTL_RECEIVED:
+                ttl = int.from_bytes(value[:4], sys.byteorder)
+        receive(data, source, ttl)
+
+    def send(self, data: bytes, destination: SocketAddress) -> bool:
+        """Send a datagram; False if the system does not take it."""
+        with suppress(OSError):
+            return self._socket.sendto(data, destination) == len(data)
+        return False
+
+    def close(self) -> None:
+        """Close the socket; it may be closed already."""
+        if self._loop is not None and self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+        self._socket.close()

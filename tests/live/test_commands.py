@@ -1,0 +1,281 @@
+"""`owamp-vectors serve` and `owamp-vectors probe`, as their users run them."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from owamp_reference.endpoints import Mode
+from owamp_vectors import live_commands
+from owamp_vectors.cli import main
+from owamp_vectors.live.capture import Capture
+from owamp_vectors.live.probe import ProbeConfig, ProbeReport
+
+from ..reference.support import KEY_ID, PASSPHRASE, SK_D, SPI_I, SPI_R
+from .peers import private
+
+WAIT = 60
+SPIS = ("--spi-i", SPI_I.hex(), "--spi-r", SPI_R.hex())
+PRF = ("--prf", "PRF_HMAC_SHA2_256")
+
+
+def cli(*arguments: object, prompt: str | None = None) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=prompt)
+
+
+def refused(result: Result, code: int) -> str:
+    """The last line of an error."""
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result.stderr.strip().splitlines()[-1]
+
+
+@pytest.fixture
+def passphrase(tmp_path: Path) -> Path:
+    return private(tmp_path / "passphrase", PASSPHRASE.decode() + "\n")
+
+
+@pytest.fixture
+def sk_d(tmp_path: Path) -> Path:
+    return private(tmp_path / "sk_d", SK_D.hex() + "\n")
+
+
+class Served:
+    """A `serve` that runs in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        match = re.fullmatch(r"listening on (127\.0\.0\.1:\d+)\n", line)
+        assert match, line
+        self.address = match[1]
+        self.log = ""
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """End it by a signal; its exit code."""
+        self.process.send_signal(number)
+        _, self.log = self.process.communicate(timeout=WAIT)
+        return self.process.returncode
+
+
+PROGRAM = "from owamp_vectors.cli import main; main()"
+WRONG_PROGRAM = """
+import sys
+from owamp_vectors.cli import main
+from owamp_vectors.mistakes import MISTAKES
+with MISTAKES[sys.argv.pop(1)].applied():
+    main()
+"""
+
+
+@contextmanager
+def serve(*arguments: object, mistake: str | None = None) -> Iterator[Served]:
+    program = ("-c", PROGRAM) if mistake is None else ("-c", WRONG_PROGRAM, mistake)
+    command = [sys.executable, *program, "serve", "--port", "0", *map(str, arguments)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+    try:
+        yield Served(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=WAIT)
+
+
+QUICK = ("--count", 3, "--interval", 0.01, "--loss-timeout", 0.5)
+
+
+def test_two_processes_and_their_captures(passphrase: Path, tmp_path: Path) -> None:
+    secret = ("--key-id", KEY_ID, "--passphrase", passphrase)
+    report, capture, other = (tmp_path / name for name in ("r.json", "a.pcap", "b.pcap"))
+    with serve(*secret, "--write-pcap", other) as served:
+        run = (served.address, *secret, *QUICK, "--json", report, "--write-pcap", capture)
+        result = cli("probe", *run, "--octets")
+        assert result.exit_code == 0, result.output
+        assert served.end() == 0
+    assert result.stdout.endswith("Everything is right.\n")
+    assert "3 of 3 test packets were reflected (RFC 5357 §4.2.1)" in result.stdout
+    assert re.search(r"\n +12 +4  Modes +0000000e = 14\n", result.stdout), "a field of a message"
+    assert re.search(r"127\.0\.0\.1:\d+ set up: encrypted\n", served.log)
+    content = json.loads(report.read_text(encoding="utf-8"))
+    assert content["complete"] is True
+    assert content["verdicts"]["wrong"] == 0
+    assert content["numberOfSteps"] == len(content["steps"]) > 12
+    port = served.address.split(":")[1]
+    for path in (capture, other):
+        found = cli("probe", "--pcap", path, "--pcap-port", port, *secret)
+        assert found.exit_code == 0, found.output
+        assert found.stdout.count("TWAMP-Test packet  ok") == 6
+    written = [passphrase.parent / name for name in ("r.json", "a.pcap", "b.pcap")]
+    for octets in [result.output.encode(), served.log.encode(), *(p.read_bytes() for p in written)]:
+        assert PASSPHRASE not in octets
+        assert PASSPHRASE.hex().encode() not in octets
+
+
+@pytest.mark.parametrize("protocol", ["owamp", "twamp"])
+def test_a_key_from_ikev2(protocol: str, sk_d: Path, tmp_path: Path) -> None:
+    toml = f"""
+        [passphrases]
+        {KEY_ID} = "{PASSPHRASE.decode()}"
+        [[ike_sa]]
+        spi_i = "{SPI_I.hex()}"
+        spi_r = "{SPI_R.hex()}"
+        prf = "PRF_HMAC_SHA2_256"
+        sk_d = "{SK_D.hex()}"
+    """
+    secrets = private(tmp_path / "secrets.toml", toml)
+    with serve("--protocol", protocol, "--secrets", secrets) as served:
+        common = ("probe", served.address, "--protocol", protocol, *QUICK)
+        for secret in ((*SPIS, *PRF, "--sk-d", sk_d), (*SPIS, "--secrets", secrets)):
+            result = cli(*common, *secret, "--mode", "authenticated")
+            assert result.exit_code == 0, result.output
+            assert f"SPIi {SPI_I.hex()}" in result.stdout
+        prompted = cli(*common, "--key-id", KEY_ID, prompt=PASSPHRASE.decode() + "\n")
+        assert prompted.exit_code == 0, prompted.output
+        assert PASSPHRASE.decode() not in prompted.output
+        wrong = cli(*common, *SPIS, *PRF, "--keymat", sk_d, "--sid", "00" * 16)
+        assert wrong.exit_code == 1
+        assert "Accept 1" in wrong.stdout
+        assert "Not everything could be looked at." in wrong.stderr
+        assert served.end(signal.SIGINT) == 0
+    assert SK_D.hex() not in served.log
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("TestKeysAreControlKeys", "under the control keys T1, T2"),
+        ("ServerHmacWithoutServerStart", "HMAC"),
+    ],
+)
+def test_a_server_with_a_named_mistake(flag: str, said: str, passphrase: Path) -> None:
+    secret = ("--key-id", KEY_ID, "--passphrase", passphrase)
+    with serve("--protocol", "owamp", *secret, mistake=flag) as served:
+        run = ("--protocol", "owamp", "--direction", "receive", *QUICK, "--timeout", 1)
+        result = cli("probe", served.address, *secret, *run)
+    assert result.exit_code == 1, result.output
+    assert "Something is wrong." in result.stderr
+    assert said in result.stdout
+
+
+def test_nobody_there_is_exit_code_7() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        assert refused(cli("probe", address), 7).startswith("Error: 127.0.0.1, port ")
+        bound.listen()
+        taken = cli("serve", "--port", address.split(":")[1])
+    assert "Error: 127.0.0.1, port " in refused(taken, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("192.0.2.1", "192.0.2.1", 862),
+        ("192.0.2.1:99", "192.0.2.1", 99),
+        ("example.org:1", "example.org", 1),
+        ("[2001:db8::1]:5", "2001:db8::1", 5),
+        ("[::1]", "::1", 862),
+        ("2001:db8::1", "2001:db8::1", 862),
+        ("fe80::1%eth0", "fe80::1%eth0", 862),
+    ],
+)
+def test_addresses(text: str, host: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    async def probe(config: ProbeConfig, *where: Any) -> ProbeReport:
+        seen.extend([config, *where])
+        return ProbeReport(is_complete=True)
+
+    monkeypatch.setattr(live_commands, "run_probe", probe)
+    assert cli("probe", text).exit_code == 0
+    assert seen[1:3] == [host, port]
+    assert seen[0].security is Mode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":1", "a:b", "a:0", "a:65536", "[::1", "[::1]:", "[]:1", "a b:c", "x::y"]
+)
+def test_addresses_that_are_none(text: str) -> None:
+    assert "expected HOST:PORT" in refused(cli("probe", text), 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("probe",), "HOST:PORT or --pcap"),
+        (("probe", "x", "--pcap", "y"), "HOST:PORT or --pcap"),
+        (("probe", "x", "--mode", "encrypted"), "expected a secret"),
+        (("probe", "x", "--protocol", "owamp", "--mode", "mixed", "FILE"), "mixed"),
+        (("probe", "x", "--spi-i", "00"), "expected 8 octets in hex"),
+        (("probe", "x", "--spi-i", "0011223344556677"), "--spi-i and --spi-r together"),
+        (("probe", "x", *SPIS), "expected a secret of the IKE SA"),
+        (("probe", "x", *SPIS, "--key-id", "a"), "found both"),
+        (("probe", "x", *SPIS, "--passphrase", "FILE"), "expected --key-id"),
+        (("probe", "x", *SPIS, "--sk-d", "FILE"), "prf: expected one of"),
+        (
+            ("probe", "x", *SPIS, *PRF, "--sk-d", "FILE", "--keymat", "FILE"),
+            "found sk_d and keymat",
+        ),
+        (("probe", "x", *SPIS, *PRF, "--keymat", "FILE"), "SID: expected one with KEYMAT"),
+        (("probe", "x", "--sk-d", "FILE"), "--sk-d: expected --key-id, or"),
+        (("probe", "x", "--key-id", "a", "--sk-d", "FILE"), "--key-id: expected --passphrase"),
+        (("probe", "x", "--key-id", "a" * 81, "--shared-secret", "FILE"), "at most 80 octets"),
+        (("probe", "x", "--key-id", "a", "--secrets", "TOML"), "found none"),
+        (("serve", "--modes", "best"), "'best'"),
+        (("serve", "--modes", "encrypted"), "expected a secret"),
+        (("serve", "--protocol", "owamp", "--modes", "mixed"), "RFC 5618"),
+        (("serve", "--count", "1000"), "Count"),
+    ],
+)
+def test_what_does_not_go_together(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    private(tmp_path / "FILE", "00" * 32)
+    private(tmp_path / "TOML", '[passphrases]\nother = "x"\n')
+    named = [str(tmp_path / item) if item in ("FILE", "TOML") else item for item in arguments]
+    if named[-1] == str(tmp_path / "FILE") and "mixed" in named:
+        named = [*named[:-1], "--key-id", "a", "--shared-secret", named[-1]]
+    assert said in refused(cli(*named), 2)
+
+
+def test_a_shared_secret_goes_with_a_key_id(tmp_path: Path) -> None:
+    secret = private(tmp_path / "secret", "00ff" * 8)
+    with serve("--key-id", "x", "--shared-secret", secret, "--modes", "mixed") as served:
+        run = ("--key-id", "x", "--shared-secret", secret, "--mode", "mixed", *QUICK)
+        assert cli("probe", served.address, *run).exit_code == 0
+
+
+def test_files_that_cannot_be_used(tmp_path: Path, passphrase: Path) -> None:
+    missing = tmp_path / "missing"
+    assert "cannot be read" in refused(cli("serve", "--secrets", missing), 3)
+    assert "cannot be read" in refused(cli("probe", "--pcap", missing), 3)
+    passphrase.chmod(0o644)
+    result = cli("probe", "x", "--key-id", "a", "--passphrase", passphrase)
+    assert "chmod 600" in refused(result, 3)
+
+
+def test_an_empty_capture_has_nothing_to_look_at(tmp_path: Path) -> None:
+    path, report = tmp_path / "none.pcap", tmp_path / "none.json"
+    Capture(path).save()
+    result = cli("probe", "--pcap", path, "--json", report)
+    assert result.exit_code == 1
+    assert "No control connection" in result.stderr
+    assert json.loads(report.read_text(encoding="utf-8")) == {"connections": []}
+
+
+@pytest.mark.parametrize("command", ["serve", "probe"])
+def test_help_has_examples_and_exit_codes(command: str) -> None:
+    output = cli(command, "--help").output
+    assert "Examples:" in output
+    assert "Exit codes:" in output

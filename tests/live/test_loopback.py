@@ -1,0 +1,195 @@
+"""The service and the probe against each other, in every mode."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from owamp_reference import binding, ikev2
+from owamp_reference.endpoints import Credentials, Protocol
+from owamp_reference.messages import PacketRecord
+from owamp_vectors.live.capture import Capture
+from owamp_vectors.live.pcap import report_capture
+from owamp_vectors.live.probe import Direction, ProbeReport, run_probe
+from owamp_vectors.live.secrets import Secrets
+from owamp_vectors.live.server import Service, ServiceConfig
+from owamp_vectors.live.steps import Who, text_lines
+
+from ..reference.support import OWAMP, SETTINGS, SID, SPI_I, SPI_R, TWAMP, Setting
+from .peers import named, plan, probe_of, probed, run, serving
+
+
+def of(protocol: Protocol) -> list[Setting]:
+    return [setting for setting in SETTINGS if setting.protocol is protocol]
+
+
+def right(report: ProbeReport) -> ProbeReport:
+    """The report, in which everything is right."""
+    assert report.is_right, "\n".join(text_lines(report.steps))
+    return report
+
+
+def all_right(settings: list[Setting], direction: Direction) -> list[ProbeReport]:
+    """The reports on a service for each setting, all at once; everything in them is right."""
+
+    async def one(setting: Setting) -> ProbeReport:
+        async with serving(setting) as running:
+            return await probed(setting, running, direction=direction)
+
+    async def main() -> list[ProbeReport]:
+        return await asyncio.gather(*map(one, settings))
+
+    return [right(report) for report in run(main())]
+
+
+def test_everything_is_right_in_every_mode_of_twamp() -> None:
+    for report in all_right(of(Protocol.TWAMP), Direction.SEND):
+        names = [item.name for item in report.steps]
+        assert names[:3] == ["Server-Greeting", "Set-Up-Response", "Server-Start"]
+        who = [item.who for item in named(report, "TWAMP-Test packet")]
+        assert (who.count(Who.SENDER), who.count(Who.REFLECTOR)) == (3, 3)
+        assert "3 of 3" in named(report, "Test packets")[0].text
+
+
+def test_everything_is_right_in_every_mode_of_owamp() -> None:
+    for report in all_right(of(Protocol.OWAMP), Direction.SEND):
+        assert len(named(report, "OWAMP-Test packet")) == 3
+        assert named(report, "Fetch-Session data")
+        assert "3 of 3" in named(report, "Fetched records")[0].text
+
+
+def test_the_server_of_owamp_sends_when_asked_to() -> None:
+    for report in all_right(of(Protocol.OWAMP), Direction.RECEIVE):
+        assert "3 of 3 test packets arrived" in named(report, "Test packets")[0].text
+        assert "3 of 3 test packets were sent" in named(report, "Session description")[0].text
+
+
+def test_both_directions_run_in_one_connection() -> None:
+    report = right(probe_of(OWAMP, direction=Direction.BOTH))
+    assert len(named(report, "Accept-Session")) == 2
+    assert len(named(report, "Test packets")) == 2
+
+
+@pytest.mark.parametrize("setting", [OWAMP, TWAMP], ids=str)
+def test_padding_is_as_asked_for(setting: Setting) -> None:
+    sizes = [0, 27, 64, 1400]
+
+    async def main() -> list[ProbeReport]:
+        async with serving(setting) as running:
+            runs = [probed(setting, running, padding=size, count=1) for size in sizes]
+            return await asyncio.gather(*runs)
+
+    for size, report in zip(sizes, run(main()), strict=True):
+        right(report)
+        sent = next(item for item in report.steps if item.name.endswith("-Test packet"))
+        assert len(sent.octets) == 48 + size
+
+
+def test_keymat_and_a_sid_known_beforehand_serve_as_the_secret() -> None:
+    secret = binding.shared_secret_from_keymat(ikev2.PRF_HMAC_SHA1, bytes(72), SID)
+    credentials = Credentials.from_ikev2(SPI_I, SPI_R, secret)
+
+    async def main() -> ProbeReport:
+        setting = replace(TWAMP, ikev2_derived=True, given=credentials)
+        config = ServiceConfig(Protocol.TWAMP, setting.mode, Secrets((credentials,)))
+        service = Service(config)
+        (address,) = await service.start("127.0.0.1", 0)
+        try:
+            return await run_probe(plan(setting), "127.0.0.1", address[1])
+        finally:
+            await service.close()
+
+    right(run(main()))
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on loopback")
+@pytest.mark.parametrize("setting", [OWAMP, TWAMP], ids=str)
+def test_ipv6(setting: Setting) -> None:
+    async def main() -> ProbeReport:
+        async with serving(setting, host="::1") as running:
+            direction = Direction.BOTH
+            return await run_probe(plan(setting, direction=direction), "::1", running.port)
+
+    report = right(run(main()))
+    (part,) = named(report, "Accept-Session")[0].parts[:1]
+    assert part.octets[4:8] == bytes([0, 0, 0, 1])  # the end of ::1, in the SID
+    records = [
+        PacketRecord(**part.layout.unpack(part.octets))
+        for item in named(report, "Fetch-Session data")
+        for part in item.parts
+        if part.layout is PacketRecord.LAYOUT
+    ]
+    assert all(record.ttl == 255 for record in records)
+
+
+def test_a_service_goes_on_after_a_session() -> None:
+    async def main() -> list[ProbeReport]:
+        async with serving(TWAMP) as running:
+            return [await probed(TWAMP, running) for _ in range(3)]
+
+    for report in run(main()):
+        right(report)
+
+
+@pytest.mark.parametrize("setting", [OWAMP, TWAMP], ids=str)
+def test_sessions_at_once_do_not_mix(setting: Setting) -> None:
+    async def main() -> list[ProbeReport]:
+        async with serving(setting) as running:
+            return await asyncio.gather(*(probed(setting, running) for _ in range(20)))
+
+    sids = set()
+    for report in run(main()):
+        right(report)
+        sids.add(named(report, "Accept-Session")[0].parts[0].octets[4:20])
+    assert len(sids) == 20
+
+
+@pytest.mark.parametrize("setting", [OWAMP, TWAMP], ids=str)
+def test_captures_of_both_ends_give_the_report_of_the_probe(
+    setting: Setting, tmp_path: Path
+) -> None:
+    paths = [tmp_path / "server.pcap", tmp_path / "probe.pcap"]
+    captures = [Capture(path) for path in paths]
+
+    async def main() -> tuple[ProbeReport, int]:
+        async with serving(setting, capture=captures[0]) as running:
+            config = plan(setting, direction=Direction.BOTH)
+            return await run_probe(config, "127.0.0.1", running.port, captures[1]), running.port
+
+    report, port = run(main())
+    added = {
+        "Test packets",
+        "Session description",
+        "Fetched records",
+    }  # by the probe, which knows what it sent
+    expected = [(item.name, item.octets) for item in report.steps if item.name not in added]
+    for capture, path in zip(captures, paths, strict=True):
+        capture.save()
+        (seen,) = report_capture(path, [setting.credentials], setting.protocol, [port])
+        found = [(item.name, item.octets) for item in seen.steps]
+        assert sorted(found) == sorted(expected)
+        assert {item.verdict.value for item in seen.steps} <= {"ok", "note"}
+
+
+def test_a_capture_stops_at_its_limit(tmp_path: Path) -> None:
+    capture = Capture(tmp_path / "all.pcap", limit=300)
+
+    async def main() -> ProbeReport:
+        async with serving(TWAMP, capture=capture) as running:
+            return await probed(TWAMP, running)
+
+    right(run(main()))
+    capture.save()
+    assert 24 < (tmp_path / "all.pcap").stat().st_size < 1500

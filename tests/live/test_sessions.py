@@ -1,0 +1,408 @@
+"""Test packets at a service: forged, replayed, foreign, late; and what it records of them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from owamp_reference.endpoints import (
+    Fetched,
+    Mode,
+    SessionSender,
+    SetUp,
+    Started,
+    StopReceived,
+    TestSession,
+    system_clock,
+)
+from owamp_reference.keys import derive_test_session_keys
+from owamp_reference.messages import (
+    Accept,
+    FetchData,
+    RequestSession,
+    RequestTWSession,
+    ScheduleSlot,
+    SessionDescription,
+    SkipRange,
+    StopSessions,
+)
+from owamp_reference.test_packets import ReflectorPacket, open_packet
+from owamp_vectors.live.limits import Limits
+from owamp_vectors.live.policy import RefusedError, reserve
+from owamp_vectors.live.udp import packed
+
+from ..reference.support import OWAMP, SID, TWAMP, Setting
+from .peers import LiveClient, Running, run, serving
+
+SECOND = 1 << 32
+HERE, THERE = ("127.0.0.1", 4000), ("127.0.0.1", 5000)
+
+
+class Port:
+    """A UDP port of the client."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.setblocking(False)
+        self.number: int = self._socket.getsockname()[1]
+
+    def send(self, data: bytes, port: int) -> None:
+        self._socket.sendto(data, ("127.0.0.1", port))
+
+    async def receive(self) -> bytes:
+        return await asyncio.get_running_loop().sock_recv(self._socket, 2**16)
+
+    def is_silent(self) -> bool:
+        try:
+            self._socket.recv(2**16)
+        except BlockingIOError:
+            return True
+        return False
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@contextmanager
+def ports(number: int) -> Iterator[list[Port]]:
+    made = [Port() for _ in range(number)]
+    try:
+        yield made
+    finally:
+        for port in made:
+            port.close()
+
+
+@asynccontextmanager
+async def started(
+    setting: Setting, running: Running, **changes: Any
+) -> AsyncIterator[tuple[LiveClient, TestSession, SessionSender]]:
+    """A session that runs."""
+    client = LiveClient(setting, *await running.connect())
+    try:
+        await client.next(SetUp)
+        session = await client.ask(client.request(**changes), TestSession)
+        client.client.start_sessions()
+        await client.next(Started)
+        yield client, session, SessionSender(session.mode, session.keys)
+    finally:
+        client.writer.close()
+
+
+@pytest.mark.parametrize("security", [Mode.AUTHENTICATED, Mode.ENCRYPTED])
+def test_the_reflector_answers_what_verifies_and_nothing_else(security: Mode) -> None:
+    setting = replace(TWAMP, security=security)
+
+    async def main() -> None:
+        with ports(2) as (port, other):
+            async with (
+                serving(setting) as running,
+                started(setting, running, sender_port=port.number) as (client, session, sender),
+            ):
+                first = sender.next_packet(64)
+                strange = derive_test_session_keys(client.client._t1, client.client._t2, SID)
+                forgeries = [
+                    bytes([first[0] ^ 1]) + first[1:],
+                    first[:40],
+                    b"",
+                    SessionSender(session.mode, strange).next_packet(64),  # of another SID
+                    bytes(112),
+                ]
+                other.send(first, session.port)
+                for forgery in forgeries:
+                    port.send(forgery, session.port)
+                for packet in (first, first, sender.next_packet(64)):
+                    port.send(packet, session.port)
+                answers = [
+                    open_packet(session.mode, ReflectorPacket, await port.receive(), session.keys)
+                    for _ in range(3)
+                ]
+                assert [answer.sequence_number for answer in answers] == [0, 1, 2]
+                assert [answer.sender_sequence_number for answer in answers] == [0, 0, 1]
+                assert other.is_silent()
+                client.writer.close()
+                await running.logged("3 received, 3 sent, 6 discarded")
+
+    run(main())
+
+
+def test_the_reflector_goes_on_for_timeout_after_stop_and_no_longer() -> None:
+    async def main() -> None:
+        with ports(1) as (port,):
+            async with serving(TWAMP) as running:
+                changes = {"sender_port": port.number, "timeout": SECOND // 2}
+                async with started(TWAMP, running, **changes) as (client, session, sender):
+                    client.client.stop_sessions()
+                    client.writer.write(client.client.data_to_send())
+                await running.logged("closed")
+                port.send(sender.next_packet(64), session.port)
+                assert await port.receive()
+                await running.logged("1 received, 1 sent, 0 discarded")
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+                    again.bind(("127.0.0.1", session.port))  # the service has closed it
+
+    run(main())
+
+
+def test_a_session_ends_with_its_connection() -> None:
+    async def main() -> None:
+        async with serving(TWAMP) as running:
+            async with started(TWAMP, running):
+                pass
+            await running.logged("(reflector): 0 received")
+
+    run(main())
+
+
+def test_the_reflector_stops_at_its_limit_of_packets() -> None:
+    async def main() -> None:
+        with ports(1) as (port,):
+            async with (
+                serving(TWAMP, Limits(packets=2)) as running,
+                started(TWAMP, running, sender_port=port.number) as (client, session, sender),
+            ):
+                for _ in range(4):
+                    port.send(sender.next_packet(64), session.port)
+                await port.receive()
+                await port.receive()
+                client.writer.close()
+                await running.logged("2 received, 2 sent, 2 discarded")
+
+    run(main())
+
+
+# OWAMP
+
+
+async def results(
+    running: Running,
+    numbers: list[int],
+    description: SessionDescription | None = None,
+    accept: Accept = Accept.OK,
+    fetch: tuple[int, int] = (0, 2**32 - 1),
+    age: float = 4,
+    other_sid: bool = False,
+) -> FetchData | None:
+    """What a service recorded of packets with these numbers, sent `age` seconds ago.
+
+    Four packets were to be sent more than 7 seconds ago, so that none is too young to be kept.
+    """
+    now = system_clock()
+    with ports(1) as (port,):
+        changes = {
+            "sender_port": port.number,
+            "start_time": now - 8 * SECOND,
+            "timeout": 5 * SECOND,
+            "number_of_packets": 4,
+            "slots": (ScheduleSlot(1, SECOND // 10),),
+        }
+        async with started(OWAMP, running, **changes) as (client, session, _):
+            stamp = now - int(age * SECOND)
+            for number in numbers:
+                sender = SessionSender(session.mode, session.keys, lambda: stamp)
+                sender.next_sequence_number = number
+                port.send(sender.next_packet(), session.port)
+            await arrived(running, len(numbers))
+            described = description or SessionDescription(session.sid, 4)
+            client.client.stop_sessions((replace(described, sid=session.sid),), accept)
+            await client.next(StopReceived)
+            client.client.fetch_session(SID if other_sid else session.sid, *fetch)
+            return (await client.next(Fetched)).data
+
+
+async def arrived(running: Running, number: int) -> None:
+    """Wait until the one session has seen so many packets."""
+    (session,) = running.service.sessions
+    while session.received + session.discarded < number:
+        await asyncio.sleep(0.005)
+
+
+def fetched(numbers: list[int], **options: Any) -> FetchData | None:
+    async def main() -> FetchData | None:
+        async with serving(OWAMP) as running:
+            return await results(running, numbers, **options)
+
+    return run(main())
+
+
+def seen(data: FetchData | None) -> list[tuple[int, bool]]:
+    """Numbers of the records, and whether each is of a lost packet."""
+    assert data is not None
+    return [(record.seq_number, record.is_lost) for record in data.records]
+
+
+def test_arrivals_are_recorded_in_order_and_twice_if_they_come_twice() -> None:
+    data = fetched([2, 0, 2, 1, 3])
+    assert seen(data) == [(2, False), (0, False), (2, False), (1, False), (3, False)]
+    assert data is not None
+    assert {record.ttl for record in data.records} == {64}, "the TTL of the test's socket"
+    assert data.request.receiver_port != 0
+
+
+def test_lost_packets_are_recorded_with_the_time_at_which_they_were_due() -> None:
+    data = fetched([1])
+    assert seen(data) == [(1, False), (0, True), (2, True), (3, True)]
+    assert data is not None
+    assert data.records[2].send_timestamp == data.request.start_time + 3 * (SECOND // 10)
+    assert data.records[2].send_error_estimate == 64 << 8 | 1
+
+
+def test_skipped_packets_are_not_lost() -> None:
+    skipped = (SkipRange(0, 0), SkipRange(2, 3))
+    data = fetched([1], description=SessionDescription(bytes(16), 4, skipped))
+    assert seen(data) == [(1, False)]
+    assert data is not None
+    assert data.skip_ranges == skipped
+
+
+def test_a_range_of_numbers_can_be_fetched() -> None:
+    assert seen(fetched([0, 1, 2, 3], fetch=(1, 2))) == [(1, False), (2, False)]
+
+
+@pytest.mark.parametrize(
+    ("number", "age"),
+    [(4, 4), (2**32 - 1, 4), (0, 5.5), (0, 1), (0, -6)],
+    ids=["not asked for", "far too high", "too old", "not when it was due", "of the future"],
+)
+def test_packets_beyond_the_request_are_discarded(number: int, age: float) -> None:
+    assert (number, False) not in seen(fetched([number], age=age))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"accept": Accept.FAILURE},
+        {"description": SessionDescription(bytes(16), 2)},
+        {"description": SessionDescription(bytes(16), 5)},
+        {"other_sid": True},
+    ],
+    ids=["stopped by a failure", "one arrived that was not sent", "too many sent", "another SID"],
+)
+def test_results_that_are_not_valid_cannot_be_fetched(options: dict[str, Any]) -> None:
+    assert fetched([0, 2], **options) is None
+
+
+def test_packets_for_a_sender_are_discarded() -> None:
+    async def main() -> None:
+        with ports(1) as (port,):
+            changes = {
+                "conf_sender": 1,
+                "conf_receiver": 0,
+                "sid": SID,
+                "receiver_port": port.number,
+                "start_time": system_clock(),
+            }
+            async with (
+                serving(OWAMP) as running,
+                started(OWAMP, running, **changes) as (client, session, _),
+            ):
+                port.send(bytes(60), session.port)
+                await arrived(running, 1)
+                client.writer.close()
+                await running.logged("0 received, 0 sent, 1 discarded")
+
+    run(main())
+
+
+def test_a_sender_skips_what_is_too_late() -> None:
+    async def main() -> StopReceived:
+        with ports(1) as (port,):
+            changes = {
+                "conf_sender": 1,
+                "conf_receiver": 0,
+                "sid": SID,
+                "receiver_port": port.number,
+                "start_time": system_clock() - 8 * SECOND,
+                "timeout": SECOND // 4,
+                "number_of_packets": 4,
+                "slots": (ScheduleSlot(1, 10), ScheduleSlot(1, 8 * SECOND)),
+            }
+            async with (
+                serving(OWAMP) as running,
+                started(OWAMP, running, **changes) as (client, *_),
+            ):
+                client.client.stop_sessions()
+                return await client.next(StopReceived)
+
+    message = run(main()).message
+    assert isinstance(message, StopSessions)
+    (description,) = message.sessions
+    assert description.skip_ranges[0].first == 0
+    assert description.next_seqno >= 1
+
+
+# What is granted
+
+
+def request_of(setting: Setting, **changes: Any) -> RequestSession | RequestTWSession:
+    return setting.request(**changes)
+
+
+SENDING = {"conf_sender": 1, "conf_receiver": 0}
+
+
+@pytest.mark.parametrize(
+    ("setting", "changes", "accept", "said"),
+    [
+        (TWAMP, {"ipvn": 6}, 3, "IPVN"),
+        (OWAMP, {"conf_sender": 1}, 3, "Conf-Sender, Conf-Receiver"),
+        (TWAMP, {"sender_address": packed(("192.0.2.1", 0))}, 3, "Sender Address"),
+        (TWAMP, {"receiver_address": packed(("192.0.2.1", 0))}, 3, "Receiver Address"),
+        (OWAMP, SENDING | {"receiver_address": packed(("192.0.2.1", 0))}, 3, "Receiver Address"),
+        (TWAMP, {"type_p": 1 << 30}, 3, "Type-P Descriptor"),
+        (OWAMP, SENDING | {"type_p": 1 << 31}, 3, "Type-P Descriptor"),
+        (TWAMP, {"timeout": 61 << 32}, 4, "Timeout"),
+        (OWAMP, {"number_of_packets": 10_001}, 4, "Number of Packets"),
+        (OWAMP, {"slots": (ScheduleSlot(1, 1000 << 32),)}, 4, "Schedule Slots"),
+        (OWAMP, SENDING | {"slots": (ScheduleSlot(0, 1000),)}, 4, "Schedule Slots"),
+        (OWAMP, SENDING | {"padding_length": 9001}, 4, "Padding Length"),
+    ],
+)
+def test_requests_that_are_refused(
+    setting: Setting, changes: dict[str, Any], accept: int, said: str
+) -> None:
+    with pytest.raises(RefusedError, match=said) as caught:
+        reserve(request_of(setting, **changes), HERE, THERE, Limits())
+    assert caught.value.accept == accept
+
+
+def test_a_start_too_far_ahead_is_refused() -> None:
+    request = request_of(TWAMP, start_time=system_clock() + 1000 * SECOND)
+    with pytest.raises(RefusedError, match="Start Time: expected at most 900 s from now"):
+        reserve(request, HERE, THERE, Limits())
+
+
+def test_a_host_that_is_not_here_has_no_port() -> None:
+    with pytest.raises(RefusedError, match="no port") as caught:
+        reserve(TWAMP.request(), ("192.0.2.1", 1), ("192.0.2.1", 2), Limits())
+    assert caught.value.accept is Accept.TEMPORARY_RESOURCE_LIMITATION
+
+
+def test_the_port_that_is_asked_for_is_taken_if_it_can_be() -> None:
+    with ports(2) as (free, taken):
+        free.close()
+        granted = reserve(TWAMP.request(receiver_port=free.number), HERE, THERE, Limits())
+        other = reserve(TWAMP.request(receiver_port=taken.number), HERE, THERE, Limits())
+        low = reserve(TWAMP.request(receiver_port=53), HERE, THERE, Limits())
+        found = [one.socket.getsockname()[1] for one in (granted, other, low)]
+        for one in (granted, other, low):
+            one.socket.close()
+    assert found[0] == free.number
+    assert found[1] not in (0, taken.number)
+    assert found[2] > 1023
+
+
+@pytest.mark.parametrize("setting", [OWAMP, TWAMP], ids=str)
+def test_the_dscp_and_the_ttl_of_what_is_sent(setting: Setting) -> None:
+    changes: dict[str, Any] = {} if setting is TWAMP else dict(SENDING)
+    granted = reserve(setting.request(type_p=46 << 24, **changes), HERE, THERE, Limits())
+    with granted.socket as bound:
+        assert bound.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 46 << 2
+        assert bound.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == 255
+    assert granted.peer[1] == (5000 if setting is TWAMP else 6000)

@@ -1,0 +1,453 @@
+"""What the observer says of each kind of wrong behaviour, and of what is only remarkable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from owamp_reference import primitives, token
+from owamp_reference.messages import (
+    AcceptSession,
+    Command,
+    FetchAck,
+    FetchData,
+    FetchSession,
+    PacketRecord,
+    RequestSession,
+    ScheduleSlot,
+    SessionDescription,
+    SkipRange,
+    StartSessions,
+    StopSessions,
+    StopTWSessions,
+)
+from owamp_reference.test_packets import ReflectorPacket, SenderPacket, TestMode, seal_packet
+from owamp_vectors.live.steps import (
+    Verdict,
+    Who,
+    any_wrong,
+)
+
+from ..reference.support import OWAMP, TWAMP, Setting
+from .support import (
+    AUTHENTICATED,
+    IKEV2,
+    MIXED,
+    OPEN,
+    OPEN_TW,
+    Script,
+    lines,
+    wrong_steps,
+)
+
+# Wrong behaviour, played by hand
+
+
+def packet(number: int = 0, **changes: Any) -> SenderPacket:
+    return SenderPacket(
+        **{"sequence_number": number, "timestamp": 5 << 32, "error_estimate": 1} | changes
+    )
+
+
+def answer(number: int = 0, **changes: Any) -> ReflectorPacket:
+    values = {
+        "sequence_number": number,
+        "timestamp": 7 << 32,
+        "error_estimate": 1,
+        "receive_timestamp": 6 << 32,
+        "sender_sequence_number": number,
+        "sender_timestamp": 5 << 32,
+        "sender_error_estimate": 1,
+        "sender_ttl": 255,
+    }
+    return ReflectorPacket(**values | changes)
+
+
+def with_octet(text: list[bytes], place: int, value: int = 1) -> list[bytes]:
+    """The first piece of text with another octet."""
+    first = bytearray(text[0])
+    first[place] = value
+    return [bytes(first), *text[1:]]
+
+
+def stop(*records: SessionDescription, accept: int = 0) -> StopSessions:
+    return StopSessions(accept, records)
+
+
+def description(
+    next_seqno: int = 3, *ranges: SkipRange, sid: bytes = Script.sid
+) -> SessionDescription:
+    return SessionDescription(sid, next_seqno, ranges)
+
+
+def forged_token(script: Script) -> bytes:
+    """The Token of zero keys that encryptions of the Challenge make (SPEC: the CBC chain)."""
+    known = script.setting.credentials.shared_secret
+    key = token.derive_token_key(known, script.greeting.salt, script.greeting.count)
+    blocks = [script.greeting.challenge]
+    for _ in range(4):
+        blocks.append(primitives.aes_ecb_encrypt(key, blocks[-1]))
+    return b"".join(blocks[1:])
+
+
+Play = Callable[[Script], object]
+SERVER_MBZ = Script(OPEN).greeting.to_octets()[:-1] + b"\1"
+ASKED = OPEN.request()
+assert isinstance(ASKED, RequestSession)
+FETCHED = FetchData(ASKED, (), (PacketRecord(9, 1, 1, 0, 0, 255),))
+
+WRONG: dict[str, tuple[Setting, Play, str, Who, str, str]] = {
+    "greeting: Count not a power of 2": (
+        OWAMP, lambda s: s.greet(count=1500),
+        "Server-Greeting", Who.SERVER, "RFC 4656 §3.1", "Count: expected a power of 2"),
+    "greeting: Count too small": (
+        TWAMP, lambda s: s.greet(count=512),
+        "Server-Greeting", Who.SERVER, "RFC 4656 §3.1", "at least 1024, found 512"),
+    "greeting: no security bit": (
+        OWAMP, lambda s: s.greet(modes=16),
+        "Server-Greeting", Who.SERVER, "RFC 4656 §3.1", "Modes: expected at least one"),
+    "greeting: Challenge of zeros": (
+        OWAMP, lambda s: s.greet(challenge=bytes(16)),
+        "Server-Greeting", Who.SERVER, "RFC 4656 §3.1", "Challenge: expected random"),
+    "greeting: Salt of zeros": (
+        OWAMP, lambda s: s.greet(salt=bytes(16)),
+        "Server-Greeting", Who.SERVER, "RFC 4656 §3.1", "Salt: expected random"),
+    "greeting: MBZ": (
+        OPEN, lambda s: s.observer.server_octets(SERVER_MBZ),
+        "Server-Greeting", Who.SERVER, "RFC 4656 §3.1", "MBZ at offset 63"),
+    "greeting after the response": (
+        OPEN, lambda s: (s.observer.client_octets(bytes(3) + b"\1" + bytes(160)), s.greet()),
+        "Set-Up-Response", Who.CLIENT, "RFC 4656 §3.1", "before Server-Greeting"),
+    "response: two modes": (
+        OPEN, lambda s: s.greet(modes=7).respond(mode=3),
+        "Set-Up-Response", Who.CLIENT, "RFC 4656 §3.1", "exactly one security bit"),
+    "response: a mode that was not offered": (
+        OWAMP, lambda s: s.greet(modes=1).respond(),
+        "Set-Up-Response", Who.CLIENT, "RFC 4656 §3.1", "one of the offered"),
+    "response: IKEv2Derived that was not offered": (
+        TWAMP, lambda s: s.greet().respond(mode=0x84),
+        "Set-Up-Response", Who.CLIENT, "RFC 7717 §5.1", "IKEv2Derived only when offered"),
+    "response: a challenge of another connection": (
+        OWAMP, lambda s: s.greet().respond(token=bytes(64)),
+        "Set-Up-Response", Who.CLIENT, "RFC 4656 §3.1", "Token: expected the challenge"),
+    "response: a forged Token": (
+        OWAMP, lambda s: s.greet().respond(token=forged_token(s)),
+        "Set-Up-Response", Who.CLIENT, "RFC 4656 §6.10", "T1 and T2 are zero"),
+    "response: KeyID that is not UTF-8": (
+        OWAMP, lambda s: s.greet().respond(key_id=b"\xff" * 80),
+        "Set-Up-Response", Who.CLIENT, "RFC 4656 §3.1", "KeyID: expected UTF-8"),
+    "response: KeyID with more than the SPIs": (
+        IKEV2, lambda s: s.greet().respond(key_id=IKEV2.credentials.key_id[:-1] + b"x"),
+        "Set-Up-Response", Who.CLIENT, "RFC 7717 §5.3", "zeros after the two SPIs"),
+    "response: Client-IV of zeros": (
+        OWAMP, lambda s: s.greet().respond(client_iv=bytes(16)),
+        "Set-Up-Response", Who.CLIENT, "RFC 4656 §3.1", "Client-IV: expected random"),
+    "start: Accept 0 to a wrong Mode": (
+        OPEN, lambda s: s.greet(modes=7).respond(mode=3).begin(),
+        "Server-Start", Who.SERVER, "RFC 4656 §3.1", "expected a refusal, found 0"),
+    "start: Accept 0 to a wrong Token": (
+        OWAMP, lambda s: s.greet().respond(token=bytes(64)).begin(),
+        "Server-Start", Who.SERVER, "RFC 4656 §3.1", "expected a refusal, found 0 (Token"),
+    "start: Accept that is not assigned": (
+        OWAMP, lambda s: s.greet().respond().begin(accept=77),
+        "Server-Start", Who.SERVER, "RFC 4656 §3.3", "an assigned value, found 77"),
+    "start: no IKE SA without IKEv2": (
+        OWAMP, lambda s: s.greet().respond().begin(accept=6),
+        "Server-Start", Who.SERVER, "RFC 7717 §5.3", "only to a Mode with IKEv2Derived"),
+    "start: Server-IV of zeros": (
+        TWAMP, lambda s: s.greet().respond().begin(server_iv=bytes(16)),
+        "Server-Start", Who.SERVER, "RFC 4656 §3.1", "Server-IV: expected random"),
+    "start before the response": (
+        OPEN, lambda s: s.greet().begin(),
+        "Server-Start", Who.SERVER, "RFC 4656 §3.1", "before Set-Up-Response"),
+    "a command on a refused connection": (
+        OPEN, lambda s: s.greet().respond().begin(accept=1).client(s.setting.request()),
+        "Request-Session", Who.CLIENT, "RFC 4656 §3.1", "that was refused"),
+    "a command before Server-Start": (
+        OPEN, lambda s: s.greet().respond().client(s.setting.request()),
+        "Request-Session", Who.CLIENT, "RFC 4656 §3.1", "before Server-Start"),
+    "request: IPVN": (
+        TWAMP, lambda s: s.ready().client(s.setting.request(ipvn=5)),
+        "Request-TW-Session", Who.CLIENT, "RFC 5357 §3.5", "IPVN: expected 4 or 6, found 5"),
+    "request: no side confirmed": (
+        OWAMP, lambda s: s.ready().client(s.setting.request(conf_receiver=0)),
+        "Request-Session", Who.CLIENT, "RFC 4656 §3.5", "Conf-Sender, Conf-Receiver"),
+    "request: no slots": (
+        OWAMP, lambda s: s.ready().client(s.setting.request(slots=())),
+        "Request-Session", Who.CLIENT, "RFC 4656 §3.5", "Number of Schedule Slots"),
+    "request: Slot Type": (
+        OWAMP, lambda s: s.ready().client(s.setting.request(slots=(ScheduleSlot(2, 1),))),
+        "Request-Session", Who.CLIENT, "RFC 4656 §3.5", "Slot Type"),
+    "request: a SID in TWAMP": (
+        TWAMP, lambda s: s.ready().client(s.setting.request(sid=Script.sid)),
+        "Request-TW-Session", Who.CLIENT, "RFC 5357 §3.5", "SID: expected 0"),
+    "request: MBZ": (
+        TWAMP, lambda s: s.ready().client(with_octet(s.setting.request().segments(), 88)),
+        "Request-TW-Session", Who.CLIENT, "RFC 5357 §3.5", "MBZ at offset 88"),
+    "request: bits beside IPVN": (
+        OWAMP, lambda s: s.ready().client(with_octet(s.setting.request().segments(), 1, 0x14)),
+        "Request-Session", Who.CLIENT, "RFC 4656 §3.5", "IPVN at offset 1"),
+    "request: MBZ of a slot": (
+        OPEN, lambda s: s.ready().client(
+            [s.setting.request().segments()[0], bytes([1, 1]) + bytes(14)]),
+        "Request-Session", Who.CLIENT, "RFC 4656 §3.5", "MBZ at offset 1 of Schedule Slot"),
+    "request: HMAC field in the open mode": (
+        OPEN, lambda s: s.ready().observer.client_octets(
+            s.setting.request().to_octets()[:-1] + b"\1"),
+        "Request-Session", Who.CLIENT, "RFC 4656 §3.2", "expected zeros in the unauthenticated"),
+    "a command of the other protocol": (
+        TWAMP, lambda s: s.ready().client([bytes([Command.FETCH_SESSION]) + bytes(15)]),
+        "message", Who.CLIENT, "RFC 4656 §3.4", "expected a command of TWAMP, found 4"),
+    "accept: Port 0": (
+        OWAMP, lambda s: s.ready().client(s.setting.request()).server(
+            AcceptSession(0, 0, Script.sid)),
+        "Accept-Session", Who.SERVER, "RFC 4656 §3.5", "Port: expected one"),
+    "accept: no SID": (
+        TWAMP, lambda s: s.ready().client(s.setting.request()).server(
+            AcceptSession(0, 6000, bytes(16))),
+        "Accept-Session", Who.SERVER, "RFC 4656 §3.5", "SID: expected one for the session"),
+    "accept: the SID of another session": (
+        TWAMP, lambda s: s.ready().accepted().accepted(sender_port=5001),
+        "Accept-Session", Who.SERVER, "RFC 4656 §3.5", "SID: expected a new one"),
+    "accept: a value that is not assigned": (
+        TWAMP, lambda s: s.ready().client(s.setting.request()).server(
+            AcceptSession(9, 0, bytes(16))),
+        "Accept-Session", Who.SERVER, "RFC 4656 §3.3", "assigned value, found 9"),
+    "accept: MBZ": (
+        TWAMP, lambda s: s.ready().client(s.setting.request()).server(
+            with_octet(AcceptSession(0, 6000, Script.sid).segments(), 1)),
+        "Accept-Session", Who.SERVER, "RFC 4656 §3.5", "MBZ at offset 1"),
+    "an answer that nothing asked for": (
+        TWAMP, lambda s: s.ready().server(AcceptSession(0, 6000, Script.sid)),
+        "message", Who.SERVER, "RFC 4656 §3.4", "none that no command asked for"),
+    "start without a session": (
+        TWAMP, lambda s: s.ready().client(StartSessions()),
+        "Start-Sessions", Who.CLIENT, "RFC 4656 §3.7", "an accepted session to start"),
+    "a request while testing": (
+        TWAMP, lambda s: s.testing().client(s.setting.request()),
+        "Request-TW-Session", Who.CLIENT, "RFC 4656 §3.7", "other than Stop-Sessions"),
+    "stop: a wrong number": (
+        TWAMP, lambda s: s.testing().client(StopTWSessions(0, 2)),
+        "Stop-Sessions", Who.CLIENT, "RFC 5357 §3.8", "Number of Sessions: expected 1, found 2"),
+    "stop: a session is left out": (
+        OWAMP, lambda s: s.testing().client(stop()),
+        "Stop-Sessions", Who.CLIENT, "RFC 4656 §3.8", "the SIDs of the sender's 1 sessions"),
+    "stop: a session of the other side": (
+        OWAMP, lambda s: s.testing().client(stop(description())).server(stop(description())),
+        "Stop-Sessions", Who.SERVER, "RFC 4656 §3.8", "the SIDs of the sender's 0 sessions"),
+    "stop before start": (
+        TWAMP, lambda s: s.ready().accepted().client(StopTWSessions(0, 1)),
+        "Stop-Sessions", Who.CLIENT, "RFC 5357 §3.8", "one while testing, found one while ready"),
+    "stop twice": (
+        OWAMP, lambda s: s.testing().client(stop(description()), stop(description())),
+        "Stop-Sessions", Who.CLIENT, "RFC 4656 §3.8", "found a second one"),
+    "stop: Accept that is not assigned": (
+        OWAMP, lambda s: s.testing().client(stop(description(), accept=200)),
+        "Stop-Sessions", Who.CLIENT, "RFC 4656 §3.3", "assigned value"),
+    "stop: Next Seqno of a packet that was sent": (
+        OWAMP, lambda s: s.testing().send(packet(2)).client(stop(description(2))),
+        "Stop-Sessions", Who.CLIENT, "RFC 4656 §3.8", "Next Seqno: expected above 2"),
+    "stop: a packet that was sent is skipped": (
+        OWAMP, lambda s: s.testing().send(packet(1)).client(
+            stop(description(3, SkipRange(0, 1)))),
+        "Stop-Sessions", Who.CLIENT, "RFC 4656 §3.8", "a packet of 0 to 1 was sent"),
+    "stop: padding of a record": (
+        OWAMP, lambda s: s.testing().client(
+            [stop(description()).segments()[0][:-1] + b"\1"]),
+        "Stop-Sessions", Who.CLIENT, "RFC 4656 §3.8", "Padding"),
+    "stop: Skip Ranges in the wrong order": (
+        OPEN, lambda s: s.testing().client(
+            [bytes([3, 0, 0, 0, 0, 0, 0, 1]) + bytes(8) + Script.sid + bytes([0, 0, 0, 9])
+             + bytes([0, 0, 0, 2]) + SkipRange.LAYOUT.pack({"first": 5, "last": 6})
+             + SkipRange.LAYOUT.pack({"first": 1, "last": 2}) + bytes(8)]),
+        "message", Who.CLIENT, "RFC 4656 §3.4", "Skip Ranges: expected ascending"),
+    "fetch: numbers in a refusal": (
+        OWAMP, lambda s: s.ready().client(FetchSession(0, 9, Script.sid)).server(
+            FetchAck(1, 0, 0, 1, 0)),
+        "Fetch-Ack", Who.SERVER, "RFC 4656 §3.9", "expected 0 skip ranges and 0 records"),
+    "fetch: Next Seqno of an unfinished session": (
+        OWAMP, lambda s: s.ready().client(FetchSession(0, 9, Script.sid)).server(
+            FetchAck(0, 0, 4, 0, 0)),
+        "Fetch-Ack", Who.SERVER, "RFC 4656 §3.9", "Next Seqno: expected 0 unless finished"),
+    "fetch: a record that was not asked for": (
+        OWAMP, lambda s: s.ready().client(FetchSession(0, 5, Script.sid)).server(
+            FetchAck(0, 1, 4, 0, 1), FETCHED),
+        "Fetch-Session data", Who.SERVER, "RFC 4656 §3.9", "expected a number from 0 to 5"),
+    "a packet before Start-Ack": (
+        OWAMP, lambda s: s.ready().accepted().send(packet()),
+        "OWAMP-Test packet", Who.SENDER, "RFC 4656 §3.7", "before Start-Ack"),
+    "a packet after Stop-Sessions": (
+        OWAMP, lambda s: s.testing().client(stop(description())).send(packet()),
+        "OWAMP-Test packet", Who.SENDER, "RFC 4656 §3.8", "after its side sent Stop-Sessions"),
+    "packet: too short": (
+        TWAMP, lambda s: s.testing().send(bytes(47)),
+        "TWAMP-Test packet", Who.SENDER, "RFC 4656 §4.1.2", "at least 48 octets, found 47"),
+    "packet: Multiplier of zero": (
+        OWAMP, lambda s: s.testing().send(packet(error_estimate=0x100)),
+        "OWAMP-Test packet", Who.SENDER, "RFC 4656 §4.1.2", "Multiplier"),
+    "packet: Z set": (
+        OWAMP, lambda s: s.testing().send(packet(error_estimate=0x4001)),
+        "OWAMP-Test packet", Who.SENDER, "RFC 4656 §4.1.2", "expected Z 0"),
+    "packet: MBZ": (
+        AUTHENTICATED, lambda s: s.testing().send(
+            bytearray_with(seal_packet(s.mode, packet(), s.keys), 27)),
+        "TWAMP-Test packet", Who.SENDER, "RFC 4656 §4.1.2", "at offset 26"),
+    "packet: unauthenticated form in a protected mode": (
+        OWAMP, lambda s: s.testing().send(
+            seal_packet(TestMode.UNAUTHENTICATED, packet(padding=bytes(40)))),
+        "OWAMP-Test packet", Who.SENDER, "RFC 4656 §4.1.2", "HMAC"),
+    "packet: ECB form in the encrypted mode": (
+        OWAMP, lambda s: s.testing().send(seal_packet(TestMode.AUTHENTICATED, packet(), s.keys)),
+        "OWAMP-Test packet", Who.SENDER, "RFC 4656 §4.1.2", "(one block, ECB)"),
+    "packet: CBC form in the authenticated mode": (
+        AUTHENTICATED, lambda s: s.testing().send(
+            seal_packet(TestMode.ENCRYPTED, packet(), s.keys)),
+        "TWAMP-Test packet", Who.SENDER, "RFC 4656 §4.1.2", "(all blocks, CBC)"),
+    "packet: a number used twice": (
+        TWAMP, lambda s: s.testing().send(packet()).send(packet(timestamp=6 << 32)),
+        "TWAMP-Test packet", Who.SENDER, "RFC 4656 §4.1.2", "one of its own, found 0 again"),
+    "packet: more than were asked for": (
+        OWAMP, lambda s: s.testing().send(packet(3)),
+        "OWAMP-Test packet", Who.SENDER, "RFC 4656 §3.5", "below 3"),
+    "packet: padding that was not asked for": (
+        OWAMP, lambda s: s.testing().send(packet(padding=b"x")),
+        "OWAMP-Test packet", Who.SENDER, "RFC 4656 §3.5", "Packet Padding: expected 0 octets"),
+    "reflected: number from 1": (
+        TWAMP, lambda s: s.testing().send(packet()).reflect(answer(sequence_number=1)),
+        "TWAMP-Test packet", Who.REFLECTOR, "RFC 5357 §4.2.1", "expected one below 1"),
+    "reflected: a number used twice": (
+        TWAMP, lambda s: s.testing().send(packet()).send(packet(1)).reflect(answer()).reflect(
+            answer(1, sequence_number=0)),
+        "TWAMP-Test packet", Who.REFLECTOR, "RFC 5357 §4.2.1", "found 0 again"),
+    "reflected: a packet that was never sent": (
+        TWAMP, lambda s: s.testing().send(packet()).reflect(answer(sender_sequence_number=4)),
+        "TWAMP-Test packet", Who.REFLECTOR, "RFC 5357 §4.2.1", "that of a packet that was sent"),
+    "reflected: another Sender Timestamp": (
+        TWAMP, lambda s: s.testing().send(packet()).reflect(answer(sender_timestamp=1)),
+        "TWAMP-Test packet", Who.REFLECTOR, "RFC 5357 §4.2.1", "Sender Timestamp: expected"),
+    "reflected: another Sender Error Estimate": (
+        MIXED, lambda s: s.testing().send(packet()).reflect(answer(sender_error_estimate=9)),
+        "TWAMP-Test packet", Who.REFLECTOR, "RFC 5357 §4.2.1", "Sender Error Estimate: expected"),
+    "reflected: sent before it was received": (
+        OPEN_TW, lambda s: s.testing().send(packet()).reflect(answer(timestamp=1)),
+        "TWAMP-Test packet", Who.REFLECTOR, "RFC 5357 §4.2.1", "not before Receive Timestamp"),
+    "reflected: a TTL that it cannot have had": (
+        TWAMP, lambda s: s.testing().send(packet(), ttl=60).reflect(answer(sender_ttl=61)),
+        "TWAMP-Test packet", Who.REFLECTOR, "RFC 5357 §4.2.1", "Sender TTL: expected at most 60"),
+    "reflected: MBZ": (
+        OPEN_TW, lambda s: s.testing().send(packet()).reflect(
+            bytearray_with(seal_packet(s.mode, answer()), 14)),
+        "TWAMP-Test packet", Who.REFLECTOR, "RFC 5357 §4.2.1", "MBZ"),
+    "the connection ends in a message": (
+        OPEN, lambda s: (s.greet().observer.client_octets(b"123"), s.observer.client_closed()),
+        "end", Who.CLIENT, "RFC 4656 §3.1", "inside a message"),
+    "the connection ends before an answer": (
+        OPEN, lambda s: s.ready().client(s.setting.request()).observer.server_closed(),
+        "end", Who.SERVER, "RFC 4656 §3.4", "before a command was answered"),
+    "the connection ends while testing": (
+        TWAMP, lambda s: s.testing().observer.client_closed(),
+        "end", Who.CLIENT, "RFC 4656 §3.8", "without Stop-Sessions"),
+    "the connection ends in the set-up": (
+        TWAMP, lambda s: s.greet().observer.client_closed(),
+        "end", Who.CLIENT, "RFC 4656 §3.1", "while setting up"),
+}  # fmt: skip
+
+
+def bytearray_with(data: bytes, place: int) -> bytes:
+    """The same octets, one bit of one turned over."""
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_behaviour_is_found_at_its_message(case: str) -> None:
+    setting, play, name, who, source, text = WRONG[case]
+    script = Script(setting)
+    play(script)
+    steps = script.observer.steps
+    wrong = wrong_steps(steps)
+    assert wrong, lines(steps)
+    # With two steps the second end of a broken agreement is named too.
+    found = [step for step in wrong if step.name == name and step.who is who]
+    assert found, lines(steps)
+    named = [f for f in found[-1].findings if f.verdict is Verdict.WRONG and text in f.text]
+    assert named, lines(steps)
+    assert named[0].source == source
+    assert steps.index(wrong[0]) >= steps.index(found[0]) or "Accept 0 to" in case
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_the_steps_before_the_wrong_one_are_not_wrong(case: str) -> None:
+    setting, play, name, who, *_ = WRONG[case]
+    script = Script(setting)
+    play(script)
+    wrong = [(step.name, step.who) for step in wrong_steps(script.observer.steps)]
+    allowed = {(name, who)}
+    if "Accept 0 to" in case:
+        allowed.add(("Set-Up-Response", Who.CLIENT))
+    if case == "greeting after the response":
+        allowed.add(("Server-Greeting", Who.SERVER))
+    assert set(wrong) == allowed
+
+
+# Notes: neither right nor wrong
+
+
+@pytest.mark.parametrize(
+    ("setting", "play", "text"),
+    [
+        (OPEN, lambda s: s.greet(modes=0), "no service"),
+        (OPEN, lambda s: s.greet().respond(mode=0), "declines"),
+        (OPEN, lambda s: s.greet().respond().begin(accept=5), "temporary resource limitation"),
+        (OPEN, lambda s: s.observer.server_octets(b"\1" + s.greeting.to_octets()[1:]), "Unused"),
+        (OPEN_TW, lambda s: s.greet(modes=0x21).respond(mode=0x21), "extensions"),
+        (TWAMP, lambda s: s.testing().send(packet()).send(packet()), "duplicate"),
+        (TWAMP, lambda s: s.testing().send(packet(padding=b"1")), "Packet Padding"),
+        (
+            TWAMP,
+            lambda s: s.testing().send(packet(padding=bytes(64))).reflect(answer(padding=b"x")),
+            "Packet Padding: not the sender's",
+        ),
+        (TWAMP, lambda s: s.testing().send(packet()).send(packet(1, timestamp=1)), "earlier"),
+        (TWAMP, lambda s: s.observer.test_packet(b"x", ("a", 1), ("b", 2)), "ports 1 and 2"),
+        (TWAMP, lambda s: s.ready().observer.gap(Who.CLIENT, "9 octets"), "not checked"),
+    ],
+)
+def test_what_is_only_remarkable_is_a_note(setting: Setting, play: Play, text: str) -> None:
+    script = Script(setting)
+    play(script)
+    steps = script.observer.steps
+    assert not any_wrong(steps), lines(steps)
+    assert text in steps[-1].text
+    assert steps[-1].verdict is Verdict.NOTE
+
+
+@pytest.mark.parametrize("accept", [1, 3])
+def test_a_refused_request_is_a_note_and_the_connection_goes_on(accept: int) -> None:
+    script = Script(TWAMP).ready()
+    script.client(script.setting.request()).server(AcceptSession(accept, 0, bytes(16)))
+    assert script.observer.steps[-1].verdict is Verdict.NOTE
+    script.accepted().observer.client_closed()
+    assert [step.verdict for step in script.observer.steps[-3:]] == [Verdict.OK] * 3
+
+
+def test_a_refused_connection_ends_as_it_should() -> None:
+    script = Script(OPEN).greet().respond().begin(accept=1)
+    assert script.observer.server_closed()[0].verdict is Verdict.OK
+    assert script.observer.client_closed() == []
+
+
+def test_a_synchronized_clock_far_from_the_capture_is_remarked() -> None:
+    script = Script(TWAMP).testing()
+    data = seal_packet(script.mode, packet(error_estimate=0x8001), script.keys)
+    (step,) = script.observer.test_packet(data, script.source, script.destination, time=10**18)
+    assert (step.verdict, step.source) == (Verdict.NOTE, "RFC 4656 §4.1.2")
+
+
+def test_a_test_packet_is_told_by_its_ports_if_addresses_were_translated() -> None:
+    script = Script(TWAMP).testing()
+    data = seal_packet(script.mode, packet(), script.keys)
+    (step,) = script.observer.test_packet(data, ("10.0.0.9", 5000), ("10.0.0.8", 6000))
+    assert (step.verdict, step.who) == (Verdict.OK, Who.SENDER)
+    assert not script.observer.claims(("10.0.0.9", 5000), ("10.0.0.8", 6000))
+    assert script.observer.claims(("::ffff:192.0.2.1", 5000), ("192.0.2.2", 6000))

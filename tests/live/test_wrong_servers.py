@@ -1,0 +1,438 @@
+"""The probe on servers that do something wrong: it says what, at which step, by which section."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from owamp_reference import control
+from owamp_reference.endpoints import Mode, Protocol, Server
+from owamp_reference.messages import (
+    Accept,
+    AcceptSession,
+    FetchAck,
+    FetchData,
+    ServerGreeting,
+    ServerStart,
+    StartAck,
+    StopSessions,
+)
+from owamp_vectors.live import server_sessions
+from owamp_vectors.live.probe import Direction, ProbeReport, UnreachableError, run_probe
+from owamp_vectors.live.steps import Verdict, any_wrong
+from owamp_vectors.mistakes import MISTAKES
+
+from ..reference.support import IKEV2_CREDENTIALS, OWAMP, TWAMP, Setting
+from .peers import named, plan, playing, probe_of, probed, run, serving, wrongs
+
+OPEN_TWAMP = Setting(Protocol.TWAMP, Mode.UNAUTHENTICATED)
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def report_on(script: Script, setting: Setting = TWAMP, timeout: float = 10) -> ProbeReport:
+    async def main() -> ProbeReport:
+        async with playing(script) as port:
+            return await run_probe(plan(setting, timeout=timeout), "127.0.0.1", port)
+
+    return run(main())
+
+
+def saying(*messages: bytes) -> Script:
+    """Says each message after something was heard, the first at once, and closes."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number, message in enumerate(messages):
+            if number:
+                await reader.read(2**16)
+            writer.write(message)
+        await writer.drain()
+
+    return script
+
+
+def greeting(**changes: Any) -> bytes:
+    values: dict[str, Any] = {
+        "modes": 15,
+        "challenge": bytes(range(16)),
+        "salt": bytes(range(16)),
+        "count": 1024,
+    }
+    return ServerGreeting(**values | changes).to_octets()
+
+
+# Not there, silent, slow, gone
+
+
+def test_a_server_that_is_not_there_cannot_be_reached() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(UnreachableError, match=r"Connection refused|Connect call failed"):
+            run(run_probe(plan(TWAMP), "127.0.0.1", bound.getsockname()[1]))
+
+
+def test_a_server_that_does_not_take_connections_cannot_be_reached() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        with pytest.raises(UnreachableError, match=r"no connection within 0\.2 s"):
+            run(run_probe(plan(TWAMP, timeout=0.2), "127.0.0.1", full.getsockname()[1]))
+        for one in waiting:
+            one.close()
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+def test_a_server_that_says_nothing_is_reported_after_the_time_out() -> None:
+    report = report_on(silent, timeout=0.2)
+    expected = "not there within 0.2 s"
+    assert wrongs(report) == [("Server-Greeting", "RFC 4656 §3.1", expected)]
+
+
+def test_a_greeting_one_octet_at_a_time_counts_as_slow() -> None:
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for octet in greeting():
+            writer.write(bytes([octet]))
+            await asyncio.sleep(0.05)
+
+    report = report_on(slow, timeout=0.3)
+    ((name, _, text),) = wrongs(report)
+    assert name == "Server-Greeting"
+    assert text.startswith("not there within 0.3 s; ")
+    assert text.endswith(" octets came")
+    assert not report.is_complete
+
+
+def test_a_greeting_and_nothing_more_is_reported_as_a_missing_server_start() -> None:
+    async def stops(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting())
+        await reader.read()
+
+    report = report_on(stops, timeout=0.3)
+    assert wrongs(report) == [("Server-Start", "RFC 4656 §3.1", "not there within 0.3 s")]
+
+
+@pytest.mark.parametrize("size", [0, 1, 63])
+def test_a_connection_that_ends_in_the_greeting_is_reported(size: int) -> None:
+    report = report_on(saying(greeting()[:size]))
+    assert any_wrong(report.steps)
+    assert all(source == "RFC 4656 §3.1" for _, source, _ in wrongs(report))
+
+
+# Set-up
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "said"),
+    [
+        ({"modes": 0}, Verdict.NOTE, "Modes 0"),
+        ({"modes": 256}, Verdict.WRONG, "security bit"),
+        ({"modes": 1}, Verdict.NOTE, "Mode: expected one of the offered 0x00000001"),
+        ({"count": 1000}, Verdict.WRONG, "Count"),
+        ({"count": 1025}, Verdict.WRONG, "Count"),
+        ({"count": 0}, Verdict.WRONG, "Count"),
+        ({"count": 2**31}, Verdict.NOTE, "Count 2147483648 is above 32768"),
+        ({"salt": bytes(16)}, Verdict.WRONG, "Salt: expected random octets"),
+        ({"challenge": bytes(16)}, Verdict.WRONG, "Challenge: expected random octets"),
+    ],
+)
+def test_greetings(changes: dict[str, Any], verdict: Verdict, said: str) -> None:
+    report = report_on(saying(greeting(**changes)))
+    step = next(item for item in named(report, "Server-Greeting") if item.verdict is not Verdict.OK)
+    assert step.verdict is verdict
+    assert said in step.text
+    assert step.source in ("RFC 4656 §3.1", "RFC 5357 §6")
+    assert not report.is_right
+
+
+@pytest.mark.parametrize(
+    ("accept", "verdict"),
+    [(1, Verdict.NOTE), (3, Verdict.NOTE), (77, Verdict.WRONG)],
+)
+def test_refusals_of_the_set_up(accept: int, verdict: Verdict) -> None:
+    start = ServerStart(accept, bytes(16), 0).to_octets()
+    report = report_on(saying(greeting(), start))
+    (step,) = named(report, "Server-Start")
+    assert step.verdict is verdict
+    assert f"Accept {accept}" in step.text or str(accept) in step.text
+    assert step.source == "RFC 4656 §3.3"
+    assert not report.is_complete
+
+
+@given(st.binary(min_size=1, max_size=400), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_any_octets_are_reported_on_without_an_error(data: bytes, greet: bool) -> None:
+    report = report_on(saying(greeting(), data) if greet else saying(data))
+    assert report.steps
+    assert not report.is_complete
+
+
+# Mistakes of the reference, in the server alone
+
+
+def with_mistake(flag: str) -> type[Server]:
+    """A `Server` that makes a named mistake; the client does not."""
+    swaps = MISTAKES[flag].swaps
+    assert all(isinstance(swap.owner, type) and issubclass(Server, swap.owner) for swap in swaps)
+    return type(flag, (Server,), {swap.name: swap.replacement for swap in swaps})
+
+
+@pytest.mark.parametrize(
+    ("flag", "step", "source"),
+    [
+        ("IvsExchanged", "Accept-Session", "RFC 4656 §3.2"),
+        ("OneStreamForBoth", "Accept-Session", "RFC 4656 §3.2"),
+        ("StartTimeInClear", "Accept-Session", "RFC 4656 §3.2"),
+        ("SidOfTheRequest", "Test packets", "RFC 5357 §4.2.1"),
+    ],
+)
+def test_named_mistakes(flag: str, step: str, source: str) -> None:
+    report = probe_of(TWAMP, with_mistake(flag), timeout=1.0)
+    assert (step, source) in [(name, section) for name, section, _ in wrongs(report)]
+
+
+def test_a_missing_ike_sa_is_a_refusal() -> None:
+    setting = replace(TWAMP, ikev2_derived=True)
+    stranger = replace(IKEV2_CREDENTIALS, key_id=bytes(80))
+    report = probe_of(setting, credentials=stranger)
+    assert "Accept 6" in named(report, "Server-Start")[0].text
+    assert not any_wrong(report.steps)
+    assert not report.is_right
+
+
+class _Careless(control.ProtectedSender):
+    """Sends HMACs of something else."""
+
+    def write_hmac(self) -> bytes:
+        return self._cipher.update(bytes(16))
+
+
+class WrongHmacs(Server):
+    def _protect(self, *keys: bytes) -> None:
+        super()._protect(*keys)
+        self._sender = _Careless(keys[0], keys[1], keys[2])
+
+
+class NoSid(Server):
+    def _new_sid(self) -> bytes:
+        return bytes(16)
+
+
+class OtherPort(Server):
+    """Names a port at which nobody listens."""
+
+    def _send(self, message: Any) -> None:
+        if isinstance(message, AcceptSession):
+            message = replace(message, port=message.port ^ 1)
+        super()._send(message)
+
+
+class Refuses(Server):
+    def _send(self, message: Any) -> None:
+        if isinstance(message, AcceptSession):
+            message = AcceptSession(Accept.PERMANENT_RESOURCE_LIMITATION, 0, bytes(16))
+        super()._send(message)
+
+
+class DoesNotStart(Server):
+    def _answer_start(self) -> None:
+        self._send(StartAck(Accept.INTERNAL_ERROR))
+
+
+class TalksOn(Server):
+    """Says something after Stop-Sessions, which TWAMP does not answer."""
+
+    def _take_stop(self, stop: Any) -> None:
+        super()._take_stop(stop)
+        self._send(StartAck(0))
+
+
+class HangsUp(Server):
+    """Ends the connection at Start-Sessions."""
+
+    def _answer_start(self) -> None:
+        self._close()
+
+
+class DescribesNothing(Server):
+    """Leaves its own session out of Stop-Sessions."""
+
+    def _send(self, message: Any) -> None:
+        if isinstance(message, StopSessions):
+            message = StopSessions(message.accept, ())
+        super()._send(message)
+
+
+class StopsByFailure(Server):
+    def _send(self, message: Any) -> None:
+        if isinstance(message, StopSessions):
+            message = replace(message, accept=Accept.FAILURE)
+        super()._send(message)
+
+
+class CountsWrongly(Server):
+    """Says that it sent nothing."""
+
+    def _send(self, message: Any) -> None:
+        if isinstance(message, StopSessions):
+            none = tuple(replace(item, next_seqno=0) for item in message.sessions)
+            message = StopSessions(message.accept, none)
+        super()._send(message)
+
+
+class FetchesNothing(Server):
+    def answer_fetch(self, ack: FetchAck, data: FetchData | None = None) -> None:
+        super().answer_fetch(FetchAck(1, 0, 0, 0, 0), None)
+
+
+class FetchesOtherRecords(Server):
+    """Changes a time, leaves a record out, and gives one that was never sent."""
+
+    def answer_fetch(self, ack: FetchAck, data: FetchData | None = None) -> None:
+        assert data is not None
+        first, _, last = data.records
+        records = (replace(first, send_timestamp=1), last, replace(last, seq_number=9), last)
+        request = replace(data.request, receiver_port=1, padding_length=3)
+        changed = FetchData(request, data.skip_ranges, records)
+        super().answer_fetch(replace(ack, number_of_records=4, next_seqno=2), changed)
+
+
+@pytest.mark.parametrize(
+    ("server", "step", "source", "said"),
+    [
+        (WrongHmacs, "Accept-Session", "RFC 4656 §3.2", "HMAC"),
+        (NoSid, "Accept-Session", "RFC 4656 §3.5", "SID"),
+        (OtherPort, "Test packets", "RFC 5357 §4.2.1", "0 of 3"),
+        (TalksOn, None, None, ""),
+        (HangsUp, "end", "RFC 4656 §3.4", "before a command was answered"),
+    ],
+)
+def test_wrong_servers_of_twamp(server: Any, step: str, source: str, said: str) -> None:
+    report = probe_of(TWAMP, server, timeout=1.0)
+    found = wrongs(report)
+    assert found
+    if step is not None:
+        assert (step, source) in [(name, section) for name, section, text in found if said in text]
+
+
+@pytest.mark.parametrize(
+    ("server", "step", "source", "said"),
+    [
+        (DescribesNothing, "Stop-Sessions", "RFC 4656 §3.8", "SIDs"),
+        (CountsWrongly, "Session description", "RFC 4656 §3.8", "Next Seqno"),
+        (FetchesNothing, "Fetched records", "RFC 4656 §3.9", "refused with Accept 1"),
+    ],
+)
+def test_wrong_servers_of_owamp(server: Any, step: str, source: str, said: str) -> None:
+    report = probe_of(OWAMP, server, direction=Direction.BOTH)
+    found = [(name, section) for name, section, text in wrongs(report) if said in text]
+    assert (step, source) in found, wrongs(report)
+
+
+def test_records_that_are_not_what_was_sent() -> None:
+    found = wrongs(probe_of(OWAMP, FetchesOtherRecords))
+    texts = {
+        text.split(":")[0]: source for name, source, text in found if name == "Fetched records"
+    }
+    assert texts == {
+        "receiver_port of the reproduced request": "RFC 4656 §3.9",
+        "padding_length of the reproduced request": "RFC 4656 §3.9",
+        "Next Seqno": "RFC 4656 §3.9",
+        "Send Timestamp of 0": "RFC 4656 §3.9",
+        "Seq Number": "RFC 4656 §3.9",
+        "1 packets have no record, not even as lost": "RFC 4656 §4.2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("server", "step", "said"),
+    [
+        (Refuses, "Accept-Session", "Accept 4"),
+        (DoesNotStart, "Start-Ack", "Accept 2"),
+    ],
+)
+def test_refusals_are_no_mistakes(server: Any, step: str, said: str) -> None:
+    report = probe_of(TWAMP, server)
+    assert not any_wrong(report.steps)
+    assert said in named(report, step)[0].text
+    assert not report.is_complete
+
+
+def test_a_stop_by_failure_is_noted() -> None:
+    report = probe_of(OWAMP, StopsByFailure, direction=Direction.RECEIVE)
+    (step,) = named(report, "Session description")
+    assert (step.verdict, "Accept 1" in step.text) == (Verdict.NOTE, True)
+
+
+# Test packets
+
+
+def reflecting(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes, int], list[bytes]], **options: Any
+) -> ProbeReport:
+    """The report on a reflector whose answers are changed, given their number."""
+    original = server_sessions.ReflectorSession._send
+    number = 0
+
+    def send(self: Any, data: bytes, destination: Any) -> bool:
+        nonlocal number
+        number += 1
+        return all(original(self, item, destination) for item in change(data, number))
+
+    monkeypatch.setattr(server_sessions.ReflectorSession, "_send", send)
+
+    async def main() -> ProbeReport:
+        async with serving(TWAMP) as running:
+            return await probed(TWAMP, running, **options)
+
+    return run(main())
+
+
+def test_answers_that_do_not_verify_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = reflecting(monkeypatch, lambda data, _: [bytes(16) + data[16:]], timeout=0.5)
+    found = wrongs(report)
+    assert ("Test packets", "RFC 5357 §4.2.1", "3 did not verify") in found
+    packet = ("TWAMP-Test packet", "RFC 5357 §4.2.1")
+    assert [(name, source) for name, source, text in found if "HMAC" in text] == [packet] * 3
+
+
+def test_answers_that_are_missing_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drop(data: bytes, number: int) -> list[bytes]:
+        return [] if number == 2 else [data]
+
+    report = reflecting(monkeypatch, drop, timeout=0.5)
+    (step,) = named(report, "Test packets")
+    assert (step.verdict, step.text) == (Verdict.NOTE, "2 of 3 test packets were reflected")
+    assert report.is_complete
+
+
+def test_answers_that_come_twice_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = reflecting(monkeypatch, lambda data, _: [data, data])
+    (step,) = named(report, "Test packets")
+    assert any("came more than once" in finding.text for finding in step.findings)
+
+
+def test_answers_from_elsewhere_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def send(self: Any, data: bytes, destination: Any) -> bool:
+        return other.sendto(data, destination) > 0
+
+    monkeypatch.setattr(server_sessions.ReflectorSession, "_send", send)
+    with other:
+        report = probe_of(TWAMP, timeout=0.5)
+    (step,) = named(report, "Test packets")
+    texts = [finding.text for finding in step.findings]
+    assert "0 of 3 test packets were reflected" in texts
+    assert any(text.startswith("3 packets came from elsewhere") for text in texts)
