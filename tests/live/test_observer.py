@@ -116,6 +116,14 @@ def test_without_the_secret_it_says_so_and_checks_the_rest(setting: Setting) -> 
     assert all(("in clear" in step.text) == in_clear for step in packets)
 
 
+def test_a_packet_too_short_for_any_mode_is_not_guessed_at() -> None:
+    session = Session(MIXED).run()
+    observer = session.observer(credentials=())
+    observed(observer, session.seen)
+    (step,) = observer.test_packet(b"short", ("192.0.2.1", 5000), ("192.0.2.2", 6000))
+    assert step.text == "the sessions are not known: their requests are encrypted"
+
+
 def test_encrypted_octets_that_are_not_whole_blocks_are_wrong_even_so() -> None:
     session = Session(TWAMP).run()
     session.seen[3] = session.seen[3]._replace(octets=session.seen[3].octets[:-3])
@@ -247,7 +255,7 @@ def is_a_report(steps: list[Step]) -> None:
 
 
 turns = st.lists(
-    st.tuples(st.sampled_from(list(Who)), st.binary(max_size=400), st.integers(0, 2**66)),
+    st.tuples(st.sampled_from(list(Who)), st.binary(max_size=400), st.integers(-(2**40), 2**80)),
     max_size=12,
 )
 

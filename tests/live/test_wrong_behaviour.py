@@ -224,6 +224,9 @@ WRONG: dict[str, tuple[Setting, Play, str, Who, str, str]] = {
     "start without a session": (
         TWAMP, lambda s: s.ready().client(StartSessions()),
         "Start-Sessions", Who.CLIENT, "RFC 4656 §3.7", "an accepted session to start"),
+    "start: Accept 0 to no session": (
+        TWAMP, lambda s: s.ready().client(StartSessions()).server(StartAck(0)),
+        "Start-Ack", Who.SERVER, "RFC 4656 §3.7", "expected a refusal, as no session"),
     "a request while testing": (
         TWAMP, lambda s: s.testing().client(s.setting.request()),
         "Request-TW-Session", Who.CLIENT, "RFC 4656 §3.7", "other than Stop-Sessions"),
@@ -383,8 +386,9 @@ def test_the_steps_before_the_wrong_one_are_not_wrong(case: str) -> None:
     play(script)
     wrong = [(step.name, step.who) for step in wrong_steps(script.observer.steps)]
     allowed = {(name, who)}
-    if "Accept 0 to" in case:
-        allowed.add(("Set-Up-Response", Who.CLIENT))
+    if "Accept 0 to" in case:  # the client was wrong before
+        asked = "Start-Sessions" if name == "Start-Ack" else "Set-Up-Response"
+        allowed.add((asked, Who.CLIENT))
     if case == "greeting after the response":
         allowed.add(("Server-Greeting", Who.SERVER))
     assert set(wrong) == allowed
@@ -429,6 +433,12 @@ def test_a_refused_request_is_a_note_and_the_connection_goes_on(accept: int) -> 
     assert script.observer.steps[-1].verdict is Verdict.NOTE
     script.accepted().observer.client_closed()
     assert [step.verdict for step in script.observer.steps[-3:]] == [Verdict.OK] * 3
+
+
+def test_a_session_in_no_mode_is_not_followed() -> None:
+    script = Script(OPEN).greet(modes=7).respond(mode=3).begin().accepted()
+    assert script.observer.steps[-1].name == "Accept-Session"
+    assert script.observer.sessions == []
 
 
 def test_a_refused_connection_ends_as_it_should() -> None:

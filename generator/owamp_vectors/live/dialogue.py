@@ -151,6 +151,13 @@ class Dialogue:
 
     # Set-up
 
+    @property
+    def challenge(self) -> bytes | None:
+        """The Challenge, if the client chose a protected mode and so used it."""
+        if self._greeting is None or self.mode is None or not self.mode.is_protected:
+            return None
+        return self._greeting.challenge
+
     def _client_side(self) -> Conversation:
         response = yield from SetUpResponse.reader()
         self._take_response(response)
