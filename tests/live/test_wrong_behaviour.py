@@ -18,6 +18,7 @@ from owamp_reference.messages import (
     ScheduleSlot,
     SessionDescription,
     SkipRange,
+    StartAck,
     StartSessions,
     StopSessions,
     StopTWSessions,
@@ -199,6 +200,9 @@ WRONG: dict[str, tuple[Setting, Play, str, Who, str, str]] = {
     "a command of the other protocol": (
         TWAMP, lambda s: s.ready().client([bytes([Command.FETCH_SESSION]) + bytes(15)]),
         "message", Who.CLIENT, "RFC 4656 §3.4", "expected a command of TWAMP, found 4"),
+    "accept: Accept 0 to a wrong request": (
+        TWAMP, lambda s: s.ready().accepted(ipvn=5),
+        "Accept-Session", Who.SERVER, "RFC 4656 §3.5", "expected 3 (IPVN of the request)"),
     "accept: Port 0": (
         OWAMP, lambda s: s.ready().client(s.setting.request()).server(
             AcceptSession(0, 0, Script.sid)),
@@ -387,8 +391,8 @@ def test_the_steps_before_the_wrong_one_are_not_wrong(case: str) -> None:
     wrong = [(step.name, step.who) for step in wrong_steps(script.observer.steps)]
     allowed = {(name, who)}
     if "Accept 0 to" in case:  # the client was wrong before
-        asked = "Start-Sessions" if name == "Start-Ack" else "Set-Up-Response"
-        allowed.add((asked, Who.CLIENT))
+        asked = {"Start-Ack": "Start-Sessions", "Accept-Session": "Request-TW-Session"}
+        allowed.add((asked.get(name, "Set-Up-Response"), Who.CLIENT))
     if case == "greeting after the response":
         allowed.add(("Server-Greeting", Who.SERVER))
     assert set(wrong) == allowed
