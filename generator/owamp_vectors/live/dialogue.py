@@ -106,7 +106,10 @@ class Dialogue:
         def failed(error: ProtocolError) -> None:
             stream = self._streams[who]
             wire, segments, findings = stream.take()
-            findings.append(wrong(f"{error}; what follows cannot be read", "RFC 4656 §3.4"))
+            text = f"{error}; what follows cannot be read"
+            if self._control_keys is not None and not stream.is_verified:
+                text += "; the keys in use may not be T1 and T2 of the Token"
+            findings.append(wrong(text, "RFC 4656 §3.4"))
             parts = [Part(segment, title="Octets") for segment in segments if segment]
             self._append(Step("message", who, tuple(findings), wire, tuple(parts), stream.time))
 
@@ -142,6 +145,8 @@ class Dialogue:
         if place is not None:
             label, is_unused = place
             problem = f"{label}: expected zeros, found others"
+            if isinstance(message, ServerStart) and self._control_keys is not None:
+                problem += "; the keys in use may not be T1 and T2 of the Token, or the IV another"
             lenient = is_unused or self._response.extensions
             findings.append(note(problem, source) if lenient else wrong(problem, source))
         if all(finding.verdict is Verdict.NOTE for finding in findings):
