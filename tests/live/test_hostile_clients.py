@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from contextlib import suppress
 from dataclasses import replace
@@ -303,6 +304,37 @@ def test_results_are_fetched_whole() -> None:
             client.writer.close()
 
     run(main())
+
+
+def test_a_time_out_of_the_system_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with serving(TWAMP) as running:
+            reader, writer = await running.connect()
+            await reader.readexactly(64)
+            monkeypatch.setattr(asyncio.StreamReader, "read", timed_out)
+            writer.write(bytes(10))
+            await running.logged("Connection timed out")
+            writer.close()
+
+    async def timed_out(*_: object) -> bytes:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    run(main())
+
+
+def test_old_results_make_room_for_new_ones() -> None:
+    async def main() -> list[int]:
+        async with serving(OPEN_OWAMP, Limits(sessions=1)) as running:
+            client = await client_of(OPEN_OWAMP, running)
+            sids = [(await many_lost_packets(client)).sid for _ in range(2)]
+            accepts = []
+            for sid in sids:
+                client.client.fetch_session(sid, 0, 0)
+                accepts.append((await client.next(Fetched)).ack.accept)
+            client.writer.close()
+            return accepts
+
+    assert run(main()) == [Accept.FAILURE, Accept.OK]
 
 
 # Too many

@@ -129,9 +129,11 @@ class Connection:
         while True:
             deadline, name = self._deadline()
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(deadline) as limit:
                     return await self._reader.read(size)
             except TimeoutError:
+                if not limit.expired():  # the system's own, ETIMEDOUT
+                    raise
                 if self._loop.time() >= self._deadline()[0]:
                     raise _TimedOutError(name) from None
 
