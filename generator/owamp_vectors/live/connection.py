@@ -26,6 +26,7 @@ from .capture import TcpCapture
 from .limits import Limits
 from .policy import RefusedError, Reservation, reserve
 from .server_sessions import (
+    STOP_INCREMENT,
     ReceiverSession,
     ReflectorSession,
     SenderSession,
@@ -258,7 +259,7 @@ class Connection:
 
     async def _stop_when_complete(self) -> None:
         """Send Stop-Sessions once all sessions are complete (RFC 4656 §3.8)."""
-        end = max(session.completed_at() for session in self._sessions)
+        end = max(session.completed_at() for session in self._sessions) + STOP_INCREMENT
         await asyncio.sleep(max(0.0, end - self._loop.time()))
         self._send_stop()
         with suppress(OSError, _TimedOutError):
