@@ -94,11 +94,13 @@ class Session:
     timeout: int = 2 << 32
     seen: list[Seen] = field(default_factory=list)
     now: int = START
+    seed: str = ""
 
     def __post_init__(self) -> None:
-        self.client = ControlClient(self.setting.client_config, Draws("client"))
+        self.seed = self.seed or f"{self.addresses} {self.now}"
+        self.client = ControlClient(self.setting.client_config, Draws(f"client {self.seed}"))
         config = replace(self.setting.server_config, start_time=self.clock())
-        self.server = Server(config, Draws("server"), self.clock)
+        self.server = Server(config, Draws(f"server {self.seed}"), self.clock)
         self.client_address = self.addresses[0], 40000
         self.server_address = self.addresses[1], PORTS[self.setting.protocol]
 

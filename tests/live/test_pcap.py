@@ -166,6 +166,18 @@ def test_several_connections_are_reported_one_by_one(report: Report) -> None:
     assert [item.steps for item in found] == [tuple(steps) for steps in expected]
 
 
+def test_a_challenge_that_is_used_again_is_wrong(report: Report) -> None:
+    writer = CaptureWriter()
+    for setting, host in ((OWAMP, "192.0.2.7"), (OWAMP, "192.0.2.8"), (OPEN, "192.0.2.9")):
+        Session(setting, (host, V4[1]), seed="the same").run().capture(writer)
+    first, second, in_clear = report(writer.to_octets())
+    assert not any_wrong(first.steps)
+    assert not any_wrong(in_clear.steps)  # where a Challenge has no use
+    last = second.steps[-1]
+    assert (last.verdict, last.who, last.source) == (Verdict.WRONG, Who.SERVER, "RFC 4656 §3.1")
+    assert last.text == "Challenge: expected new octets, found those of connection 1"
+
+
 def test_a_server_on_another_port_is_named_by_the_caller(report: Report) -> None:
     session = Session(TWAMP)
     session.server_address = V4[1], 8620
@@ -433,6 +445,16 @@ def test_any_frame_is_read_without_an_exception(link_type: int, data: bytes, v6:
     reader.read(link_type, data)
     if link_type in LINKS:
         reader.read(link_type, LINKS[link_type](bytes([0x60 if v6 else 0x45]) + data))
+
+
+def test_headers_that_say_they_are_too_short_are_left_alone() -> None:
+    reader = FrameReader()
+    packet = frames.tcp_packet(Segment((V4[0], 1), (V4[1], 2), 0, 0, Flag.ACK, b"x"))
+    assert reader.read(101, packet) is not None
+    assert reader.read(101, b"\x44" + packet[1:]) is None
+    assert reader.read(101, packet[:32] + b"\x40" + packet[33:]) is None
+    assert reader.read(101, b"\x55" + packet[1:]) is None
+    assert reader.read(101, packet[:9] + b"\1" + packet[10:]) is None  # ICMP
 
 
 # Damage

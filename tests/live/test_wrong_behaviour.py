@@ -18,6 +18,7 @@ from owamp_reference.messages import (
     ScheduleSlot,
     SessionDescription,
     SkipRange,
+    StartAck,
     StartSessions,
     StopSessions,
     StopTWSessions,
@@ -199,6 +200,9 @@ WRONG: dict[str, tuple[Setting, Play, str, Who, str, str]] = {
     "a command of the other protocol": (
         TWAMP, lambda s: s.ready().client([bytes([Command.FETCH_SESSION]) + bytes(15)]),
         "message", Who.CLIENT, "RFC 4656 §3.4", "expected a command of TWAMP, found 4"),
+    "accept: Accept 0 to a wrong request": (
+        TWAMP, lambda s: s.ready().accepted(ipvn=5),
+        "Accept-Session", Who.SERVER, "RFC 4656 §3.5", "expected 3 (IPVN of the request)"),
     "accept: Port 0": (
         OWAMP, lambda s: s.ready().client(s.setting.request()).server(
             AcceptSession(0, 0, Script.sid)),
@@ -224,6 +228,9 @@ WRONG: dict[str, tuple[Setting, Play, str, Who, str, str]] = {
     "start without a session": (
         TWAMP, lambda s: s.ready().client(StartSessions()),
         "Start-Sessions", Who.CLIENT, "RFC 4656 §3.7", "an accepted session to start"),
+    "start: Accept 0 to no session": (
+        TWAMP, lambda s: s.ready().client(StartSessions()).server(StartAck(0)),
+        "Start-Ack", Who.SERVER, "RFC 4656 §3.7", "expected a refusal, as no session"),
     "a request while testing": (
         TWAMP, lambda s: s.testing().client(s.setting.request()),
         "Request-TW-Session", Who.CLIENT, "RFC 4656 §3.7", "other than Stop-Sessions"),
@@ -383,8 +390,9 @@ def test_the_steps_before_the_wrong_one_are_not_wrong(case: str) -> None:
     play(script)
     wrong = [(step.name, step.who) for step in wrong_steps(script.observer.steps)]
     allowed = {(name, who)}
-    if "Accept 0 to" in case:
-        allowed.add(("Set-Up-Response", Who.CLIENT))
+    if "Accept 0 to" in case:  # the client was wrong before
+        asked = {"Start-Ack": "Start-Sessions", "Accept-Session": "Request-TW-Session"}
+        allowed.add((asked.get(name, "Set-Up-Response"), Who.CLIENT))
     if case == "greeting after the response":
         allowed.add(("Server-Greeting", Who.SERVER))
     assert set(wrong) == allowed
@@ -429,6 +437,12 @@ def test_a_refused_request_is_a_note_and_the_connection_goes_on(accept: int) -> 
     assert script.observer.steps[-1].verdict is Verdict.NOTE
     script.accepted().observer.client_closed()
     assert [step.verdict for step in script.observer.steps[-3:]] == [Verdict.OK] * 3
+
+
+def test_a_session_in_no_mode_is_not_followed() -> None:
+    script = Script(OPEN).greet(modes=7).respond(mode=3).begin().accepted()
+    assert script.observer.steps[-1].name == "Accept-Session"
+    assert script.observer.sessions == []
 
 
 def test_a_refused_connection_ends_as_it_should() -> None:

@@ -6,14 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from owamp_reference import control, keys, primitives
+from owamp_reference import control, primitives
 from owamp_reference.endpoints import (
     IKEV2_DERIVED,
     Credentials,
     NegotiatedMode,
     Protocol,
     State,
-    TestSession,
     check_fetch_answer,
     check_stop,
     request_problem,
@@ -40,10 +39,9 @@ from owamp_reference.messages import (
     StopTWSessions,
     Want,
 )
-from owamp_reference.test_packets import TestMode
 
 from . import set_up
-from .sessions import Address, ObservedSession, normal, requested_address
+from .sessions import Address, ObservedSession, normal, record_findings
 from .steps import Finding, Part, Step, Verdict, Who, note, wrong
 from .stream import Conversation, Stream, divide, not_zero
 
@@ -106,7 +104,10 @@ class Dialogue:
         def failed(error: ProtocolError) -> None:
             stream = self._streams[who]
             wire, segments, findings = stream.take()
-            findings.append(wrong(f"{error}; what follows cannot be read", "RFC 4656 §3.4"))
+            text = f"{error}; what follows cannot be read"
+            if self._control_keys is not None and not stream.is_verified:
+                text += "; the keys in use may not be T1 and T2 of the Token"
+            findings.append(wrong(text, "RFC 4656 §3.4"))
             parts = [Part(segment, title="Octets") for segment in segments if segment]
             self._append(Step("message", who, tuple(findings), wire, tuple(parts), stream.time))
 
@@ -142,6 +143,8 @@ class Dialogue:
         if place is not None:
             label, is_unused = place
             problem = f"{label}: expected zeros, found others"
+            if isinstance(message, ServerStart) and self._control_keys is not None:
+                problem += "; the keys in use may not be T1 and T2 of the Token, or the IV another"
             lenient = is_unused or self._response.extensions
             findings.append(note(problem, source) if lenient else wrong(problem, source))
         if all(finding.verdict is Verdict.NOTE for finding in findings):
@@ -150,6 +153,13 @@ class Dialogue:
         self._append(Step(name, who, tuple(findings), wire, tuple(parts), time))
 
     # Set-up
+
+    @property
+    def challenge(self) -> bytes | None:
+        """The Challenge, if the client chose a protected mode and so used it."""
+        if self._greeting is None or self.mode is None or not self.mode.is_protected:
+            return None
+        return self._greeting.challenge
 
     def _client_side(self) -> Conversation:
         response = yield from SetUpResponse.reader()
@@ -304,7 +314,7 @@ class Dialogue:
                 problems.append(wrong(error, stop.SOURCE))
         problems += set_up.accept_findings(stop.accept)
         if isinstance(stop, StopSessions):
-            problems += self._stop_record_findings(stop)
+            problems += record_findings(self._running, stop)
             summary = f"Accept {stop.accept}, {len(stop.sessions)} session descriptions"
         else:
             summary = f"Accept {stop.accept}, Number of Sessions {stop.number_of_sessions}"
@@ -319,24 +329,6 @@ class Dialogue:
             self.state = State.READY
             self._stops.clear()
             self._running.clear()
-
-    def _stop_record_findings(self, stop: StopSessions) -> list[Finding]:
-        problems = []
-        by_sid = {item.session.sid: item for item in self._running}
-        for record in stop.sessions:
-            session = by_sid.get(record.sid)
-            if session is None:
-                continue
-            highest = session.highest_sequence_number()
-            if highest is not None and highest >= record.next_seqno:
-                expected = f"above {highest}, the number of a packet that was sent"
-                error = ProtocolError("Next Seqno", expected, str(record.next_seqno))
-                problems.append(wrong(error, stop.SOURCE))
-            skipped = session.seen_although_skipped(record.skip_ranges)
-            if skipped is not None:
-                text = f"Skip Ranges: a packet of {skipped.first} to {skipped.last} was sent"
-                problems.append(wrong(text, stop.SOURCE))
-        return problems
 
     # Replies
 
@@ -427,20 +419,7 @@ class Dialogue:
             problems.append(
                 wrong("SID: expected a new one, found that of another session", reply.SOURCE)
             )
-        test_mode, session_keys = self.mode.test_mode, None
-        if self._control_keys is not None and test_mode is not TestMode.UNAUTHENTICATED:
-            t1, t2 = self._control_keys.t3, self._control_keys.t4
-            session_keys = keys.derive_test_session_keys(t1, t2, sid)
-        session = TestSession(request, sid, reply.port, test_mode, session_keys)
-        from_server = isinstance(request, RequestSession) and request.conf_sender
-        near, far = self._client_address, self._server_address
-        if from_server:
-            near, far = far, near
-        sender_port = reply.port if from_server else request.sender_port
-        receiver_port = request.receiver_port if from_server else reply.port
-        return ObservedSession(
-            session,
-            self._control_keys,
-            (requested_address(request.ipvn, request.sender_address, near), sender_port),
-            (requested_address(request.ipvn, request.receiver_address, far), receiver_port),
+        ends = self._client_address, self._server_address
+        return ObservedSession.accepted(
+            request, sid, reply.port, self.mode.test_mode, self._control_keys, ends
         )

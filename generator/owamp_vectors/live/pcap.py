@@ -209,6 +209,20 @@ class _Reader:
                 connection.observer.gap(Who.CONNECTION, text, time)
         connection.take(packet, time)
 
+    def reports(self, problem: CaptureError | None) -> list[ConnectionReport]:
+        """Of all connections, with what only shows in several."""
+        challenges: dict[bytes, int] = {}
+        for number, connection in enumerate(self.connections, 1):
+            challenge = connection.observer.challenge
+            if challenge is None:
+                continue
+            earlier = challenges.setdefault(challenge, number)
+            if earlier != number:
+                text = f"Challenge: expected new octets, found those of connection {earlier}"
+                found = step("Challenge", Who.SERVER, Verdict.WRONG, text, "RFC 4656 §3.1")
+                connection.observer.steps.append(found)
+        return [connection.report(problem) for connection in self.connections]
+
     def _open(self, client: Address, server: Address, first: Segment) -> _Connection:
         observer = Observer(self._protocol, self._credentials, client, server, self._max_count)
         connection = _Connection(client, server, observer, first.sequence)
@@ -274,4 +288,4 @@ def report_capture(
         problem = error
     if problem is not None and not reader.connections:
         raise FileError(f"{path}: {problem}")
-    return [connection.report(problem) for connection in reader.connections]
+    return reader.reports(problem)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from owamp_reference import keys, primitives
 from owamp_reference.endpoints import NTP_EPOCH_OFFSET, TestSession
 from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.layout import Layout
-from owamp_reference.messages import RequestSession, SkipRange
+from owamp_reference.messages import Request, RequestSession, SkipRange, StopSessions
 from owamp_reference.primitives import HMAC_SIZE
 from owamp_reference.test_packets import (
     ErrorEstimate,
@@ -25,7 +25,7 @@ from owamp_reference.test_packets import (
     protected_size,
 )
 
-from .steps import Finding, Part, Step, Verdict, Who
+from .steps import Finding, Part, Step, Verdict, Who, wrong
 
 Address: TypeAlias = tuple[str, int]
 """An IP address as text, and a port."""
@@ -67,6 +67,36 @@ class ObservedSession:
     _arrivals: int = 0
     _reflected: dict[int, bytes] = field(default_factory=dict, repr=False)
     _last: dict[Who, tuple[int, int]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def accepted(
+        cls,
+        request: Request,
+        sid: bytes,
+        port: int,
+        mode: TestMode,
+        control_keys: TestSessionKeys | None,
+        ends: tuple[Address | None, Address | None],
+    ) -> Self:
+        """The session of a request that was accepted with a SID and a port; `ends` are the
+        client's and the server's address on the control connection.
+        """
+        session_keys = None
+        if control_keys is not None and mode is not TestMode.UNAUTHENTICATED:
+            t1, t2 = control_keys.t3, control_keys.t4
+            session_keys = keys.derive_test_session_keys(t1, t2, sid)
+        session = TestSession(request, sid, port, mode, session_keys)
+        near, far = ends
+        ports = request.sender_port, port
+        if isinstance(request, RequestSession) and request.conf_sender:  # the server sends
+            near, far = far, near
+            ports = port, request.receiver_port
+        return cls(
+            session,
+            control_keys,
+            (_requested_address(request.ipvn, request.sender_address, near), ports[0]),
+            (_requested_address(request.ipvn, request.receiver_address, far), ports[1]),
+        )
 
     @property
     def is_two_way(self) -> bool:
@@ -218,23 +248,23 @@ class ObservedSession:
             yield Finding(Verdict.WRONG, text, "RFC 4656 §3.5")
 
     def _reflected_findings(self, packet: ReflectorPacket, payload: bytes) -> Iterator[Finding]:
-        def wrong(field_name: str, expected: str, found: object) -> Finding:
+        def differs(field_name: str, expected: str, found: object) -> Finding:
             text = str(ProtocolError(field_name, expected, str(found)))
             return Finding(Verdict.WRONG, text, REFLECTED_FORMAT)
 
         number = packet.sequence_number
         earlier = self._reflected.setdefault(number, payload)
         if earlier != payload:
-            yield wrong("Sequence Number", "one of its own", f"{number} again")
+            yield differs("Sequence Number", "one of its own", f"{number} again")
         elif number >= self._arrivals:
             expected = f"one below {self._arrivals}, the packets that were sent"
-            yield wrong("Sequence Number", expected, number)
+            yield differs("Sequence Number", expected, number)
         if packet.timestamp < packet.receive_timestamp:
-            yield wrong("Timestamp", "one not before Receive Timestamp", "an earlier one")
+            yield differs("Timestamp", "one not before Receive Timestamp", "an earlier one")
         seen = self._seen.get(packet.sender_sequence_number)
         if seen is None:
             found = packet.sender_sequence_number
-            yield wrong("Sender Sequence Number", "that of a packet that was sent", found)
+            yield differs("Sender Sequence Number", "that of a packet that was sent", found)
             return
         echoes = {
             "Sender Timestamp": (seen.packet.timestamp, packet.sender_timestamp),
@@ -242,10 +272,10 @@ class ObservedSession:
         }
         for name, (sent, echoed) in echoes.items():
             if sent != echoed:
-                yield wrong(name, f"{sent:#x} as it was sent", f"{echoed:#x}")
+                yield differs(name, f"{sent:#x} as it was sent", f"{echoed:#x}")
         if seen.ttl is not None and seen.ttl < packet.sender_ttl < 255:
             expected = f"at most {seen.ttl}, with which the packet was seen, or 255"
-            yield wrong("Sender TTL", expected, packet.sender_ttl)
+            yield differs("Sender TTL", expected, packet.sender_ttl)
         if len(payload) < len(seen.payload) or not seen.packet.padding.startswith(packet.padding):
             text = "Packet Padding: not the sender's, cut to give a packet of the same size"
             yield Finding(Verdict.NOTE, text, REFLECTED_FORMAT)
@@ -285,7 +315,7 @@ def normal(address: Address) -> Address:
     return str(parsed), port
 
 
-def requested_address(ipvn: int, octets: bytes, otherwise: Address | None) -> str:
+def _requested_address(ipvn: int, octets: bytes, otherwise: Address | None) -> str:
     """An address of a request as text: that of the control connection if it is zero (RFC 4656
     §3.5), empty if neither is known.
     """
@@ -312,6 +342,24 @@ def _first_mbz(layout: Layout, text: bytes) -> int | None:
         if not part.name and any(text[offset : offset + part.size]):
             return offset
     return None
+
+
+def record_findings(sessions: Iterable[ObservedSession], stop: StopSessions) -> Iterator[Finding]:
+    """What the records of Stop-Sessions say that does not go with the packets that were seen."""
+    by_sid = {item.session.sid: item for item in sessions}
+    for record in stop.sessions:
+        session = by_sid.get(record.sid)
+        if session is None:
+            continue
+        highest = session.highest_sequence_number()
+        if highest is not None and highest >= record.next_seqno:
+            expected = f"above {highest}, the number of a packet that was sent"
+            error = ProtocolError("Next Seqno", expected, str(record.next_seqno))
+            yield wrong(error, stop.SOURCE)
+        skipped = session.seen_although_skipped(record.skip_ranges)
+        if skipped is not None:
+            text = f"Skip Ranges: a packet of {skipped.first} to {skipped.last} was sent"
+            yield wrong(text, stop.SOURCE)
 
 
 def open_sender_packet(payload: bytes) -> SenderPacket | None:

@@ -32,6 +32,11 @@ class Stream:
 
     Unlike an endpoint it goes on after a wrong HMAC, and keeps the octets for the report.
 
+    Attributes:
+        time: of the last octets.
+        is_closed: whether the connection has ended in this direction.
+        is_verified: whether an HMAC has been right.
+        unread: octets that could not be told apart into messages.
     Args:
         failed: called with what the conversation could not read, before the stream gives up.
         max_message_size: octets between two HMACs that it is willing to hold.
@@ -45,7 +50,7 @@ class Stream:
     ) -> None:
         self.receiver: control.Receiver = control.OpenReceiver()
         self.time: int | None = None
-        self.is_closed = False
+        self.is_closed = self.is_verified = False
         self.unread = 0
         self._failed = failed
         self._max_message_size = max_message_size
@@ -96,6 +101,7 @@ class Stream:
             return text
         try:
             self.receiver.read_hmac(chunk)
+            self.is_verified = True
         except ProtocolError as error:
             self._findings.append(Finding(Verdict.WRONG, str(error), HMAC_SOURCE))
         if isinstance(self.receiver, control.OpenReceiver) and any(chunk):
