@@ -408,6 +408,34 @@ def test_a_stop_by_failure_is_noted() -> None:
     assert (step.verdict, "Accept 1" in step.text) == (Verdict.NOTE, True)
 
 
+def test_records_that_come_twice_or_not_at_all() -> None:
+    class Twice(Server):
+        def answer_fetch(self, ack: FetchAck, data: FetchData | None = None) -> None:
+            assert data is not None
+            changed = replace(data, records=(data.records[0], data.records[0]))
+            super().answer_fetch(replace(ack, number_of_records=2), changed)
+
+    (step,) = named(probe_of(OWAMP, Twice), "Fetched records")
+    assert step.verdict is Verdict.NOTE
+    assert sorted(finding.text for finding in step.findings) == [
+        "1 came more than once",
+        "1 of 3 test packets are recorded as received",
+        "the last 2 packets have no record",
+    ]
+
+
+def test_a_receiver_does_not_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = server_sessions.ReceiverSession._take
+
+    def take(self: Any, data: bytes, source: Any, ttl: int) -> None:
+        original(self, data, source, ttl)
+        self._send(data, source)
+
+    monkeypatch.setattr(server_sessions.ReceiverSession, "_take", take)
+    found = wrongs(probe_of(OWAMP))
+    assert ("Test packets", "RFC 4656 §4", "a receiver sent test packets") in found
+
+
 # Test packets
 
 
