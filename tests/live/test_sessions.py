@@ -41,6 +41,8 @@ from ..reference.support import OWAMP, SID, TWAMP, Setting
 from .peers import LiveClient, Running, run, serving
 
 SECOND = 1 << 32
+SENDING: dict[str, Any] = {"conf_sender": 1, "conf_receiver": 0, "sid": SID}
+"""Of a request that has the server send."""
 HERE, THERE = ("127.0.0.1", 4000), ("127.0.0.1", 5000)
 
 
@@ -292,10 +294,7 @@ def test_results_that_are_not_valid_cannot_be_fetched(options: dict[str, Any]) -
 def test_packets_for_a_sender_are_discarded() -> None:
     async def main() -> None:
         with ports(1) as (port,):
-            changes = {
-                "conf_sender": 1,
-                "conf_receiver": 0,
-                "sid": SID,
+            changes = SENDING | {
                 "receiver_port": port.number,
                 "start_time": system_clock(),
             }
@@ -314,10 +313,7 @@ def test_packets_for_a_sender_are_discarded() -> None:
 def test_a_sender_ends_its_sessions_by_itself() -> None:
     async def main() -> tuple[StopReceived, list[SenderPacket]]:
         with ports(1) as (port,):
-            changes = {
-                "conf_sender": 1,
-                "conf_receiver": 0,
-                "sid": SID,
+            changes = SENDING | {
                 "receiver_port": port.number,
                 "start_time": system_clock(),
                 "timeout": SECOND // 4,
@@ -360,10 +356,7 @@ def test_a_request_that_is_not_well_formed_gets_accept_3() -> None:
 def test_a_sender_skips_what_is_too_late() -> None:
     async def main() -> StopReceived:
         with ports(1) as (port,):
-            changes = {
-                "conf_sender": 1,
-                "conf_receiver": 0,
-                "sid": SID,
+            changes = SENDING | {
                 "receiver_port": port.number,
                 "start_time": system_clock() - 8 * SECOND,
                 "timeout": SECOND // 4,
@@ -389,9 +382,6 @@ def test_a_sender_skips_what_is_too_late() -> None:
 
 def request_of(setting: Setting, **changes: Any) -> RequestSession | RequestTWSession:
     return setting.request(**changes)
-
-
-SENDING = {"conf_sender": 1, "conf_receiver": 0}
 
 
 @pytest.mark.parametrize(
