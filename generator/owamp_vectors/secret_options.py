@@ -28,8 +28,6 @@ class Hex(click.ParamType[bytes]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> bytes:
         """The octets; fails with one line."""
-        if isinstance(value, bytes):
-            return value
         try:
             octets = bytes.fromhex(value.removeprefix("0x"))
         except ValueError:

@@ -157,7 +157,7 @@ def test_a_key_from_ikev2(protocol: str, sk_d: Path, tmp_path: Path) -> None:
     ("flag", "said"),
     [
         ("TestKeysAreControlKeys", "under the control keys T1, T2"),
-        ("ServerHmacWithoutServerStart", "HMAC"),
+        ("ServerHmacWithoutServerStart", "before a command was answered"),
     ],
 )
 def test_a_server_with_a_named_mistake(flag: str, said: str, passphrase: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from contextlib import suppress
 from dataclasses import replace
@@ -255,7 +256,7 @@ def test_silence_ends_a_session_after_refwait_and_then_the_connection() -> None:
 
 def test_a_client_that_takes_no_octets_is_given_up() -> None:
     async def main() -> None:
-        async with serving(OPEN_OWAMP, Limits(message=0.5)) as running:
+        async with serving(OPEN_OWAMP, Limits(message=0.5, unsent=4096)) as running:
             bare = socket.socket()
             bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             bare.setblocking(False)
@@ -264,10 +265,8 @@ def test_a_client_that_takes_no_octets_is_given_up() -> None:
             client = LiveClient(OPEN_OWAMP, reader, writer)
             await client.next(SetUp)
             session = await many_lost_packets(client)
-            fetch = FetchSession(0, 2**32 - 1, session.sid).to_octets()
-            while not any("the client takes no octets" in line for line in running.log):
-                writer.write(fetch)  # and read nothing
-                await asyncio.sleep(0.03)
+            writer.write(FetchSession(0, 2**32 - 1, session.sid).to_octets())  # and read nothing
+            await running.logged("the client takes no octets")
             assert (await probed(OPEN_OWAMP, running, count=1, loss_timeout=0.5)).is_complete
             writer.close()
 
@@ -305,6 +304,37 @@ def test_results_are_fetched_whole() -> None:
             client.writer.close()
 
     run(main())
+
+
+def test_a_time_out_of_the_system_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with serving(TWAMP) as running:
+            reader, writer = await running.connect()
+            await reader.readexactly(64)
+            monkeypatch.setattr(asyncio.StreamReader, "read", timed_out)
+            writer.write(bytes(10))
+            await running.logged("Connection timed out")
+            writer.close()
+
+    async def timed_out(*_: object) -> bytes:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    run(main())
+
+
+def test_old_results_make_room_for_new_ones() -> None:
+    async def main() -> list[int]:
+        async with serving(OPEN_OWAMP, Limits(sessions=1)) as running:
+            client = await client_of(OPEN_OWAMP, running)
+            sids = [(await many_lost_packets(client)).sid for _ in range(2)]
+            accepts = []
+            for sid in sids:
+                client.client.fetch_session(sid, 0, 0)
+                accepts.append((await client.next(Fetched)).ack.accept)
+            client.writer.close()
+            return accepts
+
+    assert run(main()) == [Accept.FAILURE, Accept.OK]
 
 
 # Too many

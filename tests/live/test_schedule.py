@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import islice, pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from owamp_reference.messages import ScheduleSlot
@@ -12,17 +11,11 @@ from owamp_vectors.live.schedule import exponential_deviates, send_times
 
 from ..reference.support import SID, keys_of
 
-# RFC 4656, appendix B; the other two take as long and say the same.
-SUMS = {
-    "2872979303ab47eeac028dab3829dab2": 0x000F4479BD317381,
-    "feed0feed1feed2feed3feed4feed5ab": 0x000F3F0B4B416EC8,
-}
 
-
-@pytest.mark.parametrize("sid", SUMS)
-def test_a_million_deviates_are_those_of_the_rfc(sid: str) -> None:
-    deviates = islice(exponential_deviates(bytes.fromhex(sid)), 10**6)
-    assert sum(deviates) & (2**64 - 1) == SUMS[sid]
+def test_a_million_deviates_are_those_of_the_rfc() -> None:
+    """RFC 4656, appendix B, the first of its sums; the other three take as long."""
+    sid = bytes.fromhex("2872979303ab47eeac028dab3829dab2")
+    assert sum(islice(exponential_deviates(sid), 10**6)) == 0x000F4479BD317381
 
 
 def test_fixed_slots_follow_each_other_in_a_circle() -> None:

@@ -13,6 +13,7 @@ import pytest
 from owamp_reference.endpoints import (
     Fetched,
     Mode,
+    SessionRejected,
     SessionSender,
     SetUp,
     Started,
@@ -31,7 +32,7 @@ from owamp_reference.messages import (
     SkipRange,
     StopSessions,
 )
-from owamp_reference.test_packets import ReflectorPacket, open_packet
+from owamp_reference.test_packets import ReflectorPacket, SenderPacket, open_packet
 from owamp_vectors.live.limits import Limits
 from owamp_vectors.live.policy import RefusedError, reserve
 from owamp_vectors.live.udp import packed
@@ -40,6 +41,8 @@ from ..reference.support import OWAMP, SID, TWAMP, Setting
 from .peers import LiveClient, Running, run, serving
 
 SECOND = 1 << 32
+SENDING: dict[str, Any] = {"conf_sender": 1, "conf_receiver": 0, "sid": SID}
+"""Of a request that has the server send."""
 HERE, THERE = ("127.0.0.1", 4000), ("127.0.0.1", 5000)
 
 
@@ -291,10 +294,7 @@ def test_results_that_are_not_valid_cannot_be_fetched(options: dict[str, Any]) -
 def test_packets_for_a_sender_are_discarded() -> None:
     async def main() -> None:
         with ports(1) as (port,):
-            changes = {
-                "conf_sender": 1,
-                "conf_receiver": 0,
-                "sid": SID,
+            changes = SENDING | {
                 "receiver_port": port.number,
                 "start_time": system_clock(),
             }
@@ -310,13 +310,53 @@ def test_packets_for_a_sender_are_discarded() -> None:
     run(main())
 
 
+def test_a_sender_ends_its_sessions_by_itself() -> None:
+    async def main() -> tuple[StopReceived, list[SenderPacket]]:
+        with ports(1) as (port,):
+            changes = SENDING | {
+                "receiver_port": port.number,
+                "start_time": system_clock(),
+                "timeout": SECOND // 4,
+                "padding_length": 10,
+                "slots": (ScheduleSlot(1, SECOND // 100),),
+            }
+            async with (
+                serving(OWAMP) as running,
+                started(OWAMP, running, **changes) as (client, session, _),
+            ):
+                packets = [
+                    open_packet(session.mode, SenderPacket, await port.receive(), session.keys)
+                    for _ in range(3)
+                ]
+                stop = await client.next(StopReceived)
+                client.client.stop_sessions()
+                await client.ask(client.request(), TestSession)
+                return stop, packets
+
+    stop, packets = run(main())
+    assert [packet.sequence_number for packet in packets] == [0, 1, 2]
+    assert len({packet.padding for packet in packets}) == 3, "random"
+    assert isinstance(stop.message, StopSessions)
+    assert [item.next_seqno for item in stop.message.sessions] == [3]
+
+
+def test_a_request_that_is_not_well_formed_gets_accept_3() -> None:
+    async def main() -> None:
+        async with serving(TWAMP) as running:
+            client = LiveClient(TWAMP, *await running.connect())
+            await client.next(SetUp)
+            refused = await client.ask(TWAMP.request(conf_sender=1), SessionRejected)
+            assert refused.accept is Accept.NOT_SUPPORTED
+            await running.logged("request answered with Accept 3")
+            client.writer.close()
+
+    run(main())
+
+
 def test_a_sender_skips_what_is_too_late() -> None:
     async def main() -> StopReceived:
         with ports(1) as (port,):
-            changes = {
-                "conf_sender": 1,
-                "conf_receiver": 0,
-                "sid": SID,
+            changes = SENDING | {
                 "receiver_port": port.number,
                 "start_time": system_clock() - 8 * SECOND,
                 "timeout": SECOND // 4,
@@ -342,9 +382,6 @@ def test_a_sender_skips_what_is_too_late() -> None:
 
 def request_of(setting: Setting, **changes: Any) -> RequestSession | RequestTWSession:
     return setting.request(**changes)
-
-
-SENDING = {"conf_sender": 1, "conf_receiver": 0}
 
 
 @pytest.mark.parametrize(

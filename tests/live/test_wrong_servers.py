@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -23,7 +25,7 @@ from owamp_reference.messages import (
     StartAck,
     StopSessions,
 )
-from owamp_vectors.live import server_sessions
+from owamp_vectors.live import probe_sessions, server_sessions
 from owamp_vectors.live.probe import Direction, ProbeReport, UnreachableError, run_probe
 from owamp_vectors.live.steps import Verdict, any_wrong
 from owamp_vectors.mistakes import MISTAKES
@@ -128,6 +130,28 @@ def test_a_connection_that_ends_in_the_greeting_is_reported(size: int) -> None:
     report = report_on(saying(greeting()[:size]))
     assert any_wrong(report.steps)
     assert all(source == "RFC 4656 §3.1" for _, source, _ in wrongs(report))
+
+
+def test_a_connection_that_is_reset_is_reported() -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.write(greeting())
+        await reader.read(10)
+
+    report = report_on(reset)
+    ((name, source, text),) = wrongs(report)
+    assert (name, source) == ("Server-Start", "RFC 4656 §3.1")
+    assert text.startswith("the connection broke: ")
+
+
+def test_no_udp_port_is_no_fault_of_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bind(*_: object) -> None:
+        raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+
+    monkeypatch.setattr(probe_sessions, "bind", bind)
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1: no UDP port: Cannot assign"):
+        probe_of(TWAMP)
 
 
 # Set-up
@@ -265,6 +289,14 @@ class HangsUp(Server):
         self._close()
 
 
+class LeavesEarly(Server):
+    """Starts the sessions, and ends the connection."""
+
+    def _answer_start(self) -> None:
+        super()._answer_start()
+        self._close()
+
+
 class DescribesNothing(Server):
     """Leaves its own session out of Stop-Sessions."""
 
@@ -315,6 +347,7 @@ class FetchesOtherRecords(Server):
         (NoSid, "Accept-Session", "RFC 4656 §3.5", "SID"),
         (OtherPort, "Test packets", "RFC 5357 §4.2.1", "0 of 3"),
         (TalksOn, None, None, ""),
+        (LeavesEarly, "end", "RFC 4656 §3.8", "without Stop-Sessions"),
         (HangsUp, "end", "RFC 4656 §3.4", "before a command was answered"),
     ],
 )
@@ -373,6 +406,34 @@ def test_a_stop_by_failure_is_noted() -> None:
     report = probe_of(OWAMP, StopsByFailure, direction=Direction.RECEIVE)
     (step,) = named(report, "Session description")
     assert (step.verdict, "Accept 1" in step.text) == (Verdict.NOTE, True)
+
+
+def test_records_that_come_twice_or_not_at_all() -> None:
+    class Twice(Server):
+        def answer_fetch(self, ack: FetchAck, data: FetchData | None = None) -> None:
+            assert data is not None
+            changed = replace(data, records=(data.records[0], data.records[0]))
+            super().answer_fetch(replace(ack, number_of_records=2), changed)
+
+    (step,) = named(probe_of(OWAMP, Twice), "Fetched records")
+    assert step.verdict is Verdict.NOTE
+    assert sorted(finding.text for finding in step.findings) == [
+        "1 came more than once",
+        "1 of 3 test packets are recorded as received",
+        "the last 2 packets have no record",
+    ]
+
+
+def test_a_receiver_does_not_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = server_sessions.ReceiverSession._take
+
+    def take(self: Any, data: bytes, source: Any, ttl: int) -> None:
+        original(self, data, source, ttl)
+        self._send(data, source)
+
+    monkeypatch.setattr(server_sessions.ReceiverSession, "_take", take)
+    found = wrongs(probe_of(OWAMP))
+    assert ("Test packets", "RFC 4656 §4", "a receiver sent test packets") in found
 
 
 # Test packets

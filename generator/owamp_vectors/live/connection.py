@@ -26,6 +26,7 @@ from .capture import TcpCapture
 from .limits import Limits
 from .policy import RefusedError, Reservation, reserve
 from .server_sessions import (
+    STOP_INCREMENT,
     ReceiverSession,
     ReflectorSession,
     SenderSession,
@@ -129,9 +130,11 @@ class Connection:
         while True:
             deadline, name = self._deadline()
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(deadline) as limit:
                     return await self._reader.read(size)
             except TimeoutError:
+                if not limit.expired():  # the system's own, ETIMEDOUT
+                    raise
                 if self._loop.time() >= self._deadline()[0]:
                     raise _TimedOutError(name) from None
 
@@ -256,7 +259,7 @@ class Connection:
 
     async def _stop_when_complete(self) -> None:
         """Send Stop-Sessions once all sessions are complete (RFC 4656 §3.8)."""
-        end = max(session.completed_at() for session in self._sessions)
+        end = max(session.completed_at() for session in self._sessions) + STOP_INCREMENT
         await asyncio.sleep(max(0.0, end - self._loop.time()))
         self._send_stop()
         with suppress(OSError, _TimedOutError):

@@ -20,6 +20,7 @@ class Limits:
         timeout: the longest Timeout of a request; a longer one gets Accept 4.
         start_ahead: how far ahead the Start Time of a request may lie.
         message_size: octets of a control message.
+        unsent: octets of answers that the system keeps for a client that does not take them.
         set_up: from the connection's start until it is set up.
         message: from the first octet of a command to its last; also for the peer to take octets.
         servwait: without a command (SERVWAIT of RFC 5357 §3.1).
@@ -37,6 +38,7 @@ class Limits:
     timeout: float = 60
     start_ahead: float = 900
     message_size: int = 2**16
+    unsent: int = 2**17
     set_up: float = 30
     message: float = 30
     servwait: float = 900

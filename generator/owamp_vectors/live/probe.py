@@ -254,25 +254,24 @@ class _Probe:
             if self._reader.at_eof():
                 raise _OverError
             await self._read_until(deadline)
+            if self._awaited == _GREETING and self._client.mode is not None:
+                self._awaited = _SERVER_START
+                self._octets_since_event -= ServerGreeting.LAYOUT.size
             await self._send()  # the answer to the greeting
 
     async def _read_until(self, deadline: float) -> None:
         name, source = self._awaited
-        if after_greeting := self._awaited == _GREETING and self._client.mode is not None:
-            name, source = _SERVER_START
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline) as limit:
                 data = await self._reader.read(_READ_SIZE)
         except TimeoutError:
+            if not limit.expired():  # the system's own, ETIMEDOUT
+                raise
             octets = self._octets_since_event
-            if after_greeting:
-                octets -= ServerGreeting.LAYOUT.size
             come = f"; {octets} octets came" if octets else ""
             text = f"not there within {self._config.timeout:g} s{come}"
             self._say(name, Verdict.WRONG, text, source)
             raise _OverError from None
-        if after_greeting:
-            self._awaited = _SERVER_START
         self._take(data)
 
     # The steps

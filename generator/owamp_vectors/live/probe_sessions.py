@@ -31,12 +31,11 @@ from owamp_reference.messages import (
 )
 
 from .schedule import FIXED, send_times
-from .server_sessions import Tap, seconds, signed
+from .server_sessions import STOP_INCREMENT, Tap, seconds, signed
 from .steps import Finding, Verdict, Who
 from .udp import Datagrams, SocketAddress, at_port, bind, ip_version, packed
 
 NTP_SECOND = 1 << 32
-_INCREMENT = 0.02
 _FETCH = "RFC 4656 §3.9"
 
 
@@ -246,7 +245,7 @@ class _OneWay(ProbeSession):
         more, so that Stop-Sessions is not too early at the other end (RFC 4656 §3.8).
         """
         last = self._times()[-1]
-        return seconds(signed(last - system_clock())) + self._plan.loss_timeout + _INCREMENT
+        return seconds(signed(last - system_clock())) + self._plan.loss_timeout + STOP_INCREMENT
 
 
 class ProbeSender(_OneWay, _Sending):

@@ -19,6 +19,7 @@ secret.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import tomllib
@@ -91,7 +92,7 @@ def read_private(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as stream:
-            mode = stat.S_IMODE(path.stat().st_mode)
+            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
             if mode & _OTHERS:
                 expected = "expected a file that only its owner can read (chmod 600)"
                 raise FileError(f"{path}: {expected}, found mode {mode:04o}")

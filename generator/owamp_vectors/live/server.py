@@ -7,6 +7,7 @@ touches no other. PBKDF2, the one costly step before a client is known, runs bes
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -135,6 +136,9 @@ class Service:
             writer.close()
             return
         self._log(f"{name} connected")
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, limits.unsent
+        )
         connection = Connection(
             reader,
             writer,

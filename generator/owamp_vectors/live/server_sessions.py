@@ -41,6 +41,9 @@ from .udp import Datagrams, SocketAddress
 Tap: TypeAlias = Callable[[bytes, SocketAddress, SocketAddress, "int | None"], None]
 """Is told of each datagram: payload, source, destination, TTL if it was received."""
 
+STOP_INCREMENT = 0.1
+"""Seconds that the side which sends waits beyond Timeout before Stop-Sessions, so that it does not
+come too early for the last packet to count (RFC 4656 §3.8)."""
 _SECOND = 1 << 32
 _LOST_ERROR_ESTIMATE = 64 << 8 | 1  # S 0, Scale 64, Multiplier 1 (RFC 4656 §3.9)
 _ALL = (0, 2**32 - 1)
@@ -282,7 +285,8 @@ class ReceiverSession(_Scheduled):
             for record in self._records
             if message.begin_seq <= record.seq_number <= message.end_seq
         )
-        request = replace(self.request, receiver_port=self.session.port)
+        # The SID too: it seeds the schedule, and clients read it here.
+        request = replace(self.request, receiver_port=self.session.port, sid=self.sid)
         data = FetchData(request, description.skip_ranges, records)
         next_seqno, skipped = description.next_seqno, len(description.skip_ranges)
         return FetchAck(Accept.OK, 1, next_seqno, skipped, len(records)), data
