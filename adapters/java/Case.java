@@ -182,7 +182,8 @@ class Case {
         packetOpen(layout("Sender"));
         byte[] padding = (byte[]) outputs.get("padding");
         values.put("sequenceNumber", 0L);
-        values.put("senderSequenceNumber", ((BigInteger) outputs.get("sequenceNumber")).longValue());
+        BigInteger number = (BigInteger) outputs.get("sequenceNumber");
+        values.put("senderSequenceNumber", number.longValue());
         values.put("senderTtl", number("ttl"));
         for (String name : List.of("timestamp", "errorEstimate")) {
             String own = "sender" + name.substring(0, 1).toUpperCase() + name.substring(1);
