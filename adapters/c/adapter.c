@@ -19,7 +19,7 @@ static struct {
     octets value;
     octets *items; /* "value.size" of them, if it is an array */
     long long integer;
-    enum { OCTETS, ARRAY, INTEGER } kind;
+    enum { OCTETS, TEXT, ARRAY, INTEGER } kind;
 } outputs[16];
 static size_t count;
 
@@ -35,6 +35,12 @@ octets put(const char *name, octets value)
     outputs[count].value = value;
     outputs[count++].kind = OCTETS;
     return value;
+}
+
+void put_text(const char *name, octets value)
+{
+    put(name, value);
+    outputs[count - 1].kind = TEXT;
 }
 
 void put_integer(const char *name, long long value)
@@ -117,11 +123,6 @@ static octets shared_secret(octets key, octets data)
     return put("sharedSecretKey", prf(type, key, data));
 }
 
-static void key_id(void)
-{
-    put("keyId", join(join(sized("spiI", 8), sized("spiR", 8)), zeros(64)));
-}
-
 static void seal(octets secret)
 {
     octets keys = join(sized("t1", 16), sized("t2", 32));
@@ -155,6 +156,13 @@ static void test_session_keys(void)
     put("t4SecondBlockInput", xor_block(t4, part(t2, 16, 32)));
 }
 
+static void control_keys(void)
+{
+    octets sid = sized("sid", 16);
+    put("t1", cbc(sid, zeros(16), sized("t3", 16), 0));
+    put("t2", cbc(sid, zeros(16), sized("t4", 32), 0));
+}
+
 static void token_from_passphrase(void)
 {
     octets secret = json_string(json_member(inputs, "passphrase"));
@@ -177,13 +185,6 @@ static void prf_blocks(void)
     put("output", prf_plus(type, in("key"), in("seed"), size));
 }
 
-static void spis(void)
-{
-    octets found = sized("keyId", 80);
-    put("spiI", part(found, 0, 8));
-    put("spiR", part(found, 8, 16));
-}
-
 /* Compute the outputs; 0 if the type of group is not supported. */
 static int compute(const char *name)
 {
@@ -194,6 +195,11 @@ static int compute(const char *name)
     TYPE("TokenFromSharedSecret") checked_seal(in("sharedSecret"));
     TYPE("TokenOpen") token_open();
     TYPE("TestSessionKeys") test_session_keys();
+    TYPE("ControlKeysFromTestKeys") control_keys();
+    TYPE("SidLayout")
+        put("sid", join(join(sized("address", 4), sized("timestamp", 8)), sized("random", 4)));
+    TYPE("KeyIdEncode") key_id_encode();
+    TYPE("KeyIdDecode") key_id_decode();
     TYPE("OneWayTestSessionKeys") one_way();
     TYPE("Prf") put("output", prf(type, in("key"), in("data")));
     TYPE("PrfPlus") prf_blocks();
@@ -205,11 +211,12 @@ static int compute(const char *name)
                             join(join(in("sharedSecret"), nonce("ni")), nonce("nr"))));
     TYPE("SharedSecretFromSkD") shared_secret(in("skD"), text("IPPM"));
     TYPE("SharedSecretFromKeymat") shared_secret(in("keymat"), sized("sid", 16));
-    TYPE("KeyIdFromSpis") key_id();
-    TYPE("SpisFromKeyId") spis();
+    TYPE("KeyIdFromSpis") key_id_of_spis();
+    TYPE("SpisFromKeyId") spis_of_key_id();
+    TYPE("SharedSecretForKeyId") secret_for_key_id();
     TYPE("BindingChain")
     {
-        key_id();
+        key_id_of_spis();
         seal(shared_secret(ike_sa_keys(skeyseed(), parameters), text("IPPM")));
     }
     TYPE("KeymatChain") seal(shared_secret(keymat(zeros(0)), sized("sid", 16)));
@@ -219,6 +226,7 @@ static int compute(const char *name)
     TYPE("SenderPacketOpen") packet(0, 0);
     TYPE("ReflectorPacketSeal") packet(1, 1);
     TYPE("ReflectorPacketOpen") packet(0, 1);
+    TYPE("Reflect") reflect();
     else return 0;
     return 1;
 }
@@ -237,6 +245,8 @@ static void print_outputs(void)
         printf("%s\"%s\": ", i ? ", " : "", outputs[i].name);
         if (outputs[i].kind == OCTETS)
             print_hex(outputs[i].value);
+        else if (outputs[i].kind == TEXT)
+            json_print(outputs[i].value);
         else if (outputs[i].kind == INTEGER)
             printf("%lld", outputs[i].integer);
         for (size_t j = 0; outputs[i].kind == ARRAY && j < outputs[i].value.size; j++) {

@@ -2,6 +2,7 @@
    SPDX-License-Identifier: Apache-2.0 */
 #include "octets.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,4 +127,17 @@ long long json_integer(const char *value)
 int json_true(const char *value)
 {
     return value && strncmp(value, "true", 4) == 0;
+}
+
+void json_print(octets text)
+{
+    putchar('"');
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char octet = text.data[i];
+        if (octet < 32 || octet == '"' || octet == '\\')
+            printf("\\u%04x", octet);
+        else
+            putchar(octet);
+    }
+    putchar('"');
 }

@@ -27,6 +27,7 @@ octets json_string(const char *value);
 octets json_hex(const char *value);
 long long json_integer(const char *value);
 int json_true(const char *value);
+void json_print(octets text);
 
 /* crypto.c: AES-128 under 16 octets, whole blocks; of one block with IV 0, CBC is ECB. */
 octets cbc(octets key, octets iv, octets data, int encrypt);

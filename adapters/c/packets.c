@@ -85,7 +85,6 @@ static void unpack(const field *item, octets value)
         return;
     if (!item->is_integer) {
         put(item->name, value);
-        need(strcmp(item->name, "errorEstimate") || value.data[1], "Multiplier: found 0");
         return;
     }
     for (size_t i = 0; i < item->size; i++)
@@ -93,34 +92,100 @@ static void unpack(const field *item, octets value)
     put_integer(item->name, integer);
 }
 
+/* The layout of a packet in the mode of the case. */
+typedef struct {
+    const char *mode;
+    const field *fields;
+    size_t count, size, end; /* octets before the HMAC, and with it */
+} layout;
+
+static layout layout_of(int reflector)
+{
+    octets mode = json_string(json_member(parameters, "mode"));
+    layout made = {(const char *)mode.data, NULL, 0, 0, 0};
+    int open = *made.mode == 'u';
+    sized("t3", 16);
+    sized("t4", 32);
+    made.fields = FIELDS[!open];
+    made.count = reflector ? (open ? 10 : 14) : (open ? 3 : 5);
+    for (size_t i = 0; i < made.count; i++)
+        made.size += made.fields[i].size;
+    made.end = made.size + (open ? 0 : 16);
+    return made;
+}
+
+static octets tag_of(layout kind, octets covered)
+{
+    return *kind.mode == 'u' ? zeros(0) : hmac16(in("t4"), covered);
+}
+
+/* The text of a received packet before its HMAC. */
+static octets opened(layout kind, octets data)
+{
+    need(data.size >= kind.end, "test packet: too short");
+    octets covered = cover(part(data, 0, kind.size), kind.mode, 0);
+    need(equal(tag_of(kind, covered), part(data, kind.size, kind.end)), "HMAC: another");
+    octets text = join(covered, part(data, covered.size, kind.size));
+    size_t multiplier = *kind.mode == 'u' ? 13 : 25;
+    need(text.data[multiplier], "Multiplier: found 0");
+    return text;
+}
+
+/* A packet whose fields are what `value` gives. */
+static octets sealed(layout kind, octets (*value)(const field *), octets padding, octets *covered,
+                     octets *tag)
+{
+    octets text = zeros(0);
+    for (size_t i = 0; i < kind.count; i++)
+        text = join(text, value(&kind.fields[i]));
+    octets hidden = cover(text, kind.mode, 1);
+    *covered = part(text, 0, hidden.size);
+    *tag = tag_of(kind, *covered);
+    return join(join(join(hidden, part(text, hidden.size, kind.size)), *tag), padding);
+}
+
 void packet(int seal, int reflector)
 {
-    octets mode_octets = json_string(json_member(parameters, "mode"));
-    const char *mode = (const char *)mode_octets.data;
-    const field *fields = FIELDS[*mode != 'u'];
-    size_t count = reflector ? (*mode == 'u' ? 10 : 14) : (*mode == 'u' ? 3 : 5), total = 0;
-    octets t4 = sized("t4", 32), nothing = zeros(0), plain = nothing;
-    sized("t3", 16);
-    for (size_t i = 0; i < count; i++)
-        total += fields[i].size;
-    size_t end = total + (*mode == 'u' ? 0 : 16);
+    layout kind = layout_of(reflector);
     if (seal) {
-        for (size_t i = 0; i < count; i++)
-            plain = join(plain, packed(&fields[i]));
-        octets sealed = cover(plain, mode, 1);
-        octets covered = put("coveredText", part(plain, 0, sealed.size));
-        octets tag = put("hmac", *mode == 'u' ? nothing : hmac16(t4, covered));
-        octets rest = join(part(plain, sealed.size, total), tag);
-        put("packet", join(join(sealed, rest), in("padding")));
+        octets covered, tag;
+        put("packet", sealed(kind, packed, in("padding"), &covered, &tag));
+        put("coveredText", covered);
+        put("hmac", tag);
         return;
     }
-    octets data = in("packet");
-    need(data.size >= end, "test packet: too short");
-    octets covered = cover(part(data, 0, total), mode, 0);
-    octets tag = *mode == 'u' ? nothing : hmac16(t4, covered);
-    need(equal(tag, part(data, total, end)), "HMAC: another");
-    plain = join(covered, part(data, covered.size, total));
-    for (size_t i = 0, at = 0; i < count; at += fields[i++].size)
-        unpack(&fields[i], part(plain, at, at + fields[i].size));
-    put("padding", part(data, end, data.size));
+    octets data = in("packet"), text = opened(kind, data);
+    for (size_t i = 0, at = 0; i < kind.count; at += kind.fields[i++].size)
+        unpack(&kind.fields[i], part(text, at, at + kind.fields[i].size));
+    put("padding", part(data, kind.end, data.size));
+}
+
+static octets received; /* the text of the packet that is answered */
+
+/* A field of the answer: its own number and times, and what was received. */
+static octets answered(const field *item)
+{
+    size_t timestamp = received.size == 14 ? 4 : 16;
+    octets ttl = zeros(1);
+    ttl.data[0] = (unsigned char)number("ttl");
+    if (!strcmp(item->name, "sequenceNumber"))
+        return zeros(4);
+    if (!strcmp(item->name, "senderSequenceNumber"))
+        return part(received, 0, 4);
+    if (!strcmp(item->name, "senderTimestamp"))
+        return part(received, timestamp, timestamp + 8);
+    if (!strcmp(item->name, "senderErrorEstimate"))
+        return part(received, timestamp + 8, timestamp + 10);
+    return strcmp(item->name, "senderTtl") ? packed(item) : ttl;
+}
+
+void reflect(void) /* at the same size, if the padding allows (RFC 5357 §4.2) */
+{
+    layout sender = layout_of(0), own = layout_of(1);
+    octets data = in("packet"), covered, tag;
+    received = opened(sender, data);
+    size_t room = data.size > own.end ? data.size - own.end : 0;
+    octets padding = part(data, sender.end, data.size);
+    padding = part(padding, 0, room < padding.size ? room : padding.size);
+    put("answer", sealed(own, answered, padding, &covered, &tag));
 }

@@ -143,9 +143,18 @@ func (v values) answer(kind string) object {
 		t4 := cbc(sid, noIV, t2, false)
 		return object{"t3": cbc(sid, noIV, t1, false), "t4FirstBlock": t4[:16],
 			"t4SecondBlockInput": xor(t4, t2[16:]), "t4": t4}
+	case "ControlKeysFromTestKeys":
+		t3, t4, sid := v.sized("t3", 16), v.sized("t4", 32), v.sized("sid", 16)
+		return object{"t1": cbc(sid, noIV, t3, true), "t2": cbc(sid, noIV, t4, true)}
 	case "OneWayTestSessionKeys":
 		t1, t2, sid := v.sized("t1", 16), v.sized("t2", 32), v.sized("sid", 16)
 		return object{"t3": mac(sha256.New, t1, sid)[:16], "t4": mac(sha256.New, t2, sid)}
+	case "SidLayout":
+		return object{"sid": join(v.sized("address", 4), v.sized("timestamp", 8), v.sized("random", 4))}
+	case "KeyIdEncode":
+		return object{"keyId": encodeKeyID(v.text("name"))}
+	case "KeyIdDecode":
+		return object{"name": decodeKeyID(v.sized("keyId", 80))}
 	case "Prf":
 		return object{"output": v.prf(v.octets("key"), v.octets("data"))}
 	case "PrfPlus":
@@ -169,6 +178,8 @@ func (v values) answer(kind string) object {
 		return object{"keyId": join(v.sized("spiI", 8), v.sized("spiR", 8), make(octets, 64))}
 	case "SpisFromKeyId":
 		return object{"spiI": v.sized("keyId", 80)[:8], "spiR": v.octets("keyId")[8:16]}
+	case "SharedSecretForKeyId":
+		return v.secretForKeyID()
 	case "BindingChain":
 		_, seed := v.skeyseed()
 		out := v.ikeSaKeys(seed)
@@ -189,6 +200,8 @@ func (v values) answer(kind string) object {
 		return v.packetSeal(strings.TrimSuffix(kind, "PacketSeal"))
 	case "SenderPacketOpen", "ReflectorPacketOpen":
 		return v.packetOpen(strings.TrimSuffix(kind, "PacketOpen"))
+	case "Reflect":
+		return object{"answer": v.reflect()}
 	}
 	return nil
 }

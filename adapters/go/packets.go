@@ -4,6 +4,7 @@ package main
 import (
 	"crypto/hmac"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -86,6 +87,36 @@ func (v values) packetOpen(kind string) object {
 	}
 	need(found["errorEstimate"].(octets)[1] != 0, "Multiplier: expected 1 to 255, found 0")
 	return found
+}
+
+// reflect answers a packet, at the same size if its padding allows (RFC 5357 §4.2).
+func (v values) reflect() octets {
+	found := v.packetOpen("Sender")
+	own := values{"senderTtl": v["ttl"]}
+	for name, value := range v {
+		own[name] = value
+	}
+	answered := object{
+		"sequenceNumber": 0, "senderSequenceNumber": found["sequenceNumber"],
+		"senderTimestamp": found["timestamp"], "senderErrorEstimate": found["errorEstimate"],
+		"padding": octets{},
+	}
+	for name, value := range answered {
+		raw, err := json.Marshal(value)
+		if err != nil {
+			panic(err)
+		}
+		own[name] = raw
+	}
+	header := own.packetSeal("Reflector")["packet"].(octets)
+	padding, room := found["padding"].(octets), len(v.octets("packet"))-len(header)
+	if room < 0 {
+		room = 0
+	}
+	if room < len(padding) {
+		padding = padding[:room]
+	}
+	return join(header, padding)
 }
 
 func (v values) controlSend() object {

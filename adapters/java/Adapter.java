@@ -6,6 +6,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -93,6 +94,42 @@ final class Adapter extends Case {
         return put("keyId", Primitives.join(sized("spiI", 8), sized("spiR", 8), new byte[64]));
     }
 
+    private static byte[] encodeKeyId(String name) { // RFC 4656 §3.1
+        byte[] octets = name.getBytes(StandardCharsets.UTF_8);
+        need(octets.length <= 80, "KeyID: expected at most 80 octets");
+        need(name.indexOf(0) < 0, "KeyID: a zero octet");
+        return Arrays.copyOf(octets, 80);
+    }
+
+    private static String decodeKeyId(byte[] keyId) {
+        int end = keyId.length;
+        while (end > 0 && keyId[end - 1] == 0) {
+            end--;
+        }
+        byte[] octets = Arrays.copyOf(keyId, end);
+        String name = new String(octets, StandardCharsets.UTF_8);
+        need(Arrays.equals(name.getBytes(StandardCharsets.UTF_8), octets), "KeyID: not UTF-8");
+        need(name.indexOf(0) < 0, "KeyID: a zero octet before the padding");
+        return name;
+    }
+
+    /** Looks for the IKE SA that a KeyID names by both SPIs (RFC 7717 §5.3). */
+    private void secretForKeyId() throws GeneralSecurityException {
+        byte[] spis = Arrays.copyOf(sized("keyId", 80), 16);
+        for (Object each : (List<?>) values.get("ikeSas")) {
+            Map<?, ?> sa = (Map<?, ?>) each;
+            byte[] found = HexFormat.of().parseHex("" + sa.get("spiI") + sa.get("spiR"));
+            if (Arrays.equals(spis, found)) {
+                byte[] skD = HexFormat.of().parseHex((String) sa.get("skD"));
+                outputs.put("accept", 0L);
+                put("sharedSecretKey", Primitives.Prf.of((String) sa.get("prf")).call(skD, IPPM));
+                return;
+            }
+        }
+        outputs.put("accept", 6L);
+        put("sharedSecretKey", new byte[0]);
+    }
+
     /** Computes the outputs; false if the type of group is not supported. */
     private boolean compute(String type) throws GeneralSecurityException {
         switch (type) {
@@ -119,6 +156,15 @@ final class Adapter extends Case {
                 byte[] first = put("t4FirstBlock", Arrays.copyOf(t4, 16));
                 put("t4SecondBlockInput", Primitives.xor(first, Primitives.part(t2, 16, 32)));
             }
+            case "ControlKeysFromTestKeys" -> {
+                byte[] sid = sized("sid", 16);
+                put("t1", Primitives.decrypt(sid, Primitives.NO_IV, sized("t3", 16)));
+                put("t2", Primitives.decrypt(sid, Primitives.NO_IV, sized("t4", 32)));
+            }
+            case "SidLayout" -> put("sid", Primitives.join(
+                    sized("address", 4), sized("timestamp", 8), sized("random", 4)));
+            case "KeyIdEncode" -> put("keyId", encodeKeyId(text("name")));
+            case "KeyIdDecode" -> outputs.put("name", decodeKeyId(sized("keyId", 80)));
             case "OneWayTestSessionKeys" -> {
                 byte[] sid = sized("sid", 16);
                 byte[] t3 = Primitives.hmac("HmacSHA256", sized("t1", 16), sid);
@@ -144,6 +190,7 @@ final class Adapter extends Case {
                 put("spiI", Arrays.copyOf(sized("keyId", 80), 8));
                 put("spiR", Primitives.part(octets("keyId"), 8, 16));
             }
+            case "SharedSecretForKeyId" -> secretForKeyId();
             case "BindingChain" -> {
                 keyId();
                 seal(put("sharedSecretKey", prf(ikeSaKeys(skeyseed()), IPPM)));
@@ -154,6 +201,7 @@ final class Adapter extends Case {
             case "ControlReceive" -> controlReceive();
             case "SenderPacketSeal", "ReflectorPacketSeal" -> packetSeal(layout(type));
             case "SenderPacketOpen", "ReflectorPacketOpen" -> packetOpen(layout(type));
+            case "Reflect" -> reflect();
             default -> {
                 return false;
             }

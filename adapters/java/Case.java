@@ -176,6 +176,27 @@ class Case {
         put("padding", Primitives.part(packet, end, packet.length));
     }
 
+    /** The answer to a packet, of the same size if its padding allows (RFC 5357 §4.2). */
+    void reflect() throws GeneralSecurityException {
+        int size = octets("packet").length;
+        packetOpen(layout("Sender"));
+        byte[] padding = (byte[]) outputs.get("padding");
+        values.put("sequenceNumber", 0L);
+        BigInteger number = (BigInteger) outputs.get("sequenceNumber");
+        values.put("senderSequenceNumber", number.longValue());
+        values.put("senderTtl", number("ttl"));
+        for (String name : List.of("timestamp", "errorEstimate")) {
+            String own = "sender" + name.substring(0, 1).toUpperCase() + name.substring(1);
+            values.put(own, HexFormat.of().formatHex((byte[]) outputs.get(name)));
+        }
+        values.put("padding", "");
+        packetSeal(layout("Reflector"));
+        byte[] header = (byte[]) outputs.get("packet");
+        int room = Math.min(padding.length, Math.max(0, size - header.length));
+        outputs.clear();
+        put("answer", Primitives.join(header, Arrays.copyOf(padding, room)));
+    }
+
     String[] layout(String type) {
         boolean open = text("mode").equals("unauthenticated");
         if (type.startsWith("Sender")) {
