@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vectors check prove claims adapters test coverage bench lock
+.PHONY: help setup vectors check prove claims report adapters test coverage bench lock
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ prove: $(STAMP) ## prove what has no current verdict (needs tamarin-prover)
 
 claims: $(STAMP) ## show the claims about the models beside their verdicts
 	$(BIN)/owamp-vectors claims
+
+report: $(STAMP) ## write claims, attacks and vectors as pages for a browser, to build/report
+	$(BIN)/owamp-vectors report
 
 adapters: ## build the adapters whose tools are installed, to build/adapters
 	@mkdir -p build/adapters

@@ -14,6 +14,7 @@ from . import (
     mistakes,
     model_commands,
     replay_command,
+    report_command,
     theory_commands,
 )
 from .console import DIFFERENT, clear_errors, progress, table
@@ -74,6 +75,7 @@ def main() -> None:
       owamp-vectors claims                   what is proved of the models
       owamp-vectors conform-model            whether they describe the reference
       owamp-vectors replay                   recorded attacks and runs, as octets
+      owamp-vectors report                   all of it as pages for a browser
     """
 
 
@@ -232,5 +234,6 @@ for command in (
     theory_commands.chain,
     replay_command.replay_command,
     conform_commands.conform,
+    report_command.report,
 ):
     main.add_command(command)

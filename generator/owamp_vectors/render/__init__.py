@@ -1,0 +1,1 @@
+"""Renderings of the vectors and of the claims, made by the templates beside this package."""
