@@ -28,14 +28,21 @@ class Page:
         """The ids of its elements, and how often each is there."""
         return Counter(found for element in self.root.iter() if (found := element.get("id")))
 
+    @cached_property
+    def elements(self) -> dict[str, list[ET.Element]]:
+        """The elements of each tag, in order."""
+        found: dict[str, list[ET.Element]] = {}
+        for element in self.root.iter():
+            found.setdefault(element.tag.removeprefix(SVG), []).append(element)
+        return found
+
     def all(self, tag: str, **attributes: str) -> list[ET.Element]:
         """The elements of a tag that have attributes ("class_" for class)."""
         wanted = {key.rstrip("_"): value for key, value in attributes.items()}
         return [
             element
-            for element in self.root.iter()
-            if element.tag in (tag, f"{SVG}{tag}")
-            and all(element.get(key) == value for key, value in wanted.items())
+            for element in self.elements.get(tag, [])
+            if all(element.get(key) == value for key, value in wanted.items())
         ]
 
     def one(self, tag: str, **attributes: str) -> ET.Element:

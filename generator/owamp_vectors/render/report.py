@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import claims_table
 from ..claims import Claim, Claims, Job, load
@@ -19,6 +19,8 @@ from .report_claims import Page, claim_page, url_of
 from .report_html import render
 from .report_theory import Theories, abstractions, failures, findings
 from .report_vectors import Library, load_library
+
+_T = TypeVar("_T")
 
 STATUSES = (*VERDICTS, "stale", "missing")
 STATIC = ("style.css", "report.js")
@@ -148,18 +150,18 @@ class _Site:
         yield "mistakes.html", self._page("mistakes.html.j2", "mistakes", 0)
         order = [page.claim for page in pages]
         for page, (before, after) in zip(pages, _neighbours(order), strict=True):
-            values = {"page": page, "before": before, "after": after}
-            yield page.url, self._page("claim.html.j2", "claims", 1, **values)
+            found: dict[str, Any] = {"page": page, "before": before, "after": after}
+            yield page.url, self._page("claim.html.j2", "claims", 1, **found)
             if page.graph is not None:
                 yield f"claims/{page.claim.id}.svg", page.graph
         for file in library.files:
             yield f"vectors/{file.name}.html", self._page("file.html.j2", "vectors", 1, file=file)
             for group, (left, right) in zip(file.groups, _neighbours(file.groups), strict=True):
-                values = {"file": file, "group": group, "before": left, "after": right}
-                yield group.url, self._page("group.html.j2", "vectors", 1, **values)
+                found = {"file": file, "group": group, "before": left, "after": right}
+                yield group.url, self._page("group.html.j2", "vectors", 1, **found)
 
 
-def _neighbours(items: Any) -> Iterator[tuple[Any, Any]]:
+def _neighbours(items: Sequence[_T]) -> Iterator[tuple[_T | None, _T | None]]:
     """For each item the one before and the one after it, or None."""
     return zip([None, *items[:-1]], [*items[1:], None], strict=True)
 
@@ -167,15 +169,12 @@ def _neighbours(items: Any) -> Iterator[tuple[Any, Any]]:
 def _options(pages: list[Page]) -> dict[str, list[str]]:
     """What the filters of the claims offer."""
 
-    def values(of: Any) -> list[str]:
+    def values(of: Callable[[Claim], Iterable[str]]) -> list[str]:
         return list(dict.fromkeys(value for page in pages for value in of(page.claim)))
-
-    def flags(claim: Claim) -> tuple[str, ...]:
-        return claim.job.flags
 
     return {
         "model": values(lambda claim: [claim.job.model]),
-        "flag": sorted(values(flags)),
+        "flag": sorted(values(lambda claim: claim.job.flags)),
         "source": sorted(values(lambda claim: [claim.source])),
         "kind": values(lambda claim: [claim.kind]),
     }

@@ -74,7 +74,7 @@ function startPeek(chart) {
   close.type = "button";
   close.textContent = "×";
   close.setAttribute("aria-label", "Close");
-  panel.append(content, close);
+  panel.append(close, content);
   document.body.append(panel);
   let timer = 0;
 
@@ -113,11 +113,11 @@ function startPeek(chart) {
   });
 }
 
-// What is folded is printed all the same, and folded again.
+// What is folded is printed all the same, but for proofs and the like, and folded again.
 function startPrint() {
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open], :has(.graph), :has(pre.wrap))")];
+    opened = [...document.querySelectorAll("details:not([open], .appendix)")];
     for (const item of opened) item.open = true;
   });
   addEventListener("afterprint", () => {
