@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -212,8 +213,9 @@ def test_the_chart_is_the_recorded_one(made: Made) -> None:
     claim = next(c for c in CLAIMS.claims if c.id == "token-forgery")
     stored = LEDGER.path(claim.job, ".chart.svg").read_text(encoding="utf-8")
 
-    def places(root: ET.Element) -> set[tuple[str | None, ...]]:
-        return {(e.get("x"), e.get("y"), e.text) for e in root.iter() if e.tag.endswith("tspan")}
+    def places(root: ET.Element) -> Counter[tuple[str | None, ...]]:
+        lines = (e for e in root.iter() if e.tag.endswith("tspan"))
+        return Counter((e.get("x"), e.get("y"), e.text) for e in lines)
 
     chart = page.one("svg", class_="chart")
     assert places(chart) == places(ET.fromstring(stored))  # noqa: S314
