@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vectors render check prove claims draft adapters strongswan debian test coverage \
-	bench lock
+.PHONY: help setup vectors render check prove claims draft report adapters strongswan debian test \
+	coverage bench lock
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ claims: $(STAMP) ## show the claims about the models beside their verdicts
 
 draft: $(STAMP) ## make the Internet-Draft, to build/draft
 	$(BIN)/owamp-vectors draft
+
+report: $(STAMP) ## write claims, attacks and vectors as pages for a browser, to build/report
+	$(BIN)/owamp-vectors report
 
 adapters: ## build the adapters whose tools are installed, to build/adapters
 	@mkdir -p build/adapters

@@ -1,15 +1,16 @@
-"""Message sequence charts of traces, as text and as SVG."""
+"""Message sequence charts of traces, as text and as SVG, alone or within a page."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
 import jinja2
 
 from .claims import Job
+from .jinja import environment
 from .trace import ADVERSARY, AdversaryStep, Column, RuleStep, Trace, read_trace
 
 _WHAT = {
@@ -48,12 +49,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """A message: a line with a head at its end, and the text above it."""
+    """A message: a line with a head at its end, and the text above it; `number` counts from 1."""
 
     start: float
     end: float
     y: float
     label: Box
+    number: int
 
 
 @dataclass
@@ -112,6 +114,17 @@ class Chart:
 
     def svg(self) -> str:
         """The chart as a static picture: no script, nothing from elsewhere, readable on white."""
+        return self._drawn({}, is_page=False)
+
+    def embedded(self, links: Mapping[int, tuple[str, str]]) -> str:
+        """The chart as a part of an HTML page, whose style sheet gives the colours.
+
+        `links` has, for messages by their number in order of time from 1, what each links to and
+        its name for who cannot see the picture.
+        """
+        return self._drawn(links, is_page=True)
+
+    def _drawn(self, links: Mapping[int, tuple[str, str]], *, is_page: bool) -> str:
         layout = _Layout(self.trace)
         width = max(_place_columns(layout), 640)
         room = int((width - 2 * _MARGIN) / _CHAR)
@@ -153,6 +166,8 @@ class Chart:
             boxes=layout.boxes,
             arrows=layout.arrows,
             line=_LINE,
+            links=links,
+            is_page=is_page,
         )
 
 
@@ -271,19 +286,12 @@ def _place_arrow(layout: _Layout, start: float, end: float, message: str) -> Non
     text = Text(x + 4, layout.y + 12, tuple(lines), "term")
     label = Box(x, layout.y, width, height, "label", (text,))
     y = layout.y + height + 6
-    layout.arrows.append(Arrow(start, end, y, label))
+    layout.arrows.append(Arrow(start, end, y, label, len(layout.arrows) + 1))
     layout.y = y + _GAP + 4
 
 
 @cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("owamp_vectors"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["number"] = _number
-    return environment.get_template("chart.svg.j2")
+    overlay = environment().overlay()
+    overlay.filters = {**overlay.filters, "number": _number}
+    return overlay.get_template("chart.svg.j2")

@@ -18,6 +18,7 @@ from . import (
     model_commands,
     render_command,
     replay_command,
+    report_command,
     theory_commands,
 )
 from .console import DIFFERENT, clear_errors, progress, table
@@ -82,6 +83,7 @@ def main() -> None:
       owamp-vectors conform-model            whether they describe the reference
       owamp-vectors replay                   recorded attacks and runs, as octets
       owamp-vectors draft                    all of it as an Internet-Draft
+      owamp-vectors report                   all of it as pages for a browser
     """
 
 
@@ -245,5 +247,6 @@ for command in (
     live_commands.serve,
     live_commands.probe,
     charon_command.charon,
+    report_command.report,
 ):
     main.add_command(command)

@@ -83,11 +83,16 @@ def _content_lines(item: Field, value: Any, depth: int) -> Iterator[str]:
         yield f"{indent}{value}"
         return
     octets = bytes.fromhex(value)
-    layout = next((layout for layout in item.layouts if layout.size == len(octets)), None)
+    layout = layout_of(item, octets)
     if layout is not None:
         yield from (indent + line for line in layout_lines(layout, octets))
     else:
         yield from (indent + line for line in dump_lines(octets))
+
+
+def layout_of(item: Field, octets: bytes) -> Layout | None:
+    """How the octets of a field divide: the first of its layouts that has their size."""
+    return next((layout for layout in item.layouts if layout.size == len(octets)), None)
 
 
 def dump_lines(octets: bytes) -> Iterator[str]:

@@ -1,0 +1,180 @@
+"""The report: a static site of everything that the repository knows, from its files alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .. import claims_table
+from ..claims import Claim, Claims, Job, load
+from ..files import read_text
+from ..ledger import UNPROVED, VERDICTS, Ledger
+from ..model import GENERATOR_VERSION
+from .report_claims import Page, claim_page, url_of
+from .report_html import render
+from .report_theory import Theories, abstractions, failures, findings
+from .report_vectors import Library, load_library
+
+_T = TypeVar("_T")
+
+STATUSES = (*VERDICTS, "stale", "missing")
+STATIC = ("style.css", "report.js")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A site, and what is wrong with what it shows.
+
+    Attributes:
+        files: the text of each file, by its path in the site.
+        unproved: claims without a verdict on the model of today: stale, missing, not proved.
+        problems: whatever else does not stand as written.
+        without: what could not be shown for want of the extra ``models``, and why; "" if all is.
+    """
+
+    files: dict[str, str]
+    unproved: list[str]
+    problems: list[str]
+    without: str
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A model under flags, as the page of the models shows it."""
+
+    title: str
+    path: Path
+    head: str
+    pages: tuple[Page, ...]
+
+    def count(self, status: str) -> int:
+        """How many of its claims have a status."""
+        return sum(page.status == status for page in self.pages)
+
+
+def build(models: Path, proofs: Path, vectors: Path) -> Report:
+    """Make the site. The same files give the same octets.
+
+    Raises:
+        FileError: a file that cannot be read, or is not what it should be.
+    """
+    claims = load(models, vectors)
+    ledger = Ledger.load(proofs)
+    table = claims_table.rows(claims, ledger)
+    library = load_library(vectors, claims.claims)
+    theories = Theories(models)
+    pages = [claim_page(row, claims, ledger, theories, library) for row in table]
+    jobs = _models(claims)
+    found = findings(theories, jobs)
+    accepted = abstractions(theories, jobs)
+    problems = [f"{page.claim.id}: {page.replay_problem}" for page in pages if page.replay_problem]
+    problems += [*claims.unclaimed(), *failures(found)]
+    unproved: list[str] = []
+    for page in pages:
+        if page.row.problem:
+            waits = page.status in ("stale", "missing", UNPROVED)
+            (unproved if waits else problems).append(f"{page.claim.id}: {page.row.problem}")
+    site = _Site(
+        {
+            "version": GENERATOR_VERSION,
+            "pages": pages,
+            "by_id": {page.claim.id: page for page in pages},
+            "library": library,
+            "views": [_view(job, claims, pages) for job in jobs],
+            "findings": found,
+            "abstractions": accepted,
+            "unproved": unproved,
+            "problems": problems,
+            "without": theories.missing,
+            "statuses": [s for s in STATUSES if any(page.status == s for page in pages)],
+            "counts": Counter(page.status for page in pages),
+            "provers": _provers(ledger, pages),
+            "url_of": url_of,
+        }
+    )
+    return Report(dict(site.files(pages, library)), unproved, problems, theories.missing)
+
+
+def _models(claims: Claims) -> list[Job]:
+    """A job for each model under each set of flags that has claims, in the order of the claims."""
+    keys = dict.fromkeys((c.job.model, c.job.flags, c.job.diff) for c in claims.claims)
+    return [Job(model, flags, "", diff) for model, flags, diff in keys]
+
+
+def _view(job: Job, claims: Claims, pages: list[Page]) -> ModelView:
+    path = claims.models / f"{job.model}.spthy"
+    comment = re.match(r"\s*/\*(.*?)\*/", read_text(path), re.DOTALL)
+    title = "+".join((job.model, *job.flags))
+    return ModelView(
+        title,
+        path.relative_to(claims.models),
+        comment[1].strip("\n") if comment else "",
+        tuple(page for page in pages if page.model == title),
+    )
+
+
+def _provers(ledger: Ledger, pages: list[Page]) -> list[str]:
+    """The versions that gave the verdicts, the most used first."""
+    jobs = {page.claim.job for page in pages}
+    used = Counter(
+        f"Tamarin {entry.prover} ({entry.revision}), Maude {entry.maude}"
+        for job, entry in ledger.entries.items()
+        if job in jobs
+    )
+    return [name for name, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))]
+
+
+@dataclass(frozen=True)
+class _Site:
+    """The pages, all rendered with the same facts."""
+
+    facts: dict[str, Any]
+
+    def _page(self, template: str, part: str, depth: int, **values: Any) -> str:
+        return render(template, root="../" * depth, part=part, **self.facts, **values)
+
+    def files(self, pages: list[Page], library: Library) -> Iterator[tuple[str, str]]:
+        """Each file's path in the site and its text."""
+        static = resources.files("owamp_vectors") / "templates" / "report"
+        for name in STATIC:
+            yield name, (static / name).read_text(encoding="utf-8")
+        yield "index.html", self._page("index.html.j2", "overview", 0)
+        yield "claims.html", self._page("claims.html.j2", "claims", 0, options=_options(pages))
+        yield "models.html", self._page("models.html.j2", "models", 0)
+        yield "vectors.html", self._page("vectors.html.j2", "vectors", 0)
+        yield "mistakes.html", self._page("mistakes.html.j2", "mistakes", 0)
+        order = [page.claim for page in pages]
+        for page, (before, after) in zip(pages, _neighbours(order), strict=True):
+            found: dict[str, Any] = {"page": page, "before": before, "after": after}
+            yield page.url, self._page("claim.html.j2", "claims", 1, **found)
+            if page.graph is not None:
+                yield f"claims/{page.claim.id}.svg", page.graph
+        for file in library.files:
+            yield f"vectors/{file.name}.html", self._page("file.html.j2", "vectors", 1, file=file)
+            for group, (left, right) in zip(file.groups, _neighbours(file.groups), strict=True):
+                found = {"file": file, "group": group, "before": left, "after": right}
+                yield group.url, self._page("group.html.j2", "vectors", 1, **found)
+
+
+def _neighbours(items: Sequence[_T]) -> Iterator[tuple[_T | None, _T | None]]:
+    """For each item the one before and the one after it, or None."""
+    return zip([None, *items[:-1]], [*items[1:], None], strict=True)
+
+
+def _options(pages: list[Page]) -> dict[str, list[str]]:
+    """What the filters of the claims offer."""
+
+    def values(of: Callable[[Claim], Iterable[str]]) -> list[str]:
+        return list(dict.fromkeys(value for page in pages for value in of(page.claim)))
+
+    return {
+        "model": values(lambda claim: [claim.job.model]),
+        "flag": sorted(values(lambda claim: claim.job.flags)),
+        "source": sorted(values(lambda claim: [claim.source])),
+        "kind": values(lambda claim: [claim.kind]),
+    }

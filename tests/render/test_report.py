@@ -1,0 +1,328 @@
+"""The static report: complete, linked, valid, escaped, the same each time, never half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from owamp_vectors import claims_table
+from owamp_vectors.claims import Claim, load
+from owamp_vectors.ledger import TRACE, Ledger
+from owamp_vectors.theory.parse import read_model
+from owamp_vectors.theory.replay import replay
+
+from ..support import MODELS, VECTORS
+from .conftest import Made
+from .pages import Page, octets_of, words
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of its imports, not ours
+    import html5lib
+
+CLAIMS = load(MODELS, VECTORS)
+LEDGER = Ledger.load(MODELS / "proofs")
+ROWS = {row.claim.id: row for row in claims_table.rows(CLAIMS, LEDGER)}
+CONTENTS = {
+    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in VECTORS.glob("*.json")
+}
+ATTACK = "claims/token-forgery.html"
+
+
+# ------------------------------------------------------------------------------- the whole site
+
+
+def test_links_and_anchors_resolve(made: Made) -> None:
+    assert made.site.broken() == []
+
+
+def test_ids_are_unique(made: Made) -> None:
+    for name, page in made.site.pages.items():
+        assert not page.ids or set(page.ids.values()) == {1}, name
+
+
+def test_a_sample_of_the_pages_is_valid_html(made: Made) -> None:
+    """One of each kind, by the HTML specification's own parsing rules; all are well-formed XML."""
+    names = ["index", "claims", "models", "claims/guess", "vectors/token", "vectors/messages-13"]
+    names += ["vectors/attacks-2", "claims/twamp-reflection"]
+    for name in names:
+        text = (made.root / f"{name}.html").read_text(encoding="utf-8")
+        parser = html5lib.HTMLParser()
+        parser.parse(text)
+        assert parser.errors == [], name
+
+
+def test_pages_have_landmarks_and_headings_in_order(made: Made) -> None:
+    for name, page in made.site.pages.items():
+        assert page.root.get("lang") == "en"
+        for tag in ("main", "header", "footer", "h1"):
+            assert len(page.all(tag)) == 1, (name, tag)
+        assert page.root.find("./head/title") is not None
+        assert page.all("a")[0].get("href") == "#main", "the skip link comes first"
+        levels = [int(e.tag[1]) for e in page.root.iter() if re.fullmatch("h[1-6]", e.tag)]
+        assert levels[0] == 1, name
+        assert all(b - a <= 1 for a, b in pairwise(levels)), name
+        for table in page.all("table"):
+            assert table[0].tag == "caption", name
+            assert all(cell.get("scope") for cell in table.iter("th")), name
+        for element in page.root.iter():
+            for reference in ("aria-labelledby", "aria-describedby", "for"):
+                assert set((element.get(reference) or "").split()) <= set(page.ids), name
+
+
+def test_nothing_is_loaded_from_elsewhere(made: Made) -> None:
+    for page in made.site.pages.values():
+        for tag in ("script", "img", "link", "iframe", "object", "embed", "source"):
+            for element in page.all(tag):
+                link = element.get("src") or element.get("href") or ""
+                assert "//" not in link
+                assert link == "data:," or (page.path.parent / link).is_file()
+        assert "style=" not in page.text
+        assert not re.search(r" on[a-z]+=", re.sub(r"<pre.*?</pre>", "", page.text, flags=re.S))
+    for name in ("style.css", "report.js"):
+        text = (made.root / name).read_text(encoding="utf-8")
+        assert not re.search(
+            r"https?:|@import|url\(|fetch\(|XMLHttp|WebSocket|innerHTML|eval", text
+        )
+
+
+def test_size_is_reasonable_and_said(made: Made) -> None:
+    files = [path for path in made.root.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    assert size < 20e6
+    assert max(path.stat().st_size for path in files) < 1e6
+    said = f"{len(files)} files, {size / 1e6:.1f} MB; open {made.root / 'index.html'}\n"
+    assert made.result.stdout == said
+    assert made.result.stderr == ""
+
+
+def test_two_builds_give_the_same_octets(made: Made, tmp_path: Path) -> None:
+    """The second in another process, with another order of hashes."""
+    again = tmp_path / "again"
+    code = "from owamp_vectors.cli import main; main()"
+    options = ["-o", str(again), "--models", str(MODELS), "--vectors", str(VECTORS)]
+    command = [sys.executable, "-c", code, "report", *options]
+    environment = os.environ | {"PYTHONHASHSEED": "7"}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    names = {path.relative_to(made.root) for path in made.root.rglob("*")}
+    assert names == {path.relative_to(again) for path in again.rglob("*")}
+    for name in names:
+        if (again / name).is_file():
+            assert (again / name).read_bytes() == (made.root / name).read_bytes(), name
+
+
+# ------------------------------------------------------------------------------------- claims
+
+
+def test_every_claim_is_there_once_with_its_verdict(made: Made) -> None:
+    table = made.site.pages["claims.html"].one("table", id="claims")
+    rows = [row for row in table.iter("tr") if row.get("data-verdict")]
+    assert [words(row[0]).split()[0] for row in rows] == [claim.id for claim in CLAIMS.claims]
+    for row, claim in zip(rows, CLAIMS.claims, strict=True):
+        cells = [words(cell) for cell in row]
+        model = "+".join((claim.job.model, *claim.job.flags))
+        assert cells[0] == f"{claim.id} {claim.statement} {model}, {claim.source}"
+        assert cells[1] == claim.expected
+        assert cells[2][2:] == ROWS[claim.id].verdict
+        page = made.site.pages[f"claims/{claim.id}.html"]
+        entry = ROWS[claim.id].entry
+        assert entry is not None
+        text = words(page.root)
+        facts = {words(e[0]): words(e[1]) for dl in page.all("dl") for e in dl}
+        assert facts["Verdict"][2:] == ROWS[claim.id].verdict
+        assert facts["Expected"] == claim.expected
+        assert facts["Lemma"] == claim.job.lemma
+        assert facts["Time"] == f"{entry.seconds} s"
+        assert facts["Size"].split()[0] == str(entry.steps)
+        assert facts["Command"] == " ".join(entry.command.split())
+        assert facts["Digest"] == entry.digest
+        assert entry.prover in facts["Prover"]
+        assert " ".join(claim.statement.split()) in text
+        assert " ".join(claim.note.split()) in text
+
+
+def test_lemma_and_rules_are_those_of_the_model(made: Made) -> None:
+    page = made.site.pages[ATTACK]
+    lemma, *rules = page.all("pre", class_="model")
+    assert words(lemma).startswith("lemma zero_keys_are_not_accepted:")
+    source = (MODELS / "token_blocks.spthy").read_text(encoding="utf-8")
+    lines = [" ".join(line.split()) for line in source.splitlines()]
+    names = [words(rule).split()[1].rstrip(":") for rule in rules]
+    assert names == [
+        "Provision_Secret",
+        "Server_Greeting",
+        "Client_Token",
+        "Server_Token",
+        "Server_Keys",
+    ]
+    for block in (lemma, *rules):
+        for line in "".join(block.itertext()).splitlines():
+            assert any(" ".join(line.split()) in other for other in lines), line
+    places = [words(place) for place in page.all("p", class_="place")]
+    for place, block in zip(places, (lemma, *rules), strict=True):
+        number = int(place.removeprefix("token_blocks.spthy, line "))
+        assert lines[number - 1] == words(block)[: len(lines[number - 1])]
+
+
+TRACED = [claim for claim in CLAIMS.claims if LEDGER.path(claim.job, TRACE).is_file()]
+
+
+@pytest.mark.parametrize("claim", TRACED, ids=[claim.id for claim in TRACED])
+def test_octets_on_the_chart_are_the_replays(claim: Claim, made: Made) -> None:
+    text = LEDGER.artefact(claim.job, TRACE)
+    assert text is not None
+    found = replay(
+        text, claim.job, read_model(MODELS / f"{claim.job.model}.spthy", claim.job.flags)
+    )
+    steps = [step for step in found.steps if ":p" not in step.id]
+    wanted = [octets for step in steps for octets in (*step.received, *step.sent)]
+    page = made.site.pages[f"claims/{claim.id}.html"]
+    shown = [
+        octets_of(pre) for item in page.one("ol", class_="messages") for pre in item.iter("pre")
+    ]
+    assert shown == wanted
+    chart = page.one("svg", class_="chart")
+    links = [e for e in chart.iter() if e.get("href")]
+    assert [link.get("href") for link in links] == [
+        f"#message-{n}" for n in range(1, len(wanted) + 1)
+    ]
+    for link, octets in zip(links, wanted, strict=True):
+        assert (link.get("aria-label") or "").endswith(f": {len(octets)} octets")
+    drawn = [
+        " ".join("".join(t.itertext()) for t in link.iter() if t.tag.endswith("text"))
+        for link in links
+    ]
+    listed = [words(item[0]).split(": ", 1)[1] for item in page.one("ol", class_="messages")]
+    for one, other in zip(drawn, listed, strict=True):
+        assert one.replace(" ", "") == other.replace(" ", "")
+
+
+def test_the_chart_is_the_recorded_one(made: Made) -> None:
+    """The same lines of text at the same places as in the stored picture."""
+    page = made.site.pages[ATTACK]
+    claim = next(c for c in CLAIMS.claims if c.id == "token-forgery")
+    stored = LEDGER.path(claim.job, ".chart.svg").read_text(encoding="utf-8")
+
+    def places(root: ET.Element) -> Counter[tuple[str | None, ...]]:
+        lines = (e for e in root.iter() if e.tag.endswith("tspan"))
+        return Counter((e.get("x"), e.get("y"), e.text) for e in lines)
+
+    chart = page.one("svg", class_="chart")
+    assert places(chart) == places(ET.fromstring(stored))  # noqa: S314
+    assert chart[0].tag.endswith("title")
+    assert chart[1].tag.endswith("desc")
+    assert "Adversary" in (chart[1].text or "")
+
+
+# ------------------------------------------------------------------------------------ vectors
+
+
+def test_every_case_is_there_once_with_its_octets(made: Made) -> None:
+    seen: dict[tuple[str, int], Page] = {}
+    for name, page in made.site.pages.items():
+        for section in page.all("section", class_="case"):
+            number = int((section.get("id") or "").removeprefix("tc-"))
+            file = name.split("/")[1].rpartition("-")[0]
+            assert (file, number) not in seen
+            seen[file, number] = page
+            assert f"{file}.json, tcId {number}" in words(section)
+    wanted = {
+        (file, test["tcId"]): test
+        for file, content in CONTENTS.items()
+        for group in content["testGroups"]
+        for test in group["tests"]
+    }
+    assert seen.keys() == wanted.keys()
+    table = made.site.pages["vectors.html"].one("table", id="all-cases")
+    listed = [words(row[0]).split() for row in table.iter("tr") if row.get("data-file")]
+    assert {(file, int(number)) for file, number in listed} == wanted.keys()
+    assert len(listed) == len(wanted)
+
+
+def test_a_case_shows_every_value(made: Made) -> None:
+    """Its comment, and all hex strings of the files, whatever is between their digits."""
+    for file, content in CONTENTS.items():
+        for number, group in enumerate(content["testGroups"], 1):
+            page = made.site.pages[f"vectors/{file}-{number}.html"]
+            sections = {section.get("id"): section for section in page.all("section")}
+            for test in group["tests"]:
+                section = sections[f"tc-{test['tcId']}"]
+                text = words(section)
+                shown = {octets_of(pre).hex() for pre in section.iter("pre") if is_dump(pre)}
+                shown |= {field_octets(table) for table in section.iter("table")}
+                for value in hex_strings(test):
+                    assert value in shown or value in text, (file, test["tcId"], value)
+                assert " ".join(test["comment"].split()) in text
+                assert test["result"] in text
+
+
+def is_dump(element: ET.Element) -> bool:
+    return element.get("class") == "octets"
+
+
+def field_octets(table: ET.Element) -> str:
+    """The hex digits of a table of fields, whose offsets must be right."""
+    digits = ""
+    for row in table.findall("./tbody/tr"):
+        assert int(words(row[0])) == len(digits) // 2
+        digits += words(row[3][0]).replace(" ", "")
+        assert int(words(row[0])) + int(words(row[1])) == len(digits) // 2
+    return digits
+
+
+def hex_strings(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [found for item in value.values() for found in hex_strings(item)]
+    if isinstance(value, list):
+        return [found for item in value for found in hex_strings(item)]
+    is_hex = isinstance(value, str) and re.fullmatch(r"([0-9a-f]{2})+", value)
+    return [value] if is_hex else []
+
+
+def test_claims_and_vectors_link_both_ways(made: Made) -> None:
+    def links(page: Page, element: ET.Element) -> set[str]:
+        hrefs = (e.get("href") or "" for e in element.iter("a"))
+        inside = (page.path.parent / href for href in hrefs if "://" not in href)
+        return {os.path.relpath(path, made.root) for path in inside}
+
+    there, back = set(), set()
+    for claim in CLAIMS.claims:
+        page = made.site.pages[f"claims/{claim.id}.html"]
+        [section] = [s for s in page.all("section") if s.get("aria-labelledby") == "vectors"]
+        there |= {(claim.id, link) for link in links(page, section)}
+        for target in claim.vectors:
+            assert target in words(section)
+    for name, page in made.site.pages.items():
+        for section in page.all("section", class_="case"):
+            for link in links(page, section):
+                if link.startswith("claims/"):
+                    back.add((Path(link).stem, f"{name}#{section.get('id')}"))
+    assert there == back
+    assert ("token-forgery", "vectors/attacks-2.html#tc-2") in there, "the recorded trace"
+    assert len({claim for claim, _ in there}) > 15
+
+
+def test_every_flag_is_explained_with_its_cases(made: Made) -> None:
+    page = made.site.pages["mistakes.html"]
+    notes = {n: note for content in CONTENTS.values() for n, note in content["notes"].items()}
+    sections = {s.get("id"): s for s in page.all("section", class_="item")}
+    assert sections.keys() == notes.keys()
+    for name, note in notes.items():
+        assert " ".join(note["description"].split()) in words(sections[name])
+        cases = sum(
+            name in test["flags"]
+            for content in CONTENTS.values()
+            for group in content["testGroups"]
+            for test in group["tests"]
+        )
+        links = [e for e in sections[name].iter("a") if "#tc-" in (e.get("href") or "")]
+        assert len(links) == cases

@@ -1,0 +1,345 @@
+"""The report when something is amiss: stale, missing, evil or broken input; and its parts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tomllib
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from owamp_vectors.chart import chart_of
+from owamp_vectors.claims import load
+from owamp_vectors.files import FileError
+from owamp_vectors.ledger import TRACE, Ledger
+from owamp_vectors.render import report_theory
+from owamp_vectors.render.report_html import highlight, rfc_links
+from owamp_vectors.render.report_write import MARK, write_site
+from owamp_vectors.theory.findings import Finding
+from owamp_vectors.theory.parse import NoGrammarError
+
+from ..generator.test_cli import refused, run
+from ..support import MODELS, VECTORS
+from .pages import Site, words
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of its imports, not ours
+
+FIXTURE = Path(__file__).parents[1] / "models"
+
+
+def small(tmp_path: Path) -> tuple[Path, Path]:
+    """Copies of the tests' models and of token.json alone, to spoil."""
+    models = Path(shutil.copytree(FIXTURE, tmp_path / "models"))
+    vectors = tmp_path / "vectors"
+    vectors.mkdir()
+    shutil.copy(VECTORS / "token.json", vectors)
+    return models, vectors
+
+
+def report_of(models: Path, vectors: Path, *more: str) -> tuple[Any, Path]:
+    root = models.parent / "out"
+    return run("report", "-o", root, "--models", models, "--vectors", vectors, *more), root
+
+
+# ---------------------------------------------------------------------- what is not as it should be
+
+
+def test_a_stale_verdict_is_shown_and_fails(tmp_path: Path) -> None:
+    models, vectors = small(tmp_path)
+    path = models / "small.spthy"
+    path.write_text(path.read_text(encoding="utf-8").replace("[ ]\n", "[ X() ]\n"))
+    result, root = report_of(models, vectors)
+    assert result.exit_code == 1
+    assert "can-end: stale: the model is another than when small/can_end was run" in result.stderr
+    site = Site(root)
+    page = site.pages["claims/can-end.html"]
+    assert "! stale" in words(page.one("main"))
+    assert "✓ verified" not in words(page.one("main"))
+    assert page.all("svg", class_="chart")
+    assert not page.all("ol", class_="messages"), "no octets of another model"
+    assert "can-end: stale" in words(site.pages["index.html"].one("section", class_="notice"))
+    assert "stale" in words(site.pages["claims.html"].one("select", name="verdict"))
+    result, _ = report_of(models, vectors, "--allow-stale")
+    assert result.exit_code == 0
+    assert "can-end: stale" in result.stderr
+    assert site.broken() == []
+
+
+def test_a_missing_verdict_is_shown_and_fails(tmp_path: Path) -> None:
+    models, vectors = small(tmp_path)
+    shutil.rmtree(models / "proofs")
+    result, root = report_of(models, vectors)
+    assert result.exit_code == 1
+    assert "t1-is-secret: missing: no run of small/t1_is_secret is recorded" in result.stderr
+    site = Site(root)
+    main = words(site.pages["claims/t1-is-secret.html"].one("main"))
+    assert "! missing" in main
+    assert "No run is recorded. owamp-vectors prove --claim t1-is-secret makes one." in main
+    assert site.broken() == []
+
+
+def test_another_verdict_than_expected_fails_even_if_stale_is_allowed(tmp_path: Path) -> None:
+    models, vectors = small(tmp_path)
+    path = models / "claims.toml"
+    text = path.read_text(encoding="utf-8")
+    claimed = 'expected = "verified"\npremise = "can-end-leak"'
+    path.write_text(text.replace('expected = "falsified"', claimed, 1), encoding="utf-8")
+    result, root = report_of(models, vectors, "--allow-stale")
+    assert result.exit_code == 1
+    assert "unexpected: expected verified, the prover says falsified" in result.stderr
+    page = Site(root).pages["claims/t1-is-secret-leak.html"]
+    assert "unexpected" in words(page.all("p", class_="notice")[0])
+
+
+def test_a_trace_that_does_not_replay_fails(tmp_path: Path) -> None:
+    """The tests' models have names that the reference does not know; that is told."""
+    models, vectors = small(tmp_path)
+    result, root = report_of(models, vectors, "--allow-stale")
+    assert result.exit_code == 1
+    assert "can-end: rule Server_Greeting: 'greeting': a name without octets" in result.stderr
+    page = Site(root).pages["claims/can-end.html"]
+    notice = words(page.all("p", class_="notice")[0])
+    assert notice.startswith("The trace does not replay: rule Server_Greeting")
+    assert not page.all("ol", class_="messages")
+
+
+def test_without_the_extra_there_are_charts_without_octets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise NoGrammarError
+
+    monkeypatch.setattr(report_theory, "read_model", missing)
+    models, vectors = small(tmp_path)
+    result, root = report_of(models, vectors)
+    assert result.exit_code == 0, result.output
+    assert (
+        "Charts have no octets: reading models as terms needs the extra 'models'" in result.stderr
+    )
+    page = Site(root).pages["claims/t1-is-secret-leak.html"]
+    chart = page.one("svg", class_="chart")
+    assert chart.get("role") == "img"
+    assert not [e for e in chart.iter() if e.get("href")]
+    assert "The messages have no octets here" in words(page.root)
+    assert not page.all("ol", class_="messages")
+
+
+def test_what_the_files_say_is_escaped(tmp_path: Path) -> None:
+    models, vectors = small(tmp_path)
+    evil = "<script>alert(1)</script> & \"quoted\" 'x' ]]> <b"
+    path = models / "claims.toml"
+    text = path.read_text(encoding="utf-8").replace("T1 stays secret.", "@@")
+    path.write_text(text.replace('"@@"', json.dumps(evil)), encoding="utf-8")
+    path = vectors / "token.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    test = content["testGroups"][0]["tests"][0]
+    test["comment"] = content["header"][0] = evil
+    content["notes"][next(iter(content["notes"]))]["description"] = evil
+    path.write_text(json.dumps(content), encoding="utf-8")
+    result, root = report_of(models, vectors)
+    assert result.exit_code == 1, "these models have names that the reference has not"
+    site = Site(root)
+    wanted = " ".join(evil.split())
+    for name in (
+        "claims",
+        "claims/t1-is-secret",
+        "vectors",
+        "vectors/token-1",
+        "vectors/token",
+        "mistakes",
+    ):
+        page = site.pages[f"{name}.html"]
+        assert wanted in words(page.root), name
+        assert [e.get("src", "").rpartition("/")[2] for e in page.all("script")] == ["report.js"]
+        assert not page.all("b")
+
+
+def test_a_finding_that_does_not_reproduce_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = Finding(
+        "not-so",
+        "Two that differ.",
+        lambda _: {"a": b"1", "b": b"2"},
+        (("a", "b"),),
+        lambda _: True,
+    )
+    other = replace(wrong, id="no-models", concerns=lambda _: False)
+    monkeypatch.setattr(report_theory, "FINDINGS", (wrong, other))
+    models, vectors = small(tmp_path)
+    result, root = report_of(models, vectors)
+    assert result.exit_code == 1
+    assert "finding not-so does not reproduce: a 31 is not b 32" in result.stderr
+    text = words(Site(root).pages["models.html"].one("main"))
+    assert "Two that differ." in text
+    assert "no-models" not in text
+
+
+# ---------------------------------------------------------------------------------- on disk
+
+
+def test_bad_input_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
+    models, vectors = small(tmp_path)
+    (models / "proofs" / "small" / "can_end.json").write_text("{", encoding="utf-8")
+    result, root = report_of(models, vectors)
+    assert "not a trace" in refused(result, 3)
+    assert not root.exists()
+    (vectors / "token.json").write_text("[]", encoding="utf-8")
+    result, root = report_of(models, vectors)
+    assert "token.json" in refused(result, 3)
+    assert not root.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["models", "vectors"]
+
+
+def test_an_earlier_report_is_replaced_whole(tmp_path: Path) -> None:
+    root = tmp_path / "a" / "b"
+    write_site(root, {"index.html": MARK + "1", "x/old.html": "2"})
+    write_site(root, {"index.html": MARK + "3", "y/new.html": "4"})
+    found = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    assert found == {"index.html", "y/new.html"}
+    assert [path.name for path in root.parent.iterdir()] == ["b"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert root.stat().st_mode & 0o777 == 0o777 & ~umask
+
+
+def test_other_directories_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(FileError, match="expected an earlier report or nothing, found other files"):
+        write_site(tmp_path, {"index.html": MARK})
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    with pytest.raises(FileError, match="expected a directory, found a file"):
+        write_site(tmp_path / "mine.txt", {"index.html": MARK})
+    with pytest.raises(FileError, match="cannot be written"):
+        write_site(tmp_path / "mine.txt" / "below", {"index.html": MARK})
+
+
+def test_a_failure_leaves_the_earlier_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "report"
+    write_site(root, {"index.html": MARK + "1"})
+    with pytest.raises(FileError, match="cannot be written"):
+        write_site(root, {"index.html": MARK + "2", "index.html/x": "3"})
+    assert (root / "index.html").read_text(encoding="utf-8") == MARK + "1"
+    move = Path.replace
+
+    def fail(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise OSError(5, "Input/output error")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    for directory in (root, tmp_path / "new"):
+        with pytest.raises(FileError, match="Input/output error"):
+            write_site(directory, {"index.html": MARK + "4"})
+    assert (root / "index.html").read_text(encoding="utf-8") == MARK + "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+# ------------------------------------------------------------------------------------- details
+
+
+def test_sections_link_to_the_rfc_editor() -> None:
+    text = rfc_links("RFC 4656 §3.1, §6.10; RFC 7717 §5.1 & proposal §9")
+    base = "https://www.rfc-editor.org/rfc/rfc"
+    assert re.findall(r'href="([^"]*)"', text) == [
+        f"{base}4656", f"{base}4656#section-3.1", f"{base}4656#section-6.10",
+        f"{base}7717", f"{base}7717#section-5.1", f"{base}7717#section-9",
+    ]  # fmt: skip
+    assert re.sub("<[^>]*>", "", text) == "RFC 4656 §3.1, §6.10; RFC 7717 §5.1 &amp; proposal §9"
+    assert rfc_links("§3 <of> what?") == "§3 &lt;of&gt; what?"
+
+
+def test_models_are_marked_without_changing_them() -> None:
+    text = "rule A_b:\n  [ Fr(~t1), !K($C, 'x<y') ] --[ Done(t) ]-> [ Out(<t, ~t1>) ] // a & b #i"
+    marked = highlight(text)
+    assert ET.fromstring(f"<p>{marked}</p>").itertext() is not None  # noqa: S314
+    assert "".join(ET.fromstring(f"<p>{marked}</p>").itertext()) == text  # noqa: S314
+    found = re.findall(r'<span class="(\w+)">(.*?)</span>', marked)
+    assert ("word", "rule") in found
+    assert ("fresh", "~t1") in found
+    assert ("public", "$C") in found
+    assert ("const", "&#39;x&lt;y&#39;") in found
+    assert ("fact", "!K") in found
+    assert ("fact", "Done") in found
+
+
+def palettes() -> dict[str, dict[str, str]]:
+    css = (
+        Path(report_theory.__file__).parents[1] / "templates" / "report" / "style.css"
+    ).read_text()
+    blocks = re.findall(r":root \{([^}]*)\}", css)
+    light, dark = (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) for block in blocks[:2])
+    assert set(dark) == set(light)
+    return {"light": light, "dark": dark}
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, as WCAG 2 defines it."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+TEXT_ON = {
+    "page": "text muted link good bad warn",
+    "raised": "text muted link const fresh public",
+    "role": "text",
+    "other": "text",
+    "leak": "text",
+}
+EDGE_ON = {
+    "page": "edge focus role-edge other-edge leak-edge",
+    "raised": "edge",
+    "role": "role-edge",
+    "other": "other-edge",
+    "leak": "leak-edge",
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_is_sufficient(scheme: str) -> None:
+    """4.5 for text, 3 for what bounds controls and boxes (WCAG 2.2, 1.4.3 and 1.4.11)."""
+    colours = palettes()[scheme]
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    for pairs, least in ((TEXT_ON, 4.5), (EDGE_ON, 3.0)):
+        for ground, names in pairs.items():
+            for name in names.split():
+                ratio = contrast(colours[name], colours[ground])
+                assert ratio >= least, f"{scheme}: {name} on {ground}: {ratio:.2f}"
+
+
+def test_embedded_charts_keep_their_place_in_time() -> None:
+    claim = next(c for c in load(MODELS, VECTORS).claims if c.id == "token-forgery")
+    text = Ledger.load(MODELS / "proofs").artefact(claim.job, TRACE)
+    assert text is not None
+    svg = chart_of(text, claim.job, "a < b", "all-traces").embedded({2: ("#m", 'x"y')})
+    root = ET.fromstring(svg)  # noqa: S314
+    [link] = [e for e in root.iter() if e.get("href")]
+    assert (link.get("href"), link.get("aria-label")) == ("#m", 'x"y')
+    assert "<style" not in svg
+    assert 'id="title"' not in svg
+
+
+def test_the_package_has_every_template_and_static_file() -> None:
+    """What pyproject.toml names as package data covers all that lies in templates/."""
+    root = Path(report_theory.__file__).parents[1]
+    project = tomllib.loads((MODELS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["owamp_vectors"]
+    packaged = {path for pattern in patterns for path in root.glob(pattern) if path.is_file()}
+    files = {path for path in (root / "templates").rglob("*") if path.is_file()}
+    assert {path.name for path in files} >= {"style.css", "report.js", "base.html.j2"}
+    assert files <= packaged
