@@ -29,6 +29,10 @@ if "output-json" in options and "1.8.0" in told["version"]:
     sys.exit(1)
 [theory] = [a for a in arguments if a.endswith(".spthy")]
 text = Path(theory).read_text()
+if told["theory"] == "warning" and "--quit-on-warning" in arguments and "prove" not in options:
+    print("\nWARNING: the following wellformedness checks failed!\n\nMessage Derivation Checks\n"
+          "=========================\n\n  rule `A' fails\n")
+    sys.exit(1)
 wanted = options.get("prove")
 printed, summary = [], []
 pattern = r'lemma (\w+):\s*(all-traces|exists-trace)?\s*"([^"]*)"\s*(?:by recorded-(\w+))?'
@@ -88,7 +92,8 @@ class FakeProver:
 
     def __init__(self, directory: Path, trace: str) -> None:
         self.path = directory / "fake-prover"
-        self.told: Json = {"version": VERSION, "lemmas": {}, "trace": trace}
+        self.told: Json = {"version": VERSION, "lemmas": {}, "trace": trace, "theory": ""}
+        self.checks: list[list[str]] = []
         self.path.write_text(SCRIPT.format(python=sys.executable), encoding="utf-8")
         self.path.chmod(0o755)
         self.tell()
@@ -100,8 +105,11 @@ class FakeProver:
 
     @property
     def runs(self) -> list[list[str]]:
-        """The arguments of each run since the last call, but for those about the version."""
+        """The arguments of each run since the last call about lemmas; `checks` has the others."""
         log = self.path.with_suffix(".log")
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         log.unlink(missing_ok=True)
-        return [run for line in lines if "--version" not in (run := json.loads(line))]
+        runs = [run for line in lines if "--version" not in (run := json.loads(line))]
+        about = [any(a.startswith(("--prove=", "--output=")) for a in run) for run in runs]
+        self.checks = [run for run, is_about in zip(runs, about, strict=True) if not is_about]
+        return [run for run, is_about in zip(runs, about, strict=True) if is_about]

@@ -36,10 +36,10 @@ class Entry:
         digest: of what was proved (`Theory.digest`).
         verdict: "verified", "falsified", or "not proved here", and then `reason` says why.
         steps: of the proof; 0 if there is none.
-        seconds: what the run took.
+        seconds: what the lemma's run took.
         prover, revision, maude: versions; the revision is the prover's line about its source.
-        command: the run, from the repository's root. Options that only say where output goes
-            are left out.
+        command: the runs, from the repository's root: the theory's checks, which are made once
+            for all its lemmas, and the lemma. Options that only say where output goes are left out.
         date: of the run, UTC.
         reason: why there is no verdict.
         trace: whether a trace was found and recorded.

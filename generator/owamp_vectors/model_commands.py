@@ -196,7 +196,7 @@ def _job(claims: Claims, claim: Claim, memory: int) -> dict[str, Any]:
         "model": claim.job.model,
         "flags": list(claim.job.flags),
         "lemma": claim.job.lemma,
-        "command": " ".join(command(claims, claim.job, memory)),
+        "command": command(claims, claim.job, memory),
         "run": f"owamp-vectors prove --claim {claim.id}",
     }
 

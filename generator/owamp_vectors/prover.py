@@ -12,8 +12,9 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,21 +125,43 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def _options(job: Job) -> list[str]:
+def _options(job: Job, derivation_checks: int = _DERIVATION_CHECKS) -> list[str]:
     defines = [f"-D={flag}" for flag in job.flags]
     strict = ["--diff"] if job.diff else ["--quit-on-warning"]
-    return [*defines, f"--derivcheck-timeout={_DERIVATION_CHECKS}", *strict]
+    return [*defines, f"--derivcheck-timeout={derivation_checks}", *strict]
 
 
 def _runtime(memory: int) -> list[str]:
     return ["+RTS", "-N1", f"-M{memory}g", "-RTS"]
 
 
-def command(claims: Claims, job: Job, memory: int = MEMORY) -> list[str]:
-    """The run that decides a job's lemma, from the directory that holds the models' directory."""
-    model = f"{claims.models.resolve().name}/{job.model}.spthy"
-    arguments = [f"--prove={job.lemma}", *_options(job), model]
-    return ["tamarin-prover", *arguments, *_runtime(memory)]
+def _theory_run(claims: Claims, job: Job, memory: int) -> list[str]:
+    """The run that makes all checks of a job's theory, and proves nothing.
+
+    They take longer than most lemmas, and are the same for each. With --diff there is none:
+    such a theory has one lemma.
+    """
+    return [*_options(job), _model(claims, job), *_runtime(memory)]
+
+
+def _lemma_run(claims: Claims, job: Job, memory: int) -> list[str]:
+    """The run that decides a job's lemma."""
+    checks = _DERIVATION_CHECKS if job.diff else 0  # `_theory_run` has made them
+    options = [f"--prove={job.lemma}", *_options(job, checks)]
+    return [*options, _model(claims, job), *_runtime(memory)]
+
+
+def _model(claims: Claims, job: Job) -> str:
+    """A model's path from the directory that holds the models' directory."""
+    return f"{claims.models.resolve().name}/{job.model}.spthy"
+
+
+def command(claims: Claims, job: Job, memory: int = MEMORY) -> str:
+    """What decides a job's lemma, for a shell in the directory that holds the models' directory."""
+    runs = [_lemma_run(claims, job, memory)]
+    if not job.diff:
+        runs.insert(0, _theory_run(claims, job, memory))
+    return " && ".join(" ".join(["tamarin-prover", *run]) for run in runs)
 
 
 class Runner:
@@ -289,9 +312,50 @@ def proof_block(theory: str, job: Job) -> tuple[str, str]:
     return match[0] + proof + "\n", proof
 
 
-def prove(runner: Runner, claims: Claims, claim: Claim, limits: Limits) -> Outcome:
-    """Run the prover on a claim's lemma."""
+class TheoryChecks:
+    """The checks of theories, each made once, by whoever asks for it first."""
+
+    def __init__(self, runner: Runner, claims: Claims, limits: Limits) -> None:
+        self._runner = runner
+        self._claims = claims
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._found: dict[str, Future[str]] = {}
+
+    def problem(self, claim: Claim) -> str:
+        """What is wrong with a claim's theory, "" if nothing is."""
+        job = claim.job
+        if job.diff:
+            return ""  # its one lemma's run makes them
+        with self._lock:
+            found = self._found.get(job.title)
+            is_first = found is None
+            if found is None:
+                found = self._found[job.title] = Future()
+        if is_first:
+            try:
+                found.set_result(self._check(claim))
+            except BaseException as error:
+                found.set_exception(error)
+                raise
+        return found.result()
+
+    def _check(self, claim: Claim) -> str:
+        memory, timeout = self._limits.memory, self._limits.seconds(claim)
+        arguments = _theory_run(self._claims, claim.job, memory)
+        ran = self._runner.run(arguments, self._claims.models.resolve().parent, timeout)
+        reason, error = ran.failure(memory, timeout)
+        error = error or ran.warnings(ran.out, claim.job)
+        return f"the theory's checks: {reason}" if reason else error
+
+
+def prove(
+    runner: Runner, claims: Claims, claim: Claim, limits: Limits, checks: TheoryChecks
+) -> Outcome:
+    """Run the prover on a claim's lemma, if its theory passes all checks."""
     try:
+        if problem := checks.problem(claim):
+            return Outcome(claim, error=problem)
         return _prove(runner, claims, claim, limits)
     except (FileError, OSError) as error:
         return Outcome(claim, error=str(error))
@@ -300,7 +364,7 @@ def prove(runner: Runner, claims: Claims, claim: Claim, limits: Limits) -> Outco
 def _prove(runner: Runner, claims: Claims, claim: Claim, limits: Limits) -> Outcome:
     job, timeout = claim.job, limits.seconds(claim)
     digest, quantifier = claims.digest(job), claims.quantifier(job)
-    line = command(claims, job, limits.memory)
+    line = _lemma_run(claims, job, limits.memory)
     root = claims.models.resolve().parent
     with tempfile.TemporaryDirectory(prefix="owamp-prove-") as scratch:
         outputs = {name: Path(scratch) / name for name in ("theory", "json", "dot")}
@@ -309,7 +373,7 @@ def _prove(runner: Runner, claims: Claims, claim: Claim, limits: Limits) -> Outc
         if writes_traces:
             sinks += [f"--output-json={outputs['json']}", f"--output-dot={outputs['dot']}"]
         end = line.index("+RTS")
-        ran = runner.run([*line[1:end], *sinks, *line[end:]], root, timeout)
+        ran = runner.run([*line[:end], *sinks, *line[end:]], root, timeout)
         texts = {
             name: path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
             for name, path in outputs.items()
@@ -349,7 +413,7 @@ def _prove(runner: Runner, claims: Claims, claim: Claim, limits: Limits) -> Outc
         prover=runner.prover.version,
         revision=runner.prover.revision,
         maude=runner.prover.maude,
-        command=" ".join(line),
+        command=command(claims, job, limits.memory),
         date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         reason=reason,
         trace=TRACE in artefacts,
@@ -411,7 +475,10 @@ def prove_all(
     """
     pool = ThreadPoolExecutor(max_workers=jobs)
     try:
-        futures = [pool.submit(prove, runner, claims, claim, limits) for claim in chosen]
+        checks = TheoryChecks(runner, claims, limits)
+        futures = [
+            pool.submit(prove, runner, claims, claim, limits, checks) for claim in _spread(chosen)
+        ]
         for future in as_completed(futures):
             outcome = future.result()
             entry = outcome.entry
@@ -421,6 +488,16 @@ def prove_all(
     finally:
         runner.stop()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _spread(chosen: list[Claim]) -> list[Claim]:
+    """The claims, one of each theory in turn, so that nobody waits for another's checks."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for claim in chosen:
+        turns.append((seen[claim.job.title], claim))
+        seen[claim.job.title] += 1
+    return [claim for _, claim in sorted(turns, key=lambda turn: turn[0])]
 
 
 @dataclass(frozen=True)

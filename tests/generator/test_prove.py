@@ -59,7 +59,9 @@ def test_prove_records_verdicts_proofs_and_traces(models: Path, fake: FakeProver
     assert entry["verdict"] == "falsified"
     assert entry["trace"] is True
     assert entry["command"] == (
-        "tamarin-prover --prove=t1_is_secret -D=LEAK --derivcheck-timeout=300 --quit-on-warning"
+        "tamarin-prover -D=LEAK --derivcheck-timeout=300 --quit-on-warning"
+        " models/small.spthy +RTS -N1 -M8g -RTS"
+        " && tamarin-prover --prove=t1_is_secret -D=LEAK --derivcheck-timeout=0 --quit-on-warning"
         " models/small.spthy +RTS -N1 -M8g -RTS"
     )
     assert entry["prover"] == "1.10.0"
@@ -74,6 +76,25 @@ def test_prove_records_verdicts_proofs_and_traces(models: Path, fake: FakeProver
     assert proof.startswith("lemma can_end:\n  exists-trace")
     assert proof.endswith("*/\nby recorded-verified\n")
     assert str(models) not in (models / "proofs" / "ledger.json").read_text(encoding="utf-8")
+
+
+def test_a_theory_is_checked_once_for_all_its_lemmas(models: Path, fake: FakeProver) -> None:
+    arguments = ("prove", "--models", models, "--tamarin", fake.path, "--model", "small")
+    run(*arguments, "--jobs", "4")
+    lemmas = [a for arguments in fake.runs for a in arguments if a.startswith("--prove=")]
+    assert len(lemmas) == 5
+    assert sorted("-D=LEAK" in arguments for arguments in fake.checks) == [False, True]
+    assert all("--derivcheck-timeout=300" in arguments for arguments in fake.checks)
+
+
+def test_a_theory_that_fails_its_checks_gives_no_verdict(models: Path, fake: FakeProver) -> None:
+    fake.told["theory"] = "warning"
+    fake.tell()
+    result = run("prove", "--models", models, "--tamarin", fake.path, "--model", "small")
+    assert result.exit_code == 1
+    assert "wellformedness check failed: Message Derivation Checks" in result.stderr
+    assert fake.runs == []
+    assert not (models / "proofs").exists()
 
 
 def test_what_is_current_is_not_run_again(models: Path, fake: FakeProver) -> None:
@@ -149,7 +170,8 @@ def test_ending_the_command_ends_the_provers_and_loses_nothing(
     process.terminate()
     assert process.wait(10) == 128 + signal.SIGTERM
     _wait_for_the_end_of(pids)
-    assert list(ledger(models)) == ["small/accepted_was_sent", "small/can_end"]
+    finished = ["small+LEAK/can_end", "small/accepted_was_sent", "small/can_end"]
+    assert sorted(ledger(models)) == finished
 
 
 @pytest.mark.parametrize(
@@ -290,7 +312,9 @@ def test_list_jobs_is_json_for_a_matrix(models: Path) -> None:
         "model": "small",
         "flags": ["LEAK"],
         "lemma": "t1_is_secret",
-        "command": "tamarin-prover --prove=t1_is_secret -D=LEAK --derivcheck-timeout=300"
+        "command": "tamarin-prover -D=LEAK --derivcheck-timeout=300"
+        " --quit-on-warning models/small.spthy +RTS -N1 -M2g -RTS"
+        " && tamarin-prover --prove=t1_is_secret -D=LEAK --derivcheck-timeout=0"
         " --quit-on-warning models/small.spthy +RTS -N1 -M2g -RTS",
         "run": "owamp-vectors prove --claim t1-is-secret-leak",
     }
