@@ -172,7 +172,12 @@ PARSERS: dict[str, Parser] = {
 }
 ENDPOINTS = {"endpoints.ControlClient.receive", "endpoints.Server.receive"}
 """They have a state, and tests of their own below."""
-NOT_PARSERS = {"ikev2.prf", "endpoints.Server.answer_fetch", "messages.Message.parse"}
+NOT_PARSERS = {
+    "ikev2.prf",
+    "endpoints.Server.answer_fetch",
+    "endpoints.check_fetch_answer",
+    "messages.Message.parse",
+}
 """Functions with a parameter that is named like received octets, but no parsers."""
 RECEIVED = {"data", "key_id", "token", "ciphertext"}
 """What the reference names a parameter that takes octets from a peer."""
