@@ -65,9 +65,8 @@ def _value_lines(item: Field, value: Any, step: str) -> Iterator[str]:
         for number, record in enumerate(value, 1):
             yield f"{_INDENT * 2}[{number}]"
             for inner in item.fields:
-                if inner.name in record:
-                    for line in _value_lines(inner, record[inner.name], ""):
-                        yield _INDENT * 2 + line
+                for line in _value_lines(inner, record[inner.name], ""):
+                    yield _INDENT * 2 + line
     elif item.kind == "octets":
         yield f"{head}: {len(value) // 2} octets"
         yield description
