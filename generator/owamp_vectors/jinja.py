@@ -1,4 +1,4 @@
-"""The one environment in which markup is rendered: escaped, strict about names, and as laid out."""
+"""How templates are rendered: strict about names, and as laid out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from functools import cache
 import jinja2
 
 
-@cache
-def environment() -> jinja2.Environment:
-    """Templates of this package; every value is escaped, and a name without a value is an error."""
+def new_environment(*, escape: bool) -> jinja2.Environment:
+    """Templates of this package, for markup if `escape`; a name without a value is an error."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("owamp_vectors"),
-        autoescape=True,
+        autoescape=escape,  # noqa: S701  (C, Python and plain text are not markup)
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The one environment of pages and pictures, in which every value is escaped."""
+    return new_environment(escape=True)

@@ -11,13 +11,13 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 from owamp_reference import messages, test_packets
 from owamp_reference.layout import Layout
 
 from .. import claims as claims_module
 from ..drbg import Drbg
+from ..jinja import new_environment
 from ..ledger import Ledger
 from ..mistakes import MISTAKES
 from ..model import GENERATOR_VERSION
@@ -89,14 +89,7 @@ def _findings() -> list[tuple[str, str]]:
 
 
 def _render(models: Path, evidence: Evidence, cases: Cases, day: date) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("owamp_vectors"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    environment = new_environment(escape=True)
     environment.globals.update(
         says=evidence.says,
         answer=evidence.answer,

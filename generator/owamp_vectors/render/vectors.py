@@ -14,6 +14,7 @@ import jinja2
 
 from .. import files
 from ..groups import FILES
+from ..jinja import new_environment
 from ..model import GENERATOR_VERSION, Field, GroupType, Json, VectorFile
 from ..schema import HEX
 
@@ -168,14 +169,7 @@ def octets_inside(value: Any) -> Any:
 @cache
 def environment() -> jinja2.Environment:
     """The templates, and the names that all of them use."""
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("owamp_vectors"),
-        autoescape=False,  # noqa: S701  (C, Python and plain text)
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    made = new_environment(escape=False)
     made.globals |= {"notice": NOTICE}
     made.filters["snake"] = snake
     return made
