@@ -32,9 +32,9 @@ AIMED = load_aimed()
 def is_caught(aimed: Aimed) -> bool:
     """Whether an implementation like the reference, as it is now, fails the case.
 
-    An output in the reference's words does not count: nobody is held to it.
+    What is in the reference's words does not count: nobody is held to it.
     """
-    in_words = {item.name for item in aimed[1].outputs if item.in_words}
+    in_words = {item.name for item in aimed[1].outputs if item.in_words} | {"reason"}
     try:
         return any(difference.field not in in_words for difference in verify_case(*aimed))
     except RecursionError:  # the mistake called itself: nothing is shown by that

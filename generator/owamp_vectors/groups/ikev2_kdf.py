@@ -270,7 +270,8 @@ def _nonce_sizes(function: Prf) -> Iterator[tuple[str, int, int, bool, tuple[str
     yield "nonces of odd size", 33, 47, True, ()
     for size in (0, 8, 15, 257):
         comment = f"nonces of {size} octets"
-        yield comment, size, size, False, ("NonceSizeUnchecked",)
+        flags = ("NonceSizeUnchecked",) if size else ()  # a prf has no key of 0 octets
+        yield comment, size, size, False, flags
     yield "Nr alone of 15 octets", 32, 15, False, ("NonceSizeUnchecked",)
     if low > 16:
         for size in (16, low - 1):

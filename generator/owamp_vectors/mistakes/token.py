@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -108,6 +109,28 @@ def _decode_terminated(key_id: bytes) -> str:
 
 _DIFFERENT_KEY = "The Token does not open at the other end, and set-up fails with Accept 1."
 _ACCEPTED = "Input that is to be refused is taken."
+
+_AES = (
+    "aes_ecb_encrypt",
+    "aes_ecb_decrypt",
+    "aes_cbc_encrypt",
+    "aes_cbc_decrypt",
+    "cbc_encryptor",
+    "cbc_decryptor",
+)
+
+
+def _fitted(name: str) -> Callable[..., Any]:
+    """AES with keys and IVs cut or padded to 16 octets, and texts to whole blocks."""
+    original = getattr(primitives, name)
+
+    def call(*octets: bytes) -> Any:
+        fixed, text = (octets, ()) if name.startswith("cbc") else (octets[:-1], octets[-1:])
+        keys = (item[:16].ljust(16, b"\0") for item in fixed)
+        return original(*keys, *(item + bytes(-len(item) % 16) for item in text))
+
+    return call
+
 
 MISTAKES = (
     mistake(
@@ -221,6 +244,7 @@ MISTAKES = (
         "A field of the wrong size is taken, cut or padded.",
         _ACCEPTED,
         Swap(errors, "check_size", ignore),
+        *(Swap(primitives, name, _fitted(name)) for name in _AES),
     ),
     mistake(
         "LongPassphraseCut",
