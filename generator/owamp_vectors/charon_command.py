@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from . import files
-from .console import DIFFERENT, clear_errors, table
+from .console import DIFFERENT, clear_errors, file_option, table
 from .files import FileError
 from .live.charon import LEVELS, CharonLog, ChildKeys, IkeKeys, LogError
 from .live.charon_check import Check, check
 from .live.charon_reader import parse
-from .secret_options import Hex, file_option
+from .secret_options import Hex
 
 EXIT_CODES = """\b
 Exit codes:

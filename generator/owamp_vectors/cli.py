@@ -21,7 +21,7 @@ from . import (
     report_command,
     theory_commands,
 )
-from .console import DIFFERENT, clear_errors, progress, table
+from .console import DIFFERENT, clear_errors, output_option, progress, table
 from .files import FileError
 from .groups import FILES
 from .model import GENERATOR_VERSION, Json, VectorFile
@@ -89,14 +89,7 @@ def main() -> None:
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option(
-    "-o",
-    "--output",
-    default="vectors",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory to write to; it is made if it does not exist.",
-)
+@output_option("Directory to write to; it is made if it does not exist.", "vectors")
 def generate(names: tuple[str, ...], output: Path) -> None:
     """Make the named files, or all, and their JSON Schemas; check them; say what was made.
 

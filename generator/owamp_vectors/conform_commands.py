@@ -17,6 +17,7 @@ from .console import (
     NO_PROGRAM,
     clear_errors,
     ending,
+    file_option,
     progress,
     table,
     vectors_option,
@@ -63,19 +64,8 @@ class _NoProgram(click.ClickException):
 @click.option(
     "--partial", is_flag=True, help="Do not ask for outputs that the program leaves out, but one."
 )
-@click.option(
-    "--junit",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the result as JUnit XML.",
-)
-@click.option(
-    "--json",
-    "json_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the result as JSON.",
-)
+@file_option("--junit", "junit", "Write the result as JUnit XML.")
+@file_option("--json", "json_path", "Write the result as JSON.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def conform(
     vectors: Path,

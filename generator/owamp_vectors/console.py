@@ -75,6 +75,30 @@ def directory(name: str, what: str, default: str | None = None) -> Callable[[_Co
     )
 
 
+def output_option(help_text: str, default: str | None = None) -> Callable[[_Command], _Command]:
+    """The option ``-o``, ``--output DIR``."""
+    return click.option(
+        "-o",
+        "--output",
+        default=default,
+        show_default=default is not None,
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help=help_text,
+    )
+
+
+def file_option(name: str, destination: str, text: str) -> Callable[[_Command], _Command]:
+    """An option that names a file."""
+    return click.option(
+        name,
+        destination,
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=text,
+    )
+
+
 models_option = directory("models", "claims.toml and the models")
 proofs_option = directory("proofs", "the recorded proofs", "proofs/ in the models' directory")
 vectors_option = directory("vectors", "the vector files")

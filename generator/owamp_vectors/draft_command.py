@@ -13,6 +13,7 @@ from .console import (
     NO_PROGRAM,
     clear_errors,
     models_option,
+    output_option,
     proofs_option,
     vectors_option,
 )
@@ -51,15 +52,7 @@ def _epoch() -> date | None:
 
 
 @click.command(epilog=EXIT_CODES)
-@click.option(
-    "-o",
-    "--output",
-    default="build/draft",
-    show_default=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory to write to; it is made if it does not exist.",
-)
+@output_option("Directory to write to; it is made if it does not exist.", "build/draft")
 @click.option(
     "--date",
     "day",

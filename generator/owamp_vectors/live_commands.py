@@ -20,7 +20,7 @@ from owamp_reference.messages import encode_key_id
 from owamp_reference.token import DEFAULT_MAX_COUNT, MIN_COUNT, check_count, encode_passphrase
 
 from . import files
-from .console import DIFFERENT, NO_PEER, clear_errors
+from .console import DIFFERENT, NO_PEER, clear_errors, file_option
 from .live.capture import Capture
 from .live.limits import Limits
 from .live.pcap import ConnectionReport, report_capture
@@ -29,7 +29,7 @@ from .live.secrets import Secrets
 from .live.server import Service, ServiceConfig, endpoint_text, offered_modes
 from .live.steps import Step, any_wrong, printable, text_lines, to_json
 from .model import Json
-from .secret_options import file_option, read_secret_options, secret_options
+from .secret_options import read_secret_options, secret_options
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -247,13 +247,7 @@ async def _serve(config: ServiceConfig, capture: Capture, host: str, port: int) 
     help="Largest Count to compute with.",
 )
 @click.option("--octets", is_flag=True, help="Show every message field by field.")
-@click.option(
-    "--json",
-    "json_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report as JSON, with all octets.",
-)
+@file_option("--json", "json_path", "Write the report as JSON, with all octets.")
 @_capture_option
 @file_option("--pcap", "pcap", "Report on a capture instead of contacting a peer.")
 @click.option(

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from . import files
-from .console import clear_errors, table, vectors_option
+from .console import clear_errors, output_option, table, vectors_option
 from .groups import FILES
 from .render.vectors import Source, Texts, read
 from .render.vectors_c import render_c
@@ -31,12 +31,8 @@ FORMATS: dict[str, Callable[[Iterable[Source]], Texts]] = {
 
 @click.command(epilog=EXIT_CODES)
 @vectors_option
-@click.option(
-    "-o",
-    "--output",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory to write to; it is made if it does not exist.  [default: build/render/FORMAT]",
+@output_option(
+    "Directory to write to; it is made if it does not exist.  [default: build/render/FORMAT]"
 )
 @click.argument("form", metavar="FORMAT", type=click.Choice(list(FORMATS)))
 @click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(list(FILES)))

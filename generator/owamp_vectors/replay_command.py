@@ -12,6 +12,7 @@ from .claims import Claim, Claims, load
 from .console import (
     DIFFERENT,
     clear_errors,
+    file_option,
     models_option,
     progress,
     proofs_option,
@@ -51,11 +52,10 @@ _HEADINGS = (
 @proofs_option
 @vectors_option
 @click.option("--octets", is_flag=True, help="Show the octets of each trace's names.")
-@click.option(
+@file_option(
     "--record",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write what the endpoints are given, from which traces.json is made.",
+    "record",
+    "Write what the endpoints are given, from which traces.json is made.",
 )
 def replay_command(
     claim_ids: tuple[str, ...],

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from .console import DIFFERENT, clear_errors, models_option, proofs_option, vectors_option
+from .console import (
+    DIFFERENT,
+    clear_errors,
+    models_option,
+    output_option,
+    proofs_option,
+    vectors_option,
+)
 from .render.report import build
 from .render.report_html import megabytes
 from .render.report_write import write_site
@@ -21,14 +28,8 @@ Exit codes:
 
 
 @click.command(epilog=EXIT_CODES)
-@click.option(
-    "-o",
-    "--output",
-    default="build/report",
-    show_default=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory of the site; an earlier report there is replaced as a whole.",
+@output_option(
+    "Directory of the site; an earlier report there is replaced as a whole.", "build/report"
 )
 @click.option(
     "--allow-stale",

@@ -12,6 +12,7 @@ from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import PRFS
 from owamp_reference.messages import encode_key_id
 
+from .console import file_option
 from .live import secrets
 from .live.secrets import Secrets
 
@@ -35,17 +36,6 @@ class Hex(click.ParamType[bytes]):
         if len(octets) != self.size:
             self.fail(f"expected {self.size} octets in hex, found {value!r}", param, ctx)
         return octets
-
-
-def file_option(name: str, destination: str, text: str) -> Callable[[_Command], _Command]:
-    """An option that names a file."""
-    return click.option(
-        name,
-        destination,
-        metavar="FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help=text,
-    )
 
 
 def secret_options(command: _Command) -> _Command:

@@ -10,15 +10,10 @@ from collections.abc import Iterator, Mapping
 
 from owamp_reference import control, keys, messages, primitives, token
 from owamp_reference.endpoints import (
-    ClientConfig,
     ControlClient,
-    Credentials,
     Event,
     Mode,
-    Protocol,
-    RandomSource,
     Server,
-    ServerConfig,
     SessionReceiver,
     SessionReflector,
     SessionSender,
@@ -27,7 +22,6 @@ from owamp_reference.endpoints import (
 from owamp_reference.errors import ProtocolError, check_size
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.test_packets import (
-    ErrorEstimate,
     ReflectorPacket,
     SenderPacket,
     TestMode,
@@ -38,9 +32,8 @@ from ..drbg import Drbg
 from ..model import Case, Field, Group, GroupType, Json, Values, VectorFile
 from ..theory import bind
 from ..theory.infer import Kind
-from .traces import still_open
+from .traces import ESTIMATE, new_client, new_server, still_open
 
-_ESTIMATE = ErrorEstimate(synchronized=True, scale=0, multiplier=1)
 _MODES = {Mode.AUTHENTICATED: TestMode.AUTHENTICATED, Mode.ENCRYPTED: TestMode.ENCRYPTED}
 _TEST_MODES = tuple(mode.value for mode in _MODES.values())
 _FIRST_NUMBER = 1000
@@ -98,12 +91,6 @@ _TRANSCRIPT = (
 # --------------------------------------------------------------------------------- the endpoints
 
 
-def _drawn(**octets: bytes) -> RandomSource:
-    """A source that gives these octets; `_` in a name stands for a hyphen."""
-    known = {name.replace("_", "-"): value for name, value in octets.items()}
-    return lambda label, _: known[label]
-
-
 def _session(events: list[Event]) -> TestSession:
     for event in still_open(events):
         if isinstance(event, TestSession):
@@ -112,31 +99,13 @@ def _session(events: list[Event]) -> TestSession:
 
 
 def _client(v: Values, t1: bytes, t2: bytes) -> ControlClient:
-    credentials = Credentials(messages.encode_key_id(v["keyName"]), v["sharedSecret"])
-    config = ClientConfig(Protocol.TWAMP, Mode(v["mode"]), credentials)
-    return ControlClient(config, _drawn(T1=t1, T2=t2, Client_IV=v["clientIv"]))
+    return new_client({**v, "keyId": messages.encode_key_id(v["keyName"]), "t1": t1, "t2": t2})
 
 
 def _server(v: Values) -> Server:
     check_size("SID", v["sid"], keys.SID_SIZE)
-    config = ServerConfig(
-        Protocol.TWAMP,
-        _OFFERED,
-        v["count"],
-        passphrase={v["keyName"]: v["sharedSecret"]}.get,
-        policy=lambda _: (messages.Accept.OK, v["port"]),
-        sid_address=v["sid"][:4],
-        start_time=int.from_bytes(v["startTime"], "big"),
-    )
-    random = _drawn(
-        Challenge=v["challenge"], Salt=v["salt"], Server_IV=v["serverIv"], SID=v["sid"][12:]
-    )
-    return Server(config, random, lambda: int.from_bytes(v["sid"][4:12], "big"))
-
-
-def _request(v: Values) -> messages.RequestTWSession:
-    command = bytes([messages.Command.REQUEST_TW_SESSION])
-    return messages.RequestTWSession.parse(command + v["parameters"] + bytes(16))
+    key_id = messages.encode_key_id(v["keyName"])
+    return new_server({**v, "modes": _OFFERED, "keyId": key_id})
 
 
 def _connect(v: Values) -> tuple[Json, TestSession, TestSession]:
@@ -148,7 +117,7 @@ def _connect(v: Values) -> tuple[Json, TestSession, TestSession]:
     still_open(server.receive(sent["setUpResponse"]))
     sent["serverStart"] = server.data_to_send()
     still_open(client.receive(sent["serverStart"]))
-    client.request_session(_request(v))
+    client.request_session(bind.tw_request(v["parameters"]))
     sent["requestSession"] = client.data_to_send()
     at_server = _session(server.receive(sent["requestSession"]))
     sent["acceptSession"] = server.data_to_send()
@@ -171,7 +140,7 @@ def _packet(
 ) -> tuple[SessionSender, bytes]:
     """A Session-Sender and the packet that it sends with the number and the time of a case."""
     clock = _times(v["timestamp"])
-    sender = SessionSender(mode, session_keys, lambda: next(clock), error_estimate=_ESTIMATE)
+    sender = SessionSender(mode, session_keys, lambda: next(clock), error_estimate=ESTIMATE)
     sender.next_sequence_number = v["sequenceNumber"]
     return sender, sender.next_packet()
 
@@ -184,7 +153,7 @@ def _run_session(v: Values) -> Json:
     sender, packet = _packet(at_client.mode, _session_keys(at_client), v)
     clock = _times(v["receiveTimestamp"], v["reflectorTimestamp"])
     reflector = SessionReflector(
-        at_server.mode, _session_keys(at_server), lambda: next(clock), _ESTIMATE
+        at_server.mode, _session_keys(at_server), lambda: next(clock), ESTIMATE
     )
     answer = reflector.reflect(packet)
     returned = sender.receive(answer)
@@ -222,7 +191,7 @@ def _forge(v: Values) -> Json:
     start = server.data_to_send()
     accept = start[messages.ServerStart.CLEAR_SIZE - messages.IV_SIZE - 1]
     adversary = control.ProtectedSender(opened.t1, opened.t2, v["clientIv"])
-    request = control.write_message(adversary, _request(v).segments())
+    request = control.write_message(adversary, bind.tw_request(v["parameters"]).segments())
     session = _session(server.receive(request))
     return {
         "serverGreeting": greeting,
@@ -249,11 +218,11 @@ def _reflect_to_sender(v: Values) -> Json:
     claimed = ReflectorPacket(
         0,
         int.from_bytes(v["reflectorTimestamp"], "big"),
-        _ESTIMATE.to_int(),
+        ESTIMATE.to_int(),
         int.from_bytes(v["receiveTimestamp"], "big"),
         v["senderSequenceNumber"],
         int.from_bytes(v["senderTimestamp"], "big"),
-        _ESTIMATE.to_int(),
+        ESTIMATE.to_int(),
         bind.TTL,
     )
     clear = ReflectorPacket.PROTECTED_LAYOUT.pack(

@@ -22,6 +22,7 @@ from owamp_reference.test_packets import ErrorEstimate, TestMode
 
 from ..drbg import Drbg
 from ..model import Case, Field, Group, GroupType, Json, Values, VectorFile
+from ..theory.bind import KEYMAT_SIZE, PRF, ike_sa_keys, tw_request
 
 INPUTS = "traces.inputs.json"
 """The file of this package that holds the inputs of the cases."""
@@ -32,9 +33,7 @@ SENDER, RECEIVER, REFLECTOR = "Session-Sender", "Session-Receiver", "Session-Ref
 FROM_SK_D, FROM_KEYMAT = 'prf(SK_d, "IPPM")', "PRF{ KEYMAT, Session ID }"
 SENT_BEFORE = 2000
 """A sender has sent all Sequence Numbers below, when its part of a trace begins."""
-PRF = ikev2.PRF_HMAC_SHA2_256
-KEYMAT_SIZE = 72
-_ESTIMATE = ErrorEstimate(synchronized=True, scale=0, multiplier=1)
+ESTIMATE = ErrorEstimate(synchronized=True, scale=0, multiplier=1)
 _TEST_MODES = (TestMode.AUTHENTICATED.value, TestMode.ENCRYPTED.value)
 
 # ---------------------------------------------------------------------------------- participants
@@ -83,9 +82,7 @@ class _ControlEnd:
     def take(self, step: Values) -> Json:
         events = still_open(self._end.receive(step["received"]))
         if isinstance(self._end, ends.ControlClient) and step["request"]:
-            command = bytes([messages.Command.REQUEST_TW_SESSION])
-            octets = command + step["request"] + bytes(16)
-            self._end.request_session(messages.RequestTWSession.parse(octets))
+            self._end.request_session(tw_request(step["request"]))
         result: Json = {"sent": self._end.data_to_send()}
         for event in events:
             if isinstance(event, ends.TestSession):
@@ -97,7 +94,8 @@ class _ControlEnd:
         return result
 
 
-def _client(participant: Values) -> ends.ControlClient:
+def new_client(participant: Values) -> ends.ControlClient:
+    """A Control-Client, from the values of `RECORDS`."""
     mode = participant["mode"]
     ikev2_derived = bool(mode & ends.IKEV2_DERIVED[ends.Protocol.TWAMP])
     secret = participant["sharedSecret"]
@@ -107,7 +105,8 @@ def _client(participant: Values) -> ends.ControlClient:
     return ends.ControlClient(config, _source(participant))
 
 
-def _server(participant: Values) -> ends.Server:
+def new_server(participant: Values) -> ends.Server:
+    """A Server that knows one secret and gives one SID, from the values of `RECORDS`."""
     known = {participant["keyId"]: participant["sharedSecret"]} if participant["keyId"] else {}
     sid = participant["sid"] or bytes(16)
     config = ends.ServerConfig(
@@ -136,10 +135,10 @@ class _SessionEnd:
         else:
             session_keys = TestSessionKeys(participant["t3"], participant["t4"])
         self._times: Iterator[int] = iter(())
-        self.sender = ends.SessionSender(mode, session_keys, self._clock, error_estimate=_ESTIMATE)
+        self.sender = ends.SessionSender(mode, session_keys, self._clock, error_estimate=ESTIMATE)
         self.sender.next_sequence_number = SENT_BEFORE
         self.receiver = ends.SessionReceiver(mode, session_keys)
-        self.reflector = ends.SessionReflector(mode, session_keys, self._clock, _ESTIMATE)
+        self.reflector = ends.SessionReflector(mode, session_keys, self._clock, ESTIMATE)
         self._role = participant["role"]
 
     def _clock(self) -> int:
@@ -176,10 +175,7 @@ class _IkeEnd:
             seed = ikev2.rekeyed_skeyseed(PRF, v["oldSkD"], v["gIr"], v["ni"], v["nr"])
         else:
             seed = ikev2.skeyseed(PRF, v["ni"], v["nr"], v["gIr"])
-        spis = v["spiI"], v["spiR"]
-        sk_d = ikev2.ike_sa_keys(
-            PRF, seed, v["ni"], v["nr"], *spis, integrity_size=20, encryption_size=16
-        ).sk_d
+        sk_d = ike_sa_keys(PRF, seed, v["ni"], v["nr"], v["spiI"], v["spiR"]).sk_d
         if not step["derive"]:
             return {"skeyseed": seed, "skD": sk_d}
         if step["derive"] == FROM_SK_D:
@@ -211,8 +207,8 @@ def play(values: Values) -> Json:
 
 
 KINDS: Mapping[str, Callable[[Values, Mapping[str, _Part]], _Part]] = {
-    SERVERS: lambda given, _: _ControlEnd(_server(given)),
-    CLIENTS: lambda given, _: _ControlEnd(_client(given)),
+    SERVERS: lambda given, _: _ControlEnd(new_server(given)),
+    CLIENTS: lambda given, _: _ControlEnd(new_client(given)),
     SESSIONS: _SessionEnd,
     IKE_SAS: lambda given, _: _IkeEnd(given),
 }

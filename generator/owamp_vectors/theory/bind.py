@@ -31,6 +31,11 @@ from ..drbg import Drbg
 from . import standins
 from .terms import Place
 
+PRF = ikev2.PRF_HMAC_SHA2_256
+"""The prf of an IKE SA, where the models leave it open."""
+KEYMAT_SIZE = 72
+"""Octets of KEYMAT: what AES-128-CBC with HMAC-SHA1-96 takes."""
+
 Values: TypeAlias = Mapping[str, bytes]
 Compute: TypeAlias = Callable[..., bytes]
 
@@ -265,12 +270,12 @@ class Binding:
 
     Attributes:
         prf: the pseudorandom function that IKE negotiated.
-        keymat_size: octets of KEYMAT; 72 are what AES-128-CBC with HMAC-SHA1-96 takes.
+        keymat_size: octets of KEYMAT.
         model: the theory's name, for shapes that only it has.
     """
 
-    prf: ikev2.Prf = ikev2.PRF_HMAC_SHA2_256
-    keymat_size: int = 72
+    prf: ikev2.Prf = PRF
+    keymat_size: int = KEYMAT_SIZE
     model: str = ""
 
     @property
@@ -621,7 +626,7 @@ _REQUEST = messages.RequestTWSession.LAYOUT
 _ACCEPT = messages.AcceptSession.LAYOUT
 _SENDER = SenderPacket.PROTECTED_LAYOUT
 _REFLECTOR = ReflectorPacket.PROTECTED_LAYOUT
-_IKE_MODES = 128 | 2
+IKE_MODES = 128 | 2
 """IKEv2Derived with the authenticated mode (RFC 7717 §5), where ikev2_binding leaves it out."""
 TTL = 255
 """Sender TTL of a packet that took no hop, where the models leave it out (RFC 5357 §4.2.1)."""
@@ -724,8 +729,8 @@ SHAPES: tuple[Shape, ...] = (
             ("salt", SALT, "salt", "salt"),
             ("count", COUNT, "count", "count"),
         ),
-        _base(_GREETING, modes=_IKE_MODES),
-        f"Modes {_IKE_MODES}, Unused and MBZ zero",
+        _base(_GREETING, modes=IKE_MODES),
+        f"Modes {IKE_MODES}, Unused and MBZ zero",
         model="ikev2_binding",
     ),
     Shape(
@@ -739,8 +744,8 @@ SHAPES: tuple[Shape, ...] = (
                 ("client_iv", CLIENT_IV, "client_iv", "client_iv"),
             ),
         ),
-        _base(_RESPONSE, mode=_IKE_MODES),
-        f"Mode {_IKE_MODES}, the zeros of KeyID",
+        _base(_RESPONSE, mode=IKE_MODES),
+        f"Mode {IKE_MODES}, the zeros of KeyID",
         model="ikev2_binding",
     ),
     Shape(
@@ -804,6 +809,21 @@ def _mac_of_blocks(secret: bytes, salt: bytes, count: bytes, *blocks: bytes) -> 
 
 
 _SHARED_KEYS = "control and test with the same keys: what the slides warn of, not RFC 4656"
+
+
+def tw_request(parameters: bytes) -> messages.RequestTWSession:
+    """Request-TW-Session, from the 95 octets between its command number and its HMAC."""
+    command = bytes([messages.Command.REQUEST_TW_SESSION])
+    return messages.RequestTWSession.parse(command + parameters + bytes(primitives.HMAC_SIZE))
+
+
+def ike_sa_keys(
+    prf: ikev2.Prf, seed_key: bytes, ni: bytes, nr: bytes, spi_i: bytes, spi_r: bytes
+) -> ikev2.IkeSaKeys:
+    """SK_* with the sizes of `_slices`, which the models leave open."""
+    return ikev2.ike_sa_keys(
+        prf, seed_key, ni, nr, spi_i, spi_r, integrity_size=20, encryption_size=16
+    )
 
 
 @lru_cache
@@ -908,9 +928,7 @@ def _macros(prf: ikev2.Prf, keymat_size: int) -> tuple[Macro, ...]:
             "request",
             "owamp_reference.messages.RequestTWSession",
             (PARAMETERS,),
-            lambda parameters: messages.RequestTWSession.parse(
-                b"\x05" + parameters + bytes(16)
-            ).segments()[0],
+            lambda parameters: tw_request(parameters).segments()[0],
             "RFC 5357 §3.5",
         ),
         Macro(
@@ -933,11 +951,7 @@ def _macros(prf: ikev2.Prf, keymat_size: int) -> tuple[Macro, ...]:
             "seed",
             "owamp_reference.ikev2.ike_sa_keys",
             (NONCE_I, NONCE_R, SPI_I, SPI_R),
-            lambda ni, nr, spi_i, spi_r, key: (
-                ikev2.ike_sa_keys(
-                    prf, key, ni, nr, spi_i, spi_r, integrity_size=20, encryption_size=16
-                ).sk_d
-            ),
+            lambda ni, nr, spi_i, spi_r, key: ike_sa_keys(prf, key, ni, nr, spi_i, spi_r).sk_d,
             "RFC 7296 §2.14",
             through="sk_d",
             extra=(skeyseed,),
@@ -1079,8 +1093,7 @@ def _accepted(v: Values) -> bytes:
 
 def _requested(v: Values) -> bytes:
     sender = control.ProtectedSender(v["t1"], v["t2"], v["client_iv"])
-    request = messages.RequestTWSession.parse(b"\x05" + v["parameters"] + bytes(16))
-    return control.write_message(sender, request.segments())
+    return control.write_message(sender, tw_request(v["parameters"]).segments())
 
 
 def _response(v: Values) -> bytes:
@@ -1089,46 +1102,35 @@ def _response(v: Values) -> bytes:
     return messages.SetUpResponse(mode, v["key_id"], sealed, v["client_iv"]).to_octets()
 
 
-def _started(v: Values) -> bytes:
+def server_start(v: Values) -> bytes:
+    """Server-Start with Accept 0, from ``t1``, ``t2``, ``server_iv`` and ``start_time``."""
     clear = messages.ServerStart(messages.Accept.OK, v["server_iv"], 0).to_octets()[:32]
     sender = control.ProtectedSender(v["t1"], v["t2"], v["server_iv"])
     return clear + sender.write(v["start_time"])
 
 
-_PRF = Binding().prf
-
-
 def _ike_keys(v: Values) -> ikev2.IkeSaKeys:
-    return ikev2.ike_sa_keys(
-        _PRF,
-        v["keys"],
-        v["ni"],
-        v["nr"],
-        v["spi_i"],
-        v["spi_r"],
-        integrity_size=20,
-        encryption_size=16,
-    )
+    return ike_sa_keys(PRF, v["keys"], v["ni"], v["nr"], v["spi_i"], v["spi_r"])
 
 
 def _from_sk_d(v: Values) -> bytes:
-    return ike_binding.shared_secret_from_sk_d(_PRF, _ike_keys(v).sk_d)
+    return ike_binding.shared_secret_from_sk_d(PRF, _ike_keys(v).sk_d)
 
 
 def _from_keymat(v: Values) -> bytes:
-    keymat = ikev2.keymat(_PRF, _ike_keys(v).sk_d, v["ni"], v["nr"], Binding().keymat_size)
-    return ike_binding.shared_secret_from_keymat(_PRF, keymat, v["sid"])
+    keymat = ikev2.keymat(PRF, _ike_keys(v).sk_d, v["ni"], v["nr"], KEYMAT_SIZE)
+    return ike_binding.shared_secret_from_keymat(PRF, keymat, v["sid"])
 
 
 def _ike_response(v: Values) -> bytes:
     sealed = _token(v["secret"], v["challenge"], v["salt"], v["count"], v["t1"], v["t2"])
     key_id = ike_binding.key_id_from_spis(v["spi_i"], v["spi_r"])
-    return messages.SetUpResponse(_IKE_MODES, key_id, sealed, v["client_iv"]).to_octets()
+    return messages.SetUpResponse(IKE_MODES, key_id, sealed, v["client_iv"]).to_octets()
 
 
 _SEED = {"text": lambda v: v["ni"] + v["nr"] + v["spi_i"] + v["spi_r"]}
 _SA = {
-    "keys": Type("SKEYSEED", _PRF.output_size),
+    "keys": Type("SKEYSEED", PRF.output_size),
     "ni": NONCE_I,
     "nr": NONCE_R,
     "spi_i": SPI_I,
@@ -1169,7 +1171,7 @@ _IKE_MESSAGES: tuple[Message, ...] = (
         "Out",
         "owamp_reference.messages.ServerGreeting",
         lambda v: messages.ServerGreeting(
-            _IKE_MODES, v["challenge"], v["salt"], _number(v["count"])
+            IKE_MODES, v["challenge"], v["salt"], _number(v["count"])
         ).to_octets(),
         "RFC 4656 §3.1",
     ),
@@ -1253,7 +1255,7 @@ MESSAGES: tuple[Message, ...] = (
         "Server_Start",
         "Out",
         "owamp_reference.messages.ServerStart",
-        _started,
+        server_start,
         "RFC 4656 §3.1",
         more={"start_time": START_TIME},
     ),

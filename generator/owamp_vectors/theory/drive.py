@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from owamp_reference import ProtocolError, binding, messages, primitives
+from owamp_reference import ProtocolError, binding, messages, token
 
 from ..claims import Claim
 from ..files import to_text
@@ -26,8 +26,7 @@ from .replay import Replay, ReplayError, Step, source_of
 _ADVERSARY = re.compile(r"Reveal_|Learn_")
 _SET_UP = re.compile(r"Provision_|Set_Up_Connection|Open_|Server_Keys")
 _OFFERED, _CHOSEN = 7, 2
-"""Modes and Mode where a model leaves them out."""
-_IKE_MODES = 128 | _CHOSEN
+"""Modes and Mode of token_blocks, which leaves them out."""
 
 _IKE = "IKE's messages are not in the reference; the keys that they lead to are"
 NOT_PLAYED: Mapping[str, str] = {
@@ -223,7 +222,7 @@ class _Writer:
         if model == "rfc4656":
             modes = int.from_bytes(step.value("modes"), "big")
         elif model == "ikev2_binding":
-            modes = _IKE_MODES
+            modes = bind.IKE_MODES
         who = self._new(
             traces.SERVERS, "server", modes=modes, count=count, challenge=challenge, salt=salt
         )
@@ -250,7 +249,7 @@ class _Writer:
             }
         elif model == "ikev2_binding":
             given = {
-                "mode": _IKE_MODES,
+                "mode": bind.IKE_MODES,
                 "keyId": self._spis(step),
                 "sharedSecret": step.value("secret"),
             }
@@ -451,9 +450,13 @@ def _octets(**values: object) -> dict[str, bytes]:
 
 def _server_start(server: Mapping[str, Any], t1: bytes) -> bytes:
     """Server-Start of a server that has this T1, where the model leaves the message out."""
-    text = messages.ServerStart(messages.Accept.OK, server["serverIv"], 0).to_octets()
-    block = server["startTime"] + bytes(8)
-    return text[:32] + primitives.aes_cbc_encrypt(t1, server["serverIv"], block)
+    values = {
+        "t1": t1,
+        "t2": bytes(token.T2_SIZE),  # there is no HMAC yet
+        "server_iv": server["serverIv"],
+        "start_time": server["startTime"] + bytes(8),
+    }
+    return bind.server_start(values)
 
 
 _HANDLERS: Mapping[str, tuple[tuple[str, Callable[[_Writer, Step], None]], ...]] = {

@@ -24,7 +24,7 @@ from owamp_reference import ProtocolError
 from ...drbg import Drbg
 from ..infer import Inference, Problem, infer
 from ..instance import Instance
-from ..steps import WORLD, Checker, Event, RunError
+from ..steps import Checker, Event, RunError
 from ..terms import Model
 from .from_ike import from_ike
 from .sessions import sessions
@@ -146,4 +146,4 @@ def check_runs(model: Model, count: int = DEFAULT_RUNS, seed: int = 0) -> Report
     return Report(model, count, len(taken), refusals, rules)
 
 
-__all__ = ["DEFAULT_RUNS", "WORLD", "Report", "check_runs", "chooser", "has_runs", "run"]
+__all__ = ["DEFAULT_RUNS", "Report", "check_runs", "chooser", "has_runs", "run"]

@@ -18,18 +18,10 @@ from owamp_reference.endpoints import (
 from owamp_reference.keys import SID_SIZE
 
 from ...drbg import Drbg
+from ..bind import KEYMAT_SIZE, PRF, ike_sa_keys
 from ..instance import OctetFact
 from ..steps import Checker, Event
 from .world import Choose, Tap, World, interleaved, why
-
-_PRF = ikev2.PRF_HMAC_SHA2_256
-KEYMAT_SIZE = 72
-
-
-def _sk_d(seed: bytes, ni: bytes, nr: bytes, spi_i: bytes, spi_r: bytes) -> bytes:
-    return ikev2.ike_sa_keys(
-        _PRF, seed, ni, nr, spi_i, spi_r, integrity_size=20, encryption_size=16
-    ).sk_d
 
 
 class IkeSa:
@@ -42,15 +34,15 @@ class IkeSa:
         self.spi_i, self.spi_r = drawn.octets("SPIi", 8), drawn.octets("SPIr", 8)
         self.sid = drawn.octets("SID", SID_SIZE) if by_sid else None
         shared = drawn.octets("g^ir", 256)
-        self.seed_key = ikev2.skeyseed(_PRF, self.ni, self.nr, shared)
-        self.sk_d = _sk_d(self.seed_key, self.ni, self.nr, self.spi_i, self.spi_r)
+        self.seed_key = ikev2.skeyseed(PRF, self.ni, self.nr, shared)
+        self.sk_d = ike_sa_keys(PRF, self.seed_key, self.ni, self.nr, self.spi_i, self.spi_r).sk_d
 
     def secret(self) -> bytes:
         """The shared secret key of O/TWAMP."""
         if self.sid is None:
-            return binding.shared_secret_from_sk_d(_PRF, self.sk_d)
-        keymat = ikev2.keymat(_PRF, self.sk_d, self.ni, self.nr, KEYMAT_SIZE)
-        return binding.shared_secret_from_keymat(_PRF, keymat, self.sid)
+            return binding.shared_secret_from_sk_d(PRF, self.sk_d)
+        keymat = ikev2.keymat(PRF, self.sk_d, self.ni, self.nr, KEYMAT_SIZE)
+        return binding.shared_secret_from_keymat(PRF, keymat, self.sid)
 
     def facts(self) -> Iterator[OctetFact]:
         """The SA at both ends, as it is after IKE_AUTH."""
@@ -64,9 +56,9 @@ class IkeSa:
         drawn = world.source.at(f"rekeyed {self.spi_i.hex()}")
         ni, nr = drawn.octets("Ni", 32), drawn.octets("Nr", 32)
         spis = drawn.octets("SPIi", 8), drawn.octets("SPIr", 8)
-        seed = ikev2.rekeyed_skeyseed(_PRF, self.sk_d, drawn.octets("g^ir", 256), ni, nr)
-        sk_d = _sk_d(seed, ni, nr, *spis)
-        secret = binding.shared_secret_from_sk_d(_PRF, sk_d)
+        seed = ikev2.rekeyed_skeyseed(PRF, self.sk_d, drawn.octets("g^ir", 256), ni, nr)
+        sk_d = ike_sa_keys(PRF, seed, ni, nr, *spis).sk_d
+        secret = binding.shared_secret_from_sk_d(PRF, sk_d)
         for host, peer in (self.hosts, self.hosts[::-1]):
             rest = (*spis, seed, ni + nr + spis[0] + spis[1], ni, nr)
             checker.given(OctetFact("Rekeyed_SA", (host, peer, *rest), is_persistent=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from owamp_reference import primitives, token
+from owamp_reference import token
 from owamp_reference.endpoints import (
     ClientConfig,
     ControlClient,
@@ -17,6 +17,7 @@ from owamp_reference.endpoints import (
 from owamp_reference.messages import ServerGreeting, SetUpResponse
 
 from ...drbg import Drbg
+from ..bind import server_start
 from ..steps import Checker, Event, RunError
 from .world import Choose, Secret, Tap, World, interleaved, secrets, why
 
@@ -106,8 +107,13 @@ class _TokenOnly:
             claims={"ServerAccepts": (opened.t1, opened.t2[:16], opened.t2[16:])},
             rule="Server_Keys",
         )
-        block = primitives.aes_cbc_decrypt(opened.t1, start[16:32], start[32:48])
-        if block != server.config.start_time.to_bytes(8, "big") + bytes(8):
+        values = {
+            "t1": opened.t1,
+            "t2": opened.t2,
+            "server_iv": start[16:32],
+            "start_time": server.config.start_time.to_bytes(8, "big") + bytes(8),
+        }
+        if start != server_start(values):
             raise RunError(event, None, "Server-Start is not under T1 of the Token")
         yield event
 
