@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import itertools
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +29,7 @@ from .live.pcap import ConnectionReport, report_capture
 from .live.probe import Direction, ProbeConfig, UnreachableError, run_probe
 from .live.secrets import Secrets
 from .live.server import Service, ServiceConfig, endpoint_text, offered_modes
-from .live.steps import Step, any_wrong, printable, text_lines, to_json
+from .live.steps import Step, any_wrong, printable, step_lines, text_lines, to_json
 from .model import Json
 from .secret_options import read_secret_options, secret_options
 
@@ -312,11 +314,10 @@ def probe(
     )
     capture = Capture(write_pcap)
     try:
-        report = asyncio.run(run_probe(config, host, port, capture))
+        with _telling(octets) as tell:
+            report = asyncio.run(run_probe(config, host, port, capture, tell))
     except UnreachableError as error:
         raise _NoPeer(str(error)) from None
-    for line in text_lines(report.steps, octets):
-        click.echo(line)
     with clear_errors():
         capture.save()
         _write_json(json_path, {"peer": peer, "complete": report.is_complete}, report.steps)
@@ -324,6 +325,26 @@ def probe(
 
 
 _PLAN = ("count", "interval", "padding", "timeout", "loss_timeout")
+
+
+@contextmanager
+def _telling(octets: bool) -> Iterator[Callable[[Step], None]]:
+    """Prints each step that it is given at once, so that one sees how far a slow peer has come.
+
+    In a thread, so that a terminal or pager that takes no more lines does not hold the probe up,
+    which would then find its peer late. What goes wrong in printing is raised at the end.
+    """
+    numbers = itertools.count(1)
+    shown: list[Future[None]] = []
+
+    def show(step: Step) -> None:
+        for line in step_lines(next(numbers), step, octets):
+            click.echo(line)
+
+    with ThreadPoolExecutor(max_workers=1) as printer:
+        yield lambda step: shown.append(printer.submit(show, step))
+    for one in shown:
+        one.result()
 
 
 def _credentials(options: dict[str, Any], mode: str | None) -> Credentials | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
 import socket
 import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +18,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from owamp_reference.endpoints import Mode
+from owamp_reference.messages import ServerGreeting
 from owamp_vectors import live_commands
 from owamp_vectors.cli import main
 from owamp_vectors.live.capture import Capture
 from owamp_vectors.live.probe import ProbeConfig, ProbeReport
 
 from ..reference.support import KEY_ID, PASSPHRASE, SK_D, SPI_I, SPI_R
-from .peers import private
+from .peers import playing, private, run
 
 WAIT = 60
 SPIS = ("--spi-i", SPI_I.hex(), "--spi-r", SPI_R.hex())
@@ -168,6 +171,49 @@ def test_a_server_with_a_named_mistake(flag: str, said: str, passphrase: Path) -
     assert result.exit_code == 1, result.output
     assert "Something is wrong." in result.stderr
     assert said in result.stdout
+
+
+def test_steps_are_shown_while_the_peer_says_nothing() -> None:
+    """The peer goes on only once the first steps are read, so they cannot have come at the end."""
+
+    async def main() -> tuple[str, str, int | None]:
+        was_read = asyncio.Event()
+
+        async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(ServerGreeting(1, bytes(16), bytes(16), 1024).to_octets())
+            await was_read.wait()
+
+        async with playing(script) as port:
+            command = ("-c", PROGRAM, "probe", f"127.0.0.1:{port}", "--timeout", str(WAIT))
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *command, stdout=PIPE, stderr=PIPE
+            )
+            assert process.stdout is not None
+            early = await process.stdout.readline() + await process.stdout.readline()
+            was_read.set()
+            late, _ = await process.communicate()
+        return early.decode(), late.decode(), process.returncode
+
+    early, late, code = run(main())
+    assert [line.split()[:3] for line in early.splitlines()] == [
+        ["1", "server", "Server-Greeting"],
+        ["2", "client", "Set-Up-Response"],
+    ]
+    assert re.match(r" +3  server      end  wrong: the connection ends ", late)
+    assert code == 1
+
+
+def test_what_is_shown_at_once_is_the_report(passphrase: Path, tmp_path: Path) -> None:
+    secret = ("--key-id", KEY_ID, "--passphrase", passphrase)
+    report = tmp_path / "report.json"
+    with serve(*secret) as served:
+        result = cli("probe", served.address, *secret, *QUICK, "--json", report)
+    steps = json.loads(report.read_text(encoding="utf-8"))["steps"]
+    lines = result.stdout.splitlines()
+    assert lines.pop() == "Everything is right."
+    assert len(steps) == len(lines)
+    for number, (step, line) in enumerate(zip(steps, lines, strict=True), 1):
+        assert line.startswith(f"{number:4}  {step['who']:10}  {step['name']}  ok: {step['text']}")
 
 
 def test_nobody_there_is_exit_code_7() -> None:

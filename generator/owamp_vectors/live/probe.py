@@ -123,11 +123,13 @@ async def run_probe(
     host: str,
     port: int,
     capture: Capture | None = None,
+    tell: Callable[[Step], None] | None = None,
 ) -> ProbeReport:
     """Probe the server at `host` and `port`.
 
     Args:
         capture: is given all that passes.
+        tell: is given each step of the report as it is made; it is not to block or raise.
     Raises:
         UnreachableError: no TCP connection comes about.
         ProtocolError: a mode without the credentials that it needs.
@@ -143,7 +145,7 @@ async def run_probe(
         raise UnreachableError(f"{host}, port {port}: {text}") from None
     except OSError as error:
         raise UnreachableError(f"{host}, port {port}: {error.strerror or error}") from None
-    probe = _Probe(config, client, reader, writer, capture or Capture())
+    probe = _Probe(config, client, reader, writer, capture or Capture(), tell)
     try:
         await probe.run()
     finally:
@@ -159,8 +161,10 @@ class _Probe:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         capture: Capture,
+        tell: Callable[[Step], None] | None,
     ) -> None:
         self.report = ProbeReport()
+        self._tell = tell
         self._config, self._client = config, client
         self._reader, self._writer = reader, writer
         self._local: SocketAddress = writer.get_extra_info("sockname")
@@ -183,6 +187,9 @@ class _Probe:
 
     def _add(self, steps: list[Step]) -> None:
         self.report.steps += steps
+        if self._tell is not None:
+            for one in steps:
+                self._tell(one)
 
     def _say(
         self, name: str, verdict: Verdict, text: str, source: str = "", who: Who = Who.SERVER

@@ -149,16 +149,21 @@ def text_lines(steps: Iterable[Step], octets: bool = False) -> Iterator[str]:
         octets: also the octets of each message, divided into fields.
     """
     for number, item in enumerate(steps, 1):
-        findings = sorted(item.findings, key=lambda finding: finding is not item.main)
-        for place, finding in enumerate(findings):
-            head = f"{number:4}  {item.who.value:10}  {item.name}" if not place else f"{'':18}"
-            source = f" ({finding.source})" if finding.source else ""
-            text = f"{head}  {finding.verdict.value}: {finding.text}{source}"
-            yield printable(text)
-        if octets:
-            if item.time is not None:
-                yield f"{_INDENT * 2}at {_time_text(item.time)}"
-            yield from (_INDENT * 2 + line for line in _octet_lines(item))
+        yield from step_lines(number, item, octets)
+
+
+def step_lines(number: int, item: Step, octets: bool = False) -> Iterator[str]:
+    """One step of `text_lines`, with its number."""
+    findings = sorted(item.findings, key=lambda finding: finding is not item.main)
+    for place, finding in enumerate(findings):
+        head = f"{number:4}  {item.who.value:10}  {item.name}" if not place else f"{'':18}"
+        source = f" ({finding.source})" if finding.source else ""
+        text = f"{head}  {finding.verdict.value}: {finding.text}{source}"
+        yield printable(text)
+    if octets:
+        if item.time is not None:
+            yield f"{_INDENT * 2}at {_time_text(item.time)}"
+        yield from (_INDENT * 2 + line for line in _octet_lines(item))
 
 
 def _octet_lines(item: Step) -> Iterator[str]:
