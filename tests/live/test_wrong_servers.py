@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -13,8 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from owamp_reference import control
-from owamp_reference.endpoints import Mode, Protocol, Server
+from owamp_reference import control, primitives
+from owamp_reference.endpoints import ControlClient, Mode, Protocol, Server
 from owamp_reference.messages import (
     Accept,
     AcceptSession,
@@ -22,15 +23,16 @@ from owamp_reference.messages import (
     FetchData,
     ServerGreeting,
     ServerStart,
+    SetUpResponse,
     StartAck,
     StopSessions,
 )
 from owamp_vectors.live import probe_sessions, server_sessions
 from owamp_vectors.live.probe import Direction, ProbeReport, UnreachableError, run_probe
-from owamp_vectors.live.steps import Verdict, any_wrong
+from owamp_vectors.live.steps import Verdict, any_wrong, text_lines, to_json
 from owamp_vectors.mistakes import MISTAKES
 
-from ..reference.support import IKEV2_CREDENTIALS, OWAMP, TWAMP, Setting
+from ..reference.support import IKEV2_CREDENTIALS, OWAMP, PASSPHRASE, TWAMP, Draws, Setting
 from .peers import named, plan, playing, probe_of, probed, run, serving, wrongs
 
 OPEN_TWAMP = Setting(Protocol.TWAMP, Mode.UNAUTHENTICATED)
@@ -200,6 +202,140 @@ def test_any_octets_are_reported_on_without_an_error(data: bytes, greet: bool) -
     report = report_on(saying(greeting(), data) if greet else saying(data))
     assert report.steps
     assert not report.is_complete
+
+
+# Hanging up without a word
+
+
+async def refuses_the_token(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(greeting())
+    await reader.readexactly(SetUpResponse.LAYOUT.size)
+
+
+async def resets_at_the_token(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    await refuses_the_token(reader, writer)
+
+
+class OtherT2(Server):
+    """Checks the client's HMACs with another key."""
+
+    def _protect(self, *keys: bytes) -> None:
+        super()._protect(*keys)
+        self._receiver = control.ProtectedReceiver(keys[0], bytes(32), keys[3])
+
+
+class OtherClientIv(Server):
+    def _protect(self, *keys: bytes) -> None:
+        super()._protect(*keys)
+        self._receiver = control.ProtectedReceiver(keys[0], keys[1], keys[2])
+
+
+class _NotReset(control.ProtectedReceiver):
+    """Expects every HMAC to cover all text since the first message."""
+
+    def read_hmac(self, data: bytes) -> None:
+        text = self._covered
+        super().read_hmac(data)
+        self._covered = text
+
+
+class HmacNotReset(Server):
+    def _protect(self, *keys: bytes) -> None:
+        super()._protect(*keys)
+        self._receiver = _NotReset(keys[0], keys[1], keys[3])
+
+
+def notes(report: ProbeReport) -> list[tuple[str, str]]:
+    """Text and section of what is remarkable in the last step."""
+    findings = report.steps[-1].findings
+    return [(one.text, one.source) for one in findings if one.verdict is Verdict.NOTE]
+
+
+@pytest.mark.parametrize(
+    ("script", "name", "said"),
+    [
+        (refuses_the_token, "end", "while setting up"),
+        (resets_at_the_token, "Server-Start", "the connection broke: "),
+    ],
+)
+def test_a_server_that_hangs_up_at_the_token(script: Script, name: str, said: str) -> None:
+    report = report_on(script)
+    ((found, source, text),) = wrongs(report)
+    assert (found, source) == (name, "RFC 4656 §3.1")
+    assert said in text
+    ((cause, section),) = notes(report)
+    assert cause.startswith("likely cause: the Token or its KeyID 'alice' is refused, without")
+    assert section == "RFC 4656 §3.1"
+    (part,) = report.steps[-1].parts
+    assert part.title == "Set-Up-Response, as sent"
+    assert part.octets == named(report, "Set-Up-Response")[0].octets
+
+
+@pytest.mark.parametrize(
+    ("server", "setting"),
+    # With another Client-IV a server of TWAMP reads an unknown command, and answers with Accept 3.
+    [(OtherT2, OWAMP), (OtherT2, TWAMP), (OtherClientIv, OWAMP)],
+)
+def test_a_server_that_hangs_up_at_the_first_hmac(server: Any, setting: Setting) -> None:
+    draws = Draws("hang-up")
+    report = probe_of(setting, server, make_client=lambda config: ControlClient(config, draws))
+    assert wrongs(report) == [
+        ("end", "RFC 4656 §3.4", "the connection ends before a command was answered")
+    ]
+    (cause, section), (where, _) = notes(report)
+    request = named(report, setting.request().LAYOUT.title)[0]
+    assert f"the HMAC of {request.name} is another by the server's computation" in cause
+    assert "its T2, its T1 in this direction, its use of Client-IV" in cause
+    assert section == "RFC 4656 §3.2"
+    assert "input of each HMAC" in where
+    sent, *inputs = report.steps[-1].parts
+    assert (sent.title, sent.octets) == (f"{request.name}, as sent", request.octets)
+    # What was sent is, to whoever knows T1 and T2, these inputs, each with its HMAC.
+    t1, t2, iv = (draws.given[label] for label in ("T1", "T2", "Client-IV"))
+    text = primitives.cbc_decryptor(t1, iv).update(sent.octets)
+    assert text == b"".join(
+        part.octets + primitives.hmac_sha1_128(t2, part.octets) for part in inputs
+    )
+    shown = "".join([*text_lines(report.steps, octets=True), json.dumps(to_json(report.steps))])
+    for secret in (t1, t2, PASSPHRASE):
+        assert secret.hex() not in shown.replace(" ", "")
+
+
+def test_a_server_that_hangs_up_at_a_later_hmac() -> None:
+    report = probe_of(TWAMP, HmacNotReset)
+    (cause, _), _ = notes(report)
+    assert "the HMAC of Start-Sessions" in cause
+    assert "as it answered earlier, T1, T2 and Client-IV agree, so perhaps AES-CBC" in cause
+    assert [part.title for part in report.steps[-1].parts] == [
+        "Start-Sessions, as sent",
+        "Input of its HMAC",
+    ]
+
+
+def test_a_stop_that_is_not_answered() -> None:
+    class NoStop(Server):
+        def _take_stop(self, stop: Any) -> None:
+            self._close()
+
+    (cause, _), _ = notes(probe_of(OWAMP, NoStop))
+    assert "the HMAC of Stop-Sessions" in cause
+
+
+def test_nothing_is_guessed_of_what_has_no_hmac() -> None:
+    assert notes(probe_of(OPEN_TWAMP, HangsUp)) == []
+
+
+def test_nothing_is_guessed_of_a_server_that_had_begun_to_answer() -> None:
+    class BreaksOff(Server):
+        def _answer_start(self) -> None:
+            self._outbox += self._sender.write(bytes(16))
+            self._close()
+
+    report = probe_of(TWAMP, BreaksOff)
+    assert "inside a message" in wrongs(report)[0][2]
+    assert notes(report) == []
 
 
 # Mistakes of the reference, in the server alone

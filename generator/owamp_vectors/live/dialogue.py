@@ -86,6 +86,7 @@ class Dialogue:
         self._is_answered = self._refused = False
         self._control_keys: TestSessionKeys | None = None  # T1, T2
         self._pending: deque[_Pending] = deque()
+        self._last_sent: tuple[str, bytes, list[bytes]] = ("", b"", [])  # by the client
         self._running: list[ObservedSession] = []
         self._stops: set[Who] = set()
         self._streams = {
@@ -130,6 +131,8 @@ class Dialogue:
         source, name = FetchSession.SOURCE, "Fetch-Session data"
         if isinstance(message, Message):
             source, name = message.SOURCE, message.LAYOUT.title
+        if who is Who.CLIENT:
+            self._last_sent = name, wire, segments
         parts = divide(message, segments)
         canonical = b"".join(message.segments())
         text = b"".join(segments)

@@ -27,7 +27,8 @@ from owamp_reference.test_packets import TestMode
 from . import set_up
 from .dialogue import Dialogue
 from .sessions import Address, ObservedSession, normal, open_sender_packet
-from .steps import Finding, Step, Verdict, Who, note, wrong
+from .steps import Finding, Part, Step, Verdict, Who, any_wrong, note, wrong
+from .stream import HMAC_SOURCE
 
 CONTROL_PORTS = {861: Protocol.OWAMP, 862: Protocol.TWAMP}
 """RFC 4656 §3, RFC 5357 §3."""
@@ -196,8 +197,52 @@ class Observer(Dialogue):
             finding = wrong("the connection ends without Stop-Sessions", "RFC 4656 §3.8")
         else:
             finding = wrong(f"the connection ends while {self.state.value}", set_up.SOURCE)
-        self._append(Step("end", who, (finding,), time=time))
+        causes: tuple[Finding, ...] = ()
+        parts: tuple[Part, ...] = ()
+        if who is Who.SERVER and finding.verdict is Verdict.WRONG:
+            causes, parts = self.hang_up()
+        self._append(Step("end", who, (finding, *causes), parts=parts, time=time))
         return self.steps[before:]
+
+    def hang_up(self) -> tuple[tuple[Finding, ...], tuple[Part, ...]]:
+        """Why a server may just have ended the connection without a word; and, for its developer,
+        what it was sent last and the input of each HMAC in it. Keys are not among them.
+
+        There is nothing to say if the client is known to be wrong, if the server had begun to
+        answer, or if nothing is protected.
+        """
+        client_steps = (item for item in self.steps if item.who is Who.CLIENT)
+        if self.mode is None or not self.mode.is_protected or any_wrong(client_steps):
+            return (), ()
+        if self._streams[Who.SERVER].is_inside_message:
+            return (), ()
+        name, wire, segments = self._last_sent
+        sent = Part(wire, title=f"{name}, as sent")
+        if self.state is State.SETTING_UP:
+            cause = (
+                f"likely cause: the Token or its {self._response.key_name} is refused, without a "
+                "Server-Start that says so; the server has another shared secret, or takes Salt "
+                "and Count (PBKDF2) or the Token (AES-CBC, IV 0) otherwise"
+            )
+            return (note(cause, set_up.SOURCE),), (sent,)
+        is_unanswered = self._pending or Who.CLIENT in self._stops
+        if not is_unanswered or self._control_keys is None:
+            return (), ()
+        cause = f"likely cause: the HMAC of {name} is another by the server's computation; "
+        if self._streams[Who.SERVER].is_verified:
+            cause += (
+                "as it answered earlier, T1, T2 and Client-IV agree, so perhaps AES-CBC does not "
+                "go on from message to message, or the HMAC does not begin anew after each HMAC; "
+                "or the server does not take this command"
+            )
+        else:
+            cause += (
+                "its T2, its T1 in this direction, its use of Client-IV, or the text that it "
+                "takes into the HMAC"
+            )
+        inputs = tuple(Part(text, title="Input of its HMAC") for text in segments if text)
+        where = "the octets of this step are what was sent, and the input of each HMAC in it"
+        return (note(cause, HMAC_SOURCE), note(where)), (sent, *inputs)
 
     # Octets that cannot be read without the shared secret
 

@@ -36,7 +36,7 @@ from owamp_reference.messages import Accept, ServerGreeting, StopSessions
 from .capture import Capture, short
 from .observer import Observer
 from .probe_sessions import ProbeReceiver, ProbeSender, ProbeSession, ProbeTwoWay
-from .steps import Finding, Step, Verdict, Who, any_wrong, step
+from .steps import Finding, Step, Verdict, Who, any_wrong, step, wrong
 from .udp import SocketAddress
 
 E = TypeVar("E", bound=Event)
@@ -305,7 +305,9 @@ class _Probe:
         except OSError as error:
             name, source = self._awaited
             text = f"the connection broke: {error.strerror or error}"
-            self._say(name, Verdict.WRONG, text, source)
+            causes, parts = self._observer.hang_up()
+            findings = (wrong(text, source), *causes)
+            self._add([Step(name, Who.SERVER, findings, parts=parts, time=time.time_ns())])
 
     async def _request_all(self) -> None:
         kinds = _KINDS[self._config.direction]

@@ -81,12 +81,14 @@ class Response:
 
     Attributes:
         mode: None if it declines or is not allowed.
+        key_name: of the shared secret, in a protected mode.
         control_keys: T1 and T2, if the Token could be opened.
         problem: why a server has to refuse it.
     """
 
     summary: str
     mode: NegotiatedMode | None = None
+    key_name: str = ""
     control_keys: TestSessionKeys | None = field(default=None, repr=False)
     declines: bool = False
     extensions: int = 0
@@ -122,7 +124,8 @@ def judge_response(
         text = f"Mode {message.mode:#x} has extensions, which are not checked here"
         result.findings.append(note(text, "RFC 5938, RFC 6038"))
     if result.mode.is_protected:
-        result.summary += ", " + key_name(result.mode, message.key_id)
+        result.key_name = key_name(result.mode, message.key_id)
+        result.summary += ", " + result.key_name
         result.findings += random_findings("Client-IV", message.client_iv)
         _open_token(result, result.mode, greeting, message, credentials, max_count)
     return result
