@@ -142,7 +142,8 @@ def serve(
 
     Says on standard output where it listens, one line "listening on HOST:PORT" an address, and on
     standard error what happens, one line an event. SIGINT and SIGTERM end it. With TWAMP it
-    reflects; with OWAMP it receives, sends, and answers Fetch-Session.
+    reflects; with OWAMP it receives, sends, and answers Fetch-Session, for an hour also on other
+    connections under the same KeyID.
 
     Secrets come from files that only their owner can read. The TOML of --secrets has a table
     [passphrases] with a line NAME = "PASSPHRASE" each, and tables [[ike_sa]] with spi_i, spi_r and

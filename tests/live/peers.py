@@ -73,12 +73,13 @@ async def serving(
     host: str = "127.0.0.1",
     capture: Capture | None = None,
     modes: int | None = None,
+    secrets: Secrets = SECRETS,
 ) -> AsyncIterator[Running]:
-    """A service in a setting, with the secrets of the reference's tests."""
+    """A service in a setting, with the secrets of the reference's tests unless others are given."""
     log: list[str] = []
     offered = setting.mode if modes is None else modes
     config = ServiceConfig(
-        setting.protocol, offered, SECRETS, limits=limits or Limits(), make_server=make_server
+        setting.protocol, offered, secrets, limits=limits or Limits(), make_server=make_server
     )
     service = Service(config, log.append, capture)
     (address,) = await service.start(host, 0)

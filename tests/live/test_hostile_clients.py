@@ -324,7 +324,7 @@ def test_a_time_out_of_the_system_ends_the_connection(monkeypatch: pytest.Monkey
 
 def test_old_results_make_room_for_new_ones() -> None:
     async def main() -> list[int]:
-        async with serving(OPEN_OWAMP, Limits(sessions=1)) as running:
+        async with serving(OPEN_OWAMP, Limits(results=1)) as running:
             client = await client_of(OPEN_OWAMP, running)
             sids = [(await many_lost_packets(client)).sid for _ in range(2)]
             accepts = []

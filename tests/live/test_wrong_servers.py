@@ -286,8 +286,8 @@ def test_a_server_that_hangs_up_at_the_first_hmac(server: Any, setting: Setting)
     ]
     (cause, section), (where, _) = notes(report)
     request = named(report, setting.request().LAYOUT.title)[0]
-    assert f"the HMAC of {request.name} is another by the server's computation" in cause
-    assert "its T2, its T1 in this direction, its use of Client-IV" in cause
+    assert f"likely cause: the server computes another HMAC of {request.name}: with" in cause
+    assert "another T1 or with another IV than Client-IV" in cause
     assert section == "RFC 4656 §3.2"
     assert "input of each HMAC" in where
     sent, *inputs = report.steps[-1].parts
@@ -306,7 +306,7 @@ def test_a_server_that_hangs_up_at_the_first_hmac(server: Any, setting: Setting)
 def test_a_server_that_hangs_up_at_a_later_hmac() -> None:
     report = probe_of(TWAMP, HmacNotReset)
     (cause, _), _ = notes(report)
-    assert "the HMAC of Start-Sessions" in cause
+    assert "another HMAC of Start-Sessions: " in cause
     assert "as it answered earlier, T1, T2 and Client-IV agree, so perhaps AES-CBC" in cause
     assert [part.title for part in report.steps[-1].parts] == [
         "Start-Sessions, as sent",
@@ -320,7 +320,7 @@ def test_a_stop_that_is_not_answered() -> None:
             self._close()
 
     (cause, _), _ = notes(probe_of(OWAMP, NoStop))
-    assert "the HMAC of Stop-Sessions" in cause
+    assert "another HMAC of Stop-Sessions" in cause
 
 
 def test_nothing_is_guessed_of_what_has_no_hmac() -> None:

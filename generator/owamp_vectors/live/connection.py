@@ -25,6 +25,7 @@ from owamp_reference.messages import Accept, FetchSession, Request, SetUpRespons
 from .capture import TcpCapture
 from .limits import Limits
 from .policy import RefusedError, Reservation, reserve
+from .results import Client, Result, identify, refused_fetch
 from .server_sessions import (
     STOP_INCREMENT,
     ReceiverSession,
@@ -32,7 +33,6 @@ from .server_sessions import (
     SenderSession,
     ServerSession,
     Tap,
-    refused_fetch,
 )
 from .udp import Datagrams, SocketAddress
 
@@ -51,6 +51,7 @@ class Connection:
         room: whether one more test session, besides so many, fits into the server's total.
         keep: is handed each session that starts; sessions may outlive their connection by
             Timeout (RFC 5357 §3.5).
+        keep_result, find_result: for Fetch-Session, of this connection and of others.
         tap: is told of every test packet.
     """
 
@@ -62,6 +63,8 @@ class Connection:
         limits: Limits,
         room: Callable[[int], bool],
         keep: Callable[[ServerSession], None],
+        keep_result: Callable[[Result, Client, str], None],
+        find_result: Callable[[bytes, Client], Result | None],
         log: Callable[[str], None],
         capture: TcpCapture,
         tap: Tap,
@@ -71,16 +74,17 @@ class Connection:
         self._local: SocketAddress = writer.get_extra_info("sockname")
         self._limits = limits
         self._room, self._keep, self._log = room, keep, log
+        self._keep_result, self._find_result = keep_result, find_result
+        self._client: Client = None
         self._capture, self._tap = capture, tap
         self._reserved: deque[Reservation] = deque()  # granted, the event still to be handled
         self._sessions: list[ServerSession] = []
-        self._results: dict[bytes, ReceiverSession] = {}
         self._stopper: asyncio.Task[None] | None = None
         self._stop_sent = False
         self._loop = asyncio.get_running_loop()
         self._opened = self._last_command = self._loop.time()
         self._message_begun: float | None = None
-        self._left_of_set_up = SetUpResponse.LAYOUT.size
+        self._set_up = b""
         self._endpoint = make_endpoint(self._grant)
 
     async def run(self) -> None:
@@ -105,7 +109,7 @@ class Connection:
 
     async def _receive(self, data: bytes) -> None:
         if self._endpoint.state is State.SETTING_UP:
-            self._left_of_set_up -= len(data)
+            self._set_up += data
             if self._left_of_set_up > 0:
                 self._endpoint.receive(data)
                 return
@@ -118,6 +122,10 @@ class Connection:
             self._message_begun = self._loop.time()
         await self._handle_all(events)
         await self._flush()
+
+    @property
+    def _left_of_set_up(self) -> int:
+        return SetUpResponse.LAYOUT.size - len(self._set_up)
 
     async def _read(self) -> bytes:
         """The next octets; none at the end of the connection.
@@ -213,6 +221,7 @@ class Connection:
     async def _handle(self, event: Event) -> None:
         match event:
             case SetUp(mode=mode):
+                self._client = identify(mode, SetUpResponse.parse(self._set_up))
                 source = ", key from IKEv2" if mode.ikev2_derived else ""
                 self._log(f"set up: {(mode.security.name or '').lower()}{source}")
             case TestSession():
@@ -232,8 +241,8 @@ class Connection:
         """Answer beside the loop: there may be many records."""
         if self._endpoint.state is State.CLOSED:  # by what followed
             return
-        result = self._results.get(fetch.sid)
-        ack, data = result.fetch(fetch) if result is not None else refused_fetch()
+        result = self._find_result(fetch.sid, self._client)
+        ack, data = result.answer(fetch) if result is not None else refused_fetch()
         await asyncio.to_thread(self._endpoint.answer_fetch, ack, data)
         self._log(f"fetch of {fetch.sid.hex()}: Accept {ack.accept}")
 
@@ -243,7 +252,7 @@ class Connection:
         kind: type[ServerSession] = ReflectorSession
         if self._endpoint.protocol is Protocol.OWAMP:
             kind = SenderSession if session.request.conf_sender else ReceiverSession
-        made = kind(session, datagrams, peer, self._limits, self._tap, self._say_end)
+        made = kind(session, datagrams, peer, self._limits, self._tap, self._say_end, self._client)
         self._sessions.append(made)
         self._keep(made)
         self._log(f"session {session.sid.hex()}: {made.role} at port {datagrams.local[1]}")
@@ -274,20 +283,15 @@ class Connection:
             session.close()
         self._endpoint.stop_sessions(tuple(session.description() for session in senders))
 
-    def _keep_results(self, session: ReceiverSession) -> None:
-        """For Fetch-Session, as long as the connection lasts; the oldest make room (§6.5)."""
-        self._results[session.sid] = session
-        while len(self._results) > self._limits.sessions:
-            del self._results[next(iter(self._results))]
-
     def _stop(self, message: object) -> None:
         """Take the client's Stop-Sessions, and answer it (OWAMP; RFC 4656 §3.8)."""
         if isinstance(message, StopSessions):
             descriptions = {item.sid: item for item in message.sessions}
             for session in self._sessions:
                 if isinstance(session, ReceiverSession):
-                    session.finish(descriptions[session.sid], message.accept)
-                    self._keep_results(session)
+                    result = session.finish(descriptions[session.sid], message.accept)
+                    if result is not None:
+                        self._keep_result(result, self._client, self._peer[0])
             self._send_stop()
         for session in self._sessions:
             session.stop()

@@ -14,6 +14,9 @@ class Limits:
         connections_per_host: the same, from one address.
         sessions: test sessions of one connection; one more gets Accept 5.
         all_sessions: test sessions of all connections.
+        results: ended sessions of OWAMP whose results are kept for Fetch-Session.
+        results_for: how long they are kept.
+        records: packet records in all of them, some 240 octets of memory each.
         packets: packets of one test session: recorded, sent, or reflected.
         interval: the least average time between two packets that the server sends.
         padding: octets of padding in a packet that the server sends.
@@ -32,6 +35,9 @@ class Limits:
     connections_per_host: int = 64
     sessions: int = 16
     all_sessions: int = 512
+    results: int = 512
+    results_for: float = 3600
+    records: int = 200_000
     packets: int = 10_000
     interval: float = 0.001
     padding: int = 9000

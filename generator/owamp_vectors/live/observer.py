@@ -228,7 +228,7 @@ class Observer(Dialogue):
         is_unanswered = self._pending or Who.CLIENT in self._stops
         if not is_unanswered or self._control_keys is None:
             return (), ()
-        cause = f"likely cause: the HMAC of {name} is another by the server's computation; "
+        cause = f"likely cause: the server computes another HMAC of {name}: "
         if self._streams[Who.SERVER].is_verified:
             cause += (
                 "as it answered earlier, T1, T2 and Client-IV agree, so perhaps AES-CBC does not "
@@ -237,8 +237,8 @@ class Observer(Dialogue):
             )
         else:
             cause += (
-                "its T2, its T1 in this direction, its use of Client-IV, or the text that it "
-                "takes into the HMAC"
+                "with another T2, over other text, or after decrypting with another T1 or with "
+                "another IV than Client-IV"
             )
         inputs = tuple(Part(text, title="Input of its HMAC") for text in segments if text)
         where = "the octets of this step are what was sent, and the input of each HMAC in it"

@@ -26,8 +26,9 @@ from owamp_reference.token import MIN_COUNT
 from .capture import Capture
 from .connection import Connection
 from .limits import Limits
+from .results import Client, Result, Results, may_fetch
 from .secrets import Secrets
-from .server_sessions import ServerSession
+from .server_sessions import ReceiverSession, ServerSession
 from .udp import SocketAddress, ip_version, packed
 
 
@@ -91,6 +92,7 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._hosts: Counter[str] = Counter()
         self._sessions: set[ServerSession] = set()
+        self._results = Results(config.limits)
         self._started = system_clock()
 
     @property
@@ -146,6 +148,8 @@ class Service:
             limits,
             room=self._has_room,
             keep=self._sessions.add,
+            keep_result=self._results.keep,
+            find_result=self._find_result,
             log=lambda line: self._log(f"{name} {line}"),
             capture=self._capture.open(peer, local),
             tap=self._capture.udp,
@@ -177,6 +181,13 @@ class Service:
             max_message_size=self.config.limits.message_size,
         )
         return self.config.make_server(config)
+
+    def _find_result(self, sid: bytes, client: Client) -> Result | None:
+        """For Fetch-Session: of a session that runs, on another connection, or has ended."""
+        for session in self.sessions:
+            if isinstance(session, ReceiverSession) and session.sid == sid:
+                return session.so_far() if may_fetch(session.client, client) else None
+        return self._results.find(sid, client)
 
     def _has_room(self, besides: int) -> bool:
         """Whether one more test session, besides so many more, is within the limits."""

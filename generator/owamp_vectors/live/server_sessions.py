@@ -25,9 +25,6 @@ from owamp_reference.endpoints import (
 from owamp_reference.errors import ProtocolError
 from owamp_reference.messages import (
     Accept,
-    FetchAck,
-    FetchData,
-    FetchSession,
     PacketRecord,
     RequestSession,
     SessionDescription,
@@ -35,6 +32,7 @@ from owamp_reference.messages import (
 )
 
 from .limits import Limits
+from .results import Client, Result
 from .schedule import send_times
 from .udp import Datagrams, SocketAddress
 
@@ -68,6 +66,7 @@ class ServerSession:
         peer: the other end's address; its port 0 stands for any.
         tap: is told of every datagram.
         on_end: called once, when the session is over for good.
+        client: who asked for it.
     """
 
     role = ""
@@ -80,9 +79,11 @@ class ServerSession:
         limits: Limits,
         tap: Tap,
         on_end: Callable[[ServerSession], None],
+        client: Client,
     ) -> None:
         self.session = session
         self.peer = peer
+        self.client = client
         self.received = self.sent = self.discarded = 0
         self._datagrams = datagrams
         self._limits = limits
@@ -91,7 +92,7 @@ class ServerSession:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._last_packet = self._loop.time()
-        self.is_over = False
+        self.is_started = self.is_over = False
 
     @property
     def sid(self) -> bytes:
@@ -113,6 +114,7 @@ class ServerSession:
 
     def start(self) -> None:
         """Begin: Start-Ack is about to be sent."""
+        self.is_started = True
         self._last_packet = self._loop.time()
         self._datagrams.open(self._receive)
         self._watch()
@@ -215,10 +217,9 @@ class _Scheduled(ServerSession):
 
 
 class ReceiverSession(_Scheduled):
-    """The Session-Receiver (RFC 4656 §4.2), and the results for Fetch-Session (§3.9)."""
+    """The Session-Receiver (RFC 4656 §4.2), and what it records."""
 
     role = "receiver"
-    _description: SessionDescription | None = None
 
     def start(self) -> None:
         """Begin without records."""
@@ -248,14 +249,19 @@ class ReceiverSession(_Scheduled):
             )
         )
 
-    def finish(self, description: SessionDescription, accept: int) -> None:
-        """Take the sender's record in Stop-Sessions: results are valid by it, or not (§3.8)."""
+    def so_far(self) -> Result | None:
+        """What is recorded while the session runs; None if it does not."""
+        if not self.is_started or self.is_over:
+            return None
+        return self._result(None)
+
+    def finish(self, description: SessionDescription, accept: int) -> Result | None:
+        """Take the sender's record in Stop-Sessions; None if results are not valid by it (§3.8)."""
         highest = max((record.seq_number for record in self._records), default=-1)
         if accept != Accept.OK or description.next_seqno > len(self._times):
-            return
+            return None
         if highest >= description.next_seqno:
-            return
-        self._description = description
+            return None
         self._records += self._lost(description)
         # By the computed time, not that in the packet: what may still arrive counts for nothing.
         now, timeout = system_clock(), self.request.timeout
@@ -264,6 +270,12 @@ class ReceiverSession(_Scheduled):
             for record in self._records
             if not 0 <= signed(now - self._times[record.seq_number]) < timeout
         ]
+        return self._result(description)
+
+    def _result(self, description: SessionDescription | None) -> Result:
+        # The SID too: it seeds the schedule, and clients read it here.
+        request = replace(self.request, receiver_port=self.session.port, sid=self.sid)
+        return Result(request, tuple(self._records), description)
 
     def _lost(self, description: SessionDescription) -> Iterator[PacketRecord]:
         seen = {record.seq_number for record in self._records}
@@ -274,27 +286,6 @@ class ReceiverSession(_Scheduled):
                 mine = DEFAULT_ERROR_ESTIMATE.to_int()
                 time = self._times[number]
                 yield PacketRecord(number, _LOST_ERROR_ESTIMATE, mine, time, 0, DEFAULT_TTL)
-
-    def fetch(self, message: FetchSession) -> tuple[FetchAck, FetchData | None]:
-        """The answer to Fetch-Session (§3.9): denied unless the session ended normally."""
-        description = self._description
-        if description is None:
-            return refused_fetch()
-        records = tuple(
-            record
-            for record in self._records
-            if message.begin_seq <= record.seq_number <= message.end_seq
-        )
-        # The SID too: it seeds the schedule, and clients read it here.
-        request = replace(self.request, receiver_port=self.session.port, sid=self.sid)
-        data = FetchData(request, description.skip_ranges, records)
-        next_seqno, skipped = description.next_seqno, len(description.skip_ranges)
-        return FetchAck(Accept.OK, 1, next_seqno, skipped, len(records)), data
-
-
-def refused_fetch() -> tuple[FetchAck, None]:
-    """The answer when there are no results to fetch."""
-    return FetchAck(Accept.FAILURE, 0, 0, 0, 0), None
 
 
 class SenderSession(_Scheduled):
