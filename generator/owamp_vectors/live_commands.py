@@ -88,7 +88,14 @@ def _seconds(name: str, default: float, text: str) -> Callable[[_Command], _Comm
 
 @click.command(epilog=SERVE_EXIT_CODES)
 @_protocol_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    "hosts",
+    default=("127.0.0.1",),
+    show_default=True,
+    multiple=True,
+    help="Address to listen on; can be repeated. :: alone is IPv4 too, where the system can.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -127,7 +134,7 @@ def _seconds(name: str, default: float, text: str) -> Callable[[_Command], _Comm
 @_capture_option
 def serve(
     protocol: str,
-    host: str,
+    hosts: tuple[str, ...],
     port: int | None,
     modes: str | None,
     count: int,
@@ -175,9 +182,9 @@ def serve(
     capture = Capture(write_pcap)
     where = PORTS[chosen] if port is None else port
     try:
-        asyncio.run(_serve(config, capture, host, where))
+        asyncio.run(_serve(config, capture, hosts, where))
     except OSError as error:
-        raise _NoPeer(f"{host}, port {where}: {error.strerror or error}") from None
+        raise _NoPeer(f"{', '.join(hosts)}, port {where}: {error.strerror or error}") from None
     with clear_errors():
         capture.save()
 
@@ -202,14 +209,16 @@ def _offered(protocol: Protocol, modes: str | None, found: Secrets) -> int:
     return offered_modes(protocol, security, found)
 
 
-async def _serve(config: ServiceConfig, capture: Capture, host: str, port: int) -> None:
+async def _serve(
+    config: ServiceConfig, capture: Capture, hosts: tuple[str, ...], port: int
+) -> None:
     """Serve until SIGINT or SIGTERM."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     service = Service(config, lambda line: click.echo(printable(line), err=True), capture)
     try:
-        for address in await service.start(host, port):
+        for address in await service.start(hosts, port):
             click.echo(f"listening on {endpoint_text(address)}")
         sys.stdout.flush()
         await ended.wait()

@@ -216,6 +216,18 @@ def test_what_is_shown_at_once_is_the_report(passphrase: Path, tmp_path: Path) -
         assert line.startswith(f"{number:4}  {step['who']:10}  {step['name']}  ok: {step['text']}")
 
 
+def test_several_hosts() -> None:
+    hosts = ("--host", "127.0.0.1", "--host", "127.0.0.2")
+    with serve(*hosts) as served:
+        assert cli("probe", served.address, *QUICK).exit_code == 0
+        assert served.process.stdout is not None
+        other = served.process.stdout.readline().split()[-1]
+        assert other.startswith("127.0.0.2:")
+        assert cli("probe", other, *QUICK).exit_code == 0
+    bad = cli("serve", *hosts, "--host", "192.0.2.1", "--port", "0")
+    assert "127.0.0.1, 127.0.0.2, 192.0.2.1, port 0: " in refused(bad, 7)
+
+
 def test_nobody_there_is_exit_code_7() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))

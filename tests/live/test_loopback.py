@@ -16,10 +16,10 @@ from owamp_vectors.live.pcap import report_capture
 from owamp_vectors.live.probe import Direction, ProbeReport, run_probe
 from owamp_vectors.live.secrets import Secrets
 from owamp_vectors.live.server import Service, ServiceConfig
-from owamp_vectors.live.steps import Who, text_lines
+from owamp_vectors.live.steps import Who, any_wrong, text_lines
 
 from ..reference.support import OWAMP, SETTINGS, SID, SPI_I, SPI_R, TWAMP, Setting
-from .peers import named, plan, probe_of, probed, run, serving
+from .peers import SECRETS, named, plan, probe_of, probed, run, serving
 
 
 def of(protocol: Protocol) -> list[Setting]:
@@ -132,6 +132,69 @@ def test_ipv6(setting: Setting) -> None:
         if part.layout is PacketRecord.LAYOUT
     ]
     assert all(record.ttl == 255 for record in records)
+
+
+V4_ADDRESS = bytes([127, 0, 0, 1])
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on loopback")
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no sockets of both families")
+@pytest.mark.parametrize("setting", [OWAMP, TWAMP], ids=str)
+def test_a_service_of_both_families(setting: Setting, tmp_path: Path) -> None:
+    capture = Capture(tmp_path / "seen.pcap")
+    hosts = ("127.0.0.1", "::1")
+
+    async def main() -> tuple[list[ProbeReport], list[str], int]:
+        async with serving(setting, host="::", capture=capture) as running:
+            config = plan(setting, direction=Direction.BOTH)
+            probes = [run_probe(config, host, running.port) for host in hosts]
+            return await asyncio.gather(*probes), running.log, running.port
+
+    reports, log, port = run(main())
+    versions = []
+    for report in reports:
+        right(report)
+        sessions = [item for item in report.steps if item.name.startswith("Request-")]
+        versions.append({item.parts[0].octets[1] for item in sessions})
+        sid = named(report, "Accept-Session")[0].parts[0].octets[4:8]
+        assert sid == (V4_ADDRESS if report is reports[0] else bytes([0, 0, 0, 1]))
+    assert versions == [{4}, {6}]
+    assert any(line.startswith("127.0.0.1:") for line in log)
+    assert any(line.startswith("[::1]:") for line in log)
+    assert not any("::ffff:" in line for line in log)
+    capture.save()
+    seen = report_capture(tmp_path / "seen.pcap", [setting.credentials], setting.protocol, [port])
+    assert {item.client[0] for item in seen} == {item.server[0] for item in seen} == set(hosts)
+    assert not any(any_wrong(item.steps) for item in seen)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on loopback")
+def test_a_service_at_several_addresses() -> None:
+    async def main() -> list[ProbeReport]:
+        config = ServiceConfig(Protocol.TWAMP, TWAMP.mode, SECRETS)
+        service = Service(config)
+        addresses = await service.start(["127.0.0.1", "::1"], 0)
+        try:
+            probes = [run_probe(plan(TWAMP), *address[:2]) for address in addresses]
+            return await asyncio.gather(*probes)
+        finally:
+            await service.close()
+
+    reports = run(main())
+    assert len(reports) == 2
+    for report in reports:
+        right(report)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on loopback")
+def test_an_ipv4_host_in_ipv6_is_one_of_ipv4() -> None:
+    async def main() -> ProbeReport:
+        async with serving(TWAMP) as running:
+            return await run_probe(plan(TWAMP), "::ffff:127.0.0.1", running.port)
+
+    (request,) = named(right(run(main())), "Request-TW-Session")
+    assert request.parts[0].octets[1] == 4
+    assert request.parts[0].octets[16:20] == V4_ADDRESS
 
 
 def test_a_service_goes_on_after_a_session() -> None:

@@ -47,6 +47,7 @@ class Connection:
     """A control connection from its greeting to its end.
 
     Args:
+        ends: the addresses of the server and of the client.
         make_endpoint: makes the sans-IO end with the policy for requests.
         room: whether one more test session, besides so many, fits into the server's total.
         keep: is handed each session that starts; sessions may outlive their connection by
@@ -59,6 +60,7 @@ class Connection:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        ends: tuple[SocketAddress, SocketAddress],
         make_endpoint: Callable[[Callable[[Request], tuple[Accept, int]]], Server],
         limits: Limits,
         room: Callable[[int], bool],
@@ -70,8 +72,7 @@ class Connection:
         tap: Tap,
     ) -> None:
         self._reader, self._writer = reader, writer
-        self._peer: SocketAddress = writer.get_extra_info("peername")
-        self._local: SocketAddress = writer.get_extra_info("sockname")
+        self._local, self._peer = ends
         self._limits = limits
         self._room, self._keep, self._log = room, keep, log
         self._keep_result, self._find_result = keep_result, find_result

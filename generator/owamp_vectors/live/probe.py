@@ -37,7 +37,7 @@ from .capture import Capture, short
 from .observer import Observer
 from .probe_sessions import ProbeReceiver, ProbeSender, ProbeSession, ProbeTwoWay
 from .steps import Finding, Step, Verdict, Who, any_wrong, step, wrong
-from .udp import SocketAddress
+from .udp import SocketAddress, unmapped
 
 E = TypeVar("E", bound=Event)
 
@@ -167,8 +167,8 @@ class _Probe:
         self._tell = tell
         self._config, self._client = config, client
         self._reader, self._writer = reader, writer
-        self._local: SocketAddress = writer.get_extra_info("sockname")
-        self._peer: SocketAddress = writer.get_extra_info("peername")
+        self._local = unmapped(writer.get_extra_info("sockname"))
+        self._peer = unmapped(writer.get_extra_info("peername"))
         self._capture = capture
         self._tcp = capture.open(self._local, self._peer)
         self._observer = Observer(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from owamp_reference.endpoints import (
@@ -29,7 +29,7 @@ from .limits import Limits
 from .results import Client, Result, Results, may_fetch
 from .secrets import Secrets
 from .server_sessions import ReceiverSession, ServerSession
-from .udp import SocketAddress, ip_version, packed
+from .udp import SocketAddress, ip_version, packed, unmapped
 
 
 def offered_modes(protocol: Protocol, security: Iterable[Mode], secrets: Secrets) -> int:
@@ -88,7 +88,7 @@ class Service:
         self.config = config
         self._log = log
         self._capture = capture or Capture()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._hosts: Counter[str] = Counter()
         self._sessions: set[ServerSession] = set()
@@ -100,27 +100,35 @@ class Service:
         """The test sessions that are not over."""
         return [session for session in self._sessions if not session.is_over]
 
-    async def start(self, host: str, port: int) -> list[SocketAddress]:
-        """Listen; the addresses, with the port that was chosen if `port` is 0.
+    async def start(self, hosts: str | Sequence[str], port: int) -> list[SocketAddress]:
+        """Listen; the addresses, each with the port that was chosen for it if `port` is 0.
 
+        Args:
+            hosts: the address, or several. "::" alone serves IPv4 too, where the system can.
         Raises:
-            OSError: the address cannot be listened on.
+            OSError: an address cannot be listened on.
         """
-        self._server = await asyncio.start_server(self._accept, host, port)
-        return [listening.getsockname() for listening in self._server.sockets]
+        wanted = [hosts] if isinstance(hosts, str) else list(hosts)
+        if wanted == ["::"] and socket.has_dualstack_ipv6():
+            both = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+            self._servers.append(await asyncio.start_server(self._accept, sock=both))
+        else:
+            for host in wanted:
+                self._servers.append(await asyncio.start_server(self._accept, host, port))
+        return [one.getsockname() for server in self._servers for one in server.sockets]
 
     async def close(self) -> None:
         """End all connections and sessions."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for session in self.sessions:
             session.close()
-        if self._server is not None:
-            await self._server.wait_closed()
+        for server in self._servers:
+            await server.wait_closed()
         await asyncio.sleep(0)  # for transports to close
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -129,6 +137,7 @@ class Service:
         if peer is None or local is None:  # gone before it was accepted
             writer.close()
             return
+        peer, local = unmapped(peer), unmapped(local)
         limits, name = self.config.limits, endpoint_text(peer)
         per_host = limits.connections_per_host
         if len(self._tasks) >= limits.connections or self._hosts[peer[0]] >= per_host:
@@ -144,6 +153,7 @@ class Service:
         connection = Connection(
             reader,
             writer,
+            (local, peer),
             lambda policy: self._endpoint(local, policy),
             limits,
             room=self._has_room,

@@ -41,6 +41,14 @@ def at_port(address: SocketAddress, port: int) -> SocketAddress:
     return (address[0], port, *address[2:])
 
 
+def unmapped(address: SocketAddress) -> SocketAddress:
+    """The address of an IPv4 host as such, where a socket of both families has it as IPv6."""
+    parsed = ipaddress.ip_address(str(address[0]).split("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return (str(parsed.ipv4_mapped), address[1])
+    return address
+
+
 def packed(address: SocketAddress) -> bytes:
     """The 16 octets of an address field: IPv4 addresses are padded with zeros (RFC 4656 §3.5)."""
     return ipaddress.ip_address(str(address[0]).split("%")[0]).packed.ljust(ADDRESS_SIZE, b"\0")
