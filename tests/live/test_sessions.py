@@ -353,6 +353,24 @@ def test_a_request_that_is_not_well_formed_gets_accept_3() -> None:
     run(main())
 
 
+def test_a_session_between_two_hosts_of_the_server_is_refused_with_the_reason() -> None:
+    async def main() -> None:
+        async with serving(OWAMP) as running:
+            client = LiveClient(OWAMP, *await running.connect())
+            await client.next(SetUp)
+            both = client.request(conf_sender=1, conf_receiver=1)
+            refused = await client.ask(both, SessionRejected)
+            assert refused.accept is Accept.NOT_SUPPORTED
+            await running.logged(
+                "request refused with Accept 3: Conf-Sender, Conf-Receiver: expected one of them "
+                "set, found both: a session between two hosts that the server can configure"
+            )
+            await client.ask(client.request(), TestSession)
+            client.writer.close()
+
+    run(main())
+
+
 def test_a_sender_skips_what_is_too_late() -> None:
     async def main() -> StopReceived:
         with ports(1) as (port,):

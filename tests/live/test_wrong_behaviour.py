@@ -398,6 +398,12 @@ def test_the_steps_before_the_wrong_one_are_not_wrong(case: str) -> None:
     assert set(wrong) == allowed
 
 
+def test_port_is_unused_between_two_hosts_of_the_server() -> None:
+    script = Script(OWAMP).ready().client(OWAMP.request(conf_sender=1, conf_receiver=1))
+    script.server(AcceptSession(0, 0, script.sid))
+    assert not any_wrong(script.observer.steps), lines(script.observer.steps)
+
+
 # Notes: neither right nor wrong
 
 

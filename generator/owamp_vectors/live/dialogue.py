@@ -414,7 +414,8 @@ class Dialogue:
             return None
         only_sender = request.conf_sender and not request.conf_receiver
         sid = request.sid if only_sender else reply.sid
-        if not reply.port:
+        is_between_others = request.conf_sender and request.conf_receiver  # Port is unused then
+        if not reply.port and not is_between_others:
             problems.append(wrong("Port: expected one for test packets, found 0", reply.SOURCE))
         if sid == bytes(SID_SIZE):
             problems.append(wrong("SID: expected one for the session, found zeros", reply.SOURCE))

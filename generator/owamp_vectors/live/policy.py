@@ -55,7 +55,11 @@ def reserve(
         raise _unsupported("IPVN", f"{ip_version(peer)} as the control connection's", "another")
     is_sender = bool(request.conf_sender)
     if is_sender and request.conf_receiver:
-        raise _unsupported("Conf-Sender, Conf-Receiver", "one of them set", "both")
+        # "A session between two hosts it can configure" (RFC 4656 §3.5), and this server has but
+        # itself. Nor is it said how it would end: §3.8 has the client account for each session
+        # with Conf-Receiver, but it cannot know what another host has sent.
+        found = "both: a session between two hosts that the server can configure, which is one host"
+        raise _unsupported("Conf-Sender, Conf-Receiver", "one of them set", found)
     ends = [
         ("Sender Address", request.sender_address, request.sender_port),
         ("Receiver Address", request.receiver_address, request.receiver_port),
