@@ -40,6 +40,8 @@ class Field:
         layouts: how the octets divide, for people: tried in order, the first of the right size.
         is_list: an array of such values.
         in_words: an output in the reference's words, which no implementation has to repeat.
+        is_given: in a record, for people: whether a value says something, where an empty one, or
+            0, is in the place of none; given the record's JSON form. None: always.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Field:
     layouts: tuple[Layout, ...] = ()
     is_list: bool = False
     in_words: bool = False
+    is_given: Callable[[Json], object] | None = None
 
     def to_json(self, value: Any) -> Any:
         """The JSON form of a value."""

@@ -65,6 +65,8 @@ def _value_lines(item: Field, value: Any, step: str) -> Iterator[str]:
         for number, record in enumerate(value, 1):
             yield f"{_INDENT * 2}[{number}]"
             for inner in item.fields:
+                if inner.is_given is not None and not inner.is_given(record):
+                    continue
                 for line in _value_lines(inner, record[inner.name], ""):
                     yield _INDENT * 2 + line
     elif item.kind == "octets":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -250,6 +251,32 @@ def test_show_prints_octets_with_their_offsets() -> None:
     assert "tokenKey = PBKDF2-HMAC-SHA1(sharedSecret, salt, count, 16 octets): 16 octets" in output
     t1 = bytes.fromhex(test["t1"]).hex(" ", 4)
     assert f"   16   16  AES Session-key (T1)   {t1}" in output
+
+
+def test_show_of_a_trace_leaves_out_what_is_not_there_and_keeps_what_is_zero() -> None:
+    content = json.loads((VECTORS / "traces.json").read_text(encoding="utf-8"))
+    zeros = 0
+    for test in (test for group in content["testGroups"] for test in group["tests"]):
+        output = run("show", "traces", str(test["tcId"]), "--vectors", VECTORS).output
+        assert ": 0 octets\n" not in output
+        assert ": ''\n" not in output
+        sending = [step["sequenceNumber"] for step in test["steps"] if step["timestamp"]]
+        found = re.findall(r"^ +sequenceNumber: (\d+)$", output, re.M)
+        assert found == [str(number) for number in sending]
+        zeros += sending.count(0)
+        taken = [
+            result["taken"]
+            for result in test.get("results", ())
+            if not any(result[name] for name in ("sent", "sid", "skD", "keymat", "sharedSecret"))
+        ]
+        assert re.findall(r"^ +taken: (\d+)$", output, re.M) == [str(number) for number in taken]
+        ports = [str(server["port"]) for server in test["servers"] if server["sid"]]
+        assert re.findall(r"^ +port: (\d+)$", output, re.M) == ports
+        for record in (record for kind in ("steps", "results") for record in test.get(kind, ())):
+            for name, value in record.items():
+                said = f"{name}: {value!r}" if name in ("participant", "rule") else f"{name}: "
+                assert not value or said in output
+    assert zeros > 0, "the reflector's first packet has the number 0"
 
 
 def test_show_of_a_number_that_is_not_there() -> None:

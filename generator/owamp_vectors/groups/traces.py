@@ -218,6 +218,21 @@ KINDS: Mapping[str, Callable[[Values, Mapping[str, _Part]], _Part]] = {
 # ------------------------------------------------------------------------------------ the fields
 
 
+def _if_there(name: str) -> Callable[[Json], bool]:
+    """Whether this field of a record is not empty."""
+    return lambda record: bool(record[name])
+
+
+def _maybe(name: str, description: str, **more: Any) -> Field:
+    """A field that is empty where there is no such thing."""
+    return Field(name, description, is_given=_if_there(name), **more)
+
+
+def _takes_packet(result: Json) -> bool:
+    """Whether a step is none but the taking of a test packet, which may have the number 0."""
+    return not any(result[name] for name in ("sent", "sid", "skeyseed", "sharedSecret"))
+
+
 _NAME = Field("name", "by which the steps know it", "string")
 _KEY_ID = Field("keyId", "KeyID, 80 octets: a name, or SPIi | SPIr")
 _SECRET = Field("sharedSecret", "the shared secret of that KeyID")
@@ -231,8 +246,8 @@ _SERVER = (
     Field("startTime", "Start-Time"),
     _KEY_ID,
     _SECRET,
-    Field("sid", "SID that it gives to the session"),
-    Field("port", "Port of Accept-Session", "integer"),
+    _maybe("sid", "SID that it gives to the session"),
+    Field("port", "Port of Accept-Session", "integer", is_given=_if_there("sid")),
 )
 _CLIENT = (
     _NAME,
@@ -247,9 +262,9 @@ _SESSION = (
     _NAME,
     Field("role", "which end it is", "string", values=(SENDER, RECEIVER, REFLECTOR)),
     Field("testMode", "mode of its packets", "string", values=_TEST_MODES),
-    Field("session", "the client or server whose session it is, and so its keys", "string"),
-    Field("t3", "T3, where no client or server has set the session up"),
-    Field("t4", "T4, where no client or server has set the session up"),
+    _maybe("session", "the client or server whose session it is, and so its keys", kind="string"),
+    _maybe("t3", "T3, where no client or server has set the session up"),
+    _maybe("t4", "T4, where no client or server has set the session up"),
 )
 _IKE_SA = (
     _NAME,
@@ -258,7 +273,7 @@ _IKE_SA = (
     Field("spiI", "SPI of the initiator"),
     Field("spiR", "SPI of the responder"),
     Field("gIr", "the shared secret of the key exchange"),
-    Field("oldSkD", "SK_d of the IKE SA that is rekeyed"),
+    _maybe("oldSkD", "SK_d of the IKE SA that is rekeyed"),
 )
 _WHO = (
     Field("participant", "who takes the step", "string"),
@@ -266,25 +281,39 @@ _WHO = (
 )
 _STEP = (
     *_WHO,
-    Field("received", "what it receives; with `derive` the Session ID from outside"),
-    Field("request", "what it then asks for: Request-TW-Session without command and HMAC"),
-    Field("sequenceNumber", "Sequence Number of its packet", "integer"),
-    Field("receiveTimestamp", "when it receives a packet"),
-    Field("timestamp", "when it sends a packet"),
-    Field("derive", "the shared secret to derive", "string", values=("", FROM_SK_D, FROM_KEYMAT)),
+    _maybe("received", "what it receives; with `derive` the Session ID from outside"),
+    _maybe("request", "what it then asks for: Request-TW-Session without command and HMAC"),
+    Field(
+        "sequenceNumber",
+        "Sequence Number of its packet",
+        "integer",
+        is_given=_if_there("timestamp"),
+    ),
+    _maybe("receiveTimestamp", "when it receives a packet"),
+    _maybe("timestamp", "when it sends a packet"),
+    _maybe(
+        "derive",
+        "the shared secret to derive",
+        kind="string",
+        values=("", FROM_SK_D, FROM_KEYMAT),
+    ),
 )
 _RESULT = (
     *_WHO,
-    Field("sent", "what it sends"),
-    Field("sid", "SID of the session that is accepted"),
-    Field("t3", "T3 of that session"),
-    Field("t4", "T4 of that session"),
-    Field("taken", "Sequence Number of the packet that it takes", "integer"),
-    Field("takenOfSender", "Sender Sequence Number of that packet", "integer"),
-    Field("skeyseed", "SKEYSEED"),
-    Field("skD", "SK_d"),
-    Field("keymat", "KEYMAT, 72 octets"),
-    Field("sharedSecret", "the shared secret for O/TWAMP"),
+    _maybe("sent", "what it sends"),
+    _maybe("sid", "SID of the session that is accepted"),
+    _maybe("t3", "T3 of that session"),
+    _maybe("t4", "T4 of that session"),
+    Field(
+        "taken", "Sequence Number of the packet that it takes", "integer", is_given=_takes_packet
+    ),
+    Field(
+        "takenOfSender", "Sender Sequence Number of that packet", "integer", is_given=_takes_packet
+    ),
+    _maybe("skeyseed", "SKEYSEED"),
+    _maybe("skD", "SK_d"),
+    _maybe("keymat", "KEYMAT, 72 octets"),
+    _maybe("sharedSecret", "the shared secret for O/TWAMP"),
 )
 _GIVEN = (
     Field("rule", "the rule of the model by which it is lost", "string"),
