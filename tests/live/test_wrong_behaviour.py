@@ -445,6 +445,17 @@ def test_a_refused_request_is_a_note_and_the_connection_goes_on(accept: int) -> 
     assert [step.verdict for step in script.observer.steps[-3:]] == [Verdict.OK] * 3
 
 
+@pytest.mark.parametrize(("number", "findings"), [(1, 3), (2, 1)])
+def test_a_cause_is_given_only_if_it_is_known_which_command_it_was(
+    number: int, findings: int
+) -> None:
+    script = Script(TWAMP).ready().client(*[TWAMP.request()] * number)
+    (step,) = script.observer.server_closed()
+    assert step.verdict is Verdict.WRONG
+    assert len(step.findings) == findings
+    assert bool(step.parts) == (number == 1)
+
+
 def test_a_session_in_no_mode_is_not_followed() -> None:
     script = Script(OPEN).greet(modes=7).respond(mode=3).begin().accepted()
     assert script.observer.steps[-1].name == "Accept-Session"

@@ -225,8 +225,8 @@ class Observer(Dialogue):
                 "and Count (PBKDF2) or the Token (AES-CBC, IV 0) otherwise"
             )
             return (note(cause, set_up.SOURCE),), (sent,)
-        is_unanswered = self._pending or Who.CLIENT in self._stops
-        if not is_unanswered or self._control_keys is None:
+        unanswered = len(self._pending) + (Who.CLIENT in self._stops)
+        if unanswered != 1 or self._control_keys is None:  # of several, which is not known
             return (), ()
         cause = f"likely cause: the server computes another HMAC of {name}: "
         if self._streams[Who.SERVER].is_verified:
