@@ -14,12 +14,18 @@ import (
 
 var noIV = make(octets, 16)
 
-// cbc is AES-128-CBC of whole blocks; of one block with IV 0 it is ECB.
-func cbc(key, iv, data octets, decrypt bool) octets {
+func aes128(key octets) cipher.Block {
+	need(len(key) == 16, "AES key: expected 16 octets")
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		panic(err)
 	}
+	return block
+}
+
+// cbc is AES-128-CBC of whole blocks; of one block with IV 0 it is ECB.
+func cbc(key, iv, data octets, decrypt bool) octets {
+	block := aes128(key)
 	mode, out := cipher.NewCBCEncrypter(block, iv), make(octets, len(data))
 	if decrypt {
 		mode = cipher.NewCBCDecrypter(block, iv)

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+const ttl = 255
+
+var unsynchronized = octets{0, 1} // Error Estimate with Multiplier 1
+
+// later is a timestamp with so many 2^-32 seconds added.
+func later(timestamp octets, by uint64) octets {
+	return binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(timestamp)+by)
+}
+
+// clock shows a second more at each reading.
+type clock struct{ now octets }
+
+func (c *clock) read() octets {
+	shown := c.now
+	c.now = later(c.now, 1<<32)
+	return shown
+}
+
+// credentials are a shared secret and its KeyID; without a KeyID there are none.
+type credentials struct {
+	secret, keyID octets
+	ikev2         bool
+}
+
+func (v object) byPassphrase() credentials {
+	return credentials{octets(v.text("passphrase")), encodeKeyID(v.text("name")), false}
+}
+
+func (v object) byIkeSa() credentials {
+	return credentials{v.secretFromSkD(v.octets("skD")), v.keyIDFromSpis(), true}
+}
+
+func (v object) clientWith(c credentials) *client {
+	protocol, mode := v.text("protocol"), modeBit(v.text("security"))
+	if c.ikev2 {
+		mode |= ikev2Derived[protocol]
+	}
+	return newClient(protocol, mode, c.secret, c.keyID, v)
+}
+
+// serverWith gives SIDs of 192.0.2.1.
+func (v object) serverWith(c credentials) *server {
+	times, draws := &clock{v.sized("sidTime", 8)}, v.allOctets("sidRandom")
+	s := &server{v: v.with(object{"modes": v["offeredModes"]})}
+	s.protocol = v.text("protocol")
+	s.secretOf = func(keyID octets, ikev2 bool) (octets, bool) {
+		if ikev2 == c.ikev2 && bytes.Equal(keyID, c.keyID) {
+			return c.secret, true
+		}
+		return nil, false
+	}
+	s.nextSid = func() octets {
+		need(len(draws) > 0 && len(draws[0]) == 4, "sidRandom: expected 4 octets more")
+		random := draws[0]
+		draws = draws[1:]
+		return join(octets{192, 0, 2, 1}, times.read(), random)
+	}
+	return s
+}
+
+// run is a whole conversation of a client and a server.
+type run struct {
+	v          object
+	client     *client
+	server     *server
+	clock      clock
+	transcript []object
+	sessions   []session
+	packets    [][]octets // of each session
+}
+
+// say carries what one end sends to the other.
+func (r *run) say(sender, message string) {
+	from, to := &r.client.endpoint, &r.server.endpoint
+	if sender == "server" {
+		from, to = to, from
+	}
+	plaintext, wire := from.taken()
+	r.transcript = append(r.transcript, object{
+		"sender": sender, "message": message, "plaintext": plaintext, "octets": wire,
+	})
+	to.receive(wire)
+	need(to.state != closed, string(to.why))
+}
+
+func (r *run) ask(command string, fields object, answer string) {
+	r.client.ask(command, fields)
+	r.say("client", command)
+	r.say("server", answer)
+}
+
+// packetKeys are what the packets of a session are sealed with.
+func (s session) packetKeys() object {
+	keys := object{"mode": s.mode, "t3": s.t3, "t4": s.t4}
+	if s.mode == "unauthenticated" {
+		keys["t3"], keys["t4"] = make(octets, 16), make(octets, 32)
+	}
+	return keys
+}
+
+// exchange gives the test packets of a session.
+func (r *run) exchange(s session) (packets []octets) {
+	count, padding := r.v.number("packets"), r.v.number("padding")
+	need(0 <= count && count < 1<<16 && 0 <= padding && padding < 1<<16, "packets: out of range")
+	need(count*padding <= 1<<20, "packets: more than an answer may have")
+	common := s.packetKeys().with(object{"errorEstimate": unsynchronized, "ttl": ttl})
+	for number := 0; number < count; number++ {
+		own := common.with(object{"sequenceNumber": number, "padding": make(octets, padding)})
+		own["timestamp"] = r.clock.read()
+		packet := own.packetSeal("Sender").octets("packet")
+		packets = append(packets, packet)
+		if r.v.text("protocol") == "OWAMP" {
+			continue
+		}
+		own["packet"], own["receiveTimestamp"] = packet, r.clock.read()
+		own["timestamp"] = r.clock.read()
+		answer := own.reflect()
+		common.with(object{"packet": answer}).packetOpen("Reflector")
+		packets = append(packets, answer)
+	}
+	return packets
+}
+
+// fetch answers Fetch-Session: each packet came 2^-8 seconds after it was sent.
+func (r *run) fetch(sid octets) (ack, data object) {
+	records, index := []object{}, 0
+	for !bytes.Equal(r.sessions[index].sid, sid) {
+		index++
+		need(index < len(r.sessions), "Fetch-Session: another SID")
+	}
+	fetched := r.sessions[index]
+	for _, packet := range r.packets[index] {
+		found := fetched.packetKeys().with(object{"packet": packet}).packetOpen("Sender")
+		sent := found.octets("timestamp")
+		estimate := int(binary.BigEndian.Uint16(found.octets("errorEstimate")))
+		records = append(records, object{
+			"seqNumber": found["sequenceNumber"], "ttl": ttl,
+			"sendTimestamp": sent, "receiveTimestamp": later(sent, 1<<24),
+			"sendErrorEstimate": estimate, "receiveErrorEstimate": estimate,
+		})
+	}
+	ack = object{"accept": 0, "finished": 1, "nextSeqno": len(records),
+		"numberOfSkipRanges": 0, "numberOfRecords": len(records)}
+	request := fetched.request.with(object{"sid": sid, "receiverPort": fetched.port})
+	return ack, object{"request": request, "skipRanges": []object{}, "records": records}
+}
+
+func (v object) converse(c credentials) object {
+	r := &run{v: v, client: v.clientWith(c), server: v.serverWith(c)}
+	defer r.client.hangUp()
+	r.clock.now = v.sized("packetTime", 8)
+	r.server.fetch, r.server.nextSeqno = r.fetch, v.number("packets")
+	r.server.start()
+	defer r.server.hangUp()
+	r.say("server", "Server-Greeting")
+	r.say("client", "Set-Up-Response")
+	r.say("server", "Server-Start")
+	protocol, sessions := v.text("protocol"), []object{}
+	for _, text := range v.allOctets("requests") {
+		command := requestNames[protocol]
+		r.ask(command, parse(command, text), "Accept-Session")
+	}
+	r.ask("Start-Sessions", object{}, "Start-Ack")
+	r.sessions = r.server.sessions
+	for _, s := range r.sessions {
+		packets := r.exchange(s)
+		r.packets = append(r.packets, packets)
+		sessions = append(sessions, object{"sid": s.sid, "t3": s.t3, "t4": s.t4, "packets": packets})
+	}
+	r.client.sendStop("confReceiver", v.number("packets"))
+	r.say("client", "Stop-Sessions")
+	if protocol == "OWAMP" {
+		r.say("server", "Stop-Sessions")
+		for _, s := range r.sessions {
+			if s.request.number("confReceiver") != 0 {
+				all := object{"beginSeq": 0, "endSeq": 1<<32 - 1, "sid": s.sid}
+				r.ask("Fetch-Session", all, "Fetch-Ack and session data")
+			}
+		}
+	}
+	out := object{"transcript": r.transcript, "sessions": sessions,
+		"keyId": make(octets, 80), "sharedSecret": octets{}, "tokenKey": octets{}}
+	if c.keyID != nil {
+		tokenKey := v.tokenKey(c.secret)
+		out = out.with(object{"keyId": c.keyID, "sharedSecret": c.secret, "tokenKey": tokenKey})
+	}
+	return out
+}
+
+var handshakeTypes = types{
+	"OpenHandshake":       func(v object) object { return v.converse(credentials{}) },
+	"PassphraseHandshake": func(v object) object { return v.converse(v.byPassphrase()) },
+	"Ikev2Handshake":      func(v object) object { return v.converse(v.byIkeSa()) },
+}

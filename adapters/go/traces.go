@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+package main
+
+const (
+	sentBefore = 2000 // Sequence Numbers below this were sent before
+	keymatSize = 72
+)
+
+// participant takes the steps of a trace: from what a step gives to its results.
+type participant struct {
+	step func(given object) object
+	end  *endpoint // of a control connection, if it is one
+}
+
+// trace makes each participant at its first step, as that may need another's session.
+type trace struct {
+	makers  map[string]func() participant
+	playing map[string]participant
+}
+
+func (t *trace) participant(name string) participant {
+	if _, ok := t.playing[name]; !ok {
+		need(t.makers[name] != nil, "participant: not known")
+		t.playing[name] = participant{} // a session that names itself finds no end
+		t.playing[name] = t.makers[name]()
+	}
+	return t.playing[name]
+}
+
+// controlEnd steps an end of a control connection; ask sends a request, if it can.
+func controlEnd(e *endpoint, ask func(request object)) participant {
+	known := 0
+	return participant{end: e, step: func(given object) object {
+		sent := e.give(given.octets("received"))
+		if parameters := given.octets("request"); len(parameters) > 0 {
+			ask(parseRequest(parameters))
+			sent = e.give(nil)
+		}
+		if len(e.sessions) == known {
+			return object{"sent": sent}
+		}
+		opened := e.sessions[known]
+		known = len(e.sessions)
+		return object{"sent": sent, "sid": opened.sid, "t3": opened.t3, "t4": opened.t4}
+	}}
+}
+
+func serverEnd(v object) participant {
+	return controlEnd(&v.twServer(v.sized("keyId", 80)).endpoint, func(object) {
+		panic(refused("request: a server asks for nothing"))
+	})
+}
+
+func clientEnd(v object) participant {
+	c := v.twClient(v.sized("keyId", 80))
+	return controlEnd(&c.endpoint, func(request object) { c.ask("Request-TW-Session", request) })
+}
+
+// sessionEnd is an end of a test session, with the keys of the client or server that set it up.
+func (t *trace) sessionEnd(v object) participant {
+	keys := object{"t3": v["t3"], "t4": v["t4"]}
+	if name := v.text("session"); name != "" {
+		end := t.participant(name).end
+		need(end != nil && len(end.sessions) > 0, "session: not set up")
+		keys = object{"t3": end.sessions[0].t3, "t4": end.sessions[0].t4}
+	}
+	own := keys.with(object{"mode": v["testMode"], "errorEstimate": synchronized, "ttl": ttl,
+		"padding": octets{}})
+	return participant{step: func(given object) object {
+		packet := given.octets("received")
+		values := own.with(given).with(object{"packet": packet})
+		switch role := v.text("role"); {
+		case role == "Session-Receiver":
+			return object{"taken": values.packetOpen("Sender")["sequenceNumber"]}
+		case role == "Session-Reflector":
+			return object{"sent": values.reflect()}
+		case len(packet) == 0:
+			return object{"sent": values.packetSeal("Sender")["packet"]}
+		}
+		found := values.packetOpen("Reflector")
+		neverSent := found.number("senderSequenceNumber") >= sentBefore
+		need(!neverSent, "Sender Sequence Number: never sent")
+		return object{"taken": found["sequenceNumber"],
+			"takenOfSender": found["senderSequenceNumber"]}
+	}}
+}
+
+func ikeEnd(v object) participant {
+	v = v.with(object{"prf": "PRF_HMAC_SHA2_256", "integritySize": 20, "encryptionSize": 16,
+		"sharedSecret": v["gIr"], "length": keymatSize})
+	_, seed := v.skeyseed()
+	if len(v.octets("oldSkD")) > 0 {
+		seed = v.rekeyedSkeyseed()
+	}
+	skD := v.ikeSaKeys(seed).octets("skD")
+	return participant{step: func(given object) object {
+		switch given.text("derive") {
+		case "":
+			return object{"skeyseed": seed, "skD": skD}
+		case `prf(SK_d, "IPPM")`:
+			return object{"sharedSecret": v.secretFromSkD(skD)}
+		}
+		keymat := v.with(object{"skD": skD}).keymat(nil).octets("keymat")
+		secret := v.with(object{"sid": given["received"]}).secretFromKeymat(keymat)
+		return object{"keymat": keymat, "sharedSecret": secret}
+	}}
+}
+
+func traceRun(v object) object {
+	t := &trace{map[string]func() participant{}, map[string]participant{}}
+	defer func() {
+		for _, playing := range t.playing {
+			if playing.end != nil {
+				playing.end.hangUp()
+			}
+		}
+	}()
+	for list, make := range map[string]func(object) participant{
+		"servers": serverEnd, "clients": clientEnd, "sessions": t.sessionEnd, "ikeSas": ikeEnd,
+	} {
+		for _, record := range v.objects(list) {
+			make, record := make, record
+			t.makers[record.text("name")] = func() participant { return make(record) }
+		}
+	}
+	none, results := octets{}, []object{}
+	for _, given := range v.objects("steps") {
+		result := object{
+			"participant": given["participant"], "rule": given["rule"], "sent": none, "sid": none,
+			"t3": none, "t4": none, "taken": 0, "takenOfSender": 0, "skeyseed": none, "skD": none,
+			"keymat": none, "sharedSecret": none,
+		}
+		taken := t.participant(given.text("participant")).step(given)
+		results = append(results, result.with(taken))
+	}
+	return object{"results": results}
+}
+
+var traceTypes = types{"TraceRun": traceRun}
