@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import java.math.BigInteger;
 import java.util.ArrayList;
-import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -32,7 +31,7 @@ final class Json {
             return string();
         }
         if (first == '{') {
-            Map<String, Object> object = new LinkedHashMap<>();
+            Fields object = new Fields();
             for (at++; peek() != '}'; ) {
                 String name = string();
                 peek();
@@ -61,7 +60,7 @@ final class Json {
             case "true" -> true;
             case "false" -> false;
             case "null" -> null;
-            default -> Long.valueOf(word);
+            default -> new BigInteger(word);
         };
     }
 
@@ -96,8 +95,15 @@ final class Json {
             return list.stream().map(Json::write).collect(Collectors.joining(", ", "[", "]"));
         }
         if (value instanceof byte[] octets) {
-            return write(HexFormat.of().formatHex(octets));
+            return '"' + Octets.toHex(octets) + '"';
         }
-        return value instanceof String text ? '"' + text + '"' : String.valueOf(value);
+        return value instanceof String text ? quoted(text) : String.valueOf(value);
+    }
+
+    private static String quoted(String text) {
+        return text.chars()
+                .mapToObj(c -> c < ' ' || c == '"' || c == '\\'
+                        ? String.format("\\u%04x", c) : String.valueOf((char) c))
+                .collect(Collectors.joining("", "\"", "\""));
     }
 }

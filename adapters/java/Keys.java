@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+
+/** The Token, and the keys of test sessions (RFC 4656 §3.1, §4.1.2). */
+final class Keys {
+    static final Map<String, UnaryOperator<Fields>> TYPES = Map.of(
+            "TokenFromPassphrase", Keys::tokenFromPassphrase,
+            "TokenFromSharedSecret", v -> checkedSeal(v.octets("sharedSecret"), v),
+            "TokenOpen", v -> open(v.octets("sharedSecret"), v),
+            "TestSessionKeys", Keys::testSessionKeys,
+            "ControlKeysFromTestKeys", v -> controlKeys(v.octets("sid"), v),
+            "OneWayTestSessionKeys", Keys::oneWay,
+            "SidLayout", v -> Fields.of("sid", Octets.join(
+                    v.sized("address", 4), v.sized("timestamp", 8), v.sized("random", 4))));
+
+    private Keys() {}
+
+    static byte[] tokenKey(byte[] secret, Fields v) {
+        return Primitives.pbkdf2(secret, v.sized("salt", 16), v.number("count"));
+    }
+
+    static Fields seal(byte[] secret, Fields v) {
+        byte[] plaintext =
+                Octets.join(v.sized("challenge", 16), v.sized("t1", 16), v.sized("t2", 32));
+        byte[] key = tokenKey(secret, v);
+        byte[] token = Primitives.encrypt(key, plaintext);
+        return Fields.of("tokenKey", key, "plaintext", plaintext, "token", token);
+    }
+
+    /** A Token for a server whose Count is neither weak nor a denial of service. */
+    static Fields checkedSeal(byte[] secret, Fields v) {
+        long count = v.number("count");
+        Refused.unless(count >= 1024 && Long.bitCount(count) == 1, "Count: expected a power of 2");
+        Refused.unless(count <= v.number("maxCount"), "Count: too large");
+        return seal(secret, v);
+    }
+
+    static Fields open(byte[] secret, Fields v) {
+        byte[] key = tokenKey(secret, v);
+        byte[] text = Primitives.decrypt(key, v.sized("token", 64));
+        byte[] challenge = v.sized("challenge", 16);
+        Refused.unless(Octets.equal(Octets.first(16, text), challenge), "Token: another Challenge");
+        byte[] t1 = Octets.part(text, 16, 32);
+        return Fields.of("tokenKey", key, "t1", t1, "t2", Octets.from(32, text));
+    }
+
+    private static Fields tokenFromPassphrase(Fields v) {
+        String text = v.text("passphrase");
+        Refused.unless(!text.contains("\n") && !text.contains("\r"), "passphrase: a newline");
+        byte[] secret = text.getBytes(StandardCharsets.UTF_8);
+        return checkedSeal(secret, v).with("sharedSecret", secret);
+    }
+
+    /** T3 and T4: the SID is the key. */
+    static Fields testKeys(byte[] sid, Fields v) {
+        byte[] t3 = Primitives.encrypt(sid, v.sized("t1", 16));
+        return Fields.of("t3", t3, "t4", Primitives.encrypt(sid, v.sized("t2", 32)));
+    }
+
+    /** T1 and T2 from T3 and T4, as anyone can who knows the SID. */
+    static Fields controlKeys(byte[] sid, Fields v) {
+        byte[] t1 = Primitives.decrypt(sid, v.sized("t3", 16));
+        return Fields.of("t1", t1, "t2", Primitives.decrypt(sid, v.sized("t4", 32)));
+    }
+
+    private static Fields testSessionKeys(Fields v) {
+        Fields keys = testKeys(v.octets("sid"), v);
+        byte[] first = Octets.first(16, keys.octets("t4"));
+        byte[] second = Octets.xor(first, Octets.from(16, v.octets("t2")));
+        return keys.with("t4FirstBlock", first, "t4SecondBlockInput", second);
+    }
+
+    private static Fields oneWay(Fields v) {
+        byte[] sid = v.sized("sid", 16);
+        byte[] t3 = Primitives.hmac("HmacSHA256", v.sized("t1", 16), sid);
+        byte[] t4 = Primitives.hmac("HmacSHA256", v.sized("t2", 32), sid);
+        return Fields.of("t3", Octets.first(16, t3), "t4", t4);
+    }
+}
