@@ -2,6 +2,7 @@
 #include "octets.h"
 
 #include <openssl/crypto.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,43 @@ typedef struct block {
 } block;
 
 static block *blocks;
+static jmp_buf *catcher;
+static const char *reason;
 
-void forget(void)
+const char *attempt(void (*action)(void *), void *with)
 {
-    while (blocks) {
+    jmp_buf here, *outer = catcher;
+    catcher = &here;
+    if (!setjmp(here)) {
+        action(with);
+        reason = NULL;
+    }
+    catcher = outer;
+    return reason;
+}
+
+void refuse(const char *why)
+{
+    if (!catcher)
+        abort();
+    reason = why;
+    longjmp(*catcher, 1);
+}
+
+void need(int condition, const char *why)
+{
+    if (!condition)
+        refuse(why);
+}
+
+void *memory_mark(void)
+{
+    return blocks;
+}
+
+void forget(void *mark)
+{
+    while (blocks != mark) {
         block *next = blocks->next;
         free(blocks);
         blocks = next;
@@ -33,9 +67,17 @@ octets zeros(size_t size)
 
 octets text(const char *characters)
 {
-    octets made = zeros(strlen(characters));
-    memcpy(made.data, characters, made.size);
-    return made;
+    return copy((octets){(unsigned char *)characters, strlen(characters)});
+}
+
+octets octet(unsigned char value)
+{
+    return copy((octets){&value, 1});
+}
+
+octets copy(octets from)
+{
+    return join(from, (octets){NULL, 0});
 }
 
 octets part(octets from, size_t start, size_t end)
@@ -48,8 +90,10 @@ octets part(octets from, size_t start, size_t end)
 octets join(octets a, octets b)
 {
     octets made = zeros(a.size + b.size);
-    memcpy(made.data, a.data, a.size);
-    memcpy(made.data + a.size, b.data, b.size);
+    if (a.size)
+        memcpy(made.data, a.data, a.size);
+    if (b.size)
+        memcpy(made.data + a.size, b.data, b.size);
     return made;
 }
 
@@ -66,8 +110,17 @@ int equal(octets a, octets b)
     return a.size == b.size && CRYPTO_memcmp(a.data, b.data, a.size) == 0;
 }
 
-void need(int condition, const char *reason)
+void add(buffer *to, octets more)
 {
-    if (!condition)
-        refuse(reason);
+    size_t size = to->text.size + more.size;
+    if (size > to->room) { /* at least twice the room, so that all copies are few */
+        octets old = to->text;
+        to->room = 2 * size;
+        to->text = part(zeros(to->room), 0, old.size);
+        if (old.size)
+            memcpy(to->text.data, old.data, old.size);
+    }
+    if (more.size)
+        memcpy(to->text.data + to->text.size, more.data, more.size);
+    to->text.size = size;
 }
