@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 static const type *const FILES[] = {
-    token_types,  ikev2_types,   key_id_types,      stream_types,
-    packet_types, message_types, negotiation_types,
+    token_types,       ikev2_types,     key_id_types,    stream_types, packet_types, message_types,
+    negotiation_types, handshake_types, behaviour_types, attack_types, trace_types,
 };
 
 static void compute(void *known)

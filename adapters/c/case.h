@@ -11,7 +11,8 @@ typedef struct {
 } type;
 
 extern const type token_types[], ikev2_types[], key_id_types[], stream_types[], packet_types[],
-    message_types[], negotiation_types[];
+    message_types[], negotiation_types[], handshake_types[], behaviour_types[], attack_types[],
+    trace_types[];
 
 /* case.c: what an object gives, and what the inputs give. A missing member is refused. */
 octets hex_in(const char *object, const char *name);

@@ -3,7 +3,6 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +50,7 @@ octets hmac16(octets key, octets data)
 octets pbkdf2(octets secret, octets salt, long long count)
 {
     octets out = zeros(16);
-    need(count > 0 && count <= INT_MAX, "Count: not one to compute with");
+    need(count > 0 && count <= 1 << 24, "Count: not one to compute with");
     if (!PKCS5_PBKDF2_HMAC((const char *)secret.data, (int)secret.size, salt.data, (int)salt.size,
                            (int)count, EVP_sha1(), 16, out.data))
         abort();

@@ -58,7 +58,7 @@ static octets read_sessions(reader *in, message stop)
 {
     buffer whole = {stop.parts[0], 0};
     for (long long left = get_integer(stop, "numberOfSessions"); left; left--) {
-        octets start = peek(in, (long long)record_size(SESSION));
+        octets start = part(peek(in, 32), 0, record_size(SESSION)); /* padded it has at least 32 */
         octets record = take_padded(
             in, (long long)start.size + 8 * integer_of(SESSION, start, "numberOfSkipRanges"));
         checked_ranges(part(record, start.size, record.size));

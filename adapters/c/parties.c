@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parties.h"
+#include "case.h"
+#include "crypto.h"
+
+endpoint server_in(const char *object, int is_owamp, long long modes)
+{
+    message greeting = blank(SERVER_GREETING);
+    set_number(greeting, "modes", modes);
+    set(greeting, "challenge", hex_in(object, "challenge"));
+    set(greeting, "salt", hex_in(object, "salt"));
+    set_number(greeting, "count", integer_in(object, "count"));
+    return new_server(is_owamp, greeting, hex_in(object, "serverIv"), hex_in(object, "startTime"));
+}
+
+endpoint client_in(const char *object, int is_owamp, long long mode)
+{
+    octets t1 = hex_in(object, "t1"), t2 = hex_in(object, "t2");
+    return new_client(is_owamp, mode, t1, t2, hex_in(object, "clientIv"));
+}
+
+void knows_passphrase(endpoint *end)
+{
+    end->secret = text_in(inputs, "passphrase");
+    end->key_id = key_id_of_name(text_in(inputs, "name"));
+    end->by_name = 1;
+}
+
+void makes_sids(endpoint *server) /* 192.0.2.1 | time | random (RFC 4656 §3.5) */
+{
+    octets address = {(unsigned char[]){192, 0, 2, 1}, 4};
+    clock_of_case clock = clock_from(sized("sidTime", 8), 1ULL << 32);
+    buffer sids = {0};
+    for (const char *each = json_first(json_member(inputs, "sidRandom")); each;
+         each = json_next(each)) {
+        octets drawn = json_hex(each);
+        need(drawn.size == 4, "SID: expected 4 random octets");
+        add(&sids, join(address, join(read_clock(&clock), drawn)));
+    }
+    server->sids = sids.text;
+}
+
+clock_of_case clock_from(octets start, unsigned long long tick)
+{
+    clock_of_case made = {0, tick};
+    for (size_t i = 0; i < start.size; i++)
+        made.now = made.now << 8 | start.data[i];
+    return made;
+}
+
+octets read_clock(clock_of_case *clock)
+{
+    octets time = zeros(8);
+    for (size_t i = 0; i < 8; i++)
+        time.data[i] = (unsigned char)(clock->now >> (56 - 8 * i));
+    clock->now += clock->tick;
+    return time;
+}
