@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const type *const FILES[] = {
+static const case_type *const FILES[] = {
     token_types,       ikev2_types,     key_id_types,    stream_types, packet_types, message_types,
     negotiation_types, handshake_types, behaviour_types, attack_types, trace_types,
 };
@@ -14,13 +14,13 @@ static const type *const FILES[] = {
 static void compute(void *known)
 {
     output_start("\"outputs\": {");
-    ((const type *)known)->answer();
+    ((const case_type *)known)->answer();
 }
 
-static const type *type_named(octets name)
+static const case_type *type_named(octets name)
 {
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++)
-        for (const type *known = FILES[i]; known->name; known++)
+        for (const case_type *known = FILES[i]; known->name; known++)
             if (is_text(name, known->name))
                 return known;
     return NULL;
@@ -28,7 +28,7 @@ static const type *type_named(octets name)
 
 static void answer(const char *line)
 {
-    const type *known = type_named(text_in(line, "type"));
+    const case_type *known = type_named(text_in(line, "type"));
     printf("{\"id\": %lld, ", integer_in(line, "id"));
     parameters = json_member(line, "parameters");
     inputs = json_member(line, "inputs");

@@ -3,12 +3,7 @@
 #include "crypto.h"
 #include "parties.h"
 
-enum { OFFERED = OPEN | AUTHENTICATED | ENCRYPTED, TTL = 255 };
-
-static octets error_estimate(void) /* synchronized, Multiplier 1 */
-{
-    return join(octet(0x80), octet(1));
-}
+enum { OFFERED = OPEN | AUTHENTICATED | ENCRYPTED };
 
 static octets key_id_in(void)
 {
@@ -26,11 +21,6 @@ static endpoint server_of_case(void)
     return server;
 }
 
-static octets request_text(void)
-{
-    return join(octet(5), sized("parameters", 95));
-}
-
 /* A connection with one session: its messages, T3 and T4. */
 static packet_keys put_connection(octets *request_on_wire)
 {
@@ -41,7 +31,7 @@ static packet_keys put_connection(octets *request_on_wire)
     octets response = put("setUpResponse", give(&client, greeting));
     octets start = put("serverStart", give(&server, response));
     give(&client, start);
-    ask(&client, parse_message(REQUEST_TW_SESSION, join(request_text(), zeros(16))));
+    ask(&client, request_of(sized("parameters", 95)));
     *request_on_wire = put("requestSession", taken(&client, NULL));
     give(&client, put("acceptSession", give(&server, *request_on_wire)));
     need(client.sessions && client.sessions->keys.t3.size, "expected a session with keys");
@@ -52,7 +42,7 @@ static packet_keys put_connection(octets *request_on_wire)
 
 static octets packet_of_sender(packet_keys keys)
 {
-    return sender_packet(keys, number("sequenceNumber"), in("timestamp"), error_estimate(),
+    return sender_packet(keys, number("sequenceNumber"), in("timestamp"), error_estimate(1),
                          zeros(0));
 }
 
@@ -61,7 +51,7 @@ static void session_run(void)
     octets request, padding;
     packet_keys keys = put_connection(&request);
     octets sent = put("senderPacket", packet_of_sender(keys));
-    reflection own = {0, TTL, in("receiveTimestamp"), in("reflectorTimestamp"), error_estimate()};
+    reflection own = {0, TTL, in("receiveTimestamp"), in("reflectorTimestamp"), error_estimate(1)};
     octets answer = put("reflectorPacket", reflect_packet(keys, sent, own));
     const field *layout = reflector_layout(keys.mode);
     octets returned = open_packet(keys, layout, answer, &padding);
@@ -140,7 +130,7 @@ static void token_forged(void)
     octets start = put("serverStart", give(&server, response.parts[0]));
     put_integer("accept", start.data[15]);
     protect_writer(&adversary, t1, t2, in("clientIv"));
-    write_text(&adversary, request_text());
+    write_text(&adversary, join(octet(5), sized("parameters", 95)));
     write_hmac(&adversary);
     octets sent = adversary.wire.text, request = part(sent, response.parts[0].size, sent.size);
     put("acceptSession", give(&server, put("requestSession", request)));
@@ -151,9 +141,8 @@ static void token_forged(void)
 
 static packet_keys keys_of_session(const char *sid)
 {
-    packet_keys keys = {security_named(text_in(inputs, "testMode")), sized("t1", 16),
-                        sized("t2", 32)};
-    test_keys(sized(sid, 16), keys.t3, keys.t4, &keys.t3, &keys.t4);
+    packet_keys keys = {.mode = test_mode(security_named(text_in(inputs, "testMode")))};
+    test_keys(sized(sid, 16), sized("t1", 16), sized("t2", 32), &keys.t3, &keys.t4);
     return keys;
 }
 
@@ -166,11 +155,11 @@ static void own_packet_to_sender(void)
     const field *layout = reflector_layout(keys.mode);
     octets claimed = zeros(record_size(layout));
     set_field(layout, claimed, "timestamp", in("reflectorTimestamp"));
-    set_field(layout, claimed, "errorEstimate", error_estimate());
+    set_field(layout, claimed, "errorEstimate", error_estimate(1));
     set_field(layout, claimed, "receiveTimestamp", in("receiveTimestamp"));
     set_integer(layout, claimed, "senderSequenceNumber", number("senderSequenceNumber"));
     set_field(layout, claimed, "senderTimestamp", in("senderTimestamp"));
-    set_field(layout, claimed, "senderErrorEstimate", error_estimate());
+    set_field(layout, claimed, "senderErrorEstimate", error_estimate(1));
     set_integer(layout, claimed, "senderTtl", TTL);
     size_t size = keys.mode == AUTHENTICATED ? 16 : 32;
     octets body = join(part(sent, 0, size), part(claimed, size, claimed.size));
@@ -207,7 +196,7 @@ static void packet_to_other_session(void)
     put_integer("acceptedSequenceNumber", integer_of(layout, found, "sequenceNumber"));
 }
 
-const type attack_types[] = {
+const case_type attack_types[] = {
     {"SessionRun", session_run},
     {"TokenForged", token_forged},
     {"ControlKeysFromLostTestKeys", control_keys_from_lost_test_keys},

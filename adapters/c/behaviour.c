@@ -79,7 +79,7 @@ static void client_behaviour(void)
     put_behaviour(&client, user_of_client);
 }
 
-const type behaviour_types[] = {
+const case_type behaviour_types[] = {
     {"ServerBehaviour", server_behaviour},
     {"ClientBehaviour", client_behaviour},
     {NULL, NULL},

@@ -8,11 +8,11 @@ extern const char *parameters, *inputs; /* JSON objects */
 typedef struct {
     const char *name; /* of a type of group; NULL ends the types of a file */
     void (*answer)(void);
-} type;
+} case_type;
 
-extern const type token_types[], ikev2_types[], key_id_types[], stream_types[], packet_types[],
-    message_types[], negotiation_types[], handshake_types[], behaviour_types[], attack_types[],
-    trace_types[];
+extern const case_type token_types[], ikev2_types[], key_id_types[], stream_types[],
+    packet_types[], message_types[], negotiation_types[], handshake_types[], behaviour_types[],
+    attack_types[], trace_types[];
 
 /* case.c: what an object gives, and what the inputs give. A missing member is refused. */
 octets hex_in(const char *object, const char *name);

@@ -26,27 +26,30 @@ static void drop_read(reader *in)
     in->text.text.size = left.size;
     in->plain -= in->from;
     in->at -= in->from;
+    in->wanted -= in->from;
     in->from = 0;
 }
 
 void receive(endpoint *end, octets wire)
 {
-    const char *why = NULL;
-    if (end->state != CLOSED)
-        add(&end->in.text, wire);
-    while (end->state != CLOSED && why != too_short) {
-        size_t at = end->in.at, from = end->in.from;
+    reader *in = &end->in;
+    if (end->state == CLOSED)
+        return;
+    add(&in->text, wire);
+    while (end->state != CLOSED && in->wanted <= in->text.text.size) {
+        size_t at = in->at, from = in->from;
         void *mark = memory_mark();
-        why = attempt(hear_one, end);
-        if (why == too_short) { /* wait for more; what is decrypted stays so */
-            end->in.at = at;
-            end->in.from = from;
+        const char *why = attempt(hear_one, end);
+        if (why == too_short) { /* anew when there is what it wants; what is decrypted stays so */
+            in->at = at;
+            in->from = from;
             forget(mark);
         } else if (why) {
             close_connection(end, why);
         }
     }
-    drop_read(&end->in);
+    if (end->state != CLOSED)
+        drop_read(in);
 }
 
 octets taken(endpoint *end, octets *plaintext)
@@ -79,12 +82,11 @@ void protect(endpoint *end, octets own_iv, octets peer_iv)
 
 void open_session(endpoint *end, message request, octets sid, long long port)
 {
-    packet_keys keys = {(int)(end->mode & (AUTHENTICATED | ENCRYPTED)), zeros(0), zeros(0)};
-    if (keys.mode)
+    int mode = test_mode(end->mode & security_bits(end->is_owamp));
+    packet_keys keys = {mode, zeros(0), zeros(0)};
+    if (mode != OPEN)
         test_keys(sid, end->t1, end->t2, &keys.t3, &keys.t4);
-    else
-        keys.mode = OPEN;
-    session *made = (session *)(void *)zeros(sizeof *made).data, **last = &end->sessions;
+    session *made = fresh(sizeof *made), **last = &end->sessions;
     *made = (session){NULL, request, sid, port, keys};
     while (*last)
         last = &(*last)->next;
@@ -103,19 +105,27 @@ static octets sorted(octets sids)
     return sids;
 }
 
+size_t count_of_sessions(const endpoint *end)
+{
+    size_t count = 0;
+    for (const session *each = end->sessions; each; each = each->next)
+        count++;
+    return count;
+}
+
 /* Stop-Sessions must account for the sessions of its sender (RFC 4656 §3.8, RFC 5357 §3.8). */
 static void check_stop(const endpoint *end, message stop, const char *sends_in)
 {
     buffer own = {0}, named = {0};
-    long long count = 0;
     size_t at = 0;
-    for (const session *each = end->sessions; each; each = each->next, count++)
-        if (end->is_owamp && get_integer(each->request, sends_in))
-            add(&own, each->sid);
     if (!end->is_owamp) {
-        need(get_integer(stop, "numberOfSessions") == count, "Number of Sessions: another");
+        need(get_integer(stop, "numberOfSessions") == (long long)count_of_sessions(end),
+             "Number of Sessions: another");
         return;
     }
+    for (const session *each = end->sessions; each; each = each->next)
+        if (get_integer(each->request, sends_in))
+            add(&own, each->sid);
     for (octets each = next_session(stop, &at); each.size; each = next_session(stop, &at))
         add(&named, sid_of(each));
     need(equal(sorted(own.text), sorted(named.text)), "Stop-Sessions: other SIDs");
@@ -142,8 +152,13 @@ void send_stop(endpoint *end, message stop, const char *sends_in)
 
 void hear_stop(endpoint *end, const char *sends_in)
 {
-    message stop = read_message(&end->in, end->is_owamp ? STOP_SESSIONS : STOP_TW_SESSIONS);
+    message_kind kind = end->is_owamp ? STOP_SESSIONS : STOP_TW_SESSIONS;
+    octets head = peek(&end->in, 16);
     need(end->state == TESTING && !end->has_heard_stop, "Stop-Sessions: not now");
+    need(integer_of(MESSAGES[kind].layout, head, "numberOfSessions") <=
+             (long long)count_of_sessions(end),
+         "Number of Sessions: too large"); /* and so not waited for */
+    message stop = read_message(&end->in, kind);
     check_stop(end, stop, sends_in);
     end->has_heard_stop = 1;
     end_test(end);
@@ -152,11 +167,10 @@ void hear_stop(endpoint *end, const char *sends_in)
 message stop_of(const endpoint *end, const char *sends_in, long long next_seqno)
 {
     message stop = blank(end->is_owamp ? STOP_SESSIONS : STOP_TW_SESSIONS);
-    long long count = 0;
-    for (const session *each = end->sessions; each; each = each->next, count++)
-        if (end->is_owamp && get_integer(each->request, sends_in))
-            add_session(&stop, each->sid, next_seqno);
     if (!end->is_owamp)
-        set_number(stop, "numberOfSessions", count);
+        set_number(stop, "numberOfSessions", (long long)count_of_sessions(end));
+    for (const session *each = end->sessions; each && end->is_owamp; each = each->next)
+        if (get_integer(each->request, sends_in))
+            add_session(&stop, each->sid, next_seqno);
     return stop;
 }

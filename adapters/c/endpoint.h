@@ -1,4 +1,5 @@
-/* The two ends of a control connection: octets in, octets out. SPDX-License-Identifier: Apache-2.0 */
+/* The two ends of a control connection: octets in, octets out.
+   SPDX-License-Identifier: Apache-2.0 */
 #ifndef ENDPOINT_H
 #define ENDPOINT_H
 #include "messages.h"
@@ -32,9 +33,9 @@ struct endpoint {
     writer out;
     void (*hear)(endpoint *end); /* reads the next message; tried anew until it is whole */
     session *sessions;
-    message pending;             /* the command that a client waits for an answer to */
-    unsigned char accept;        /* of Server-Start */
-    int is_fetching;             /* a client waits for an answer to Fetch-Session */
+    message pending;      /* the command that a client waits for an answer to */
+    unsigned char accept; /* of Server-Start */
+    int is_fetching;      /* the server's user has a Fetch-Session to answer */
     int has_sent_stop, has_heard_stop;
 };
 
@@ -43,6 +44,7 @@ void receive(endpoint *end, octets wire); /* a broken rule closes the connection
 octets taken(endpoint *end, octets *plaintext); /* what is to be sent */
 octets give(endpoint *end, octets wire); /* what it answers; refused if it closes */
 void send_stop(endpoint *end, message stop, const char *sends_in);
+size_t count_of_sessions(const endpoint *end);
 message stop_of(const endpoint *end, const char *sends_in, long long next_seqno);
 
 /* client.c and server.c use these as well */

@@ -6,7 +6,7 @@
 typedef struct {
     const char *name; /* in the vectors */
     size_t size;
-    enum { STOP_HERE, ZERO, INTEGER, NUMBER_OF, LOW_BITS, OCTETS } kind;
+    enum { NO_FIELD, ZERO, INTEGER, NUMBER_OF, LOW_BITS, OCTETS } kind;
 } field;
 
 /* The fields of a layout. MBZ is not named; NUM is the length of a list that follows; LOW has four
@@ -16,7 +16,7 @@ typedef struct {
 #define NUM(name) {#name, 4, NUMBER_OF}
 #define LOW(name) {#name, 1, LOW_BITS}
 #define OCT(name, size) {#name, size, OCTETS}
-#define END {NULL, 0, STOP_HERE}
+#define END {NULL, 0, NO_FIELD}
 
 size_t record_size(const field *layout);
 octets field_of(const field *layout, octets record, const char *name);

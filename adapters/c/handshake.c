@@ -4,19 +4,14 @@
 #include "negotiation.h"
 #include "parties.h"
 
-enum { TTL = 255, MOST_PACKETS = 1000, MOST_PADDING = 65000 };
+enum { MOST_PACKETS = 1000, MOST_PADDING = 65000 };
 
 typedef struct {
     endpoint client, server;
     size_t packets; /* of a sender in each session */
     octets padding;
-    clock_of_case clock;
+    ticker clock;
 } conversation;
-
-static octets error_estimate(void) /* not synchronized, Multiplier 1 */
-{
-    return join(octet(0), octet(1));
-}
 
 static void say(conversation *run, int is_client, const char *name)
 {
@@ -53,23 +48,18 @@ static void set_up(conversation *run)
     say(run, 0, "Start-Ack");
 }
 
-static size_t packets_of_session(const conversation *run)
-{
-    return run->packets * (run->server.is_owamp ? 1 : 2);
-}
-
 /* The test packets of a session: in TWAMP, each is reflected. */
 static void exchange(conversation *run, packet_keys keys, octets *packets)
 {
     octets padding;
     for (size_t i = 0; i < run->packets; i++) {
-        octets sent = sender_packet(keys, (long long)i, read_clock(&run->clock), error_estimate(),
+        octets sent = sender_packet(keys, (long long)i, tick(&run->clock), error_estimate(0),
                                     run->padding);
         *packets++ = sent;
         if (run->server.is_owamp)
             continue;
-        octets received = read_clock(&run->clock), answered = read_clock(&run->clock);
-        reflection own = {(long long)i, TTL, received, answered, error_estimate()};
+        octets received = tick(&run->clock), answered = tick(&run->clock);
+        reflection own = {(long long)i, TTL, received, answered, error_estimate(0)};
         *packets = reflect_packet(keys, sent, own);
         open_packet(keys, reflector_layout(keys.mode), *packets++, &padding);
     }
@@ -95,8 +85,8 @@ static octets records_of(const session *test, const octets *packets, size_t coun
     buffer records = {0};
     for (size_t i = 0; i < count; i++) {
         octets found = open_packet(test->keys, layout, packets[i], &padding);
-        clock_of_case clock = clock_from(field_of(layout, found, "timestamp"), 1ULL << 24);
-        octets sent = read_clock(&clock), received = read_clock(&clock);
+        ticker clock = ticker_from(field_of(layout, found, "timestamp"), 1ULL << 24);
+        octets sent = tick(&clock), received = tick(&clock);
         add(&records, packet_record(integer_of(layout, found, "sequenceNumber"),
                                     field_of(layout, found, "errorEstimate"), sent, received, TTL));
     }
@@ -145,10 +135,9 @@ static void put_conversation(conversation *run)
     put_open("transcript", '[');
     set_up(run);
     const session *tests = run->server.sessions;
-    size_t each = packets_of_session(run), count = 0;
-    for (const session *test = tests; test; test = test->next)
-        count++;
-    octets *packets = (octets *)(void *)zeros(count * each * sizeof *packets).data, *own = packets;
+    size_t each = run->packets * (run->server.is_owamp ? 1 : 2); /* that a session has */
+    octets *packets = fresh(count_of_sessions(&run->server) * each * sizeof *packets);
+    octets *own = packets;
     for (const session *test = tests; test; test = test->next, own += each)
         exchange(run, test->keys, own);
     stop(run);
@@ -172,7 +161,7 @@ static conversation conversation_in(int is_ikev2)
         server_in(inputs, is_owamp, number("offeredModes")),
         (size_t)packets,
         zeros((size_t)padding),
-        clock_from(sized("packetTime", 8), 1ULL << 32),
+        ticker_from(sized("packetTime", 8), 1ULL << 32),
     };
     makes_sids(&run.server);
     return run;
@@ -214,7 +203,7 @@ static void ikev2_handshake(void)
     put_protected(&run);
 }
 
-const type handshake_types[] = {
+const case_type handshake_types[] = {
     {"OpenHandshake", open_handshake},
     {"PassphraseHandshake", passphrase_handshake},
     {"Ikev2Handshake", ikev2_handshake},

@@ -1,4 +1,5 @@
-/* The keys of IKEv2, and the shared secret that comes of them. SPDX-License-Identifier: Apache-2.0 */
+/* The keys of IKEv2, and the shared secret that comes of them.
+   SPDX-License-Identifier: Apache-2.0 */
 #include "case.h"
 #include "crypto.h"
 
@@ -161,7 +162,7 @@ static void keymat_chain(void)
     put_token(put("sharedSecretKey", secret_from_keymat(sa.prf, material, in("sid"))));
 }
 
-const type ikev2_types[] = {
+const case_type ikev2_types[] = {
     {"Prf", prf_computed},
     {"PrfPlus", prf_plus_computed},
     {"Skeyseed", skeyseed_of_exchange},

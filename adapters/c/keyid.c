@@ -75,7 +75,7 @@ static void secret_for_key_id(void) /* of the IKE SA that both SPIs name (RFC 77
     put("sharedSecretKey", secret);
 }
 
-const type key_id_types[] = {
+const case_type key_id_types[] = {
     {"KeyIdEncode", key_id_encode},
     {"KeyIdDecode", key_id_decode},
     {"KeyIdFromSpis", key_id_from_spis},

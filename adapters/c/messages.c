@@ -47,7 +47,8 @@ static octets checked_ranges(octets ranges) /* ascending and disjoint (RFC 4656 
     long long floor = 0;
     for (size_t at = 0; at < ranges.size; at += 8) {
         octets range = part(ranges, at, at + 8);
-        long long first = integer_of(RANGE, range, "first"), last = integer_of(RANGE, range, "last");
+        long long first = integer_of(RANGE, range, "first");
+        long long last = integer_of(RANGE, range, "last");
         need(first >= floor && last >= first, "Skip Ranges: expected ascending, disjoint ranges");
         floor = last + 1;
     }
@@ -58,9 +59,9 @@ static octets read_sessions(reader *in, message stop)
 {
     buffer whole = {stop.parts[0], 0};
     for (long long left = get_integer(stop, "numberOfSessions"); left; left--) {
-        octets start = part(peek(in, 32), 0, record_size(SESSION)); /* padded it has at least 32 */
-        octets record = take_padded(
-            in, (long long)start.size + 8 * integer_of(SESSION, start, "numberOfSkipRanges"));
+        octets start = part(peek(in, 32), 0, record_size(SESSION)); /* whole blocks are peeked */
+        long long ranges = 8 * integer_of(SESSION, start, "numberOfSkipRanges");
+        octets record = take_padded(in, (long long)start.size + ranges);
         checked_ranges(part(record, start.size, record.size));
         add(&whole, record);
         add(&whole, padding_after((long long)record.size));
@@ -177,8 +178,8 @@ octets packet_record(long long number, octets error_estimate, octets sent, octet
 
 static void put_fields(message found)
 {
-    put_record(MESSAGES[found.kind].layout, found.parts[0], found.kind == REQUEST_TW_SESSION ||
-                                                               found.kind == STOP_TW_SESSIONS);
+    int with_numbers = found.kind == REQUEST_TW_SESSION || found.kind == STOP_TW_SESSIONS;
+    put_record(MESSAGES[found.kind].layout, found.parts[0], with_numbers);
     if (found.count > 1)
         put_records("slots", SLOT, found.parts[1]);
     if (found.kind != STOP_SESSIONS)
@@ -230,7 +231,7 @@ static void fetch_data_parse(void)
     put_canonical(found);
 }
 
-const type message_types[] = {
+const case_type message_types[] = {
     {"MessageParse", message_parse},
     {"FetchDataParse", fetch_data_parse},
     {NULL, NULL},

@@ -1,4 +1,5 @@
-/* RFC 4656 §3.1, §3.3, §3.5; RFC 5357 §3.1, §3.5; RFC 7717 §5. SPDX-License-Identifier: Apache-2.0 */
+/* RFC 4656 §3.1, §3.3, §3.5; RFC 5357 §3.1, §3.5; RFC 7717 §5.
+   SPDX-License-Identifier: Apache-2.0 */
 #include "negotiation.h"
 #include "case.h"
 #include "packets.h"
@@ -84,14 +85,13 @@ static void accept_value(void) /* one that is not assigned counts as failure */
 
 static void mode_choice(void)
 {
-    static const char *const names[] = {"unauthenticated", "authenticated", "encrypted", "mixed"};
     int is_owamp = owamp_in(), i = 0;
     long long chosen = number("chosen");
     const char *problem = mode_problem(is_owamp, number("offered"), chosen);
     need(!problem, problem);
     while (!(chosen >> i & 1))
         i++;
-    put_text("security", text(names[i]));
+    put_text("security", text(SECURITY[i]));
     put_boolean("ikev2Derived", (chosen & ikev2_derived_bit(is_owamp)) != 0);
 }
 
@@ -115,7 +115,7 @@ static void error_estimate(void) /* RFC 4656 §4.1.2 */
     put("canonical", join(octet(high & 0xBF), octet(multiplier)));
 }
 
-const type negotiation_types[] = {
+const case_type negotiation_types[] = {
     {"AcceptValue", accept_value},
     {"ModeChoice", mode_choice},
     {"RequestCheck", request_check},

@@ -8,7 +8,7 @@
 
 typedef struct block {
     struct block *next;
-    unsigned char data[];
+    _Alignas(max_align_t) unsigned char data[];
 } block;
 
 static block *blocks;
@@ -55,14 +55,19 @@ void forget(void *mark)
     }
 }
 
-octets zeros(size_t size)
+void *fresh(size_t size)
 {
-    block *made = calloc(1, sizeof *made + size + 1);
+    block *made = calloc(1, sizeof *made + size);
     if (!made)
         abort();
     made->next = blocks;
     blocks = made;
-    return (octets){made->data, size};
+    return made->data;
+}
+
+octets zeros(size_t size)
+{
+    return (octets){fresh(size + 1), size}; /* a zero after them, for functions on strings */
 }
 
 octets text(const char *characters)

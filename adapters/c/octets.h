@@ -21,6 +21,7 @@ void need(int condition, const char *reason);
 /* Memory lives until it is forgotten: what was made since the mark; NULL for all. */
 void *memory_mark(void);
 void forget(void *mark);
+void *fresh(size_t size); /* zeros, aligned for anything */
 
 octets zeros(size_t size);
 octets text(const char *characters);

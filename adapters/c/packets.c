@@ -5,7 +5,8 @@
 
 /* The texts of packets: what comes before HMAC and padding. */
 #define OPEN_TEXT INT(sequenceNumber, 4), OCT(timestamp, 8), OCT(errorEstimate, 2)
-#define PADDED_TEXT INT(sequenceNumber, 4), MBZ(12), OCT(timestamp, 8), OCT(errorEstimate, 2), MBZ(6)
+#define PADDED_TEXT \
+    INT(sequenceNumber, 4), MBZ(12), OCT(timestamp, 8), OCT(errorEstimate, 2), MBZ(6)
 
 static const field OPEN_SENDER[] = {OPEN_TEXT, END};
 static const field SENDER[] = {PADDED_TEXT, END};
@@ -18,13 +19,19 @@ static const field REFLECTOR[] = {
     OCT(senderTimestamp, 8), OCT(senderErrorEstimate, 2), MBZ(6), INT(senderTtl, 1), MBZ(15), END,
 };
 
+const char *const SECURITY[4] = {"unauthenticated", "authenticated", "encrypted", "mixed"};
+
 int security_named(octets name)
 {
-    static const char *const names[] = {"unauthenticated", "authenticated", "encrypted", "mixed"};
     for (int i = 0; i < 4; i++)
-        if (is_text(name, names[i]))
+        if (is_text(name, SECURITY[i]))
             return 1 << i;
     refuse("mode: not known");
+}
+
+int test_mode(long long security)
+{
+    return security == AUTHENTICATED || security == ENCRYPTED ? (int)security : OPEN;
 }
 
 const field *sender_layout(int mode)
@@ -103,7 +110,7 @@ octets reflect_packet(packet_keys keys, octets packet, reflection own)
 
 static packet_keys keys_in(void)
 {
-    int mode = security_named(text_in(parameters, "mode"));
+    int mode = test_mode(security_named(text_in(parameters, "mode")));
     return (packet_keys){mode, sized("t3", 16), sized("t4", 32)};
 }
 
@@ -151,7 +158,7 @@ static void reflect(void)
     put("answer", reflect_packet(keys_in(), in("packet"), own));
 }
 
-const type packet_types[] = {
+const case_type packet_types[] = {
     {"SenderPacketSeal", sender_packet_seal},
     {"SenderPacketOpen", sender_packet_open},
     {"ReflectorPacketSeal", reflector_packet_seal},

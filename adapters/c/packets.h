@@ -5,10 +5,12 @@
 
 enum { OPEN = 1, AUTHENTICATED = 2, ENCRYPTED = 4, MIXED = 8 }; /* security bits of Mode */
 
+extern const char *const SECURITY[4]; /* their names, from the lowest bit */
 int security_named(octets name);
+int test_mode(long long security); /* the mixed mode has open packets */
 
 typedef struct {
-    int mode; /* mixed is open here */
+    int mode;
     octets t3, t4;
 } packet_keys;
 

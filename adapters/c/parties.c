@@ -3,6 +3,11 @@
 #include "case.h"
 #include "crypto.h"
 
+octets error_estimate(int is_synchronized)
+{
+    return join(octet(is_synchronized ? 0x80 : 0), octet(1));
+}
+
 endpoint server_in(const char *object, int is_owamp, long long modes)
 {
     message greeting = blank(SERVER_GREETING);
@@ -19,6 +24,11 @@ endpoint client_in(const char *object, int is_owamp, long long mode)
     return new_client(is_owamp, mode, t1, t2, hex_in(object, "clientIv"));
 }
 
+message request_of(octets fields)
+{
+    return parse_message(REQUEST_TW_SESSION, join(octet(5), join(fields, zeros(16))));
+}
+
 void knows_passphrase(endpoint *end)
 {
     end->secret = text_in(inputs, "passphrase");
@@ -29,30 +39,30 @@ void knows_passphrase(endpoint *end)
 void makes_sids(endpoint *server) /* 192.0.2.1 | time | random (RFC 4656 §3.5) */
 {
     octets address = {(unsigned char[]){192, 0, 2, 1}, 4};
-    clock_of_case clock = clock_from(sized("sidTime", 8), 1ULL << 32);
+    ticker clock = ticker_from(sized("sidTime", 8), 1ULL << 32);
     buffer sids = {0};
     for (const char *each = json_first(json_member(inputs, "sidRandom")); each;
          each = json_next(each)) {
         octets drawn = json_hex(each);
         need(drawn.size == 4, "SID: expected 4 random octets");
-        add(&sids, join(address, join(read_clock(&clock), drawn)));
+        add(&sids, join(address, join(tick(&clock), drawn)));
     }
     server->sids = sids.text;
 }
 
-clock_of_case clock_from(octets start, unsigned long long tick)
+ticker ticker_from(octets start, unsigned long long step)
 {
-    clock_of_case made = {0, tick};
+    ticker made = {0, step};
     for (size_t i = 0; i < start.size; i++)
         made.now = made.now << 8 | start.data[i];
     return made;
 }
 
-octets read_clock(clock_of_case *clock)
+octets tick(ticker *clock)
 {
     octets time = zeros(8);
     for (size_t i = 0; i < 8; i++)
         time.data[i] = (unsigned char)(clock->now >> (56 - 8 * i));
-    clock->now += clock->tick;
+    clock->now += clock->step;
     return time;
 }

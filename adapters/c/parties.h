@@ -3,15 +3,19 @@
 #define PARTIES_H
 #include "endpoint.h"
 
+enum { TTL = 255 };
+
+octets error_estimate(int is_synchronized); /* Multiplier 1 */
 endpoint server_in(const char *object, int is_owamp, long long modes);
 endpoint client_in(const char *object, int is_owamp, long long mode);
+message request_of(octets fields);    /* Request-TW-Session, but for its command and HMAC */
 void knows_passphrase(endpoint *end); /* of the inputs */
 void makes_sids(endpoint *server);    /* of what the inputs draw for them */
 
 typedef struct {
-    unsigned long long now, tick; /* in units of 2^-32 seconds */
-} clock_of_case;
+    unsigned long long now, step; /* in units of 2^-32 seconds */
+} ticker;
 
-clock_of_case clock_from(octets start, unsigned long long tick);
-octets read_clock(clock_of_case *clock); /* the time, and a tick later at the next reading */
+ticker ticker_from(octets start, unsigned long long step);
+octets tick(ticker *clock); /* the time; a step more at each reading */
 #endif

@@ -27,11 +27,11 @@ static void grant(endpoint *server)
         accept_session(server, ACCEPT_NOT_SUPPORTED, 0, zeros(16));
         return;
     }
-    int sends = get_integer(request, "confReceiver") || !get_integer(request, "confSender");
-    octets sid = sends ? next_sid(server) : get(request, "sid"); /* the receiver makes it */
+    int is_receiver = get_integer(request, "confReceiver") || !get_integer(request, "confSender");
+    octets sid = is_receiver ? next_sid(server) : get(request, "sid"); /* the receiver makes it */
     const char *own = get_integer(request, "confSender") ? "senderPort" : "receiverPort";
     long long port = server->port < 0 ? get_integer(request, own) : server->port;
-    accept_session(server, ACCEPT_OK, port, sends ? sid : zeros(16));
+    accept_session(server, ACCEPT_OK, port, is_receiver ? sid : zeros(16));
     open_session(server, request, sid, port);
 }
 

@@ -46,8 +46,10 @@ octets take(reader *in, long long size)
     size_t held = in->at - in->from;
     need(size >= 0 && size <= LIMIT - (long long)held, "message: too long");
     size_t end = in->at + (size_t)size;
-    if (end > in->text.text.size)
+    if (end > in->text.text.size) {
+        in->wanted = end;
         refuse(too_short);
+    }
     if (end > in->plain && in->keys.t1.size) {
         octets wire = part(in->text.text, in->plain, end);
         memcpy(wire.data, next_blocks(&in->keys, wire, 0).data, wire.size);
@@ -120,7 +122,7 @@ static void control_receive(void)
     need(wire.at == wire.text.text.size, "control stream: another size");
 }
 
-const type stream_types[] = {
+const case_type stream_types[] = {
     {"ControlSend", control_send},
     {"ControlReceive", control_receive},
     {NULL, NULL},

@@ -5,16 +5,17 @@
 #include "octets.h"
 
 typedef struct {
-    octets t1, t2; /* no octets: in clear */
+    octets t1, t2;        /* no octets: in clear */
     unsigned char iv[16]; /* of the next block */
 } stream_keys;
 
 typedef struct {
     stream_keys keys;
     buffer text;
-    size_t plain; /* so many octets of the text are decrypted, */
-    size_t at;    /* so many read, */
-    size_t from;  /* and so many under an HMAC */
+    size_t plain;  /* so many octets of the text are decrypted, */
+    size_t at;     /* so many read, */
+    size_t from;   /* and so many under an HMAC */
+    size_t wanted; /* so many were needed when it was too short */
 } reader;
 
 typedef struct {

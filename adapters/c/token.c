@@ -101,7 +101,7 @@ static void one_way_keys(void)
     put("t4", hmac("SHA256", sized("t2", 32), sid));
 }
 
-const type token_types[] = {
+const case_type token_types[] = {
     {"TokenFromPassphrase", token_from_passphrase},
     {"TokenFromSharedSecret", token_from_secret},
     {"TokenOpen", token_opened},

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { SENT_BEFORE = 2000, TTL = 255, KEYMAT_SIZE = 72 };
+enum { SENT_BEFORE = 2000, KEYMAT_SIZE = 72 };
 
 typedef struct { /* what a step sends and derives */
     octets sent, sid, t3, t4;
@@ -18,36 +18,33 @@ typedef struct participant {
     struct participant *next;
     octets name;
     result (*play)(struct participant *self, const char *step);
-    endpoint end;               /* of a client or server */
-    const session *last;        /* of its sessions that it has told */
-    octets role;                /* in a test session */
+    /* a client or server, and the last of its sessions that it has told of */
+    endpoint end;
+    const session *last;
+    /* an end of a test session */
+    octets role;
     packet_keys keys;
-    ike_sa sa;                  /* of an end of IKEv2 */
+    /* an end of an IKE SA */
+    ike_sa sa;
     octets skeyseed, sk_d;
 } participant;
 
 static participant *playing;
-
-static octets error_estimate(void) /* synchronized, Multiplier 1 */
-{
-    return join(octet(0x80), octet(1));
-}
 
 static result play_control(participant *self, const char *step)
 {
     result made = {.sent = give(&self->end, hex_in(step, "received"))};
     octets request = hex_in(step, "request");
     if (request.size) {
-        octets whole = join(octet(5), join(request, zeros(16)));
-        ask(&self->end, parse_message(REQUEST_TW_SESSION, whole));
+        ask(&self->end, request_of(request));
         made.sent = taken(&self->end, NULL);
     }
-    const session *fresh = self->last ? self->last->next : self->end.sessions;
-    if (fresh) {
-        self->last = fresh;
-        made.sid = fresh->sid;
-        made.t3 = fresh->keys.t3;
-        made.t4 = fresh->keys.t4;
+    const session *opened = self->last ? self->last->next : self->end.sessions;
+    if (opened) {
+        self->last = opened;
+        made.sid = opened->sid;
+        made.t3 = opened->keys.t3;
+        made.t4 = opened->keys.t4;
     }
     return made;
 }
@@ -74,7 +71,7 @@ static void join_as_client(participant *self, const char *record)
 static result reflect_packet_of(participant *self, const char *step)
 {
     reflection own = {integer_in(step, "sequenceNumber"), TTL, hex_in(step, "receiveTimestamp"),
-                      hex_in(step, "timestamp"), error_estimate()};
+                      hex_in(step, "timestamp"), error_estimate(1)};
     return (result){.sent = reflect_packet(self->keys, hex_in(step, "received"), own)};
 }
 
@@ -98,7 +95,7 @@ static result play_session(participant *self, const char *step)
         return take_packet(self, step);
     long long number = integer_in(step, "sequenceNumber");
     return (result){.sent = sender_packet(self->keys, number, hex_in(step, "timestamp"),
-                                          error_estimate(), zeros(0))};
+                                          error_estimate(1), zeros(0))};
 }
 
 static participant *find(octets name)
@@ -113,7 +110,7 @@ static void join_as_session(participant *self, const char *record)
 {
     octets of = text_in(record, "session");
     self->role = text_in(record, "role");
-    self->keys.mode = security_named(text_in(record, "testMode"));
+    self->keys.mode = test_mode(security_named(text_in(record, "testMode")));
     if (of.size) {
         const participant *other = find(of);
         need(other && other->end.sessions, "session: not set up");
@@ -163,7 +160,7 @@ static participant *join_in(octets name)
         {"sessions", join_as_session},
         {"ikeSas", join_as_ike_sa},
     };
-    participant *made = (participant *)(void *)zeros(sizeof *made).data;
+    participant *made = fresh(sizeof *made);
     made->name = name;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (const char *record = json_first(json_member(inputs, kinds[i].list)); record;
@@ -208,7 +205,7 @@ static void trace_run(void)
     put_close(']');
 }
 
-const type trace_types[] = {
+const case_type trace_types[] = {
     {"TraceRun", trace_run},
     {NULL, NULL},
 };
