@@ -1,27 +1,29 @@
-/* The case that is asked, and its outputs. SPDX-License-Identifier: Apache-2.0 */
+/* The case that is asked, and who answers it. SPDX-License-Identifier: Apache-2.0 */
 #ifndef CASE_H
 #define CASE_H
-#include "octets.h"
+#include "json.h"
 
 extern const char *parameters, *inputs; /* JSON objects */
 
+typedef struct {
+    const char *name; /* of a type of group; NULL ends the types of a file */
+    void (*answer)(void);
+} case_type;
+
+extern const case_type token_types[], ikev2_types[], key_id_types[], stream_types[],
+    packet_types[], message_types[], negotiation_types[], handshake_types[], behaviour_types[],
+    attack_types[], trace_types[];
+
+/* case.c: what an object gives, and what the inputs give. A missing member is refused. */
+octets hex_in(const char *object, const char *name);
+octets sized_in(const char *object, const char *name, size_t size);
+octets text_in(const char *object, const char *name);
+long long integer_in(const char *object, const char *name);
 octets in(const char *name);
 octets sized(const char *name, size_t size);
 long long number(const char *name);
-octets put(const char *name, octets value); /* returns the value */
-void put_text(const char *name, octets value); /* UTF-8 */
-void put_integer(const char *name, long long value);
-void put_array(const char *name, octets *items, size_t size);
+int is_text(octets text, const char *characters);
 
-/* packets.c */
-void control(int send);
-void packet(int seal, int reflector);
-void reflect(void);
-
-/* keyid.c */
-void key_id_encode(void);
-void key_id_decode(void);
-void key_id_of_spis(void);
-void spis_of_key_id(void);
-void secret_for_key_id(void);
+/* token.c: the Token of the inputs and what comes before it, under a shared secret */
+void put_token(octets secret);
 #endif

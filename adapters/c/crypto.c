@@ -1,10 +1,20 @@
 /* The cryptography over OpenSSL's libcrypto, 3.0 or newer. SPDX-License-Identifier: Apache-2.0 */
-#include "octets.h"
+#include "crypto.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
+
+octets aes(octets key, octets data)
+{
+    return cbc(key, zeros(16), data, 1);
+}
+
+octets aes_inverse(octets key, octets data)
+{
+    return cbc(key, zeros(16), data, 0);
+}
 
 octets cbc(octets key, octets iv, octets data, int encrypt)
 {
@@ -40,6 +50,7 @@ octets hmac16(octets key, octets data)
 octets pbkdf2(octets secret, octets salt, long long count)
 {
     octets out = zeros(16);
+    need(count > 0 && count <= 1 << 24, "Count: not one to compute with");
     if (!PKCS5_PBKDF2_HMAC((const char *)secret.data, (int)secret.size, salt.data, (int)salt.size,
                            (int)count, EVP_sha1(), 16, out.data))
         abort();
@@ -83,7 +94,7 @@ const prf_type *prf_named(octets name)
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(types[i].name, (const char *)name.data) == 0)
             return &types[i];
-    abort();
+    refuse("prf: not known");
 }
 
 octets prf(const prf_type *type, octets key, octets data)
@@ -100,12 +111,12 @@ octets prf(const prf_type *type, octets key, octets data)
 
 octets prf_plus(const prf_type *type, octets key, octets seed, long long size) /* RFC 7296 §2.13 */
 {
-    octets out = zeros(0), block = out, counter = zeros(1);
+    buffer out = {zeros(0), 0};
+    octets block = zeros(0);
     need(size >= 0 && size <= 255 * (long long)type->size, "prf+: more than 255 blocks");
-    while (out.size < (size_t)size) {
-        counter.data[0]++;
-        block = prf(type, key, join(join(block, seed), counter));
-        out = join(out, block);
+    for (unsigned char n = 1; out.text.size < (size_t)size; n++) {
+        block = prf(type, key, join(join(block, seed), octet(n)));
+        add(&out, block);
     }
-    return part(out, 0, (size_t)size);
+    return part(out.text, 0, (size_t)size);
 }

@@ -1,8 +1,7 @@
-/* What the protocol needs of JSON. A line that is none ends the program.
+/* Reads JSON. A line that is none ends the program; a value of another kind is refused.
    SPDX-License-Identifier: Apache-2.0 */
-#include "octets.h"
+#include "json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,8 +48,7 @@ static const char *end_of(const char *at)
 
 const char *json_first(const char *array)
 {
-    if (!array || (*array != '[' && *array != '{'))
-        abort();
+    need(array && (*array == '[' || *array == '{'), "input: expected an array or object");
     const char *at = space(array + 1);
     return *at == ']' || *at == '}' ? NULL : at;
 }
@@ -77,24 +75,23 @@ const char *json_member(const char *object, const char *name)
 octets json_string(const char *value)
 {
     static const char escapes[] = "bfnrt", controls[] = "\b\f\n\r\t";
-    if (!value || *value != '"')
-        abort();
+    need(value && *value == '"', "input: expected a string");
     octets found = zeros((size_t)(end_of_string(value) - value));
     size_t size = 0;
     for (const char *at = value + 1; *at != '"'; at++) {
-        unsigned char octet = (unsigned char)*at;
-        if (octet == '\\') {
+        unsigned char character = (unsigned char)*at;
+        if (character == '\\') {
             const char *control = strchr(escapes, *++at);
-            octet = (unsigned char)(control ? controls[control - escapes] : *at);
+            character = (unsigned char)(control ? controls[control - escapes] : *at);
             if (*at == 'u') { /* the runner writes control characters so, and no others */
                 char digits[5] = {at[1], at[2], at[3], at[4], 0};
                 long code = strtol(digits, NULL, 16);
                 need(code < 0x80, "text: expected UTF-8, found an escaped character");
-                octet = (unsigned char)code;
+                character = (unsigned char)code;
                 at += 4;
             }
         }
-        found.data[size++] = octet;
+        found.data[size++] = character;
     }
     return part(found, 0, size);
 }
@@ -102,14 +99,14 @@ octets json_string(const char *value)
 static unsigned digit(char character)
 {
     const char *digits = "0123456789abcdef", *found = strchr(digits, character);
-    if (!found || !*found)
-        abort();
+    need(found && *found, "input: expected lower-case hex");
     return (unsigned)(found - digits);
 }
 
 octets json_hex(const char *value)
 {
     octets digits = json_string(value), found = zeros(digits.size / 2);
+    need(digits.size % 2 == 0, "input: expected two digits for each octet");
     for (size_t i = 0; i < found.size; i++) {
         const char *at = (const char *)digits.data + 2 * i;
         found.data[i] = (unsigned char)(digit(at[0]) << 4 | digit(at[1]));
@@ -119,25 +116,11 @@ octets json_hex(const char *value)
 
 long long json_integer(const char *value)
 {
-    if (!value)
-        abort();
+    need(value != NULL, "input: expected an integer");
     return strtoll(value, NULL, 10);
 }
 
 int json_true(const char *value)
 {
     return value && strncmp(value, "true", 4) == 0;
-}
-
-void json_print(octets text)
-{
-    putchar('"');
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char octet = text.data[i];
-        if (octet < 32 || octet == '"' || octet == '\\')
-            printf("\\u%04x", octet);
-        else
-            putchar(octet);
-    }
-    putchar('"');
 }

@@ -1,5 +1,6 @@
 /* KeyIDs: names of passphrases, and SPIs. SPDX-License-Identifier: Apache-2.0 */
 #include "case.h"
+#include "crypto.h"
 
 #include <string.h>
 
@@ -22,15 +23,25 @@ static int is_utf8(octets text)
     return 1;
 }
 
-void key_id_encode(void) /* RFC 4656 §3.1 */
+octets key_id_of_name(octets name) /* RFC 4656 §3.1 */
 {
-    octets name = json_string(json_member(inputs, "name"));
     need(name.size <= 80 && is_utf8(name), "KeyID: expected UTF-8, at most 80 octets");
     need(!memchr(name.data, 0, name.size), "KeyID: a zero octet");
-    put("keyId", join(name, zeros(80 - name.size)));
+    return join(name, zeros(80 - name.size));
 }
 
-void key_id_decode(void)
+octets key_id_of_spis(octets spi_i, octets spi_r) /* RFC 7717 §5.3 */
+{
+    need(spi_i.size == 8 && spi_r.size == 8, "SPI: another size");
+    return join(join(spi_i, spi_r), zeros(64));
+}
+
+static void key_id_encode(void)
+{
+    put("keyId", key_id_of_name(text_in(inputs, "name")));
+}
+
+static void key_id_decode(void)
 {
     octets name = sized("keyId", 80);
     while (name.size && !name.data[name.size - 1])
@@ -40,31 +51,35 @@ void key_id_decode(void)
     put_text("name", name);
 }
 
-void key_id_of_spis(void) /* RFC 7717 §5.3 */
+static void key_id_from_spis(void)
 {
-    put("keyId", join(join(sized("spiI", 8), sized("spiR", 8)), zeros(64)));
+    put("keyId", key_id_of_spis(in("spiI"), in("spiR")));
 }
 
-void spis_of_key_id(void)
+static void spis_from_key_id(void)
 {
     octets found = sized("keyId", 80);
     put("spiI", part(found, 0, 8));
     put("spiR", part(found, 8, 16));
 }
 
-void secret_for_key_id(void) /* the IKE SA that both SPIs name (RFC 7717 §5.3) */
+static void secret_for_key_id(void) /* of the IKE SA that both SPIs name (RFC 7717 §5.3) */
 {
     octets spis = part(sized("keyId", 80), 0, 16), secret = zeros(0);
     const char *sa = json_first(json_member(inputs, "ikeSas"));
-    for (; sa; sa = json_next(sa)) {
-        octets spi_i = json_hex(json_member(sa, "spiI")), spi_r = json_hex(json_member(sa, "spiR"));
-        if (equal(spis, join(spi_i, spi_r)))
-            break;
-    }
-    if (sa) {
-        const prf_type *kind = prf_named(json_string(json_member(sa, "prf")));
-        secret = prf(kind, json_hex(json_member(sa, "skD")), text("IPPM"));
-    }
+    while (sa && !equal(spis, join(hex_in(sa, "spiI"), hex_in(sa, "spiR"))))
+        sa = json_next(sa);
+    if (sa)
+        secret = secret_from_sk_d(prf_named(text_in(sa, "prf")), hex_in(sa, "skD"));
     put_integer("accept", sa ? 0 : 6);
     put("sharedSecretKey", secret);
 }
+
+const case_type key_id_types[] = {
+    {"KeyIdEncode", key_id_encode},
+    {"KeyIdDecode", key_id_decode},
+    {"KeyIdFromSpis", key_id_from_spis},
+    {"SpisFromKeyId", spis_from_key_id},
+    {"SharedSecretForKeyId", secret_for_key_id},
+    {NULL, NULL},
+};

@@ -2,40 +2,87 @@
 #include "octets.h"
 
 #include <openssl/crypto.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct block {
     struct block *next;
-    unsigned char data[];
+    _Alignas(max_align_t) unsigned char data[];
 } block;
 
 static block *blocks;
+static jmp_buf *catcher;
+static const char *reason;
 
-void forget(void)
+const char *attempt(void (*action)(void *), void *with)
 {
-    while (blocks) {
+    jmp_buf here, *outer = catcher;
+    catcher = &here;
+    if (!setjmp(here)) {
+        action(with);
+        reason = NULL;
+    }
+    catcher = outer;
+    return reason;
+}
+
+void refuse(const char *why)
+{
+    if (!catcher)
+        abort();
+    reason = why;
+    longjmp(*catcher, 1);
+}
+
+void need(int condition, const char *why)
+{
+    if (!condition)
+        refuse(why);
+}
+
+void *memory_mark(void)
+{
+    return blocks;
+}
+
+void forget(void *mark)
+{
+    while (blocks != mark) {
         block *next = blocks->next;
         free(blocks);
         blocks = next;
     }
 }
 
-octets zeros(size_t size)
+void *fresh(size_t size)
 {
-    block *made = calloc(1, sizeof *made + size + 1);
+    block *made = calloc(1, sizeof *made + size);
     if (!made)
         abort();
     made->next = blocks;
     blocks = made;
-    return (octets){made->data, size};
+    return made->data;
+}
+
+octets zeros(size_t size)
+{
+    return (octets){fresh(size + 1), size}; /* a zero after them, for functions on strings */
 }
 
 octets text(const char *characters)
 {
-    octets made = zeros(strlen(characters));
-    memcpy(made.data, characters, made.size);
-    return made;
+    return copy((octets){(unsigned char *)characters, strlen(characters)});
+}
+
+octets octet(unsigned char value)
+{
+    return copy((octets){&value, 1});
+}
+
+octets copy(octets from)
+{
+    return join(from, (octets){NULL, 0});
 }
 
 octets part(octets from, size_t start, size_t end)
@@ -48,8 +95,10 @@ octets part(octets from, size_t start, size_t end)
 octets join(octets a, octets b)
 {
     octets made = zeros(a.size + b.size);
-    memcpy(made.data, a.data, a.size);
-    memcpy(made.data + a.size, b.data, b.size);
+    if (a.size)
+        memcpy(made.data, a.data, a.size);
+    if (b.size)
+        memcpy(made.data + a.size, b.data, b.size);
     return made;
 }
 
@@ -66,8 +115,17 @@ int equal(octets a, octets b)
     return a.size == b.size && CRYPTO_memcmp(a.data, b.data, a.size) == 0;
 }
 
-void need(int condition, const char *reason)
+void add(buffer *to, octets more)
 {
-    if (!condition)
-        refuse(reason);
+    size_t size = to->text.size + more.size;
+    if (size > to->room) { /* at least twice the room, so that all copies are few */
+        octets old = to->text;
+        to->room = 2 * size;
+        to->text = part(zeros(to->room), 0, old.size);
+        if (old.size)
+            memcpy(to->text.data, old.data, old.size);
+    }
+    if (more.size)
+        memcpy(to->text.data + to->text.size, more.data, more.size);
+    to->text.size = size;
 }

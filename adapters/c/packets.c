@@ -1,191 +1,168 @@
-/* The control stream and the test packets. SPDX-License-Identifier: Apache-2.0 */
+/* RFC 4656 §4, RFC 5357 §4. SPDX-License-Identifier: Apache-2.0 */
+#include "packets.h"
 #include "case.h"
+#include "crypto.h"
 
-#include <string.h>
+/* The texts of packets: what comes before HMAC and padding. */
+#define OPEN_TEXT INT(sequenceNumber, 4), OCT(timestamp, 8), OCT(errorEstimate, 2)
+#define PADDED_TEXT \
+    INT(sequenceNumber, 4), MBZ(12), OCT(timestamp, 8), OCT(errorEstimate, 2), MBZ(6)
 
-void control(int send)
-{
-    octets t1 = sized("t1", 16), t2 = sized("t2", 32), iv = sized("iv", 16), plain = zeros(0);
-    octets items = zeros(1024 * sizeof(octets)), *list = (octets *)(void *)items.data;
-    size_t at = 0, from = 0, found = 0;
-    if (!send) {
-        octets wire = in("wire");
-        need(wire.size % 16 == 0, "control stream: expected whole blocks");
-        plain = cbc(t1, iv, wire, 0);
-    }
-    const char *each = json_first(json_member(inputs, send ? "segments" : "layout"));
-    for (; each; each = json_next(each)) {
-        octets text = send ? json_hex(json_member(each, "text")) : zeros(0);
-        size_t size = send ? text.size : (size_t)json_integer(json_member(each, "size"));
-        int has_hmac = json_true(json_member(each, "hmacAfter"));
-        need(size % 16 == 0 && found < 1024, "control stream: expected whole blocks");
-        plain = send ? join(plain, text) : plain;
-        need(size + 16 * (size_t)has_hmac <= plain.size - at + (send ? 16 : 0),
-             "control stream: another size");
-        if (!send)
-            list[found++] = part(plain, at, at + size);
-        at += size;
-        if (!has_hmac)
-            continue;
-        octets tag = hmac16(t2, part(plain, from, at));
-        if (send) {
-            list[found++] = tag;
-            plain = join(plain, tag);
-        }
-        need(equal(tag, part(plain, at, at + 16)), "HMAC: another");
-        from = at += 16;
-    }
-    need(at == plain.size, "control stream: another size");
-    put_array(send ? "hmacs" : "texts", list, found);
-    if (send)
-        put("wire", cbc(t1, iv, put("plaintext", plain), 1));
-}
-
-/* The fields of a test packet before its HMAC; those without a name are sent as zeros. */
-typedef struct {
-    const char *name;
-    size_t size;
-    int is_integer;
-} field;
-
-static const field FIELDS[2][16] = {
-    {{"sequenceNumber", 4, 1}, {"timestamp", 8, 0}, {"errorEstimate", 2, 0}, {"", 2, 0},
-     {"receiveTimestamp", 8, 0}, {"senderSequenceNumber", 4, 1}, {"senderTimestamp", 8, 0},
-     {"senderErrorEstimate", 2, 0}, {"", 2, 0}, {"senderTtl", 1, 1}},
-    {{"sequenceNumber", 4, 1}, {"", 12, 0}, {"timestamp", 8, 0}, {"errorEstimate", 2, 0},
-     {"", 6, 0}, {"receiveTimestamp", 8, 0}, {"", 8, 0}, {"senderSequenceNumber", 4, 1},
-     {"", 12, 0}, {"senderTimestamp", 8, 0}, {"senderErrorEstimate", 2, 0}, {"", 6, 0},
-     {"senderTtl", 1, 1}, {"", 15, 0}},
+static const field OPEN_SENDER[] = {OPEN_TEXT, END};
+static const field SENDER[] = {PADDED_TEXT, END};
+static const field OPEN_REFLECTOR[] = {
+    OPEN_TEXT, MBZ(2), OCT(receiveTimestamp, 8), INT(senderSequenceNumber, 4),
+    OCT(senderTimestamp, 8), OCT(senderErrorEstimate, 2), MBZ(2), INT(senderTtl, 1), END,
+};
+static const field REFLECTOR[] = {
+    PADDED_TEXT, OCT(receiveTimestamp, 8), MBZ(8), INT(senderSequenceNumber, 4), MBZ(12),
+    OCT(senderTimestamp, 8), OCT(senderErrorEstimate, 2), MBZ(6), INT(senderTtl, 1), MBZ(15), END,
 };
 
-static octets cover(octets data, const char *mode, int encrypt)
+const char *const SECURITY[4] = {"unauthenticated", "authenticated", "encrypted", "mixed"};
+
+int security_named(octets name)
 {
-    size_t size = *mode == 'u' ? 0 : *mode == 'a' ? 16 : data.size;
-    return cbc(in("t3"), zeros(16), part(data, 0, size), encrypt);
+    for (int i = 0; i < 4; i++)
+        if (is_text(name, SECURITY[i]))
+            return 1 << i;
+    refuse("mode: not known");
 }
 
-static octets packed(const field *item)
+int test_mode(long long security)
 {
-    octets value = zeros(item->size);
-    if (!*item->name)
-        return value;
-    if (!item->is_integer)
-        return sized(item->name, item->size);
-    long long integer = number(item->name);
-    need(integer >= 0 && integer < 1LL << 8 * item->size, "an integer out of range");
-    for (size_t i = item->size; i--; integer >>= 8)
-        value.data[i] = (unsigned char)integer;
-    return value;
+    return security == AUTHENTICATED || security == ENCRYPTED ? (int)security : OPEN;
 }
 
-static void unpack(const field *item, octets value)
+const field *sender_layout(int mode)
 {
-    long long integer = 0;
-    if (!*item->name)
-        return;
-    if (!item->is_integer) {
-        put(item->name, value);
-        return;
-    }
-    for (size_t i = 0; i < item->size; i++)
-        integer = integer << 8 | value.data[i];
-    put_integer(item->name, integer);
+    return mode == OPEN ? OPEN_SENDER : SENDER;
 }
 
-/* The layout of a packet in the mode of the case. */
-typedef struct {
-    const char *mode;
-    const field *fields;
-    size_t count, size, end; /* octets before the HMAC, and with it */
-} layout;
-
-static layout layout_of(int reflector)
+const field *reflector_layout(int mode)
 {
-    octets mode = json_string(json_member(parameters, "mode"));
-    layout made = {(const char *)mode.data, NULL, 0, 0, 0};
-    int open = *made.mode == 'u';
-    sized("t3", 16);
-    sized("t4", 32);
-    made.fields = FIELDS[!open];
-    made.count = reflector ? (open ? 10 : 14) : (open ? 3 : 5);
-    for (size_t i = 0; i < made.count; i++)
-        made.size += made.fields[i].size;
-    made.end = made.size + (open ? 0 : 16);
-    return made;
+    return mode == OPEN ? OPEN_REFLECTOR : REFLECTOR;
 }
 
-static octets tag_of(layout kind, octets covered)
+/* The part of a text that is under encryption and HMAC. */
+static octets covered_part(int mode, octets text)
 {
-    return *kind.mode == 'u' ? zeros(0) : hmac16(in("t4"), covered);
+    return part(text, 0, mode == OPEN ? 0 : mode == AUTHENTICATED ? 16 : text.size);
 }
 
-/* The text of a received packet before its HMAC. */
-static octets opened(layout kind, octets data)
+static octets tag_of(packet_keys keys, octets text)
 {
-    need(data.size >= kind.end, "test packet: too short");
-    octets covered = cover(part(data, 0, kind.size), kind.mode, 0);
-    need(equal(tag_of(kind, covered), part(data, kind.size, kind.end)), "HMAC: another");
-    octets text = join(covered, part(data, covered.size, kind.size));
-    size_t multiplier = *kind.mode == 'u' ? 13 : 25;
-    need(text.data[multiplier], "Multiplier: found 0");
+    return keys.mode == OPEN ? zeros(0) : hmac16(keys.t4, covered_part(keys.mode, text));
+}
+
+/* The text with its covered part encrypted or decrypted. */
+static octets covered(packet_keys keys, octets text, int encrypt)
+{
+    octets blocks = covered_part(keys.mode, text), clear = part(text, blocks.size, text.size);
+    return keys.mode == OPEN ? text : join(cbc(keys.t3, zeros(16), blocks, encrypt), clear);
+}
+
+octets seal_packet(packet_keys keys, octets text, octets padding)
+{
+    return join(join(covered(keys, text, 1), tag_of(keys, text)), padding);
+}
+
+octets open_packet(packet_keys keys, const field *layout, octets packet, octets *padding)
+{
+    size_t size = record_size(layout), end = size + (keys.mode == OPEN ? 0 : 16);
+    need(packet.size >= end, "test packet: too short");
+    octets text = covered(keys, part(packet, 0, size), 0);
+    need(equal(tag_of(keys, text), part(packet, size, end)), "HMAC: another");
+    need(field_of(layout, text, "errorEstimate").data[1], "Multiplier: found 0");
+    *padding = part(packet, end, packet.size);
     return text;
 }
 
-/* A packet whose fields are what `value` gives. */
-static octets sealed(layout kind, octets (*value)(const field *), octets padding, octets *covered,
-                     octets *tag)
+octets sender_packet(packet_keys keys, long long sequence_number, octets timestamp,
+                     octets error_estimate, octets padding)
 {
-    octets text = zeros(0);
-    for (size_t i = 0; i < kind.count; i++)
-        text = join(text, value(&kind.fields[i]));
-    octets hidden = cover(text, kind.mode, 1);
-    *covered = part(text, 0, hidden.size);
-    *tag = tag_of(kind, *covered);
-    return join(join(join(hidden, part(text, hidden.size, kind.size)), *tag), padding);
+    const field *layout = sender_layout(keys.mode);
+    octets text = zeros(record_size(layout));
+    set_integer(layout, text, "sequenceNumber", sequence_number);
+    set_field(layout, text, "timestamp", timestamp);
+    set_field(layout, text, "errorEstimate", error_estimate);
+    return seal_packet(keys, text, padding);
 }
 
-void packet(int seal, int reflector)
+octets reflect_packet(packet_keys keys, octets packet, reflection own)
 {
-    layout kind = layout_of(reflector);
-    if (seal) {
-        octets covered, tag;
-        put("packet", sealed(kind, packed, in("padding"), &covered, &tag));
-        put("coveredText", covered);
-        put("hmac", tag);
-        return;
-    }
-    octets data = in("packet"), text = opened(kind, data);
-    for (size_t i = 0, at = 0; i < kind.count; at += kind.fields[i++].size)
-        unpack(&kind.fields[i], part(text, at, at + kind.fields[i].size));
-    put("padding", part(data, kind.end, data.size));
+    const field *sender = sender_layout(keys.mode), *layout = reflector_layout(keys.mode);
+    octets padding, received = open_packet(keys, sender, packet, &padding);
+    octets text = zeros(record_size(layout));
+    set_integer(layout, text, "sequenceNumber", own.sequence_number);
+    set_field(layout, text, "timestamp", own.timestamp);
+    set_field(layout, text, "errorEstimate", own.error_estimate);
+    set_field(layout, text, "receiveTimestamp", own.receive_timestamp);
+    set_integer(layout, text, "senderTtl", own.ttl);
+    set_field(layout, text, "senderSequenceNumber", field_of(sender, received, "sequenceNumber"));
+    set_field(layout, text, "senderTimestamp", field_of(sender, received, "timestamp"));
+    set_field(layout, text, "senderErrorEstimate", field_of(sender, received, "errorEstimate"));
+    /* of the same size, if the padding allows (RFC 5357 §4.2) */
+    size_t own_size = text.size + (keys.mode == OPEN ? 0 : 16);
+    size_t room = packet.size > own_size ? packet.size - own_size : 0;
+    return seal_packet(keys, text, part(padding, 0, room < padding.size ? room : padding.size));
 }
 
-static octets received; /* the text of the packet that is answered */
-
-/* A field of the answer: its own number and times, and what was received. */
-static octets answered(const field *item)
+static packet_keys keys_in(void)
 {
-    size_t timestamp = received.size == 14 ? 4 : 16;
-    octets ttl = zeros(1);
-    ttl.data[0] = (unsigned char)number("ttl");
-    if (!strcmp(item->name, "sequenceNumber"))
-        return zeros(4);
-    if (!strcmp(item->name, "senderSequenceNumber"))
-        return part(received, 0, 4);
-    if (!strcmp(item->name, "senderTimestamp"))
-        return part(received, timestamp, timestamp + 8);
-    if (!strcmp(item->name, "senderErrorEstimate"))
-        return part(received, timestamp + 8, timestamp + 10);
-    return strcmp(item->name, "senderTtl") ? packed(item) : ttl;
+    int mode = test_mode(security_named(text_in(parameters, "mode")));
+    return (packet_keys){mode, sized("t3", 16), sized("t4", 32)};
 }
 
-void reflect(void) /* at the same size, if the padding allows (RFC 5357 §4.2) */
+static void put_sealed(const field *(*layout)(int mode))
 {
-    layout sender = layout_of(0), own = layout_of(1);
-    octets data = in("packet"), covered, tag;
-    received = opened(sender, data);
-    size_t room = data.size > own.end ? data.size - own.end : 0;
-    octets padding = part(data, sender.end, data.size);
-    padding = part(padding, 0, room < padding.size ? room : padding.size);
-    put("answer", sealed(own, answered, padding, &covered, &tag));
+    packet_keys keys = keys_in();
+    octets text = record_in(layout(keys.mode));
+    put("packet", seal_packet(keys, text, in("padding")));
+    put("coveredText", covered_part(keys.mode, text));
+    put("hmac", tag_of(keys, text));
 }
+
+static void put_opened(const field *(*layout)(int mode))
+{
+    packet_keys keys = keys_in();
+    octets padding, text = open_packet(keys, layout(keys.mode), in("packet"), &padding);
+    put_record(layout(keys.mode), text, 1);
+    put("padding", padding);
+}
+
+static void sender_packet_seal(void)
+{
+    put_sealed(sender_layout);
+}
+
+static void sender_packet_open(void)
+{
+    put_opened(sender_layout);
+}
+
+static void reflector_packet_seal(void)
+{
+    put_sealed(reflector_layout);
+}
+
+static void reflector_packet_open(void)
+{
+    put_opened(reflector_layout);
+}
+
+static void reflect(void)
+{
+    reflection own = {0, number("ttl"), in("receiveTimestamp"), in("timestamp"),
+                      in("errorEstimate")};
+    put("answer", reflect_packet(keys_in(), in("packet"), own));
+}
+
+const case_type packet_types[] = {
+    {"SenderPacketSeal", sender_packet_seal},
+    {"SenderPacketOpen", sender_packet_open},
+    {"ReflectorPacketSeal", reflector_packet_seal},
+    {"ReflectorPacketOpen", reflector_packet_open},
+    {"Reflect", reflect},
+    {NULL, NULL},
+};

@@ -1,0 +1,64 @@
+/* The two ends of a control connection: octets in, octets out.
+   SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENDPOINT_H
+#define ENDPOINT_H
+#include "messages.h"
+#include "packets.h"
+
+typedef struct session {
+    struct session *next;
+    message request;
+    octets sid;
+    long long port;
+    packet_keys keys; /* no octets where packets are open */
+} session;
+
+typedef struct endpoint endpoint;
+struct endpoint {
+    /* what its user gives */
+    int is_owamp;
+    long long mode;        /* that a client chooses, and that a server is told */
+    octets secret, key_id; /* no KeyID: none is known */
+    octets t1, t2;         /* of a client; a server takes those of the Token */
+    octets client_iv;
+    message greeting; /* of a server, and what follows */
+    octets server_iv, start_time;
+    int by_name, by_spis; /* whether its KeyID is taken for a name, and for SPIs */
+    octets sids;          /* that it gives, one after another */
+    long long port;       /* that it gives; below 0, the one that is asked for */
+    /* what becomes of it */
+    enum { SETTING_UP, READY, WAITING, TESTING, CLOSED } state;
+    const char *why; /* it is closed */
+    reader in;
+    writer out;
+    void (*hear)(endpoint *end); /* reads the next message; tried anew until it is whole */
+    session *sessions;
+    message pending;      /* the command that a client waits for an answer to */
+    unsigned char accept; /* of Server-Start */
+    int is_fetching;      /* the server's user has a Fetch-Session to answer */
+    int has_sent_stop, has_heard_stop;
+};
+
+/* endpoint.c */
+void receive(endpoint *end, octets wire); /* a broken rule closes the connection */
+octets taken(endpoint *end, octets *plaintext); /* what is to be sent */
+octets give(endpoint *end, octets wire); /* what it answers; refused if it closes */
+void send_stop(endpoint *end, message stop, const char *sends_in);
+size_t count_of_sessions(const endpoint *end);
+message stop_of(const endpoint *end, const char *sends_in, long long next_seqno);
+
+/* client.c and server.c use these as well */
+void close_connection(endpoint *end, const char *why);
+int is_protected(const endpoint *end);
+void protect(endpoint *end, octets own_iv, octets peer_iv);
+void open_session(endpoint *end, message request, octets sid, long long port);
+void hear_stop(endpoint *end, const char *sends_in);
+
+/* client.c */
+endpoint new_client(int is_owamp, long long mode, octets t1, octets t2, octets client_iv);
+void ask(endpoint *client, message command);
+
+/* server.c */
+endpoint new_server(int is_owamp, message greeting, octets server_iv, octets start_time);
+void answer_fetch(endpoint *server, message fetch_ack, const message *data);
+#endif

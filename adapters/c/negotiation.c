@@ -1,0 +1,124 @@
+/* RFC 4656 §3.1, §3.3, §3.5; RFC 5357 §3.1, §3.5; RFC 7717 §5.
+   SPDX-License-Identifier: Apache-2.0 */
+#include "negotiation.h"
+#include "case.h"
+#include "packets.h"
+
+int is_owamp_named(octets name)
+{
+    need(is_text(name, "OWAMP") || is_text(name, "TWAMP"), "protocol: not known");
+    return name.data[0] == 'O';
+}
+
+int security_bits(int is_owamp)
+{
+    return OPEN | AUTHENTICATED | ENCRYPTED | (is_owamp ? 0 : MIXED);
+}
+
+int ikev2_derived_bit(int is_owamp)
+{
+    return is_owamp ? 16 : 128;
+}
+
+const char *mode_problem(int is_owamp, long long offered, long long chosen)
+{
+    long long security = chosen & security_bits(is_owamp);
+    if (!security || security & (security - 1))
+        return "Mode: expected exactly one security bit";
+    if (!(security & offered))
+        return "Mode: not offered";
+    if (chosen & ikev2_derived_bit(is_owamp) &&
+        (security == OPEN || !(offered & ikev2_derived_bit(is_owamp))))
+        return "Mode: IKEv2Derived not offered, or without protection";
+    return NULL;
+}
+
+static const char *owamp_problem(message request)
+{
+    if (!get_integer(request, "confSender") && !get_integer(request, "confReceiver"))
+        return "Conf-Sender, Conf-Receiver";
+    octets slots = request.parts[1];
+    if (!slots.size)
+        return "Number of Schedule Slots";
+    for (size_t at = 0; at < slots.size; at += 16)
+        if (slots.data[at] > 1)
+            return "Slot Type";
+    return NULL;
+}
+
+const char *request_problem(int is_owamp, message request)
+{
+    static const char *const zeros[][2] = {
+        {"confSender", "Conf-Sender"}, {"confReceiver", "Conf-Receiver"},
+        {"numberOfSlots", "Number of Schedule Slots"}, {"numberOfPackets", "Number of Packets"},
+        {"sid", "SID"},
+    };
+    long long ipvn = get_integer(request, "ipvn");
+    if (ipvn != 4 && ipvn != 6)
+        return "IPVN";
+    if (is_owamp)
+        return owamp_problem(request);
+    for (size_t i = 0; i < sizeof zeros / sizeof *zeros; i++) {
+        octets value = get(request, zeros[i][0]);
+        for (size_t at = 0; at < value.size; at++)
+            if (value.data[at])
+                return zeros[i][1];
+    }
+    return NULL;
+}
+
+message_kind request_kind(int is_owamp)
+{
+    return is_owamp ? REQUEST_SESSION : REQUEST_TW_SESSION;
+}
+
+static int owamp_in(void)
+{
+    return is_owamp_named(text_in(parameters, "protocol"));
+}
+
+static void accept_value(void) /* one that is not assigned counts as failure */
+{
+    long long accept = number("accept");
+    put_integer("interpretation", accept > ACCEPT_NO_IKE_SA ? ACCEPT_FAILURE : accept);
+}
+
+static void mode_choice(void)
+{
+    int is_owamp = owamp_in(), i = 0;
+    long long chosen = number("chosen");
+    const char *problem = mode_problem(is_owamp, number("offered"), chosen);
+    need(!problem, problem);
+    while (!(chosen >> i & 1))
+        i++;
+    put_text("security", text(SECURITY[i]));
+    put_boolean("ikev2Derived", (chosen & ikev2_derived_bit(is_owamp)) != 0);
+}
+
+static void request_check(void)
+{
+    int is_owamp = owamp_in();
+    const char *problem =
+        request_problem(is_owamp, parse_message(request_kind(is_owamp), in("octets")));
+    put_integer("accept", problem ? ACCEPT_NOT_SUPPORTED : ACCEPT_OK);
+    put_text("field", text(problem ? problem : ""));
+}
+
+static void error_estimate(void) /* RFC 4656 §4.1.2 */
+{
+    octets value = sized("octets", 2);
+    unsigned char high = value.data[0], multiplier = value.data[1];
+    need(multiplier, "Multiplier: expected 1 to 255, found 0");
+    put_boolean("synchronized", high >> 7);
+    put_integer("scale", high & 63);
+    put_integer("multiplier", multiplier);
+    put("canonical", join(octet(high & 0xBF), octet(multiplier)));
+}
+
+const case_type negotiation_types[] = {
+    {"AcceptValue", accept_value},
+    {"ModeChoice", mode_choice},
+    {"RequestCheck", request_check},
+    {"ErrorEstimate", error_estimate},
+    {NULL, NULL},
+};

@@ -1,0 +1,14 @@
+/* What Mode, Accept and requests mean. SPDX-License-Identifier: Apache-2.0 */
+#ifndef NEGOTIATION_H
+#define NEGOTIATION_H
+#include "messages.h"
+
+enum { ACCEPT_OK, ACCEPT_FAILURE, ACCEPT_NOT_SUPPORTED = 3, ACCEPT_NO_IKE_SA = 6 };
+
+int is_owamp_named(octets name);
+int security_bits(int is_owamp);
+int ikev2_derived_bit(int is_owamp);
+const char *mode_problem(int is_owamp, long long offered, long long chosen); /* or NULL */
+const char *request_problem(int is_owamp, message request); /* the field, or NULL */
+message_kind request_kind(int is_owamp);
+#endif
