@@ -375,7 +375,11 @@ def _credentials(options: dict[str, Any], mode: str | None) -> Credentials | Non
         if mode not in (None, "unauthenticated"):
             raise click.UsageError(f"--mode {mode}: expected a secret, found none")
         return None
-    text = click.prompt(f"Passphrase of {key_id}", hide_input=True, err=True)
+    try:
+        text = click.prompt(f"Passphrase of {key_id}", hide_input=True, err=True)
+    except click.Abort:  # its exit code would be that of a peer that is wrong
+        expected = "expected a file, or a passphrase typed at the prompt, found neither"
+        raise click.UsageError(f"--passphrase: {expected}") from None
     try:
         return Credentials.from_passphrase(key_id, encode_passphrase(text))
     except ProtocolError as error:

@@ -337,3 +337,9 @@ def test_help_has_examples_and_exit_codes(command: str) -> None:
     output = cli(command, "--help").output
     assert "Examples:" in output
     assert "Exit codes:" in output
+
+
+def test_no_passphrase_at_the_prompt_is_a_wrong_command_line() -> None:
+    result = cli("probe", "--key-id", KEY_ID, "127.0.0.1:1", prompt="")
+    assert result.exit_code == 2
+    assert "--passphrase: expected a file" in result.output
