@@ -82,7 +82,7 @@ _TRANSCRIPT = (
     Field("serverGreeting", "the server's first message", size=64),
     Field("setUpResponse", "the client's answer, with the Token", size=164),
     Field("serverStart", "the server's Server-Start, its last block encrypted", size=48),
-    Field("requestSession", "Request-TW-Session and its HMAC, encrypted", size=128),
+    Field("requestSession", "Request-TW-Session and its HMAC, encrypted", size=112),
     Field("acceptSession", "Accept-Session and its HMAC, encrypted", size=48),
     _T3,
     _T4,
@@ -301,7 +301,7 @@ INVERSION = GroupType(
         Field(
             "decryptedRequest",
             "Request-TW-Session and its HMAC",
-            size=128,
+            size=112,
             formula="AES-128-CBC-decrypt(recoveredT1, clientIv, requestSession)",
         ),
     ),

@@ -87,7 +87,7 @@ def _rekeyed_skeyseed(values: Values) -> Json:
 
 PRF_TYPE = GroupType(
     "Prf",
-    "The pseudorandom function itself, keys of any size.",
+    "The pseudorandom function itself, keys of any size but 0.",
     "RFC 7296 §2.13",
     (PRF,),
     (Field("key", "key of the prf"), Field("data", "data")),

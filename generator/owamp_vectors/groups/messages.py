@@ -223,7 +223,8 @@ _OW_REQUEST = RequestSession(
 )
 _TW_REQUEST = RequestTWSession(**_REQUEST)
 _RECORD = PacketRecord(7, 0x8001, 0x0102, _TIME, _TIME + (1 << 30), 254)
-_LOST = PacketRecord(8, 0x8001, 0, _TIME + (1 << 32), 0, 255)
+# RFC 4656 §3.9 wants Scale 64, which 6 bits cannot hold: 64 modulo 64, as perfSONAR's owampd sends.
+_LOST = PacketRecord(8, 0x0001, 0x0102, _TIME + (1 << 32), 0, 255)
 
 
 def _examples(drbg: Drbg) -> Iterator[tuple[str, str, Message, tuple[str, ...]]]:
