@@ -108,6 +108,16 @@ class Claims:
         """The trace quantifier of a job's lemma."""
         return self.theory(job).lemma(job.lemma).quantifier
 
+    def taken_for_granted(self, job: Job) -> Iterator[Job]:
+        """The lemmas before a job's that its proof takes for granted (sources, reuse)."""
+        if job.diff:
+            return
+        for lemma in self.theory(job).lemmas:
+            if lemma.name == job.lemma:
+                return
+            if lemma.relied_on:
+                yield Job(job.model, job.flags, lemma.name)
+
     def unclaimed(self) -> Iterator[str]:
         """The lemmas that no claim names, of every model under every set of flags in use.
 
@@ -263,9 +273,12 @@ def _check_model(entry: _Entry, claim: Claim, claims: Claims) -> None:
     except FileError as error:
         raise entry.error("model", str(error)) from None
     try:
-        theory.lemma(claim.job.lemma)
+        lemma = theory.lemma(claim.job.lemma)
     except FileError as error:
         raise entry.error("lemma", str(error)) from None
+    if lemma.relied_on and claim.expected != "verified":
+        expected = "expected verified, as other proofs take the lemma for granted"
+        raise entry.error("expected", f"{expected}, found {claim.expected}")
 
 
 def _check_premise(entry: _Entry, claim: Claim, claims: Claims) -> None:

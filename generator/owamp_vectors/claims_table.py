@@ -59,7 +59,8 @@ def _row(claim: Claim, claims: Claims, ledger: Ledger) -> Row:
                 files[kind] = path.resolve().relative_to(claims.models.resolve()).as_posix()
             except ValueError:  # proofs kept elsewhere
                 files[kind] = path.as_posix()
-    return Row(claim, entry, _problem(claim, entry, files, claims), files)
+    problem = _problem(claim, entry, files, claims) or _weakness(claim, claims, ledger)
+    return Row(claim, entry, problem, files)
 
 
 def _problem(claim: Claim, entry: Entry | None, files: dict[str, str], claims: Claims) -> str:
@@ -74,6 +75,17 @@ def _problem(claim: Claim, entry: Entry | None, files: dict[str, str], claims: C
     for kind in (PROOF, TRACE) if entry.trace else (PROOF,):
         if kind not in files:
             return f"missing: {claim.job}{kind} is not beside the ledger"
+    return ""
+
+
+def _weakness(claim: Claim, claims: Claims, ledger: Ledger) -> str:
+    """What is wrong with a proof that stands itself: it rests on a lemma that is not verified."""
+    for job in claims.taken_for_granted(claim.job):
+        entry = ledger.entries.get(job)
+        if entry is None or not entry.finished or entry.digest != claims.digest(job):
+            return f"weak: it rests on {job.lemma}, which has no current verdict"
+        if entry.verdict != "verified":
+            return f"weak: it rests on {job.lemma}, which is {entry.verdict}"
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,30 @@ def test_the_table_of_this_project_is_up_to_date() -> None:
     page = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
     text = claims_table.markdown(table)
     assert claims_table.replace_between_markers(page, "models/README.md", text) == page
+
+
+ORIGINS = claims.Job("rfc4656", (), "values_have_an_origin")
+
+
+def test_a_proof_that_rests_on_a_lemma_without_a_verdict_is_weak() -> None:
+    loaded = claims.load(ROOT / "models", VECTORS)
+    ledger = Ledger.load(ROOT / "models" / "proofs")
+    assert list(claims_table.problems(loaded, claims_table.rows(loaded, ledger))) == []
+    entry = ledger.entries.pop(ORIGINS)
+    weak = "weak: it rests on values_have_an_origin, which "
+    for found, words in ((None, "has no current verdict"), ("falsified", "is falsified")):
+        if found is not None:
+            ledger.entries[ORIGINS] = replace(entry, verdict=found)
+        table = claims_table.rows(loaded, ledger)
+        problem = {row.claim.id: row.problem for row in table}
+        assert problem["control-keys-secret"] == weak + words
+        assert problem["one-way-control-keys-secret"] == ""
+
+
+def test_a_lemma_that_others_rest_on_is_expected_verified(tmp_path: Path) -> None:
+    models = Path(shutil.copytree(ROOT / "models", tmp_path / "models"))
+    text = (models / "claims.toml").read_text(encoding="utf-8")
+    start = text.index('id = "origins"')
+    changed = text[start:].replace('expected = "verified"', 'expected = "falsified"', 1)
+    with pytest.raises(FileError, match="claim origins, expected: expected verified"):
+        written(models, text[:start] + changed)

@@ -238,9 +238,18 @@ def test_a_verdict_that_was_to_be_expected_is_still_another(models: Path, tmp_pa
 
 
 def test_a_claim_that_no_sentence_needs_is_in_the_list(models: Path, tmp_path: Path) -> None:
+    flip(models, "one-way-owamp-reflection", "falsified")
+    line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
+    assert line.startswith(
+        "Error: the list of claims needs claim one-way-owamp-reflection verified"
+    )
+
+
+def test_a_sentence_needs_what_its_proof_rests_on(models: Path, tmp_path: Path) -> None:
     flip(models, "one-way-origins", "falsified")
     line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
-    assert line.startswith("Error: the list of claims needs claim one-way-origins verified")
+    assert 'the sentence "With a one-way KDF' in line
+    assert "it is weak: it rests on values_have_an_origin, which is falsified" in line
 
 
 def test_without_a_ledger_there_is_no_draft(tmp_path: Path) -> None:
