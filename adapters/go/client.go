@@ -15,7 +15,8 @@ type client struct {
 }
 
 func newClient(protocol string, mode int, secret, keyID octets, v object) *client {
-	c := &client{endpoint: endpoint{protocol: protocol}, mode: mode, secret: secret, keyID: keyID, v: v}
+	c := &client{mode: mode, secret: secret, keyID: keyID, v: v}
+	c.protocol = protocol
 	c.converse(func() {
 		c.setUp()
 		for {

@@ -4,7 +4,9 @@ package main
 const limit = 1 << 20 // octets of text between two HMACs
 
 var commands = map[string]map[byte]string{
-	"OWAMP": {1: "Request-Session", 2: "Start-Sessions", 3: "Stop-Sessions (OWAMP)", 4: "Fetch-Session"},
+	"OWAMP": {
+		1: "Request-Session", 2: "Start-Sessions", 3: "Stop-Sessions (OWAMP)", 4: "Fetch-Session",
+	},
 	"TWAMP": {2: "Start-Sessions", 3: "Stop-Sessions (TWAMP)", 5: "Request-TW-Session"},
 }
 
@@ -31,7 +33,7 @@ type session struct {
 type endpoint struct {
 	protocol, security string
 	state              state
-	why                refused // it was closed
+	why                refused // the connection was closed
 	t1, t2             octets
 	sessions           []session
 	stopSent, stopRead bool

@@ -110,7 +110,7 @@ func (s session) packetKeys() object {
 func (r *run) exchange(s session) (packets []octets) {
 	count, padding := r.v.number("packets"), r.v.number("padding")
 	need(0 <= count && count < 1<<16 && 0 <= padding && padding < 1<<16, "packets: out of range")
-	need(count*padding <= 1<<20, "packets: more than an answer may have")
+	need(count*(padding+14) <= 1<<19, "packets: more than an answer can have")
 	common := s.packetKeys().with(object{"errorEstimate": unsynchronized, "ttl": ttl})
 	for number := 0; number < count; number++ {
 		own := common.with(object{"sequenceNumber": number, "padding": make(octets, padding)})

@@ -70,7 +70,8 @@ func (v object) keymat(secret octets) object {
 	return object{"seed": seed, "keymat": v.prfPlus(v.octets("skD"), seed, v.number("length"))}
 }
 
-func (v object) secretFromSkD(skD octets) octets { return v.prf(skD, octets("IPPM")) } // RFC 7717 §5.1
+// secretFromSkD is the shared secret of RFC 7717 §5.1, secretFromKeymat that of its proposal.
+func (v object) secretFromSkD(skD octets) octets { return v.prf(skD, octets("IPPM")) }
 
 func (v object) secretFromKeymat(keymat octets) octets { return v.prf(keymat, v.sized("sid", 16)) }
 

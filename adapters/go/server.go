@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package main
 
-// server is a Server. v has modes, challenge, salt, count, serverIv, startTime, and the port that it
-// accepts; without one it accepts the port that is asked for.
+// server is a Server. v has modes, challenge, salt, count, serverIv, startTime, and the port that
+// it accepts; without one it accepts the port that is asked for.
 type server struct {
 	endpoint
 	v         object
