@@ -81,8 +81,8 @@ def _problem(claim: Claim, entry: Entry | None, files: dict[str, str], claims: C
 def _weakness(claim: Claim, claims: Claims, ledger: Ledger) -> str:
     """What is wrong with a proof that stands itself: it rests on a lemma that is not verified."""
     for job in claims.taken_for_granted(claim.job):
-        entry = ledger.entries.get(job)
-        if entry is None or not entry.finished or entry.digest != claims.digest(job):
+        entry = ledger.current(job, claims.digest(job))
+        if entry is None:
             return f"weak: it rests on {job.lemma}, which has no current verdict"
         if entry.verdict != "verified":
             return f"weak: it rests on {job.lemma}, which is {entry.verdict}"
