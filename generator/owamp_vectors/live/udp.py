@@ -41,9 +41,13 @@ def at_port(address: SocketAddress, port: int) -> SocketAddress:
     return (address[0], port, *address[2:])
 
 
+def _host(address: SocketAddress) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(str(address[0]).split("%")[0])
+
+
 def unmapped(address: SocketAddress) -> SocketAddress:
     """The address of an IPv4 host as such, where a socket of both families has it as IPv6."""
-    parsed = ipaddress.ip_address(str(address[0]).split("%")[0])
+    parsed = _host(address)
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
         return (str(parsed.ipv4_mapped), address[1])
     return address
@@ -51,12 +55,12 @@ def unmapped(address: SocketAddress) -> SocketAddress:
 
 def packed(address: SocketAddress) -> bytes:
     """The 16 octets of an address field: IPv4 addresses are padded with zeros (RFC 4656 §3.5)."""
-    return ipaddress.ip_address(str(address[0]).split("%")[0]).packed.ljust(ADDRESS_SIZE, b"\0")
+    return _host(address).packed.ljust(ADDRESS_SIZE, b"\0")
 
 
 def ip_version(address: SocketAddress) -> int:
     """4 or 6."""
-    return ipaddress.ip_address(str(address[0]).split("%")[0]).version
+    return _host(address).version
 
 
 def bind(local: SocketAddress, port: int, dscp: int = 0) -> socket.socket:
