@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from owamp_reference.endpoints import ControlClient, Server, ServerConfig
+from owamp_reference.endpoints import (
+    ControlClient,
+    Server,
+    ServerConfig,
+    SetUp,
+    Started,
+    TestSession,
+)
 from owamp_reference.messages import Request
 from owamp_vectors.live.capture import Capture
 from owamp_vectors.live.limits import Limits
@@ -191,3 +198,27 @@ class LiveClient:
     async def ask(self, request: Request, kind: type[T]) -> T:
         self.client.request_session(request)
         return await self.next(kind)
+
+    async def start(self, **changes: Any) -> TestSession:
+        """A session, once it runs."""
+        session = await self.ask(self.request(**changes), TestSession)
+        self.client.start_sessions()
+        await self.next(Started)
+        return session
+
+
+async def client_of(setting: Setting, running: Running) -> LiveClient:
+    """A client that is set up."""
+    client = LiveClient(setting, *await running.connect())
+    await client.next(SetUp)
+    return client
+
+
+@asynccontextmanager
+async def connected(setting: Setting, running: Running) -> AsyncIterator[LiveClient]:
+    """A client that is set up, until the end of the block."""
+    client = await client_of(setting, running)
+    try:
+        yield client
+    finally:
+        client.writer.close()

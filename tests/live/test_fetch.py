@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +15,6 @@ from owamp_reference.endpoints import (
     Mode,
     Protocol,
     SessionSender,
-    SetUp,
-    Started,
     StopReceived,
     TestSession,
     system_clock,
@@ -29,7 +25,7 @@ from owamp_vectors.live.results import Client, Result, Results
 from owamp_vectors.live.secrets import Secrets
 
 from ..reference.support import IKEV2_CREDENTIALS, OWAMP, Setting
-from .peers import LiveClient, Running, run, serving
+from .peers import LiveClient, Running, connected, run, serving
 
 SECOND = 1 << 32
 OPEN = Setting(Protocol.OWAMP, Mode.UNAUTHENTICATED)
@@ -49,16 +45,6 @@ def all_modes(limits: Limits | None = None) -> Any:
     return serving(OWAMP, limits, modes=ALL_MODES, secrets=SECRETS)
 
 
-@asynccontextmanager
-async def connected(setting: Setting, running: Running) -> AsyncIterator[LiveClient]:
-    client = LiveClient(setting, *await running.connect())
-    try:
-        await client.next(SetUp)
-        yield client
-    finally:
-        client.writer.close()
-
-
 async def fetched(setting: Setting, running: Running, sid: bytes, *numbers: int) -> Fetched:
     """What a client on a connection of its own is told of a session."""
     async with connected(setting, running) as client:
@@ -74,10 +60,7 @@ async def begun(client: LiveClient, **changes: Any) -> TestSession:
         "number_of_packets": 4,
         "slots": (ScheduleSlot(1, SECOND // 10),),
     }
-    session = await client.ask(client.request(**values | changes), TestSession)
-    client.client.start_sessions()
-    await client.next(Started)
-    return session
+    return await client.start(**values | changes)
 
 
 async def ended(setting: Setting, running: Running) -> tuple[TestSession, Fetched]:

@@ -36,7 +36,7 @@ from owamp_reference.messages import (
 from owamp_vectors.live.limits import Limits
 
 from ..reference.support import OWAMP, TWAMP, Setting, mutations
-from .peers import LiveClient, Running, probed, run, serving
+from .peers import LiveClient, Running, client_of, probed, run, serving
 
 OPEN_OWAMP = Setting(Protocol.OWAMP, Mode.UNAUTHENTICATED)
 OPEN_TWAMP = Setting(Protocol.TWAMP, Mode.UNAUTHENTICATED)
@@ -55,13 +55,6 @@ async def everything(running: Running, data: bytes, setting: Setting, end: bool 
         return b""
     finally:
         writer.close()
-
-
-async def client_of(setting: Setting, running: Running) -> LiveClient:
-    """A client that is set up."""
-    client = LiveClient(setting, *await running.connect())
-    await client.next(SetUp)
-    return client
 
 
 responses = st.builds(
@@ -243,9 +236,7 @@ def test_silence_ends_a_session_after_refwait_and_then_the_connection() -> None:
     async def main() -> None:
         async with serving(TWAMP, Limits(servwait=0.2, refwait=0.3)) as running:
             client = await client_of(TWAMP, running)
-            await client.ask(client.request(), TestSession)
-            client.client.start_sessions()
-            await client.next(Started)
+            await client.start()
             await running.logged("(reflector): 0 received")
             assert not any("SERVWAIT" in line for line in running.log)
             await running.logged("no command for 0.2 s (SERVWAIT)")
@@ -275,15 +266,12 @@ def test_a_client_that_takes_no_octets_is_given_up() -> None:
 
 async def many_lost_packets(client: LiveClient) -> TestSession:
     """A session of 10,000 packets that never come: a quarter of a megabyte of records."""
-    request = client.request(
+    session = await client.start(
         start_time=system_clock() - (5 << 32),
         number_of_packets=10_000,
         timeout=1 << 32,
         slots=(ScheduleSlot(1, 0),),
     )
-    session = await client.ask(request, TestSession)
-    client.client.start_sessions()
-    await client.next(Started)
     client.client.stop_sessions((SessionDescription(session.sid, 10_000),))
     client.writer.write(client.client.data_to_send())
     while client.client.state.value != "ready":
@@ -440,9 +428,7 @@ def test_closing_a_service_ends_connections_in_every_state() -> None:
         async with serving(TWAMP) as running:
             open_writers = [(await running.connect())[1] for _ in range(3)]
             client = await client_of(TWAMP, running)
-            await client.ask(client.request(), TestSession)
-            client.client.start_sessions()
-            await client.next(Started)
+            await client.start()
             await running.service.close()
             await client.next(Closed)
             assert any("(reflector)" in line for line in running.log)

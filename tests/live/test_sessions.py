@@ -15,8 +15,6 @@ from owamp_reference.endpoints import (
     Mode,
     SessionRejected,
     SessionSender,
-    SetUp,
-    Started,
     StopReceived,
     TestSession,
     system_clock,
@@ -38,7 +36,7 @@ from owamp_vectors.live.policy import RefusedError, reserve
 from owamp_vectors.live.udp import packed
 
 from ..reference.support import OWAMP, SID, TWAMP, Setting
-from .peers import LiveClient, Running, run, serving
+from .peers import LiveClient, Running, connected, run, serving
 
 SECOND = 1 << 32
 SENDING: dict[str, Any] = {"conf_sender": 1, "conf_receiver": 0, "sid": SID}
@@ -87,15 +85,9 @@ async def started(
     setting: Setting, running: Running, **changes: Any
 ) -> AsyncIterator[tuple[LiveClient, TestSession, SessionSender]]:
     """A session that runs."""
-    client = LiveClient(setting, *await running.connect())
-    try:
-        await client.next(SetUp)
-        session = await client.ask(client.request(**changes), TestSession)
-        client.client.start_sessions()
-        await client.next(Started)
+    async with connected(setting, running) as client:
+        session = await client.start(**changes)
         yield client, session, SessionSender(session.mode, session.keys)
-    finally:
-        client.writer.close()
 
 
 @pytest.mark.parametrize("security", [Mode.AUTHENTICATED, Mode.ENCRYPTED])
@@ -342,22 +334,17 @@ def test_a_sender_ends_its_sessions_by_itself() -> None:
 
 def test_a_request_that_is_not_well_formed_gets_accept_3() -> None:
     async def main() -> None:
-        async with serving(TWAMP) as running:
-            client = LiveClient(TWAMP, *await running.connect())
-            await client.next(SetUp)
+        async with serving(TWAMP) as running, connected(TWAMP, running) as client:
             refused = await client.ask(TWAMP.request(conf_sender=1), SessionRejected)
             assert refused.accept is Accept.NOT_SUPPORTED
             await running.logged("request answered with Accept 3")
-            client.writer.close()
 
     run(main())
 
 
 def test_a_session_between_two_hosts_of_the_server_is_refused_with_the_reason() -> None:
     async def main() -> None:
-        async with serving(OWAMP) as running:
-            client = LiveClient(OWAMP, *await running.connect())
-            await client.next(SetUp)
+        async with serving(OWAMP) as running, connected(OWAMP, running) as client:
             both = client.request(conf_sender=1, conf_receiver=1)
             refused = await client.ask(both, SessionRejected)
             assert refused.accept is Accept.NOT_SUPPORTED
@@ -366,7 +353,6 @@ def test_a_session_between_two_hosts_of_the_server_is_refused_with_the_reason() 
                 "set, found both: a session between two hosts that the server can configure"
             )
             await client.ask(client.request(), TestSession)
-            client.writer.close()
 
     run(main())
 
