@@ -23,6 +23,7 @@ from .errors import ProtocolError, check_size
 from .keys import SID_SIZE, TestSessionKeys
 from .messages import (
     ADDRESS_SIZE,
+    COMPLETE_SESSION_END,
     IV_SIZE,
     Accept,
     AcceptSession,
@@ -502,7 +503,9 @@ class ControlClient(_Endpoint):
         self._require(State.READY)
         self._ask(StartSessions())
 
-    def fetch_session(self, sid: bytes, begin_seq: int = 0, end_seq: int = 2**32 - 1) -> None:
+    def fetch_session(
+        self, sid: bytes, begin_seq: int = 0, end_seq: int = COMPLETE_SESSION_END
+    ) -> None:
         """Send Fetch-Session (OWAMP only); `Fetched` follows. Raises `ProtocolError`."""
         self._require(State.READY)
         if self.protocol is Protocol.TWAMP:

@@ -8,7 +8,6 @@ messages. What it cannot know it says, and goes on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
 
 from owamp_reference import primitives, token
 from owamp_reference.endpoints import (
@@ -16,11 +15,6 @@ from owamp_reference.endpoints import (
     Credentials,
     Protocol,
     State,
-)
-from owamp_reference.messages import (
-    FetchSession,
-    Request,
-    StartSessions,
 )
 from owamp_reference.test_packets import TestMode
 
@@ -32,11 +26,6 @@ from .stream import HMAC_SOURCE
 
 CONTROL_PORTS = {861: Protocol.OWAMP, 862: Protocol.TWAMP}
 """RFC 4656 §3, RFC 5357 §3."""
-_TW_MODE_BITS = 0b1110_1000
-"""Bits of Modes that only TWAMP has: mixed (8), RFC 6038 (32, 64), IKEv2Derived (128)."""
-
-_Pending: TypeAlias = Request | StartSessions | FetchSession | None
-"""A command that waits for its answer; None for one that could not be read."""
 _KINDS_BY_SIZE = {
     Who.CLIENT: {
         144: "Request-Session with one schedule slot",

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from owamp_reference import binding
 from owamp_reference.endpoints import NegotiatedMode
 from owamp_reference.messages import (
+    COMPLETE_SESSION_END,
     Accept,
     FetchAck,
     FetchData,
@@ -27,7 +28,7 @@ Client: TypeAlias = tuple[bool, bytes] | None
 """Who a client has shown to be: whether by a key from IKEv2, and its KeyID. None in the
 unauthenticated mode, which shows nothing."""
 
-_COMPLETE = (0, 2**32 - 1)
+_COMPLETE = (0, COMPLETE_SESSION_END)
 
 
 def identify(mode: NegotiatedMode, response: SetUpResponse) -> Client:

@@ -44,7 +44,6 @@ STOP_INCREMENT = 0.1
 come too early for the last packet to count (RFC 4656 §3.8)."""
 _SECOND = 1 << 32
 _LOST_ERROR_ESTIMATE = 64 << 8 | 1  # S 0, Scale 64, Multiplier 1 (RFC 4656 §3.9)
-_ALL = (0, 2**32 - 1)
 
 
 def seconds(ntp: int) -> float:

@@ -33,7 +33,6 @@ from .base import Swap, mistake
 NOTES: dict[str, Note] = {}
 
 _unpack = Layout.unpack
-_pack = Layout.pack
 _read_octets = messages.read_octets
 _from_int = ErrorEstimate.from_int
 _read_mode = endpoints.read_mode

@@ -34,7 +34,6 @@ _encode_passphrase = token.encode_passphrase
 _encode_key_id = messages.encode_key_id
 _decode_key_id = messages.decode_key_id
 _seal = token.seal_token
-_open = token.open_token
 _check_count = token.check_count
 
 Derive = Callable[[bytes, bytes, int], bytes]

@@ -34,7 +34,6 @@ from .terms import (
     variables,
 )
 
-_AC = {"xor", "mult", "union", "nplus"}
 _NORMALIZED = {"xor", "diffie-hellman"}
 """Builtins whose equations `normal` has built in."""
 
