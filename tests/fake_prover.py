@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from owamp_vectors.model import Json
+from owamp_vectors.vectors.declaration import Json
 
 SCRIPT = r"""#!{python}
 import json, os, re, signal, subprocess, sys, time

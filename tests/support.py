@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from owamp_vectors import prover
-from owamp_vectors.model import Json, VectorFile
+from owamp_vectors.claims import prover
+from owamp_vectors.vectors.declaration import Json, VectorFile
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 

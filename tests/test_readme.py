@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from owamp_vectors.cli import main
-from owamp_vectors.groups import FILES
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.commands.cli import main
 from owamp_vectors.mistakes import MISTAKES
 
 ROOT = Path(__file__).parents[1]

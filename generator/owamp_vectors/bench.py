@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from owamp_reference import ikev2, primitives
 
-from . import files, mistakes
-from .groups import FILES
+from . import disk, mistakes
+from .catalogue import FILES
 from .mistakes.base import Mistake, Swap
-from .model import Note, VectorFile
+from .vectors.declaration import Note, VectorFile
 
 ROUNDS = 5
 _NOTHING = 1e-5  # seconds: a file without cryptography has no ratio
@@ -129,7 +129,7 @@ def measure(file: VectorFile) -> tuple[int, float, float]:
     content = file.build(mistakes.NOTES)
 
     def build() -> None:
-        files.to_text(file.build(mistakes.NOTES))
+        disk.to_text(file.build(mistakes.NOTES))
 
     def bare() -> None:
         for call in calls:

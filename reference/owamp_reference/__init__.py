@@ -8,10 +8,13 @@ Small, typed, sans-IO, to be read beside the RFCs:
 - `keys`: T3 and T4 of a test session
 - `control`: encryption and HMAC of the control connection
 - `messages`: every control message, built and parsed
-- `test_packets`: OWAMP-Test and TWAMP-Test packets
+- `packets`: OWAMP-Test and TWAMP-Test packets
 - `ikev2`: prf, prf+, SKEYSEED, SK_*, KEYMAT
 - `binding`: the shared secret key from IKEv2
-- `endpoints`: client, server, session sender, receiver and reflector as state machines
+- `negotiation`: what the two ends agree on: modes, credentials, requests
+- `events`, `connection`: client and server of a control connection as state machines
+- `sessions`: sender, receiver and reflector of a test session
+- `sources`: where random octets and the time come from
 
 It is a specification that runs, not a library for production: keys stay in memory, and speed is
 no goal.

@@ -17,7 +17,7 @@ VECTORS = Path(__file__).parents[2] / "vectors"
 
 def by_reference(question: Any) -> dict[str, Any]:
     """The right answer, or a wrong one while a mistake is applied."""
-    from owamp_vectors.groups import FILES  # noqa: PLC0415 - most programs start without it
+    from owamp_vectors.catalogue import FILES  # noqa: PLC0415 - most programs start without it
 
     types = {kind.name: kind for file in FILES.values() for kind in file.types}
     kind = types[question["type"]]

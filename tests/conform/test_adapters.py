@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from owamp_vectors.cli import main
-from owamp_vectors.groups import FILES
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.commands.cli import main
 
 from ..support import VECTORS, stored
 

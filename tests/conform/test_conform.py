@@ -12,13 +12,13 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 from click.testing import CliRunner, Result
-from owamp_vectors.cli import main
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.commands.cli import main
 from owamp_vectors.conform import judge
 from owamp_vectors.conform.judge import Answer, Question, questions
 from owamp_vectors.conform.pytest_plugin import Refused, check, conformance
-from owamp_vectors.groups import FILES
 from owamp_vectors.mistakes import MISTAKES
-from owamp_vectors.model import Json
+from owamp_vectors.vectors.declaration import Json
 
 from ..support import VECTORS, stored
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from owamp_vectors import bench
-from owamp_vectors.groups import FILES
-from owamp_vectors.model import VectorFile
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.vectors.declaration import VectorFile
 
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)

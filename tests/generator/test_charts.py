@@ -10,12 +10,12 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from owamp_vectors import claims
-from owamp_vectors.chart import Chart, chart_of, wrap
-from owamp_vectors.claims import Job
-from owamp_vectors.files import FileError
-from owamp_vectors.ledger import CHART, TRACE, Ledger
-from owamp_vectors.trace import AdversaryStep, RuleStep, read_trace, slim
+from owamp_vectors.claims import declared as claims
+from owamp_vectors.claims.chart import Chart, chart_of, wrap
+from owamp_vectors.claims.declared import Job
+from owamp_vectors.claims.ledger import CHART, TRACE, Ledger
+from owamp_vectors.claims.trace import AdversaryStep, RuleStep, read_trace, slim
+from owamp_vectors.disk import FileError
 
 from ..support import VECTORS
 from .test_claims import FIXTURE, ROOT

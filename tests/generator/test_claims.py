@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from owamp_vectors import claims, claims_table
-from owamp_vectors.files import FileError
-from owamp_vectors.ledger import Ledger
+from owamp_vectors.claims import declared as claims
+from owamp_vectors.claims import table as claims_table
+from owamp_vectors.claims.ledger import Ledger
+from owamp_vectors.disk import FileError
 
 from ..support import VECTORS
 from .test_cli import refused, run

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from owamp_vectors import files
-from owamp_vectors.cli import main
-from owamp_vectors.groups import FILES
-from owamp_vectors.model import Json
+from owamp_vectors import disk
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.commands.cli import main
+from owamp_vectors.vectors.declaration import Json
 
 from ..support import VECTORS
 
@@ -42,7 +42,7 @@ def edit(path: Path, change: object) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     assert callable(change)
     change(content)
-    path.write_text(files.to_text(content), encoding="utf-8")
+    path.write_text(disk.to_text(content), encoding="utf-8")
 
 
 def first_test(content: Json) -> Json:
@@ -58,7 +58,7 @@ def test_generate_writes_all_files_and_says_what_it_made(tmp_path: Path) -> None
         assert made.read_bytes() == (VECTORS / f"{name}.json").read_bytes()
         assert (made.parent / "schema" / file.schema_name).exists()
         assert f"{name}.json" in result.output
-        assert files.digest(made.read_text(encoding="utf-8"))[:16] in result.output
+        assert disk.digest(made.read_text(encoding="utf-8"))[:16] in result.output
     assert len(result.output.splitlines()) < 24, "one screen"
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from owamp_vectors.groups import FILES
+from owamp_vectors.catalogue import FILES
 from owamp_vectors.mistakes import MISTAKES, NOTES, Mistake
-from owamp_vectors.model import GroupType, Json, VectorFile
-from owamp_vectors.verify import verify_case
+from owamp_vectors.vectors.declaration import GroupType, Json, VectorFile
+from owamp_vectors.vectors.verify import verify_case
 
 from ..support import stored
 

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from owamp_vectors import prover
-from owamp_vectors.ledger import Ledger
-from owamp_vectors.model import Json
+from owamp_vectors.claims import prover
+from owamp_vectors.claims.ledger import Ledger
+from owamp_vectors.vectors.declaration import Json
 
 from ..fake_prover import FakeProver
 from ..support import needs_tamarin
@@ -157,7 +157,7 @@ def test_ending_the_command_ends_the_provers_and_loses_nothing(
     models: Path, fake: FakeProver
 ) -> None:
     fake.tell(t1_is_secret="sleep")
-    program = "from owamp_vectors.cli import main; main()"
+    program = "from owamp_vectors.commands.cli import main; main()"
     arguments = ("prove", "--models", models, "--tamarin", fake.path, *SMALL)
     process = subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)], cwd=ROOT, stdout=subprocess.DEVNULL

@@ -20,10 +20,10 @@ from owamp_reference import ikev2, keys, primitives
 from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import Prf
 from owamp_reference.keys import TestSessionKeys
-from owamp_vectors.groups import FILES
+from owamp_vectors.catalogue import FILES
 from owamp_vectors.mistakes import Mistake, Swap
-from owamp_vectors.model import Note, VectorFile
-from owamp_vectors.verify import verify_file
+from owamp_vectors.vectors.declaration import Note, VectorFile
+from owamp_vectors.vectors.verify import verify_file
 
 from ..support import stored
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from owamp_vectors.files import FileError
-from owamp_vectors.spthy import EQUIVALENCE, Theory, blank_comments, read_theory
+from owamp_vectors.claims.theory_text import EQUIVALENCE, Theory, blank_comments, read_theory
+from owamp_vectors.disk import FileError
 
 MODELS = Path(__file__).parents[1] / "models"
 

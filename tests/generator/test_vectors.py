@@ -8,11 +8,11 @@ import re
 
 import jsonschema
 import pytest
-from owamp_vectors import files, mistakes
-from owamp_vectors.drbg import Drbg
-from owamp_vectors.groups import FILES
-from owamp_vectors.model import VectorFile
-from owamp_vectors.schema import file_schema
+from owamp_vectors import disk, mistakes
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.vectors.declaration import VectorFile
+from owamp_vectors.vectors.drbg import Drbg
+from owamp_vectors.vectors.schema import file_schema
 
 from ..support import VECTORS, cases_of, stored
 
@@ -21,13 +21,13 @@ all_files = pytest.mark.parametrize("file", FILES.values(), ids=FILES)
 
 @all_files
 def test_regenerating_gives_the_committed_file_to_the_octet(file: VectorFile) -> None:
-    made = files.to_text(file.build(mistakes.NOTES))
+    made = disk.to_text(file.build(mistakes.NOTES))
     assert made.encode() == (VECTORS / f"{file.name}.json").read_bytes()
 
 
 @all_files
 def test_regenerating_gives_the_committed_schema_to_the_octet(file: VectorFile) -> None:
-    made = files.to_text(file_schema(file))
+    made = disk.to_text(file_schema(file))
     assert made.encode() == (VECTORS / "schema" / file.schema_name).read_bytes()
 
 

@@ -9,21 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from owamp_reference.endpoints import (
-    ControlClient,
-    Server,
-    ServerConfig,
-    SetUp,
-    Started,
-    TestSession,
-)
+from owamp_reference.connection import ControlClient, Server, ServerConfig
+from owamp_reference.events import SetUp, Started, TestSession
 from owamp_reference.messages import Request
-from owamp_vectors.live.capture import Capture
-from owamp_vectors.live.limits import Limits
-from owamp_vectors.live.probe import ProbeConfig, ProbeReport, run_probe
+from owamp_vectors.live.capture.capture import Capture
+from owamp_vectors.live.observe.steps import Step, Verdict
+from owamp_vectors.live.probe.probe import ProbeConfig, ProbeReport, run_probe
 from owamp_vectors.live.secrets import Secrets
-from owamp_vectors.live.server import Service, ServiceConfig
-from owamp_vectors.live.steps import Step, Verdict
+from owamp_vectors.live.serve.limits import Limits
+from owamp_vectors.live.serve.server import Service, ServiceConfig
 
 from ..reference.support import IKEV2_CREDENTIALS, PSK_CREDENTIALS, Setting
 

@@ -8,18 +8,8 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from owamp_reference import control, token
-from owamp_reference.endpoints import (
-    NTP_EPOCH_OFFSET,
-    ControlClient,
-    Mode,
-    Protocol,
-    Server,
-    SessionReceiver,
-    SessionReflector,
-    SessionSender,
-    TestSession,
-    read_mode,
-)
+from owamp_reference.connection import ControlClient, Server
+from owamp_reference.events import TestSession
 from owamp_reference.keys import TestSessionKeys, derive_test_session_keys
 from owamp_reference.messages import (
     AcceptSession,
@@ -36,16 +26,19 @@ from owamp_reference.messages import (
     StartAck,
     StartSessions,
 )
-from owamp_reference.test_packets import (
+from owamp_reference.negotiation import Mode, Protocol, read_mode
+from owamp_reference.packets import (
     ErrorEstimate,
     ReflectorPacket,
     SenderPacket,
     TestMode,
     seal_packet,
 )
-from owamp_vectors.live.observer import Address, Observer
-from owamp_vectors.live.pcap import CaptureWriter
-from owamp_vectors.live.steps import Step, Verdict, Who, text_lines
+from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
+from owamp_reference.sources import NTP_EPOCH_OFFSET
+from owamp_vectors.live.capture.pcap import CaptureWriter
+from owamp_vectors.live.observe.observer import Address, Observer
+from owamp_vectors.live.observe.steps import Step, Verdict, Who, text_lines
 
 from ..reference.support import IKEV2_CREDENTIALS, PSK_CREDENTIALS, Draws, Setting
 

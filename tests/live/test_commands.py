@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from owamp_reference.endpoints import Mode
 from owamp_reference.messages import ServerGreeting
-from owamp_vectors import live_commands
-from owamp_vectors.cli import main
-from owamp_vectors.live.capture import Capture
-from owamp_vectors.live.probe import ProbeConfig, ProbeReport
+from owamp_reference.negotiation import Mode
+from owamp_vectors.commands import probe as probe_command
+from owamp_vectors.commands.cli import main
+from owamp_vectors.live.capture.capture import Capture
+from owamp_vectors.live.probe.probe import ProbeConfig, ProbeReport
 
 from ..reference.support import KEY_ID, PASSPHRASE, SK_D, SPI_I, SPI_R
 from .peers import playing, private, run
@@ -72,10 +72,10 @@ class Served:
         return self.process.returncode
 
 
-PROGRAM = "from owamp_vectors.cli import main; main()"
+PROGRAM = "from owamp_vectors.commands.cli import main; main()"
 WRONG_PROGRAM = """
 import sys
-from owamp_vectors.cli import main
+from owamp_vectors.commands.cli import main
 from owamp_vectors.mistakes import MISTAKES
 with MISTAKES[sys.argv.pop(1)].applied():
     main()
@@ -257,7 +257,7 @@ def test_addresses(text: str, host: str, port: int, monkeypatch: pytest.MonkeyPa
         seen.extend([config, *where])
         return ProbeReport(is_complete=True)
 
-    monkeypatch.setattr(live_commands, "run_probe", probe)
+    monkeypatch.setattr(probe_command, "run_probe", probe)
     assert cli("probe", text).exit_code == 0
     assert seen[1:3] == [host, port]
     assert seen[0].security is Mode.UNAUTHENTICATED

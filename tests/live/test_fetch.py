@@ -8,21 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from owamp_reference.endpoints import (
-    IKEV2_DERIVED,
-    Credentials,
-    Fetched,
-    Mode,
-    Protocol,
-    SessionSender,
-    StopReceived,
-    TestSession,
-    system_clock,
-)
+from owamp_reference.events import Fetched, StopReceived, TestSession
 from owamp_reference.messages import PacketRecord, RequestSession, ScheduleSlot, SessionDescription
-from owamp_vectors.live.limits import Limits
-from owamp_vectors.live.results import Client, Result, Results
+from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol
+from owamp_reference.sessions import SessionSender
+from owamp_reference.sources import system_clock
 from owamp_vectors.live.secrets import Secrets
+from owamp_vectors.live.serve.limits import Limits
+from owamp_vectors.live.serve.results import Client, Result, Results
 
 from ..reference.support import IKEV2_CREDENTIALS, OWAMP, Setting
 from .peers import LiveClient, Running, connected, run, serving

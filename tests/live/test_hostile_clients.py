@@ -11,16 +11,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from owamp_reference.endpoints import (
-    Closed,
-    Fetched,
-    Mode,
-    Protocol,
-    SetUp,
-    Started,
-    TestSession,
-    system_clock,
-)
+from owamp_reference.events import Closed, Fetched, SetUp, Started, TestSession
 from owamp_reference.messages import (
     Accept,
     FetchSession,
@@ -33,7 +24,9 @@ from owamp_reference.messages import (
     StartSessions,
     StopTWSessions,
 )
-from owamp_vectors.live.limits import Limits
+from owamp_reference.negotiation import Mode, Protocol
+from owamp_reference.sources import system_clock
+from owamp_vectors.live.serve.limits import Limits
 
 from ..reference.support import OWAMP, TWAMP, Setting, mutations
 from .peers import LiveClient, Running, client_of, probed, run, serving

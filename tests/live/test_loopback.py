@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from owamp_reference import binding, ikev2
-from owamp_reference.endpoints import Credentials, Protocol
 from owamp_reference.messages import PacketRecord
-from owamp_vectors.live.capture import Capture
-from owamp_vectors.live.pcap import report_capture
-from owamp_vectors.live.probe import Direction, ProbeReport, run_probe
+from owamp_reference.negotiation import Credentials, Protocol
+from owamp_vectors.live.capture.capture import Capture
+from owamp_vectors.live.capture.pcap import report_capture
+from owamp_vectors.live.observe.steps import Who, any_wrong, text_lines
+from owamp_vectors.live.probe.probe import Direction, ProbeReport, run_probe
 from owamp_vectors.live.secrets import Secrets
-from owamp_vectors.live.server import Service, ServiceConfig
-from owamp_vectors.live.steps import Who, any_wrong, text_lines
+from owamp_vectors.live.serve.server import Service, ServiceConfig
 
 from ..reference.support import OWAMP, SETTINGS, SID, SPI_I, SPI_R, TWAMP, Setting
 from .peers import SECRETS, named, plan, probe_of, probed, run, serving

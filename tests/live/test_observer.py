@@ -8,9 +8,10 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_reference.endpoints import ControlClient, Mode, Protocol
-from owamp_vectors.live.observer import Observer
-from owamp_vectors.live.steps import (
+from owamp_reference.connection import ControlClient
+from owamp_reference.negotiation import Mode, Protocol
+from owamp_vectors.live.observe.observer import Observer
+from owamp_vectors.live.observe.steps import (
     Step,
     Verdict,
     Who,

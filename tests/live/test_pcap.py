@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_reference.endpoints import Protocol
-from owamp_vectors.files import FileError
-from owamp_vectors.live import frames
-from owamp_vectors.live.frames import Datagram, Flag, FrameReader, Segment
-from owamp_vectors.live.pcap import CaptureWriter, ConnectionReport, report_capture
-from owamp_vectors.live.reassembly import Direction
-from owamp_vectors.live.steps import Step, Verdict, Who, any_wrong, text_lines
+from owamp_reference.negotiation import Protocol
+from owamp_vectors.disk import FileError
+from owamp_vectors.live.capture import frames
+from owamp_vectors.live.capture.frames import Datagram, Flag, FrameReader, Segment
+from owamp_vectors.live.capture.pcap import CaptureWriter, ConnectionReport, report_capture
+from owamp_vectors.live.capture.reassembly import Direction
+from owamp_vectors.live.observe.steps import Step, Verdict, Who, any_wrong, text_lines
 
 from ..reference.support import OWAMP, SETTINGS, TWAMP, Setting
 from .support import CREDENTIALS, OPEN, START, V4, V6, Session

@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 from owamp_reference.messages import ScheduleSlot
-from owamp_vectors.live.schedule import exponential_deviates, send_times
+from owamp_vectors.live.net.schedule import exponential_deviates, send_times
 
 from ..reference.support import SID, keys_of
 

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from owamp_reference import binding, ikev2
-from owamp_vectors.files import FileError
-from owamp_vectors.live.secrets import (
-    Secrets,
-    combine,
-    read_hex,
-    read_passphrase,
-    read_secrets,
-)
+from owamp_vectors.disk import FileError
+from owamp_vectors.live.secrets import Secrets, combine, read_hex, read_passphrase, read_secrets
 
 from ..reference.support import SID, SK_D, SPI_I, SPI_R
 from .peers import private

@@ -10,15 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from owamp_reference.endpoints import (
-    Fetched,
-    Mode,
-    SessionRejected,
-    SessionSender,
-    StopReceived,
-    TestSession,
-    system_clock,
-)
+from owamp_reference.events import Fetched, SessionRejected, StopReceived, TestSession
 from owamp_reference.keys import derive_test_session_keys
 from owamp_reference.messages import (
     Accept,
@@ -30,10 +22,13 @@ from owamp_reference.messages import (
     SkipRange,
     StopSessions,
 )
-from owamp_reference.test_packets import ReflectorPacket, SenderPacket, open_packet
-from owamp_vectors.live.limits import Limits
-from owamp_vectors.live.policy import RefusedError, reserve
-from owamp_vectors.live.udp import packed
+from owamp_reference.negotiation import Mode
+from owamp_reference.packets import ReflectorPacket, SenderPacket, open_packet
+from owamp_reference.sessions import SessionSender
+from owamp_reference.sources import system_clock
+from owamp_vectors.live.net.udp import packed
+from owamp_vectors.live.serve.limits import Limits
+from owamp_vectors.live.serve.policy import RefusedError, reserve
 
 from ..reference.support import OWAMP, SID, TWAMP, Setting
 from .peers import LiveClient, Running, connected, run, serving

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from owamp_reference.endpoints import NTP_EPOCH_OFFSET, Mode, Protocol
-from owamp_reference.test_packets import ErrorEstimate
-from owamp_vectors.live.pcap import CaptureWriter
-from owamp_vectors.live.steps import Part, Step, Who
+from owamp_reference.negotiation import Mode, Protocol
+from owamp_reference.packets import ErrorEstimate
+from owamp_reference.sources import NTP_EPOCH_OFFSET
+from owamp_vectors.live.capture.pcap import CaptureWriter
+from owamp_vectors.live.observe.steps import Part, Step, Who
 
 from ..reference.support import SETTINGS, Setting
 from .support import OPEN, OPEN_TW, PADDING, Session

@@ -23,12 +23,8 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
-from owamp_reference.test_packets import ReflectorPacket, SenderPacket, TestMode, seal_packet
-from owamp_vectors.live.steps import (
-    Verdict,
-    Who,
-    any_wrong,
-)
+from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode, seal_packet
+from owamp_vectors.live.observe.steps import Verdict, Who, any_wrong
 
 from ..reference.support import OWAMP, TWAMP, Setting
 from .support import (

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from owamp_reference import control, primitives
-from owamp_reference.endpoints import ControlClient, Mode, Protocol, Server
+from owamp_reference.connection import ControlClient, Server
 from owamp_reference.messages import (
     Accept,
     AcceptSession,
@@ -27,9 +27,11 @@ from owamp_reference.messages import (
     StartAck,
     StopSessions,
 )
-from owamp_vectors.live import probe_sessions, server_sessions
-from owamp_vectors.live.probe import Direction, ProbeReport, UnreachableError, run_probe
-from owamp_vectors.live.steps import Verdict, any_wrong, text_lines, to_json
+from owamp_reference.negotiation import Mode, Protocol
+from owamp_vectors.live.observe.steps import Verdict, any_wrong, text_lines, to_json
+from owamp_vectors.live.probe import sessions as probe_sessions
+from owamp_vectors.live.probe.probe import Direction, ProbeReport, UnreachableError, run_probe
+from owamp_vectors.live.serve import sessions as server_sessions
 from owamp_vectors.mistakes import MISTAKES
 
 from ..reference.support import IKEV2_CREDENTIALS, OWAMP, PASSPHRASE, TWAMP, Draws, Setting

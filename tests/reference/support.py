@@ -13,19 +13,9 @@ from itertools import cycle
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
-from owamp_reference import binding, control, endpoints, ikev2, primitives, token
-from owamp_reference.endpoints import (
-    IKEV2_DERIVED,
-    ClientConfig,
-    Closed,
-    ControlClient,
-    Credentials,
-    Event,
-    Mode,
-    Protocol,
-    Server,
-    ServerConfig,
-)
+from owamp_reference import binding, control, events, ikev2, primitives, token
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.events import Closed, Event
 from owamp_reference.layout import Layout
 from owamp_reference.messages import (
     AcceptSession,
@@ -48,7 +38,8 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
-from owamp_reference.test_packets import ReflectorPacket, SenderPacket
+from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol
+from owamp_reference.packets import ReflectorPacket, SenderPacket
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
@@ -190,7 +181,7 @@ def ack_for(data: FetchData, accept: int = 0) -> FetchAck:
 # Test packets
 
 
-def packets(kind: type[SenderPacket] | type[ReflectorPacket]) -> st.SearchStrategy[Any]:
+def any_packets(kind: type[SenderPacket] | type[ReflectorPacket]) -> st.SearchStrategy[Any]:
     """Test packets of a kind, with padding and a Multiplier that is not zero."""
     estimates = st.integers(0, 0xFFFF).filter(lambda value: value & 0xFF)
     return st.builds(
@@ -364,12 +355,12 @@ class Pair:
         self.pump()
         return self
 
-    def accepted(self, **changes: Any) -> endpoints.TestSession:
+    def accepted(self, **changes: Any) -> events.TestSession:
         """Request a session; what the client knows of it, which is what the server knows."""
         self.client.request_session(self.setting.request(**changes))
         at_client, at_server = self.pump()
-        session = only(at_client, endpoints.TestSession)
-        assert only(at_server, endpoints.TestSession) == session
+        session = only(at_client, events.TestSession)
+        assert only(at_server, events.TestSession) == session
         return session
 
     def testing(self) -> Pair:

@@ -8,33 +8,18 @@ from typing import Any
 
 import pytest
 from owamp_reference import primitives
-from owamp_reference.endpoints import (
-    NTP_EPOCH_OFFSET,
-    ClientConfig,
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, State
+from owamp_reference.errors import ProtocolError
+from owamp_reference.events import (
     Closed,
-    ControlClient,
-    Credentials,
     Fetched,
     FetchRequested,
-    Mode,
-    NegotiatedMode,
-    Protocol,
-    Server,
-    ServerConfig,
-    SessionReceiver,
     SessionRejected,
-    SessionSender,
     SetUp,
     Started,
-    State,
     StopReceived,
     TestSession,
-    read_mode,
-    request_problem,
-    system_clock,
-    system_random,
 )
-from owamp_reference.errors import ProtocolError
 from owamp_reference.messages import (
     Accept,
     AcceptSession,
@@ -52,7 +37,17 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
-from owamp_reference.test_packets import TestMode
+from owamp_reference.negotiation import (
+    Credentials,
+    Mode,
+    NegotiatedMode,
+    Protocol,
+    read_mode,
+    request_problem,
+)
+from owamp_reference.packets import TestMode
+from owamp_reference.sessions import SessionReceiver, SessionSender
+from owamp_reference.sources import NTP_EPOCH_OFFSET, system_clock, system_random
 
 from .support import (
     OWAMP,

@@ -16,22 +16,17 @@ import owamp_reference
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from owamp_reference import binding, ikev2, messages, primitives, test_packets, token
+from owamp_reference import binding, ikev2, messages, packets, primitives, token
+from owamp_reference.connection import State
 from owamp_reference.control import OpenReceiver, ProtectedReceiver
-from owamp_reference.endpoints import (
-    Closed,
-    Event,
-    Protocol,
-    SessionReceiver,
-    SessionReflector,
-    SessionSender,
-    State,
-)
 from owamp_reference.errors import ProtocolError
+from owamp_reference.events import Closed, Event
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.layout import Layout
 from owamp_reference.messages import FetchAck, FetchData, Message, ServerGreeting
-from owamp_reference.test_packets import ReflectorPacket, SenderPacket, TestMode
+from owamp_reference.negotiation import Protocol
+from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode
+from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
 from .support import (
     MESSAGES,
@@ -42,12 +37,12 @@ from .support import (
     RawServer,
     Setting,
     ack_for,
+    any_packets,
     cuts,
     fetch_data,
     fetch_data_of,
     keys_of,
     mutations,
-    packets,
     pieces,
 )
 
@@ -77,8 +72,8 @@ def in_each_mode(run: Callable[[TestMode, bytes], object]) -> Callable[[bytes], 
 def sealed(kind: type[SenderPacket] | type[ReflectorPacket]) -> st.SearchStrategy[bytes]:
     """UDP payloads of a kind in any mode."""
     modes = st.sampled_from(TestMode)
-    return st.tuples(modes, packets(kind)).map(
-        lambda drawn: test_packets.seal_packet(drawn[0], drawn[1], KEYS)
+    return st.tuples(modes, any_packets(kind)).map(
+        lambda drawn: packets.seal_packet(drawn[0], drawn[1], KEYS)
     )
 
 
@@ -92,8 +87,8 @@ class Parser:
 
 def open_as(kind: type[SenderPacket] | type[ReflectorPacket], mode: TestMode, data: bytes) -> Any:
     if kind is SenderPacket:
-        return test_packets.open_packet(mode, SenderPacket, data, KEYS)
-    return test_packets.open_packet(mode, ReflectorPacket, data, KEYS)
+        return packets.open_packet(mode, SenderPacket, data, KEYS)
+    return packets.open_packet(mode, ReflectorPacket, data, KEYS)
 
 
 def open_session(mode: TestMode) -> SessionSender:
@@ -142,40 +137,40 @@ PARSERS: dict[str, Parser] = {
         lambda data: ProtectedReceiver(T1, T2, IV).read_hmac(data),
         st.just(primitives.aes_cbc_encrypt(T1, IV, primitives.hmac_sha1_128(T2, b""))),
     ),
-    "test_packets.open_packet": Parser(
-        in_each_mode(lambda mode, data: test_packets.open_packet(mode, SenderPacket, data, KEYS)),
+    "packets.open_packet": Parser(
+        in_each_mode(lambda mode, data: packets.open_packet(mode, SenderPacket, data, KEYS)),
         sealed(SenderPacket),
     ),
-    "test_packets.decrypt_blocks": Parser(
-        in_each_mode(lambda mode, data: test_packets.decrypt_blocks(mode, KEYS.t3, data)),
+    "packets.decrypt_blocks": Parser(
+        in_each_mode(lambda mode, data: packets.decrypt_blocks(mode, KEYS.t3, data)),
         keys_of(32),
     ),
     "primitives.aes_ecb_decrypt": Parser(partial(primitives.aes_ecb_decrypt, T1), keys_of(32)),
     "primitives.aes_cbc_decrypt": Parser(partial(primitives.aes_cbc_decrypt, T1, IV), keys_of(32)),
-    "test_packets.ErrorEstimate.from_int": Parser(
-        lambda data: test_packets.ErrorEstimate.from_int(int.from_bytes(data, "big")),
+    "packets.ErrorEstimate.from_int": Parser(
+        lambda data: packets.ErrorEstimate.from_int(int.from_bytes(data, "big")),
         keys_of(1).map(lambda octet: octet + b"\x01"),
     ),
-    "endpoints.SessionSender.receive": Parser(
+    "sessions.SessionSender.receive": Parser(
         in_each_mode(lambda mode, data: open_session(mode).receive(data)), sealed(ReflectorPacket)
     ),
-    "endpoints.SessionReceiver.receive": Parser(
+    "sessions.SessionReceiver.receive": Parser(
         in_each_mode(lambda mode, data: SessionReceiver(mode, KEYS).receive(data)),
         sealed(SenderPacket),
     ),
-    "endpoints.SessionReflector.reflect": Parser(
+    "sessions.SessionReflector.reflect": Parser(
         in_each_mode(
             lambda mode, data: SessionReflector(mode, KEYS, clock=lambda: 0).reflect(data)
         ),
         sealed(SenderPacket),
     ),
 }
-ENDPOINTS = {"endpoints.ControlClient.receive", "endpoints.Server.receive"}
+ENDPOINTS = {"connection.ControlClient.receive", "connection.Server.receive"}
 """They have a state, and tests of their own below."""
 NOT_PARSERS = {
     "ikev2.prf",
-    "endpoints.Server.answer_fetch",
-    "endpoints.check_fetch_answer",
+    "connection.Server.answer_fetch",
+    "connection.check_fetch_answer",
     "messages.Message.parse",
 }
 """Functions with a parameter that is named like received octets, but no parsers."""
@@ -291,8 +286,8 @@ def test_key_id_survives_encoding_and_decoding(name: str) -> None:
 def test_packet_survives_sealing_and_opening(
     mode: TestMode, kind: type[SenderPacket] | type[ReflectorPacket], data: st.DataObject
 ) -> None:
-    packet = data.draw(packets(kind))
-    payload = test_packets.seal_packet(mode, packet, KEYS)
+    packet = data.draw(any_packets(kind))
+    payload = packets.seal_packet(mode, packet, KEYS)
     assert len(payload) == kind.header_size(mode) + len(packet.padding)
     assert open_as(kind, mode, payload) == packet
 

@@ -6,23 +6,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from owamp_reference import binding, ikev2, keys, primitives, token
+from owamp_reference.connection import State
 from owamp_reference.control import ProtectedReceiver, ProtectedSender
-from owamp_reference.endpoints import (
-    Mode,
-    Protocol,
-    SessionReceiver,
-    SessionReflector,
-    SessionSender,
-    SetUp,
-    Started,
-    State,
-    StopReceived,
-    TestSession,
-)
 from owamp_reference.errors import ProtocolError
+from owamp_reference.events import SetUp, Started, StopReceived, TestSession
 from owamp_reference.ikev2 import PRFS, Prf
 from owamp_reference.messages import Accept, SessionDescription
-from owamp_reference.test_packets import TestMode
+from owamp_reference.negotiation import Mode, Protocol
+from owamp_reference.packets import TestMode
+from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
 from .support import SETTINGS, Pair, Setting, blocks, cuts, keys_of, only, pieces
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_reference import binding, ikev2, keys, messages, primitives, test_packets, token
-from owamp_reference.endpoints import SessionReflector, SessionSender
+from owamp_reference import binding, ikev2, keys, messages, packets, primitives, token
 from owamp_reference.errors import ProtocolError
 from owamp_reference.layout import Field, Layout, mbz
 from owamp_reference.messages import PacketRecord, ScheduleSlot, SkipRange
-from owamp_reference.test_packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
+from owamp_reference.packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
+from owamp_reference.sessions import SessionReflector, SessionSender
 
-from .support import MESSAGES, fetch_data, keys_of, packets, session_descriptions
+from .support import MESSAGES, any_packets, fetch_data, keys_of, session_descriptions
 
 LAYOUTS: dict[str, Layout] = {
     layout.title: layout
@@ -189,19 +189,19 @@ def test_packets_have_the_sizes_of_the_figures(kind: type[SenderPacket], sizes: 
 
 
 @pytest.mark.parametrize("mode", TestMode)
-@given(packet=packets(SenderPacket), size=st.integers(0, 200))
+@given(packet=any_packets(SenderPacket), size=st.integers(0, 200))
 def test_reflected_packet_is_as_large_as_the_senders_if_padding_allows(
     mode: TestMode, packet: SenderPacket, size: int
 ) -> None:
     """RFC 5357 §4.2.1: the padding is the sender's, its last octets dropped."""
     session_keys = keys.TestSessionKeys(bytes(16), bytes(32))
     packet = replace(packet, padding=bytes(n % 251 for n in range(size)))
-    payload = test_packets.seal_packet(mode, packet, session_keys)
+    payload = packets.seal_packet(mode, packet, session_keys)
     reflector = SessionReflector(mode, session_keys, clock=lambda: 3)
     for number in range(2):
         answer = reflector.reflect(payload)
         assert len(answer) == max(len(payload), ReflectorPacket.header_size(mode))
-        reflected = test_packets.open_packet(mode, ReflectorPacket, answer, session_keys)
+        reflected = packets.open_packet(mode, ReflectorPacket, answer, session_keys)
         assert packet.padding.startswith(reflected.padding)
         assert reflected.sequence_number == number
         assert reflected.sender_sequence_number == packet.sequence_number
@@ -227,10 +227,10 @@ def test_authenticated_mode_leaves_the_timestamp_alone() -> None:
     session_keys = keys.TestSessionKeys(bytes(16), bytes(32))
     payload = bytearray(SessionSender(TestMode.AUTHENTICATED, session_keys).next_packet())
     payload[16] ^= 1
-    test_packets.open_packet(TestMode.AUTHENTICATED, SenderPacket, bytes(payload), session_keys)
+    packets.open_packet(TestMode.AUTHENTICATED, SenderPacket, bytes(payload), session_keys)
     payload[15] ^= 1
     with pytest.raises(ProtocolError, match=r"^HMAC"):
-        test_packets.open_packet(TestMode.AUTHENTICATED, SenderPacket, bytes(payload), session_keys)
+        packets.open_packet(TestMode.AUTHENTICATED, SenderPacket, bytes(payload), session_keys)
 
 
 @given(session_descriptions)

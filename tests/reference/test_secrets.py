@@ -9,18 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from owamp_reference import binding, control, ikev2, keys, messages, primitives, test_packets, token
-from owamp_reference.endpoints import (
-    Credentials,
-    Mode,
-    Protocol,
-    SessionReceiver,
-    SessionReflector,
-    SessionSender,
-)
+from owamp_reference import binding, control, ikev2, keys, messages, packets, primitives, token
 from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import TestSessionKeys
-from owamp_reference.test_packets import SenderPacket, TestMode
+from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_reference.packets import SenderPacket, TestMode
+from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
 from .support import SETTINGS, SPI_I, SPI_R, Draws, Pair, Setting
 
@@ -158,7 +152,7 @@ ERRORS: dict[str, Callable[[], object]] = {
     "stream with T2 too short": lambda: control.ProtectedReceiver(T1, T1, bytes(16)),
     "text not of whole blocks": lambda: control.ProtectedSender(T1, T2, bytes(16)).write(T2[1:]),
     "wrong HMAC": lambda: control.ProtectedReceiver(T1, T2, bytes(16)).read_hmac(bytes(16)),
-    "wrong HMAC of a packet": lambda: test_packets.open_packet(
+    "wrong HMAC of a packet": lambda: packets.open_packet(
         TestMode.ENCRYPTED, SenderPacket, bytes(48), KEYS
     ),
     "empty key of a prf": lambda: ikev2.prf(ikev2.PRF_HMAC_SHA1, b"", SK_D),

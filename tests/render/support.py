@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from click.testing import CliRunner, Result
-from owamp_vectors.cli import main
-from owamp_vectors.groups import FILES
-from owamp_vectors.model import Field, GroupType
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.commands.cli import main
+from owamp_vectors.vectors.declaration import Field, GroupType
 
 from ..support import VECTORS
 

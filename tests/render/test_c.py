@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_vectors.groups import FILES
-from owamp_vectors.model import Json, VectorFile
+from owamp_vectors.catalogue import FILES
 from owamp_vectors.render.vectors_c import c_comment, c_string
+from owamp_vectors.vectors.declaration import Json, VectorFile
 
 from ..support import VECTORS, stored
 from .support import render, snake, values_of

@@ -8,8 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from owamp_vectors.groups import FILES
-from owamp_vectors.model import Json
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.vectors.declaration import Json
 
 from ..support import VECTORS
 from .support import render

@@ -22,21 +22,21 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
-from owamp_reference import binding, control, keys, messages, test_packets, token
+from owamp_reference import binding, control, keys, messages, packets, token
 from owamp_reference.layout import Layout, mbz, octets, uint
-from owamp_vectors.claims import Claims, load
-from owamp_vectors.claims_table import rows
-from owamp_vectors.cli import main
-from owamp_vectors.drbg import Drbg
-from owamp_vectors.files import FileError
-from owamp_vectors.ledger import Ledger
-from owamp_vectors.model import Json
+from owamp_vectors.claims.declared import Claims, load
+from owamp_vectors.claims.ledger import Ledger
+from owamp_vectors.claims.table import rows
+from owamp_vectors.commands.cli import main
+from owamp_vectors.disk import FileError
 from owamp_vectors.render import draft, rfcxml
 from owamp_vectors.render.draft_cases import Cases
 from owamp_vectors.render.draft_evidence import DraftError, Evidence
 from owamp_vectors.render.draft_figures import WIDTH, excerpt, packet_diagram
 from owamp_vectors.render.draft_prose import model_head, prose
 from owamp_vectors.theory.findings import Finding
+from owamp_vectors.vectors.declaration import Json
+from owamp_vectors.vectors.drbg import Drbg
 
 from ..support import MODELS, VECTORS
 
@@ -430,7 +430,7 @@ def functions_of(module: ModuleType) -> list[str]:
     ]
 
 
-FUNCTIONS = [f for m in (token, keys, binding, control, test_packets) for f in functions_of(m)]
+FUNCTIONS = [f for m in (token, keys, binding, control, packets) for f in functions_of(m)]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

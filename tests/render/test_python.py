@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from owamp_vectors.groups import FILES
-from owamp_vectors.model import Field, GroupType, Json, VectorFile
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.vectors.declaration import Field, GroupType, Json, VectorFile
 
 from ..support import stored
 from .support import render, snake, values_of

@@ -15,11 +15,11 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from owamp_vectors import claims_table
-from owamp_vectors.claims import Claim, load
-from owamp_vectors.ledger import TRACE, Ledger
+from owamp_vectors.claims import table as claims_table
+from owamp_vectors.claims.declared import Claim, load
+from owamp_vectors.claims.ledger import TRACE, Ledger
+from owamp_vectors.replay.replay import replay
 from owamp_vectors.theory.parse import read_model
-from owamp_vectors.theory.replay import replay
 
 from ..support import MODELS, VECTORS
 from .conftest import Made
@@ -108,7 +108,7 @@ def test_size_is_reasonable_and_said(made: Made) -> None:
 def test_two_builds_give_the_same_octets(made: Made, tmp_path: Path) -> None:
     """The second in another process, with another order of hashes."""
     again = tmp_path / "again"
-    code = "from owamp_vectors.cli import main; main()"
+    code = "from owamp_vectors.commands.cli import main; main()"
     options = ["-o", str(again), "--models", str(MODELS), "--vectors", str(VECTORS)]
     command = [sys.executable, "-c", code, "report", *options]
     environment = os.environ | {"PYTHONHASHSEED": "7"}

@@ -14,15 +14,15 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from owamp_vectors.chart import chart_of
-from owamp_vectors.claims import load
-from owamp_vectors.files import FileError
-from owamp_vectors.ledger import TRACE, Ledger
+from owamp_vectors.claims.chart import chart_of
+from owamp_vectors.claims.declared import load
+from owamp_vectors.claims.ledger import TRACE, Ledger
+from owamp_vectors.disk import FileError
 from owamp_vectors.render import report_theory
 from owamp_vectors.render.report_html import highlight, rfc_links
 from owamp_vectors.render.report_write import MARK, write_site
 from owamp_vectors.theory.findings import Finding
-from owamp_vectors.theory.parse import NoGrammarError
+from owamp_vectors.theory.grammar import NoGrammarError
 
 from ..generator.test_cli import refused, run
 from ..support import MODELS, VECTORS

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_vectors.groups import FILES
-from owamp_vectors.model import Json, VectorFile
+from owamp_vectors.catalogue import FILES
 from owamp_vectors.render.vectors_text import quoted, wrap
+from owamp_vectors.vectors.declaration import Json, VectorFile
 
 from ..support import cases_of, stored
 from .support import render

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from owamp_vectors.model import Field, GroupType, VectorFile
+from owamp_vectors.vectors.declaration import Field, GroupType, VectorFile
 
 from .support import snake, values_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple
 from pathlib import Path
 
-from owamp_vectors.live.charon import CharonLog
+from owamp_vectors.charon.log import CharonLog
 
 DATA = Path(__file__).parent / "data"
 ROLES = ("initiator", "responder")

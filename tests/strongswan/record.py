@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 
-from owamp_vectors import files
-from owamp_vectors.live.charon_reader import essence
+from owamp_vectors import disk
+from owamp_vectors.charon.reader import essence
 
 from .daemons import Host, NotHereError, Pair, pair
 from .logs import DATA
@@ -56,7 +56,7 @@ def main() -> int:
     except NotHereError as error:
         print(f"strongSwan cannot run here: {error}", file=sys.stderr)
         return 1
-    files.write_files(DATA, texts)
+    disk.write_files(DATA, texts)
     print(f"{len(texts)} logs, {sum(map(len, texts.values()))} octets; in {DATA}")
     return 0
 

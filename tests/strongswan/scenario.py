@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from owamp_vectors.live.charon import CharonLog, LogError
-from owamp_vectors.live.charon_reader import parse
+from owamp_vectors.charon.log import CharonLog, LogError
+from owamp_vectors.charon.reader import parse
 
 from .daemons import Host, Pair
 from .processes import wait_until

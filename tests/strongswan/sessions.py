@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from owamp_reference.endpoints import Credentials, Mode, Protocol
-from owamp_vectors.live.charon import CharonLog
-from owamp_vectors.live.probe import ProbeConfig, ProbeReport, run_probe
+from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_vectors.charon.log import CharonLog
+from owamp_vectors.live.probe.probe import ProbeConfig, ProbeReport, run_probe
 from owamp_vectors.live.secrets import Secrets, ike_credentials
-from owamp_vectors.live.server import Service, ServiceConfig, offered_modes
+from owamp_vectors.live.serve.server import Service, ServiceConfig, offered_modes
 
 from .daemons import INNER, LINK, Host, Pair
 from .processes import TIMEOUT, inside

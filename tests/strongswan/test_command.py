@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from owamp_reference import binding
-from owamp_vectors.cli import main
-from owamp_vectors.live.charon_reader import parse
+from owamp_vectors.charon.reader import parse
+from owamp_vectors.commands.cli import main
 from owamp_vectors.live.secrets import read_secrets
 
 from .logs import DATA, ROLES, recorded

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 from owamp_reference import binding, ikev2
-from owamp_vectors.live.charon_check import check
-from owamp_vectors.live.charon_reader import parse
+from owamp_vectors.charon.check import check
+from owamp_vectors.charon.reader import parse
 
 from .logs import ROLES, recorded, shared_view
 from .suites import ALL_SUITES, PRF_CHANGES, SUITES, Suite

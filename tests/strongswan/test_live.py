@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from cryptography.exceptions import InvalidTag
-from owamp_reference.endpoints import Mode, Protocol
-from owamp_vectors.live.charon import CharonLog
-from owamp_vectors.live.charon_check import check
-from owamp_vectors.live.steps import Verdict
+from owamp_reference.negotiation import Mode, Protocol
+from owamp_vectors.charon.check import check
+from owamp_vectors.charon.log import CharonLog
+from owamp_vectors.live.observe.steps import Verdict
 
 from .daemons import INNER, KERNEL, LIBIPSEC, LINK, NotHereError, Pair, pair
 from .logs import shared_view

@@ -19,7 +19,7 @@ from .suites import SUITES
 
 pytestmark = pytest.mark.strongswan
 ROOT = Path(__file__).parents[2]
-PROGRAM = (sys.executable, "-c", "from owamp_vectors.cli import main; main()")
+PROGRAM = (sys.executable, "-c", "from owamp_vectors.commands.cli import main; main()")
 
 
 @pytest.fixture(autouse=True)

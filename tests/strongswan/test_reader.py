@@ -9,9 +9,9 @@ from dataclasses import astuple, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_vectors.live.charon import CharonLog, LogError
-from owamp_vectors.live.charon_check import check
-from owamp_vectors.live.charon_reader import essence, parse
+from owamp_vectors.charon.check import check
+from owamp_vectors.charon.log import CharonLog, LogError
+from owamp_vectors.charon.reader import essence, parse
 
 from .logs import ROLES, recorded
 from .suites import SUITES

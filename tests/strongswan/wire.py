@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import cmac, hashes, hmac
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from owamp_reference import ikev2
-from owamp_vectors.live.charon import ChildKeys, IkeKeys
+from owamp_vectors.charon.log import ChildKeys, IkeKeys
 
 from .daemons import INTERFACE, LINK, Host
 from .processes import inside

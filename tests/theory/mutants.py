@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from owamp_vectors.drbg import Drbg
+from owamp_vectors.claims.theory_text import TheoryError
 from owamp_vectors.mistakes import MISTAKES
-from owamp_vectors.spthy import TheoryError
 from owamp_vectors.theory import laws
 from owamp_vectors.theory.bind import Binding
 from owamp_vectors.theory.conform import (
@@ -38,6 +37,7 @@ from owamp_vectors.theory.infer import Inference, infer
 from owamp_vectors.theory.parse import read_model
 from owamp_vectors.theory.runs import FLAGS, check_runs, has_runs
 from owamp_vectors.theory.terms import Model
+from owamp_vectors.vectors.drbg import Drbg
 
 from ..support import MODELS
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from owamp_vectors.groups import FILES
-from owamp_vectors.model import Json
-from owamp_vectors.theory.replay import Replay
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.replay.replay import Replay
+from owamp_vectors.vectors.declaration import Json
 
 from ..support import stored
 from .test_replay import CLAIMS, RECORDED, replayed

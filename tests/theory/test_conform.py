@@ -12,12 +12,11 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from owamp_reference import ikev2, keys, token
-from owamp_vectors.cli import main
-from owamp_vectors.drbg import Drbg
+from owamp_vectors.commands.cli import main
+from owamp_vectors.replay.chain import LINKS
 from owamp_vectors.theory import laws
 from owamp_vectors.theory.bind import MESSAGES, Binding, located
 from owamp_vectors.theory.builtin import BUILTIN_EQUATIONS
-from owamp_vectors.theory.chain import LINKS
 from owamp_vectors.theory.conform import conform, flag_sets, message_rows
 from owamp_vectors.theory.evaluate import EvaluationError, Evaluator
 from owamp_vectors.theory.findings import ABSTRACTIONS, FINDINGS, Finding, accounted
@@ -25,6 +24,7 @@ from owamp_vectors.theory.infer import Kind, infer
 from owamp_vectors.theory.laws import IDENTIFICATIONS, Identification
 from owamp_vectors.theory.parse import read_model
 from owamp_vectors.theory.terms import App, Const, Equation, Term, Var, pair
+from owamp_vectors.vectors.drbg import Drbg
 
 from ..support import MODELS, VECTORS, model_flags
 
@@ -314,7 +314,7 @@ def test_a_model_that_is_wrong_fails_the_command(tmp_path: Path) -> None:
 
 def test_without_the_extra_the_commands_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "py_tree_sitter_spthy", None)
-    monkeypatch.setattr("owamp_vectors.theory.parse._parser", _parser_anew())
+    monkeypatch.setattr("owamp_vectors.theory.parse.parser", _parser_anew())
     result = run("conform-model", "--vectors", str(VECTORS))
     assert result.exit_code == 5
     assert "pip install 'owamp-vectors[models]'" in result.output
@@ -322,9 +322,9 @@ def test_without_the_extra_the_commands_say_so(monkeypatch: pytest.MonkeyPatch) 
 
 
 def _parser_anew() -> object:
-    from owamp_vectors.theory import parse  # noqa: PLC0415
+    from owamp_vectors.theory import grammar  # noqa: PLC0415
 
-    return parse._parser.__wrapped__
+    return grammar.parser.__wrapped__
 
 
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link.id)

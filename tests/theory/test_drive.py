@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_reference import ProtocolError, endpoints, ikev2
-from owamp_vectors.claims import Claim
-from owamp_vectors.groups import FILES, traces
-from owamp_vectors.model import Json
-from owamp_vectors.theory.drive import Driven, drive, scripts_text
-from owamp_vectors.theory.replay import Replay, ReplayError
+from owamp_reference import ProtocolError, connection, ikev2, negotiation, sessions
+from owamp_vectors.catalogue import FILES
+from owamp_vectors.claims.declared import Claim
+from owamp_vectors.groups import traces
+from owamp_vectors.replay.drive import Driven, drive, scripts_text
+from owamp_vectors.replay.replay import Replay, ReplayError
+from owamp_vectors.vectors.declaration import Json
 
 from ..support import cases_of, stored
 from .test_replay import RECORDED, replayed, run
@@ -88,18 +89,18 @@ def drive_fails(found: Replay) -> None:
 
 
 def test_a_server_that_sends_other_octets_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def other(original: Callable[..., bytes], self: endpoints.Server) -> bytes:
+    def other(original: Callable[..., bytes], self: connection.Server) -> bytes:
         octets = original(self)
         return octets[:-1] + bytes([octets[-1] ^ 1]) if octets else octets
 
-    _patched(monkeypatch, SESSION, endpoints.Server, "data_to_send", other)
+    _patched(monkeypatch, SESSION, connection.Server, "data_to_send", other)
 
 
 def test_a_client_that_refuses_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(original: object, *_: object) -> object:
         raise ProtocolError("Mode", "another", "this")
 
-    _patched(monkeypatch, SESSION, endpoints, "read_mode", refuse)
+    _patched(monkeypatch, SESSION, negotiation, "read_mode", refuse)
 
 
 def test_a_reflector_that_counts_otherwise_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +108,7 @@ def test_a_reflector_that_counts_otherwise_is_found(monkeypatch: pytest.MonkeyPa
         self.next_sequence_number += 1
         return original(self, data)
 
-    _patched(monkeypatch, TWAMP, endpoints.SessionReflector, "reflect", reflect)
+    _patched(monkeypatch, TWAMP, sessions.SessionReflector, "reflect", reflect)
 
 
 def test_another_sk_d_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

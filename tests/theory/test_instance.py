@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from owamp_reference import messages, primitives, token
 from owamp_reference.control import ProtectedSender, write_message
-from owamp_vectors.drbg import Drbg
 from owamp_vectors.theory.bind import TTL, Binding
 from owamp_vectors.theory.infer import Inference, infer, samples
 from owamp_vectors.theory.instance import (
@@ -23,6 +22,7 @@ from owamp_vectors.theory.instance import (
 )
 from owamp_vectors.theory.parse import read_model
 from owamp_vectors.theory.terms import App, Const, Fact, Model, Rule, Term, Var, pair
+from owamp_vectors.vectors.drbg import Drbg
 
 from ..support import MODELS
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from owamp_vectors.claims import Claim, load
-from owamp_vectors.cli import main
-from owamp_vectors.files import FileError
-from owamp_vectors.ledger import TRACE, Ledger
+from owamp_vectors.claims.declared import Claim, load
+from owamp_vectors.claims.ledger import TRACE, Ledger
+from owamp_vectors.commands.cli import main
+from owamp_vectors.disk import FileError
+from owamp_vectors.replay.replay import Replay, ReplayError, replay
 from owamp_vectors.theory.parse import read_model
-from owamp_vectors.theory.replay import Replay, ReplayError, replay
 
 from ..support import MODELS, VECTORS
 

@@ -12,8 +12,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from owamp_vectors.cli import main
-from owamp_vectors.drbg import Drbg
+from owamp_vectors.commands.cli import main
 from owamp_vectors.mistakes import MISTAKES
 from owamp_vectors.theory.infer import Inference, infer
 from owamp_vectors.theory.parse import read_model
@@ -28,6 +27,7 @@ from owamp_vectors.theory.runs import (
 )
 from owamp_vectors.theory.steps import Event, RunError
 from owamp_vectors.theory.terms import Model
+from owamp_vectors.vectors.drbg import Drbg
 
 from ..support import MODELS, VECTORS
 

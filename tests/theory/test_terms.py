@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_vectors.spthy import TheoryError
+from owamp_vectors.claims.theory_text import TheoryError
 from owamp_vectors.theory.parse import read_model
 from owamp_vectors.theory.terms import (
     App,
@@ -96,7 +96,7 @@ def test_what_is_printed_is_read_again(term: Term) -> None:
     path = Path(__file__).with_name("never_written.spthy")
     text = rule_with(str(term))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("owamp_vectors.spthy.read_text", lambda _: text)
+        patch.setattr("owamp_vectors.claims.theory_text.read_text", lambda _: text)
         patch.setattr("owamp_vectors.theory.parse.read_text", lambda _: text)
         assert only_term(read_model(path)) == term
 
@@ -199,9 +199,10 @@ def test_matching_is_of_one_term_to_another() -> None:
 def test_without_the_extra_only_reading_models_fails() -> None:
     code = (
         "import sys; sys.modules['py_tree_sitter_spthy'] = None\n"
-        "import owamp_vectors.cli, owamp_vectors.theory.laws\n"
+        "import owamp_vectors.commands.conform_model, owamp_vectors.theory.laws\n"
         "from pathlib import Path\n"
-        "from owamp_vectors.theory.parse import NoGrammarError, read_model\n"
+        "from owamp_vectors.theory.grammar import NoGrammarError\n"
+        "from owamp_vectors.theory.parse import read_model\n"
         "try:\n    read_model(Path(sys.argv[1]))\n"
         "except NoGrammarError as error:\n    print(error)\n"
     )

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ..mistakes import MISTAKES
-from ..model import Field, GroupType, Json, VectorFile
-from ..verify import first_difference
+from ..vectors.declaration import Field, GroupType, Json, VectorFile
+from ..vectors.verify import first_difference
 
 Status: TypeAlias = Literal["passed", "failed", "unsupported"]
 

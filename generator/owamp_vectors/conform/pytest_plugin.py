@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
-from .. import files
-from ..groups import FILES
+from .. import catalogue, disk
+from ..catalogue import FILES
 from ..mistakes import NOTES
-from ..model import Json
+from ..vectors.declaration import Json
 from .judge import Answer, Question, judge, questions
 from .report import describe
 
@@ -61,7 +61,7 @@ def conformance(
             contents.append((file, file.build(NOTES)))
         else:
             path = Path(vectors) / f"{name}.json"
-            contents.append(files.parse(path, files.read_text(path)))
+            contents.append(catalogue.parse(path, disk.read_text(path)))
     asked = list(questions(contents))
     ids = [f"{item.file.name}-{item.test['tcId']}-{item.group_type.name}" for item in asked]
 

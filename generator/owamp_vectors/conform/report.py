@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as Xml
 
-from ..files import to_text
-from ..model import GENERATOR_VERSION, Json
+from ..disk import to_text
+from ..vectors.declaration import GENERATOR_VERSION, Json
 from .judge import Status, Verdict
 
 STATUSES: tuple[Status, ...] = ("passed", "failed", "unsupported")

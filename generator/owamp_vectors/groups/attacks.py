@@ -9,29 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from owamp_reference import control, keys, messages, primitives, token
-from owamp_reference.endpoints import (
-    ControlClient,
-    Event,
-    Mode,
-    Server,
-    SessionReceiver,
-    SessionReflector,
-    SessionSender,
-    TestSession,
-)
+from owamp_reference.connection import ControlClient, Server
 from owamp_reference.errors import ProtocolError, check_size
+from owamp_reference.events import Event, TestSession
 from owamp_reference.keys import TestSessionKeys
-from owamp_reference.test_packets import (
+from owamp_reference.negotiation import Mode
+from owamp_reference.packets import (
     ReflectorPacket,
     SenderPacket,
     TestMode,
     protected_size,
 )
+from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
-from ..drbg import Drbg
-from ..model import Case, Field, Group, GroupType, Json, Values, VectorFile
 from ..theory import bind
 from ..theory.infer import Kind
+from ..vectors.declaration import Case, Field, Group, GroupType, Json, Values, VectorFile
+from ..vectors.drbg import Drbg
 from .traces import ESTIMATE, new_client, new_server, still_open
 
 _MODES = {Mode.AUTHENTICATED: TestMode.AUTHENTICATED, Mode.ENCRYPTED: TestMode.ENCRYPTED}

@@ -10,8 +10,7 @@ from owamp_reference.ikev2 import PRFS, Prf
 from owamp_reference.layout import Layout, mbz, octets
 from owamp_reference.messages import Accept
 
-from ..drbg import Drbg
-from ..model import (
+from ..vectors.declaration import (
     Case,
     Field,
     Group,
@@ -23,9 +22,10 @@ from ..model import (
     invalid,
     valid,
 )
+from ..vectors.drbg import Drbg
 from .ikev2_kdf import LENGTH, NI, NR, PRF, SK_D, SPI_I, SPI_R, prf_of
 from .ikev2_kdf import SHARED_SECRET as DH_SECRET
-from .test_session_keys import SID
+from .session_keys import SID
 from .token import CHALLENGE, COUNT, SALT, T1, T2, TOKEN, TOKEN_KEY
 
 _RFC = "RFC 7717 §5.1"

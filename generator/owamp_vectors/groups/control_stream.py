@@ -24,8 +24,7 @@ from owamp_reference.messages import (
 )
 from owamp_reference.primitives import HMAC_SIZE
 
-from ..drbg import Drbg
-from ..model import (
+from ..vectors.declaration import (
     Case,
     Field,
     Group,
@@ -37,6 +36,7 @@ from ..model import (
     invalid,
     valid,
 )
+from ..vectors.drbg import Drbg
 from .token import T1, T2
 
 _SOURCE = "RFC 4656 §3.2, §3.4"

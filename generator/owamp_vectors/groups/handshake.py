@@ -10,27 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from owamp_reference import binding, endpoints, ikev2, keys, messages, primitives, token
-from owamp_reference.endpoints import (
-    IKEV2_DERIVED,
-    SECURITY_BITS,
-    ClientConfig,
-    Closed,
-    ControlClient,
-    Credentials,
-    FetchRequested,
-    Mode,
-    Protocol,
-    Server,
-    ServerConfig,
-    SessionReceiver,
-    SessionReflector,
-    SessionSender,
-    State,
-    StopReceived,
-    TestSession,
-)
+from owamp_reference import binding, events, ikev2, keys, messages, primitives, sources, token
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, State
 from owamp_reference.errors import ProtocolError
+from owamp_reference.events import Closed, FetchRequested, StopReceived, TestSession
 from owamp_reference.messages import (
     Accept,
     Command,
@@ -47,9 +30,11 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
+from owamp_reference.negotiation import IKEV2_DERIVED, SECURITY_BITS, Credentials, Mode, Protocol
+from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
-from ..drbg import Drbg
-from ..model import Case, Field, Group, GroupType, Json, Values, VectorFile, valid
+from ..vectors.declaration import Case, Field, Group, GroupType, Json, Values, VectorFile, valid
+from ..vectors.drbg import Drbg
 
 _SOURCE = "RFC 4656 §3, §4; RFC 5357 §3, §4"
 _PROTOCOLS = tuple(protocol.value for protocol in Protocol)
@@ -141,7 +126,7 @@ class Sent:
     octets: bytes
 
 
-def _random(values: Values) -> endpoints.RandomSource:
+def _random(values: Values) -> sources.RandomSource:
     """A source that gives each labelled value of a case."""
     names = {"Challenge": "challenge", "Salt": "salt", "Server-IV": "serverIv"}
     names |= {"T1": "t1", "T2": "t2", "Client-IV": "clientIv"}
@@ -149,7 +134,7 @@ def _random(values: Values) -> endpoints.RandomSource:
     return lambda label, _size: next(sids) if label == "SID" else values[names[label]]
 
 
-def _ticking(start: bytes) -> endpoints.Clock:
+def _ticking(start: bytes) -> sources.Clock:
     """A clock that shows `start` first, and a second more at each reading."""
     now = int.from_bytes(start, "big") - 2**32
 
@@ -199,7 +184,7 @@ def _client(values: Values, credentials: Credentials | None) -> ControlClient:
     return ControlClient(config, _random(values))
 
 
-def _fail_if_closed(events: Sequence[endpoints.Event]) -> None:
+def _fail_if_closed(events: Sequence[events.Event]) -> None:
     for event in events:
         if isinstance(event, Closed):
             raise event.error or ProtocolError("connection", "to go on", "its end")
@@ -216,7 +201,7 @@ class _Run:
         self.transcript: list[Sent] = []
         self.packet_clock = _ticking(values["packetTime"])
 
-    def say(self, name: str, *, by_client: bool) -> list[endpoints.Event]:
+    def say(self, name: str, *, by_client: bool) -> list[events.Event]:
         """Pass on what one side has to send; the events at the other."""
         speaker, listener = (self.client, self.server) if by_client else (self.server, self.client)
         octets = speaker.data_to_send()
@@ -444,7 +429,7 @@ def _server_credentials(values: Values) -> Credentials:
     return Credentials.from_ikev2(spis[:8], spis[8:], values["passphrase"].encode())
 
 
-def _outcome(sent: list[bytes], events: list[endpoints.Event], state: State) -> Json:
+def _outcome(sent: list[bytes], events: list[events.Event], state: State) -> Json:
     closed = [event for event in events if isinstance(event, Closed)]
     because = str(closed[0].error) if closed and closed[0].error else ""
     ending = "closed" if state is State.CLOSED else "open"

@@ -7,8 +7,18 @@ from collections.abc import Callable, Iterator
 from owamp_reference import ikev2
 from owamp_reference.ikev2 import PRFS, Prf
 
-from ..drbg import Drbg
-from ..model import Case, Field, Group, GroupType, Json, Values, VectorFile, invalid, valid
+from ..vectors.declaration import (
+    Case,
+    Field,
+    Group,
+    GroupType,
+    Json,
+    Values,
+    VectorFile,
+    invalid,
+    valid,
+)
+from ..vectors.drbg import Drbg
 
 PRF = Field(
     "prf",

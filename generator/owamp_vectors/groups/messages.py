@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from owamp_reference import endpoints, messages
-from owamp_reference.endpoints import Protocol
+from owamp_reference import messages, negotiation
 from owamp_reference.errors import check_size
 from owamp_reference.layout import Layout
 from owamp_reference.messages import (
@@ -31,10 +30,21 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
-from owamp_reference.test_packets import ErrorEstimate
+from owamp_reference.negotiation import Protocol
+from owamp_reference.packets import ErrorEstimate
 
-from ..drbg import Drbg
-from ..model import Case, Field, Group, GroupType, Json, Values, VectorFile, invalid, valid
+from ..vectors.declaration import (
+    Case,
+    Field,
+    Group,
+    GroupType,
+    Json,
+    Values,
+    VectorFile,
+    invalid,
+    valid,
+)
+from ..vectors.drbg import Drbg
 
 _CLASSES: dict[str, type[Message]] = {
     "Server-Greeting": ServerGreeting,
@@ -107,14 +117,14 @@ def _interpret_accept(values: Values) -> Json:
 
 def _choose(values: Values) -> Json:
     protocol = Protocol(values["protocol"])
-    mode = endpoints.read_mode(protocol, values["offered"], values["chosen"])
+    mode = negotiation.read_mode(protocol, values["offered"], values["chosen"])
     return {"security": (mode.security.name or "").lower(), "ikev2Derived": mode.ikev2_derived}
 
 
 def _check_request(values: Values) -> Json:
     protocol = Protocol(values["protocol"])
     kind = RequestSession if protocol is Protocol.OWAMP else RequestTWSession
-    problem = endpoints.request_problem(protocol, kind.parse(values["octets"]))
+    problem = negotiation.request_problem(protocol, kind.parse(values["octets"]))
     accept = Accept.NOT_SUPPORTED if problem else Accept.OK
     return {"accept": int(accept), "field": problem.field if problem else ""}
 
@@ -166,7 +176,7 @@ CHOOSE = GroupType(
             "security",
             "the mode of the connection",
             "string",
-            values=tuple((mode.name or "").lower() for mode in endpoints.Mode),
+            values=tuple((mode.name or "").lower() for mode in negotiation.Mode),
         ),
         Field("ikev2Derived", "whether the shared secret is taken from IKEv2", "boolean"),
     ),
@@ -465,8 +475,8 @@ def _accept_cases() -> Iterator[Case]:
 
 
 def _mode_cases(protocol: Protocol) -> Iterator[Case]:
-    bit = endpoints.IKEV2_DERIVED[protocol]
-    security = endpoints.SECURITY_BITS[protocol]
+    bit = negotiation.IKEV2_DERIVED[protocol]
+    security = negotiation.SECURITY_BITS[protocol]
     bits = [1 << number for number in range(4) if security >> number & 1]
 
     def given(comment: str, offered: int, chosen: int) -> tuple[str, Json]:

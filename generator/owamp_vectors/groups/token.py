@@ -10,8 +10,7 @@ from owamp_reference import messages, primitives, token
 from owamp_reference.errors import check_size
 from owamp_reference.layout import Layout, octets
 
-from ..drbg import Drbg
-from ..model import (
+from ..vectors.declaration import (
     Case,
     Field,
     Group,
@@ -23,6 +22,7 @@ from ..model import (
     invalid,
     valid,
 )
+from ..vectors.drbg import Drbg
 
 _SOURCE = "RFC 4656 §3.1"
 PLAINTEXT_LAYOUT = Layout(

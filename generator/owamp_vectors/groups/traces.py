@@ -14,15 +14,24 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from typing import Any, Protocol, TypeAlias
 
-from owamp_reference import binding, ikev2, messages
-from owamp_reference import endpoints as ends
+from owamp_reference import (
+    binding,
+    connection,
+    events,
+    ikev2,
+    messages,
+    negotiation,
+    sessions,
+    sources,
+)
 from owamp_reference.errors import ProtocolError
+from owamp_reference.events import Closed, SessionRejected, TestSession
 from owamp_reference.keys import TestSessionKeys
-from owamp_reference.test_packets import ErrorEstimate, TestMode
+from owamp_reference.packets import ErrorEstimate, TestMode
 
-from ..drbg import Drbg
-from ..model import Case, Field, Group, GroupType, Json, Values, VectorFile
 from ..theory.bind import KEYMAT_SIZE, PRF, ike_sa_keys, tw_request
+from ..vectors.declaration import Case, Field, Group, GroupType, Json, Values, VectorFile
+from ..vectors.drbg import Drbg
 
 INPUTS = "traces.inputs.json"
 """The file of this package that holds the inputs of the cases."""
@@ -39,15 +48,15 @@ _TEST_MODES = (TestMode.AUTHENTICATED.value, TestMode.ENCRYPTED.value)
 # ---------------------------------------------------------------------------------- participants
 
 
-def still_open(events: list[ends.Event]) -> list[ends.Event]:
+def still_open(events: list[events.Event]) -> list[events.Event]:
     """The events of a connection that goes on. Raises `ProtocolError`: why it was closed."""
     for event in events:
-        if isinstance(event, ends.Closed):
+        if isinstance(event, Closed):
             raise event.error or ProtocolError("connection", "to go on", "its end")
     return events
 
 
-def _source(participant: Values) -> ends.RandomSource:
+def _source(participant: Values) -> sources.RandomSource:
     drawn = {
         "Challenge": "challenge",
         "Salt": "salt",
@@ -75,42 +84,42 @@ class _Part(Protocol):
 class _ControlEnd:
     """A Control-Client or a Server."""
 
-    def __init__(self, end: ends.ControlClient | ends.Server) -> None:
+    def __init__(self, end: connection.ControlClient | connection.Server) -> None:
         self.keys: TestSessionKeys | None = None
         self._end = end
 
     def take(self, step: Values) -> Json:
         events = still_open(self._end.receive(step["received"]))
-        if isinstance(self._end, ends.ControlClient) and step["request"]:
+        if isinstance(self._end, connection.ControlClient) and step["request"]:
             self._end.request_session(tw_request(step["request"]))
         result: Json = {"sent": self._end.data_to_send()}
         for event in events:
-            if isinstance(event, ends.TestSession):
+            if isinstance(event, TestSession):
                 self.keys = event.keys
                 assert event.keys is not None  # the modes of these runs are protected
                 result |= {"sid": event.sid, "t3": event.keys.t3, "t4": event.keys.t4}
-            elif isinstance(event, ends.SessionRejected):
+            elif isinstance(event, SessionRejected):
                 raise ProtocolError("Accept", "0", str(int(event.accept)))
         return result
 
 
-def new_client(participant: Values) -> ends.ControlClient:
+def new_client(participant: Values) -> connection.ControlClient:
     """A Control-Client, from the values of `RECORDS`."""
     mode = participant["mode"]
-    ikev2_derived = bool(mode & ends.IKEV2_DERIVED[ends.Protocol.TWAMP])
+    ikev2_derived = bool(mode & negotiation.IKEV2_DERIVED[negotiation.Protocol.TWAMP])
     secret = participant["sharedSecret"]
-    credentials = ends.Credentials(participant["keyId"], secret, ikev2_derived)
-    security = ends.Mode(mode & ends.SECURITY_BITS[ends.Protocol.TWAMP])
-    config = ends.ClientConfig(ends.Protocol.TWAMP, security, credentials)
-    return ends.ControlClient(config, _source(participant))
+    credentials = negotiation.Credentials(participant["keyId"], secret, ikev2_derived)
+    security = negotiation.Mode(mode & negotiation.SECURITY_BITS[negotiation.Protocol.TWAMP])
+    config = connection.ClientConfig(negotiation.Protocol.TWAMP, security, credentials)
+    return connection.ControlClient(config, _source(participant))
 
 
-def new_server(participant: Values) -> ends.Server:
+def new_server(participant: Values) -> connection.Server:
     """A Server that knows one secret and gives one SID, from the values of `RECORDS`."""
     known = {participant["keyId"]: participant["sharedSecret"]} if participant["keyId"] else {}
     sid = participant["sid"] or bytes(16)
-    config = ends.ServerConfig(
-        ends.Protocol.TWAMP,
+    config = connection.ServerConfig(
+        negotiation.Protocol.TWAMP,
         participant["modes"],
         participant["count"],
         passphrase=lambda name: known.get(messages.encode_key_id(name)),
@@ -119,7 +128,7 @@ def new_server(participant: Values) -> ends.Server:
         sid_address=sid[:4],
         start_time=int.from_bytes(participant["startTime"], "big"),
     )
-    return ends.Server(config, _source(participant), lambda: int.from_bytes(sid[4:12], "big"))
+    return connection.Server(config, _source(participant), lambda: int.from_bytes(sid[4:12], "big"))
 
 
 class _SessionEnd:
@@ -135,10 +144,12 @@ class _SessionEnd:
         else:
             session_keys = TestSessionKeys(participant["t3"], participant["t4"])
         self._times: Iterator[int] = iter(())
-        self.sender = ends.SessionSender(mode, session_keys, self._clock, error_estimate=ESTIMATE)
+        self.sender = sessions.SessionSender(
+            mode, session_keys, self._clock, error_estimate=ESTIMATE
+        )
         self.sender.next_sequence_number = SENT_BEFORE
-        self.receiver = ends.SessionReceiver(mode, session_keys)
-        self.reflector = ends.SessionReflector(mode, session_keys, self._clock, ESTIMATE)
+        self.receiver = sessions.SessionReceiver(mode, session_keys)
+        self.reflector = sessions.SessionReflector(mode, session_keys, self._clock, ESTIMATE)
         self._role = participant["role"]
 
     def _clock(self) -> int:

@@ -29,13 +29,13 @@ from pathlib import Path
 from typing import Any
 
 from owamp_reference import binding
-from owamp_reference.endpoints import Credentials
 from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import PRFS
 from owamp_reference.messages import encode_key_id
+from owamp_reference.negotiation import Credentials
 from owamp_reference.token import encode_passphrase
 
-from ..files import FileError
+from ..disk import FileError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MAX_SIZE = 2**20

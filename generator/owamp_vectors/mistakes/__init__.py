@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..model import Note
+from ..vectors.declaration import Note
 from . import (
     attacks,
     binding,
@@ -12,20 +12,20 @@ from . import (
     handshake,
     ikev2_kdf,
     messages,
-    test_packets,
-    test_session_keys,
+    packets,
+    session_keys,
     token,
 )
 from .base import Mistake, Swap
 
 _MODULES = (
     token,
-    test_session_keys,
+    session_keys,
     ikev2_kdf,
     binding,
     control_stream,
     messages,
-    test_packets,
+    packets,
     handshake,
     attacks,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from owamp_reference import keys
 from owamp_reference.keys import TestSessionKeys
 
-from ..model import Note
+from ..vectors.declaration import Note
 from .base import Swap, mistake
 
 NOTES = {

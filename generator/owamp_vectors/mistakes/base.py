@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from ..model import Note
+from ..vectors.declaration import Note
 
 _PACKAGES = ("owamp_reference", "owamp_vectors")
 

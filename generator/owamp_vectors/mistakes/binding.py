@@ -11,7 +11,7 @@ from owamp_reference.binding import IkeSa
 from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import PRF_HMAC_SHA2_256, IkeSaKeys, Prf
 
-from ..model import Note
+from ..vectors.declaration import Note
 from .base import Mistake, Swap, mistake
 
 NOTES = {

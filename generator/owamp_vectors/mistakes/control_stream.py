@@ -10,7 +10,7 @@ from owamp_reference import control, primitives
 from owamp_reference.control import ProtectedReceiver, ProtectedSender
 from owamp_reference.errors import ProtocolError
 
-from ..model import Note
+from ..vectors.declaration import Note
 from .base import Mistake, Swap, mistake
 
 NOTES = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from owamp_reference import control, endpoints, keys
-from owamp_reference.endpoints import ControlClient, Mode, NegotiatedMode, Protocol, Server, State
+from owamp_reference import connection, control, events, keys, negotiation
+from owamp_reference.connection import ControlClient, Server, State
 from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.messages import (
@@ -18,9 +18,10 @@ from owamp_reference.messages import (
     StartAck,
     Want,
 )
-from owamp_reference.test_packets import TestMode
+from owamp_reference.negotiation import Mode, NegotiatedMode, Protocol
+from owamp_reference.packets import TestMode
 
-from ..model import Note
+from ..vectors.declaration import Note
 from .base import Swap, ignore, mistake
 
 NOTES: dict[str, Note] = {}
@@ -28,24 +29,24 @@ NOTES: dict[str, Note] = {}
 _BROKEN = "Set-up, or the first protected message after it, fails between the two ends."
 
 
-_read_mode = endpoints.read_mode
-_open_session = endpoints._Endpoint._open_session
+_read_mode = negotiation.read_mode
+_open_session = connection._Endpoint._open_session
 _start = Server._start
-_protect = endpoints._Endpoint._protect
+_protect = connection._Endpoint._protect
 _authenticate = Server._authenticate
 _read_command = Server._read_command
 _set_up = ControlClient._set_up
-_check_request = endpoints._check_request
+_check_request = negotiation.check_request
 
 
 def _protect_exchanged(
-    self: endpoints._Endpoint, t1: bytes, t2: bytes, mine: bytes, theirs: bytes
+    self: connection._Endpoint, t1: bytes, t2: bytes, mine: bytes, theirs: bytes
 ) -> None:
     _protect(self, t1, t2, theirs, mine)
 
 
 def _protect_alike(
-    self: endpoints._Endpoint, t1: bytes, t2: bytes, mine: bytes, theirs: bytes
+    self: connection._Endpoint, t1: bytes, t2: bytes, mine: bytes, theirs: bytes
 ) -> None:
     client_iv = theirs if isinstance(self, Server) else mine
     _protect(self, t1, t2, client_iv, client_iv)
@@ -57,7 +58,7 @@ def _start_in_clear(self: Server, client_iv: bytes) -> None:
     self._outbox[-16:] = start_time + bytes(8)
 
 
-def _sid_of_the_request(self: endpoints._Endpoint, request: Any, sid: bytes, *rest: Any) -> None:
+def _sid_of_the_request(self: connection._Endpoint, request: Any, sid: bytes, *rest: Any) -> None:
     del sid
     _open_session(self, request, request.sid, *rest)
 
@@ -68,11 +69,11 @@ def _reused(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
 
 
 def _mode_taking(check: Callable[[Protocol, int, int], NegotiatedMode]) -> tuple[Swap, ...]:
-    return (Swap(endpoints, "read_mode", check),)
+    return (Swap(negotiation, "read_mode", check),)
 
 
 def _highest(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
-    bits = chosen & endpoints.SECURITY_BITS[protocol]
+    bits = chosen & negotiation.SECURITY_BITS[protocol]
     if bits.bit_count() > 1:
         chosen = chosen & ~bits | 1 << (bits.bit_length() - 1)
     return _read_mode(protocol, offered, chosen)
@@ -84,14 +85,14 @@ def _any_mode(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
 
 
 def _known_bits_only(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
-    known = endpoints.SECURITY_BITS[protocol] | endpoints.IKEV2_DERIVED[protocol]
+    known = negotiation.SECURITY_BITS[protocol] | negotiation.IKEV2_DERIVED[protocol]
     if chosen & ~known:
         raise ProtocolError("Mode", "known bits only", f"{chosen:#010x}")
     return _read_mode(protocol, offered, chosen)
 
 
 def _without_ikev2(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
-    return _read_mode(protocol, offered, chosen & ~endpoints.IKEV2_DERIVED[protocol])
+    return _read_mode(protocol, offered, chosen & ~negotiation.IKEV2_DERIVED[protocol])
 
 
 def _ikev2_anywhere(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
@@ -127,13 +128,13 @@ def _read_any_command(self: Server, first_block: bytes) -> Generator[Want, bytes
 
 def _take_any_stop(self: Server, stop: Any) -> None:
     self._stop_received = True
-    self._events.append(endpoints.StopReceived(stop))
+    self._events.append(events.StopReceived(stop))
     self._stopped()
 
 
 def _answer_any_start(self: Server) -> None:
     self._send(StartAck(Accept.OK))
-    self._events.append(endpoints.Started(Accept.OK))
+    self._events.append(events.Started(Accept.OK))
     self.state = State.TESTING
 
 
@@ -163,7 +164,7 @@ def _set_up_falling_back(
 ) -> Generator[Want, bytes, bool]:
     """Takes the best mode on offer in place of the one that was asked for."""
     if not self.config.security & greeting.modes:
-        offered = greeting.modes & endpoints.SECURITY_BITS[self.protocol]
+        offered = greeting.modes & negotiation.SECURITY_BITS[self.protocol]
         best = Mode(1 << (offered.bit_length() - 1))
         object.__setattr__(self.config, "security", best)
     return (yield from _set_up(self, greeting))
@@ -172,7 +173,7 @@ def _set_up_falling_back(
 def _converse_without_service(self: ControlClient) -> Generator[Want, bytes, None]:
     """Answers a greeting without modes as if every mode were offered."""
     greeting = yield from ServerGreeting.reader()
-    modes = greeting.modes or endpoints.SECURITY_BITS[self.protocol]
+    modes = greeting.modes or negotiation.SECURITY_BITS[self.protocol]
     all_modes = ServerGreeting(modes, greeting.challenge, greeting.salt, greeting.count)
     yield from _set_up(self, all_modes)
 
@@ -199,7 +200,7 @@ MISTAKES = (
         "T3 and T4 derived with the SID of the request, which is zero, and not with the one that "
         "Accept-Session gave.",
         "No test packet verifies; with one such SID at both ends, all sessions share their keys.",
-        Swap(endpoints._Endpoint, "_open_session", _sid_of_the_request),
+        Swap(connection._Endpoint, "_open_session", _sid_of_the_request),
     ),
     mistake(
         "MixedTestProtected",
@@ -223,14 +224,14 @@ MISTAKES = (
         "CIPHER_MODE",
         "Client-IV used for the server's stream and Server-IV for the client's.",
         _BROKEN,
-        Swap(endpoints._Endpoint, "_protect", _protect_exchanged),
+        Swap(connection._Endpoint, "_protect", _protect_exchanged),
     ),
     mistake(
         "OneStreamForBoth",
         "CIPHER_MODE",
         "Client-IV used for both directions.",
         _BROKEN,
-        Swap(endpoints._Endpoint, "_protect", _protect_alike),
+        Swap(connection._Endpoint, "_protect", _protect_alike),
     ),
     mistake(
         "StartTimeInClear",
@@ -314,7 +315,7 @@ MISTAKES = (
         "MISSING_CHECK",
         "Stop-Sessions taken although it does not account for exactly the sender's sessions.",
         "Results that RFC 4656 §3.8 declares invalid are used.",
-        Swap(endpoints._Endpoint, "_check_stop", lambda *_args, **_named: None),
+        Swap(connection._Endpoint, "_check_stop", lambda *_args, **_named: None),
     ),
     mistake(
         "CommandWhileTesting",
@@ -328,35 +329,35 @@ MISTAKES = (
         "MISSING_CHECK",
         "An IP version number other than 4 and 6 accepted.",
         "Addresses are misread.",
-        Swap(endpoints, "_check_request", _check_except("IPVN")),
+        Swap(negotiation, "check_request", _check_except("IPVN")),
     ),
     mistake(
         "ConfUnchecked",
         "MISSING_CHECK",
         "A request accepted that configures neither sender nor receiver.",
         "A session without a role for the server.",
-        Swap(endpoints, "_check_request", _check_except("Conf-Sender, Conf-Receiver")),
+        Swap(negotiation, "check_request", _check_except("Conf-Sender, Conf-Receiver")),
     ),
     mistake(
         "SlotTypeUnchecked",
         "MISSING_CHECK",
         "A schedule slot of unknown type accepted.",
         "Sender and receiver compute different schedules.",
-        Swap(endpoints, "_check_request", _check_except("Slot Type")),
+        Swap(negotiation, "check_request", _check_except("Slot Type")),
     ),
     mistake(
         "SlotsUnchecked",
         "MISSING_CHECK",
         "A request without schedule slots accepted.",
         "There is no schedule to send by.",
-        Swap(endpoints, "_check_request", _check_except("Number of Schedule Slots")),
+        Swap(negotiation, "check_request", _check_except("Number of Schedule Slots")),
     ),
     mistake(
         "TwZerosUnchecked",
         "MISSING_CHECK",
         "A Request-TW-Session accepted with a field that RFC 5357 §3.5 wants zero.",
         "A request for something else than a two-way session is taken for one.",
-        Swap(endpoints, "_check_request", ignore),
+        Swap(negotiation, "check_request", ignore),
     ),
     mistake(
         "NoServiceIgnored",

@@ -9,7 +9,7 @@ from owamp_reference import ikev2, primitives
 from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import PRF_AES128_CMAC, PRF_AES128_XCBC, IkeSaKeys, Prf
 
-from ..model import Note
+from ..vectors.declaration import Note
 from .base import Swap, ignore, mistake
 
 NOTES = {

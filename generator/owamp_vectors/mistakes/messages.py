@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from owamp_reference import endpoints, messages
-from owamp_reference.endpoints import Mode, NegotiatedMode, Protocol
+from owamp_reference import messages, negotiation
 from owamp_reference.errors import ProtocolError
 from owamp_reference.layout import Layout, mbz, octets, uint
 from owamp_reference.messages import (
@@ -25,9 +24,10 @@ from owamp_reference.messages import (
     T,
     Want,
 )
-from owamp_reference.test_packets import ErrorEstimate
+from owamp_reference.negotiation import Mode, NegotiatedMode, Protocol
+from owamp_reference.packets import ErrorEstimate
 
-from ..model import Note
+from ..vectors.declaration import Note
 from .base import Swap, mistake
 
 NOTES: dict[str, Note] = {}
@@ -35,7 +35,7 @@ NOTES: dict[str, Note] = {}
 _unpack = Layout.unpack
 _read_octets = messages.read_octets
 _from_int = ErrorEstimate.from_int
-_read_mode = endpoints.read_mode
+_read_mode = negotiation.read_mode
 _record_size = PacketRecord.LAYOUT.size
 
 _MISREAD = "The fields that follow are misread, and the peers part ways."
@@ -179,7 +179,7 @@ def _accept_known_only(cls: type[Accept], value: int) -> Accept:
 
 def _highest_offered(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
     found = _read_mode(protocol, offered, chosen)
-    bits = offered & endpoints.SECURITY_BITS[protocol]
+    bits = offered & negotiation.SECURITY_BITS[protocol]
     return NegotiatedMode(Mode(1 << (bits.bit_length() - 1)), found.ikev2_derived)
 
 
@@ -372,21 +372,21 @@ MISTAKES = (
         "NEGOTIATION",
         "The highest mode offered is used, whatever the client chose.",
         "Client and server go on in different modes.",
-        Swap(endpoints, "read_mode", _highest_offered),
+        Swap(negotiation, "read_mode", _highest_offered),
     ),
     mistake(
         "Ikev2BitOfTheOther",
         "NEGOTIATION",
         "The IKEv2Derived bit of the other protocol: 16 is OWAMP's, 128 TWAMP's.",
         "Set-up fails with Accept 1, or another extension is meant.",
-        Swap(endpoints, "IKEV2_DERIVED", {Protocol.OWAMP: 128, Protocol.TWAMP: 16}),
+        Swap(negotiation, "IKEV2_DERIVED", {Protocol.OWAMP: 128, Protocol.TWAMP: 16}),
     ),
     mistake(
         "MixedInOwamp",
         "NEGOTIATION",
         "Mode 8 of RFC 5618, which is for TWAMP, taken in OWAMP.",
         "Test packets go in clear where RFC 4656 knows no such mode.",
-        Swap(endpoints, "SECURITY_BITS", {Protocol.OWAMP: 15, Protocol.TWAMP: 15}),
+        Swap(negotiation, "SECURITY_BITS", {Protocol.OWAMP: 15, Protocol.TWAMP: 15}),
     ),
     mistake(
         "MultiplierZero",

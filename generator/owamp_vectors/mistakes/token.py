@@ -13,7 +13,7 @@ from owamp_reference import errors, messages, primitives, token
 from owamp_reference.errors import ProtocolError
 from owamp_reference.token import TokenPlaintext
 
-from ..model import Note
+from ..vectors.declaration import Note
 from .base import Swap, ignore, mistake
 
 NOTES = {

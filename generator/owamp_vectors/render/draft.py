@@ -12,16 +12,16 @@ from datetime import date
 from pathlib import Path
 
 from markupsafe import Markup
-from owamp_reference import messages, test_packets
+from owamp_reference import messages, packets
 from owamp_reference.layout import Layout
 
-from .. import claims as claims_module
-from ..drbg import Drbg
+from ..claims import declared as claims_module
+from ..claims.ledger import Ledger
 from ..jinja import new_environment
-from ..ledger import Ledger
 from ..mistakes import MISTAKES
-from ..model import GENERATOR_VERSION
 from ..theory.findings import ABSTRACTIONS, FINDINGS
+from ..vectors.declaration import GENERATOR_VERSION
+from ..vectors.drbg import Drbg
 from .draft_cases import Cases
 from .draft_evidence import DraftError, Evidence, anchor
 from .draft_figures import excerpt, packet_diagram
@@ -38,8 +38,8 @@ _LAYOUTS: dict[str, tuple[Layout, bool, bool]] = {
     "Accept-Session": (messages.AcceptSession.LAYOUT, True, False),
     "Start-Sessions": (messages.StartSessions.LAYOUT, True, False),
     "Start-Ack": (messages.StartAck.LAYOUT, True, False),
-    "sender": (test_packets.SenderPacket.PROTECTED_LAYOUT, True, True),
-    "reflector": (test_packets.ReflectorPacket.PROTECTED_LAYOUT, True, True),
+    "sender": (packets.SenderPacket.PROTECTED_LAYOUT, True, True),
+    "reflector": (packets.ReflectorPacket.PROTECTED_LAYOUT, True, True),
 }
 
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..files import FileError, parse, read_text
-from ..groups import FILES
-from ..model import Field, GroupType, Json
-from ..verify import verify_file
+from ..catalogue import FILES, parse
+from ..disk import FileError, read_text
+from ..vectors.declaration import Field, GroupType, Json
+from ..vectors.verify import verify_file
 from .draft_figures import WIDTH
 
 

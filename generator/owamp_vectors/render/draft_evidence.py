@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from ..claims import Claims
-from ..claims_table import Row, rows
-from ..ledger import Entry, Ledger
+from ..claims.declared import Claims
+from ..claims.ledger import Entry, Ledger
+from ..claims.table import Row, rows
 
 
 class DraftError(Exception):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from ..files import FileError, read_text
+from ..disk import FileError, read_text
 
 _CITATION = re.compile(
     r"RFC (?P<rfc>\d{4,5})(?: §(?P<first>\d+(?:\.\d+)*))?|§(?P<section>[\d.]*\d)"

@@ -10,11 +10,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .. import claims_table
-from ..claims import Claim, Claims, Job, load
-from ..files import read_text
-from ..ledger import UNPROVED, VERDICTS, Ledger
-from ..model import GENERATOR_VERSION
+from ..claims import table as claims_table
+from ..claims.declared import Claim, Claims, Job, load
+from ..claims.ledger import UNPROVED, VERDICTS, Ledger
+from ..disk import read_text
+from ..vectors.declaration import GENERATOR_VERSION
 from .report_claims import Page, claim_page, url_of
 from .report_html import render
 from .report_theory import Theories, abstractions, failures, findings

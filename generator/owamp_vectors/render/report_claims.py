@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..chart import Chart, chart_of
-from ..claims import Claim, Claims
-from ..claims_table import Row
-from ..ledger import GRAPH, PROOF, TRACE, Ledger
-from ..spthy import EQUIVALENCE, Theory
-from ..theory.replay import Replay
-from ..trace import RuleStep
+from ..claims.chart import Chart, chart_of
+from ..claims.declared import Claim, Claims
+from ..claims.ledger import GRAPH, PROOF, TRACE, Ledger
+from ..claims.table import Row
+from ..claims.theory_text import EQUIVALENCE, Theory
+from ..claims.trace import RuleStep
+from ..replay.replay import Replay
 from .report_theory import Message, Theories, messages
 from .report_vectors import Case, Library
 

@@ -11,8 +11,8 @@ import jinja2
 from markupsafe import Markup, escape
 
 from ..jinja import environment
-from ..model import Field
-from ..show import dump_lines, layout_of
+from ..vectors.declaration import Field
+from ..vectors.show import dump_lines, layout_of
 
 _SECTION = re.compile(r"RFC (?P<rfc>\d+)|§(?P<section>\d+(?:\.\d+)*)")
 _RFC_EDITOR = "https://www.rfc-editor.org/rfc/rfc"

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..claims import Job
-from ..drbg import Drbg
+from ..claims.declared import Job
+from ..claims.trace import ADVERSARY, RuleStep, Trace, ordered_nodes
+from ..replay.replay import Replay, ReplayError, replay
 from ..theory.findings import ABSTRACTIONS, FINDINGS, Abstraction, Finding
-from ..theory.parse import NoGrammarError, read_model
-from ..theory.replay import Replay, ReplayError, replay
+from ..theory.grammar import NoGrammarError
+from ..theory.parse import read_model
 from ..theory.terms import Model
-from ..trace import ADVERSARY, RuleStep, Trace, ordered_nodes
+from ..vectors.drbg import Drbg
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..claims import Claim
-from ..files import digest, find, parse, read_text
-from ..model import GroupType, Json, VectorFile
+from ..catalogue import parse
+from ..claims.declared import Claim
+from ..disk import digest, read_text
+from ..vectors.declaration import GroupType, Json, VectorFile
+from ..vectors.stored import find
 
 Target = str
 """What a claim calls vectors: "file:Flag" or "file:GroupType"."""

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..files import FileError
+from ..disk import FileError
 
 MARK = '<meta name="generator" content="owamp-vectors report"/>'
 """What every page has in its head: a directory whose index.html has it may be replaced."""

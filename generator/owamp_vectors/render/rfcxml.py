@@ -10,7 +10,7 @@ from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..files import read_text
+from ..disk import read_text
 from .draft_evidence import DraftError
 
 COLUMNS = 72

@@ -12,11 +12,11 @@ from typing import Any, Literal, TypeAlias
 
 import jinja2
 
-from .. import files
-from ..groups import FILES
+from .. import catalogue, disk
+from ..catalogue import FILES
 from ..jinja import new_environment
-from ..model import GENERATOR_VERSION, Field, GroupType, Json, VectorFile
-from ..schema import HEX
+from ..vectors.declaration import GENERATOR_VERSION, Field, GroupType, Json, VectorFile
+from ..vectors.schema import HEX
 
 Texts: TypeAlias = dict[str, str]
 LeafKind: TypeAlias = Literal["octets", "text", "integer", "boolean", "list", "object"]
@@ -70,12 +70,12 @@ def read(directory: Path, names: Iterable[str]) -> list[Source]:
     sources = []
     for name in dict.fromkeys(names) or FILES:
         path = directory / f"{name}.json"
-        text = files.read_text(path)
-        file, content = files.parse(path, text)
+        text = disk.read_text(path)
+        file, content = catalogue.parse(path, text)
         if file.name != name:
             expected = f"expected {FILES[name].schema_name}, found {file.schema_name}"
-            raise files.FileError(f"{path}: schema: {expected}")
-        sources.append(Source(file, content, files.digest(text)))
+            raise disk.FileError(f"{path}: schema: {expected}")
+        sources.append(Source(file, content, disk.digest(text)))
     return sources
 
 
@@ -85,7 +85,7 @@ def naming(source: Source) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise files.FileError(f"{source.name}.json: cannot be rendered: {error}") from None
+        raise disk.FileError(f"{source.name}.json: cannot be rendered: {error}") from None
 
 
 def snake(name: str) -> str:

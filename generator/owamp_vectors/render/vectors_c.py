@@ -11,17 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model import Field, GroupType, Json
-from .vectors import (
-    Leaf,
-    Source,
-    Texts,
-    environment,
-    items_of,
-    naming,
-    object_leaves,
-    snake,
-)
+from ..vectors.declaration import Field, GroupType, Json
+from .vectors import Leaf, Source, Texts, environment, items_of, naming, object_leaves, snake
 
 MAX_LITERAL = 4095
 """Characters of a string literal that every C99 compiler takes (ISO C99 §5.2.4.1)."""

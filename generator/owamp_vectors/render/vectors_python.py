@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..model import Field, GroupType, Json
+from ..vectors.declaration import Field, GroupType, Json
 from .vectors import Source, Texts, environment, items_of, naming, octets_inside, snake
 
 MODULE = "owamp_test_vectors.py"

@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from ..model import Field, GroupType, Json
+from ..vectors.declaration import Field, GroupType, Json
 from .vectors import Leaf, Source, Texts, environment, leaves, naming
 
 COLUMNS = 72

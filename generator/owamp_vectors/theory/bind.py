@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from owamp_reference import binding as ike_binding
-from owamp_reference import control, ikev2, keys, messages, primitives, test_packets, token
+from owamp_reference import control, ikev2, keys, messages, packets, primitives, token
 from owamp_reference.layout import Layout
-from owamp_reference.test_packets import ReflectorPacket, SenderPacket, TestMode
+from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode
 
-from ..drbg import Drbg
+from ..vectors.drbg import Drbg
 from . import standins
 from .terms import Place
 
@@ -708,14 +708,14 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "Sender-Packet",
-        "owamp_reference.test_packets.SenderPacket",
+        "owamp_reference.packets.SenderPacket",
         _SENDER_SPANS,
         _base(_SENDER),
         "no padding",
     ),
     Shape(
         "Reflector-Packet",
-        "owamp_reference.test_packets.ReflectorPacket",
+        "owamp_reference.packets.ReflectorPacket",
         _REFLECTOR_SPANS,
         _base(_REFLECTOR, sender_ttl=TTL),
         f"Sender TTL {TTL}, no padding",
@@ -766,7 +766,7 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "sender's packet, authenticated",
-        "owamp_reference.test_packets.seal_packet",
+        "owamp_reference.packets.seal_packet",
         _protected(_SENDER_SPANS, _SENDER.size),
         _base(_SENDER) + bytes(primitives.HMAC_SIZE),
         "no padding",
@@ -774,7 +774,7 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "reflector's packet, authenticated",
-        "owamp_reference.test_packets.seal_packet",
+        "owamp_reference.packets.seal_packet",
         _protected(_REFLECTOR_SPANS, _REFLECTOR.size),
         _base(_REFLECTOR, sender_ttl=TTL) + bytes(primitives.HMAC_SIZE),
         f"Sender TTL {TTL}, no padding",
@@ -1035,7 +1035,7 @@ def _sealed(
     packet: Callable[[Values], SenderPacket | ReflectorPacket],
     derive: Callable[[Values], keys.TestSessionKeys],
 ) -> Callable[[Values], bytes]:
-    return lambda v: test_packets.seal_packet(mode, packet(v), derive(v))
+    return lambda v: packets.seal_packet(mode, packet(v), derive(v))
 
 
 _PACKETS = tuple(
@@ -1043,7 +1043,7 @@ _PACKETS = tuple(
         model,
         rule.format(mode.value.capitalize()),
         "Out",
-        "owamp_reference.test_packets.seal_packet",
+        "owamp_reference.packets.seal_packet",
         _sealed(mode, packet, derive),
         source,
         flag=flag,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from owamp_reference import ProtocolError
 
-from ..claims import load
-from ..drbg import Drbg
-from ..files import FileError, read_text
-from ..spthy import blank_comments, read_theory
+from ..claims.declared import load
+from ..claims.theory_text import blank_comments, read_theory
+from ..disk import FileError, read_text
+from ..vectors.drbg import Drbg
 from . import laws
 from .bind import MESSAGES, MODEL_ONLY_MACROS, Binding, Message
 from .bind import Macro as MacroRow

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from cryptography.hazmat.primitives import hashes
-from owamp_reference import ikev2, keys, messages, primitives, test_packets, token
+from owamp_reference import ikev2, keys, messages, packets, primitives, token
 from owamp_reference.binding import shared_secret_from_keymat, shared_secret_from_sk_d
-from owamp_reference.test_packets import ReflectorPacket, SenderPacket, TestMode
+from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode
 
-from ..drbg import Drbg
+from ..vectors.drbg import Drbg
 from .bind import TTL, Binding
 from .evaluate import Evaluator
 from .laws import IDENTIFICATIONS, Identification
@@ -130,13 +130,11 @@ def _own_packet(source: Drbg) -> Octets:
     session = keys.TestSessionKeys(source.octets("t3", 16), source.octets("t4", 32))
     number = source.uint("number", 4)
     time = source.uint("time", 8)
-    sent = test_packets.seal_packet(
-        TestMode.AUTHENTICATED, SenderPacket(number, time, 0x8001), session
-    )
+    sent = packets.seal_packet(TestMode.AUTHENTICATED, SenderPacket(number, time, 0x8001), session)
     packet = ReflectorPacket(number, time, 0x8001, time + 1, number, time, 0x8001, TTL)
-    honest = test_packets.seal_packet(TestMode.AUTHENTICATED, packet, session)
+    honest = packets.seal_packet(TestMode.AUTHENTICATED, packet, session)
     forged = sent[:16] + honest[16:96] + sent[32:48]
-    opened = test_packets.open_packet(TestMode.AUTHENTICATED, ReflectorPacket, forged, session)
+    opened = packets.open_packet(TestMode.AUTHENTICATED, ReflectorPacket, forged, session)
     return {
         "first block of the sender's packet": sent[:16],
         "HMAC of the sender's packet": sent[32:48],

@@ -12,21 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..drbg import Drbg
+from ..vectors.drbg import Drbg
 from .bind import CONSTANTS, Binding, Shape, Type
-from .terms import (
-    App,
-    Const,
-    Equation,
-    Fact,
-    Macro,
-    Model,
-    Place,
-    Rule,
-    Term,
-    Var,
-    components,
-)
+from .terms import App, Const, Equation, Fact, Macro, Model, Place, Rule, Term, Var, components
 
 MESSAGE_FACTS = frozenset({"In", "Out", "K", "KU", "Fr"})
 """Facts whose argument is any message; all others carry values of one type in each place."""

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from owamp_reference import ProtocolError
 
-from ..model import Json
+from ..vectors.declaration import Json
 from .bind import Binding
 from .evaluate import EvaluationError, Evaluator
 from .infer import MESSAGE_FACTS, Inference, segments

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..drbg import Drbg
+from ..vectors.drbg import Drbg
 from . import bind
 from .bind import CONSTANTS, Binding, Type
 from .evaluate import EvaluationError, Evaluator

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import read_text
-from ..spthy import Theory, TheoryError, read_theory
+from ..claims.theory_text import Theory, TheoryError, read_theory
+from ..disk import read_text
 from .builtin import BUILTIN_EQUATIONS, BUILTIN_FUNCTIONS
+from .grammar import parser
 from .terms import (
     INFIX_NAMES,
     App,
@@ -40,16 +40,6 @@ from .terms import (
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-INSTALL = "pip install 'owamp-vectors[models]'"
-
-
-class NoGrammarError(Exception):
-    """The extra ``models`` is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__(f"reading models as terms needs the extra 'models': {INSTALL}")
-
-
 _INFIX_NODES = {
     "mset_term": "union",
     "nat_term": "nplus",
@@ -64,16 +54,6 @@ _VARIABLE_SORTS = {
     "nat_var": "nat",
     "temporal_var": "node",
 }
-
-
-@cache
-def _parser() -> Any:
-    try:
-        from py_tree_sitter_spthy import language  # noqa: PLC0415
-        from tree_sitter import Parser  # noqa: PLC0415
-    except ImportError:
-        raise NoGrammarError from None
-    return Parser(language())
 
 
 def read_model(path: Path, flags: Iterable[str] = (), *, diff: bool = False) -> Model:
@@ -102,7 +82,7 @@ class _Reader:
         self._restrictions: list[Restriction] = []
 
     def read(self) -> Model:
-        root = _parser().parse(self._source).root_node
+        root = parser().parse(self._source).root_node
         if root.has_error:
             wrong = _first_error(root)
             found = " ".join(_text(wrong).split())[:40]

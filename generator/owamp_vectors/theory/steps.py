@@ -14,15 +14,7 @@ from dataclasses import dataclass, field
 
 from .evaluate import EvaluationError
 from .infer import Inference
-from .instance import (
-    Instance,
-    MismatchError,
-    OctetFact,
-    Reading,
-    State,
-    StepError,
-    instance,
-)
+from .instance import Instance, MismatchError, OctetFact, Reading, State, StepError, instance
 from .terms import Fact, Rule, Term, Var
 
 WORLD = ""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from owamp_reference import ProtocolError
 
-from ...drbg import Drbg
+from ...vectors.drbg import Drbg
 from ..infer import Inference, Problem, infer
 from ..instance import Instance
 from ..steps import Checker, Event, RunError

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from owamp_reference import binding, ikev2
-from owamp_reference.endpoints import (
-    IKEV2_DERIVED,
-    ClientConfig,
-    ControlClient,
-    Credentials,
-    Mode,
-    Protocol,
-    Server,
-    ServerConfig,
-)
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
 from owamp_reference.keys import SID_SIZE
+from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol
 
-from ...drbg import Drbg
+from ...vectors.drbg import Drbg
 from ..bind import KEYMAT_SIZE, PRF, ike_sa_keys
 from ..instance import OctetFact
 from ..steps import Checker, Event

@@ -8,13 +8,9 @@ from functools import partial
 from typing import Protocol
 
 from owamp_reference import ProtocolError
-from owamp_reference.endpoints import (
-    SessionReceiver,
-    SessionReflector,
-    SessionSender,
-    TestSession,
-)
-from owamp_reference.test_packets import ReflectorPacket, SenderPacket, TestMode
+from owamp_reference.events import TestSession
+from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode
+from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
 from ..steps import Event
 from .world import World

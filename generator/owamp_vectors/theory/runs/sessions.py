@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from owamp_reference.endpoints import (
-    ClientConfig,
-    ControlClient,
-    Credentials,
-    Mode,
-    Protocol,
-    Server,
-    ServerConfig,
-    TestSession,
-)
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.events import TestSession
 from owamp_reference.keys import SID_SIZE
 from owamp_reference.messages import (
     ADDRESS_SIZE,
@@ -22,9 +14,10 @@ from owamp_reference.messages import (
     ScheduleSlot,
     encode_key_id,
 )
-from owamp_reference.test_packets import TestMode
+from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_reference.packets import TestMode
 
-from ...drbg import Drbg
+from ...vectors.drbg import Drbg
 from ..steps import Event, RunError
 from .packets import Sides, packets
 from .twamp import tw_request

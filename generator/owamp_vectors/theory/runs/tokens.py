@@ -6,17 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from owamp_reference import token
-from owamp_reference.endpoints import (
-    ClientConfig,
-    ControlClient,
-    Mode,
-    Protocol,
-    Server,
-    ServerConfig,
-)
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
 from owamp_reference.messages import ServerGreeting, SetUpResponse
+from owamp_reference.negotiation import Mode, Protocol
 
-from ...drbg import Drbg
+from ...vectors.drbg import Drbg
 from ..bind import server_start
 from ..steps import Checker, Event, RunError
 from .world import Choose, Secret, Tap, World, interleaved, secrets, why

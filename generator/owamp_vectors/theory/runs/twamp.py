@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from owamp_reference import binding
-from owamp_reference.endpoints import (
-    IKEV2_DERIVED,
-    ClientConfig,
-    ControlClient,
-    Mode,
-    NegotiatedMode,
-    Protocol,
-    Server,
-    ServerConfig,
-    SetUp,
-    TestSession,
-)
-from owamp_reference.endpoints import Event as EndpointEvent
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.events import Event as EndpointEvent
+from owamp_reference.events import SetUp, TestSession
 from owamp_reference.messages import RequestTWSession, encode_key_id
-from owamp_reference.test_packets import TestMode
+from owamp_reference.negotiation import IKEV2_DERIVED, Mode, NegotiatedMode, Protocol
+from owamp_reference.packets import TestMode
 
-from ...drbg import Drbg
+from ...vectors.drbg import Drbg
 from ..steps import Event
 from .packets import Sides, packets
 from .world import Choose, Secret, Tap, World, interleaved, secrets, why

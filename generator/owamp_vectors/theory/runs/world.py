@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from owamp_reference import binding, ikev2
-from owamp_reference.endpoints import Closed, ControlClient, Credentials, Server
-from owamp_reference.endpoints import Event as EndpointEvent
+from owamp_reference.connection import ControlClient, Server
+from owamp_reference.events import Closed
+from owamp_reference.events import Event as EndpointEvent
 from owamp_reference.messages import encode_key_id
+from owamp_reference.negotiation import Credentials
 
-from ...drbg import Drbg
+from ...vectors.drbg import Drbg
 from ..steps import Event
 
 Choose = Callable[[int], int]

@@ -1,0 +1,40 @@
+"""The vector files that there are, in the order in which an implementer meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .groups import (
+    attacks,
+    binding,
+    control_stream,
+    handshake,
+    ikev2_kdf,
+    messages,
+    packets,
+    session_keys,
+    token,
+    traces,
+)
+from .vectors import stored
+from .vectors.declaration import Json, VectorFile
+
+_MODULES = (
+    token,
+    session_keys,
+    ikev2_kdf,
+    binding,
+    control_stream,
+    messages,
+    packets,
+    handshake,
+    attacks,
+    traces,
+)
+FILES: Mapping[str, VectorFile] = {module.FILE.name: module.FILE for module in _MODULES}
+
+
+def parse(path: Path, text: str) -> tuple[VectorFile, Json]:
+    """The declaration and the content of one of these files (`stored.parse`)."""
+    return stored.parse(path, text, FILES)

@@ -1,0 +1,250 @@
+"""The ledger of what was proved: one entry a lemma, with its proof and its trace beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..disk import FileError, read_text, to_text, write_files
+from ..vectors.declaration import Json
+from .declared import Job
+
+LEDGER = "ledger.json"
+SCHEMA_VERSION = 1
+UNPROVED = "not proved here"
+VERDICTS = ("verified", "falsified", UNPROVED)
+
+PROOF, TRACE, GRAPH, CHART = ".proof", ".json", ".svg", ".chart.svg"
+ARTEFACTS = (PROOF, TRACE, GRAPH, CHART)
+"""What may lie beside an entry: proof script, Tamarin's JSON, its graph, the chart."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a run of the prover found.
+
+    Attributes:
+        job: the lemma.
+        quantifier: "all-traces", "exists-trace" or "diff".
+        digest: of what was proved (`Theory.digest`).
+        verdict: "verified", "falsified", or "not proved here", and then `reason` says why.
+        steps: of the proof; 0 if there is none.
+        seconds: what the lemma's run took.
+        prover, revision, maude: versions; the revision is the prover's line about its source.
+        command: the runs, from the repository's root: the theory's checks, which are made once
+            for all its lemmas, and the lemma. Options that only say where output goes are left out.
+        date: of the run, UTC.
+        reason: why there is no verdict.
+        trace: whether a trace was found and recorded.
+    """
+
+    job: Job
+    quantifier: str
+    digest: str
+    verdict: str
+    steps: int
+    seconds: float
+    prover: str
+    revision: str
+    maude: str
+    command: str
+    date: str
+    reason: str = ""
+    trace: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has a verdict."""
+        return self.verdict != UNPROVED
+
+    def to_json(self) -> Json:
+        """The entry as the ledger keeps it."""
+        return {
+            "model": self.job.model,
+            "flags": list(self.job.flags),
+            "lemma": self.job.lemma,
+            "diff": self.job.diff,
+            "quantifier": self.quantifier,
+            "digest": self.digest,
+            "verdict": self.verdict,
+            **({"reason": self.reason} if self.reason else {}),
+            "trace": self.trace,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "prover": self.prover,
+            "revision": self.revision,
+            "maude": self.maude,
+            "command": self.command,
+            "date": self.date,
+        }
+
+
+def _anything(_: object) -> bool:
+    return True
+
+
+_FIELDS: dict[str, tuple[type | tuple[type, ...], Callable[[Any], bool]]] = {
+    "model": (str, lambda value: bool(_NAME.fullmatch(value))),
+    "flags": (list, lambda value: all(isinstance(v, str) and _NAME.fullmatch(v) for v in value)),
+    "lemma": (str, lambda value: bool(_NAME.fullmatch(value))),
+    "diff": (bool, _anything),
+    "quantifier": (str, lambda value: value in ("all-traces", "exists-trace", "diff")),
+    "digest": (str, lambda value: bool(_DIGEST.fullmatch(value))),
+    "verdict": (str, lambda value: value in VERDICTS),
+    "reason": (str, _anything),
+    "trace": (bool, _anything),
+    "steps": (int, lambda value: value >= 0),
+    "seconds": ((int, float), lambda value: value >= 0),
+    "prover": (str, _anything),
+    "revision": (str, _anything),
+    "maude": (str, _anything),
+    "command": (str, _anything),
+    "date": (str, _anything),
+}
+
+
+def _entry(path: Path, number: int, raw: object) -> Entry:
+    if not isinstance(raw, dict):
+        raise FileError(f"{path}: entry {number}: expected an object")
+    content = {"reason": "", **raw}
+    for name in [*_FIELDS, *content]:
+        if name not in content:
+            raise FileError(f"{path}: entry {number}: {name} is missing")
+        if name not in _FIELDS:
+            raise FileError(f"{path}: entry {number}: {name}: unknown key")
+        kind, fits = _FIELDS[name]
+        value = content[name]
+        is_number = kind is not bool and isinstance(value, bool)
+        if is_number or not isinstance(value, kind) or not fits(value):
+            raise FileError(f"{path}: entry {number}: {name}: unusable value {value!r:.60}")
+    model, lemma, diff = (content.pop(name) for name in ("model", "lemma", "diff"))
+    job = Job(model, tuple(sorted(content.pop("flags"))), lemma, diff)
+    return Entry(job=job, **content)
+
+
+class Ledger:
+    """The entries in a directory, one a job, and the files beside them.
+
+    The directory holds ``ledger.json`` and, for each entry, ``<model>[+FLAG…]/<lemma>.proof`` and
+    what was found besides (`ARTEFACTS`).
+    """
+
+    def __init__(self, directory: Path, entries: Iterable[Entry] = ()) -> None:
+        self.directory = directory
+        self.entries = {entry.job: entry for entry in entries}
+
+    @classmethod
+    def load(cls, directory: Path) -> Ledger:
+        """The ledger of a directory; without a file, an empty one.
+
+        Raises:
+            FileError: a file that is not a ledger.
+        """
+        path = directory / LEDGER
+        return cls.read(path) if path.exists() else cls(directory)
+
+    @classmethod
+    def read(cls, path: Path) -> Ledger:
+        """The ledger in a file. Raises `FileError` if it is none."""
+        try:
+            content = json.loads(read_text(path))
+        except (ValueError, RecursionError) as error:
+            raise FileError(f"{path}: not JSON: {error}") from None
+        if not isinstance(content, dict) or not isinstance(content.get("entries"), list):
+            raise FileError(f"{path}: not a ledger: expected an object with entries")
+        if content.get("schemaVersion") != SCHEMA_VERSION:
+            found = content.get("schemaVersion")
+            raise FileError(f"{path}: schemaVersion: expected {SCHEMA_VERSION}, found {found!r}")
+        entries = [_entry(path, number, raw) for number, raw in enumerate(content["entries"], 1)]
+        if len({entry.job for entry in entries}) != len(entries):
+            raise FileError(f"{path}: two entries for the same lemma")
+        return cls(path.parent, entries)
+
+    def text(self) -> str:
+        """The ledger's file: sorted, so that runs in another order give the same."""
+        entries = [self.entries[job].to_json() for job in sorted(self.entries)]
+        return to_text({"schemaVersion": SCHEMA_VERSION, "entries": entries})
+
+    def current(self, job: Job, digest: str) -> Entry | None:
+        """The finished entry of a job, if it is about this digest."""
+        entry = self.entries.get(job)
+        return entry if entry and entry.finished and entry.digest == digest else None
+
+    def path(self, job: Job, kind: str) -> Path:
+        """Where a job's file of a kind lies, if there is one."""
+        return self.directory / f"{job}{kind}"
+
+    def artefact(self, job: Job, kind: str) -> str | None:
+        """A job's file of a kind, or None. Raises `FileError` if it cannot be read."""
+        path = self.path(job, kind)
+        return read_text(path) if path.exists() else None
+
+    def record(self, entry: Entry, artefacts: dict[str, str]) -> None:
+        """Put an entry and its files on disk: the files first, the ledger last, each whole.
+
+        What other runs have recorded in the meantime is kept. Files of an earlier entry of this
+        job that the new one does not have are removed.
+
+        Raises:
+            FileError: a file cannot be written.
+        """
+        self.entries = {**self.entries, **Ledger.load(self.directory).entries, entry.job: entry}
+        write_files(self.directory, {f"{entry.job}{k}": text for k, text in artefacts.items()})
+        write_files(self.directory, {LEDGER: self.text()})
+        for kind in ARTEFACTS:
+            if kind not in artefacts:
+                self.path(entry.job, kind).unlink(missing_ok=True)
+
+
+class ConflictError(Exception):
+    """Two ledgers that contradict each other; the text is one line for people."""
+
+
+def merge(
+    target: Ledger, sources: list[Ledger], digest: Callable[[Job], str | None]
+) -> list[tuple[Entry, Ledger]]:
+    """The entries that `target` is to take over, each with the ledger that holds its files.
+
+    Of several entries for a job the one with a verdict on today's digest wins, then any that is
+    about today's digest, then any with a verdict, then the latest; what is there already stays
+    unless another is better.
+
+    Raises:
+        ConflictError: two different verdicts on the same digest of a job.
+    """
+    taken: list[tuple[Entry, Ledger]] = []
+    jobs = sorted({job for ledger in (target, *sources) for job in ledger.entries})
+    for job in jobs:
+        today = digest(job)
+        found = [
+            (ledger.entries[job], ledger) for ledger in (target, *sources) if job in ledger.entries
+        ]
+        verdicts: dict[str, tuple[str, Path]] = {}
+        for entry, ledger in found:
+            if not entry.finished:
+                continue
+            verdict, where = verdicts.setdefault(entry.digest, (entry.verdict, ledger.directory))
+            if verdict != entry.verdict:
+                raise ConflictError(
+                    f"{job}: {verdict} in {where}, {entry.verdict} in {ledger.directory},"
+                    " for the same digest"
+                )
+
+        def rank(entry: Entry, today: str | None = today) -> tuple[bool, bool]:
+            return (entry.digest == today, entry.finished)
+
+        best, home = found[0]
+        for entry, ledger in found[1:]:
+            is_newer = rank(entry) == rank(best) != (True, True) and entry.date > best.date
+            if rank(entry) > rank(best) or is_newer:
+                best, home = entry, ledger
+        if home is not target:
+            taken.append((best, home))
+    return taken

@@ -1,0 +1,1 @@
+"""The command ``owamp-vectors``: one module a command."""

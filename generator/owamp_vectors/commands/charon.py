@@ -1,0 +1,109 @@
+"""The command ``charon``: the keys of IKEv2 in a log of strongSwan's daemon."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from .. import disk
+from ..charon.check import Check, check
+from ..charon.log import LEVELS, CharonLog, ChildKeys, IkeKeys, LogError
+from ..charon.reader import parse
+from ..disk import FileError
+from .console import DIFFERENT, clear_errors, file_option, table
+from .secret_options import Hex
+
+EXIT_CODES = """\b
+Exit codes:
+  0  every key is what the reference computes
+  1  a key differs
+  2  the command line is wrong
+  3  the log cannot be read, is damaged or has no keys, or a file cannot be written
+"""
+HELP = f"""\
+Compute anew the keys that charon, the daemon of strongSwan, has in its log.
+
+SKEYSEED, SK_* and KEYMAT of every IKE SA and child SA, also of those that were rekeyed, are held
+against the reference (RFC 7296 §2.14, §2.17, §2.18). The log must have them: charon writes them
+at the levels {LEVELS}. Such a log is as secret as the keys.
+
+With --secrets the IKE SAs that were not rekeyed are written, as the daemon has them, to a file
+for `serve` and `probe`: with SK_d, for prf(SK_d, "IPPM") of RFC 7717, or, with --sid, with the
+KEYMAT of the latest child SA, for PRF{{ KEYMAT, Session ID }}.
+
+\b
+Examples:
+  owamp-vectors charon charon.log
+  owamp-vectors charon charon.log --secrets secrets.toml
+  owamp-vectors charon charon.log --secrets secrets.toml --sid 00112233445566778899aabbccddeeff
+"""
+_HEADINGS = ("line", "SPIi", "SPIr", "value", "computed as", "verdict")
+_VERDICTS = {True: "agrees", False: "differs", None: "not checked"}
+_COUNTED = {True: "as computed", False: "different", None: "not checked"}
+
+
+@click.command("charon", help=HELP, epilog=EXIT_CODES)
+@click.argument("log", type=click.Path(path_type=Path, dir_okay=False))
+@file_option("--secrets", "secrets_path", "Write the keys that are in use to a file (TOML).")
+@click.option("--sid", metavar="HEX", type=Hex(16), help="Session ID, for KEYMAT and not SK_d.")
+def charon(log: Path, secrets_path: Path | None, sid: bytes | None) -> None:
+    """See `HELP`."""
+    if sid is not None and secrets_path is None:
+        raise click.UsageError("--sid: expected --secrets with it, found none")
+    with clear_errors():
+        text = disk.read_text(log)
+        try:
+            found = parse(text)
+            checks = list(check(found))
+            secrets = _secrets(found, sid)
+        except LogError as error:
+            raise FileError(f"{log}: {error}") from None
+    table([_HEADINGS, *map(_row, checks)], (0,))
+    counts = Counter(item.agrees for item in checks)
+    version = f"strongSwan {found.version}" if found.version else "strongSwan"
+    total = ", ".join(f"{counts[key]} {text}" for key, text in _COUNTED.items() if counts[key])
+    click.echo(f"\n{version}, {len(checks)} values: {total}.")
+    if secrets_path is not None:
+        with clear_errors():
+            disk.write_private(secrets_path, secrets)
+    if counts[False]:
+        raise click.exceptions.Exit(DIFFERENT)
+
+
+def _row(item: Check) -> tuple[str, ...]:
+    verdict = _VERDICTS[item.agrees] + (f": {item.note}" if item.note else "")
+    spis = (item.spis.initiator.hex(), item.spis.responder.hex())
+    return (str(item.line), *spis, item.name, item.formula, verdict)
+
+
+def _secrets(log: CharonLog, sid: bytes | None) -> str:
+    """The TOML of the IKE SAs that no other took the place of. Raises `LogError`."""
+    replaced = {sa.old for sa in log.ike_sas}
+    return "\n".join(
+        _entry(sa, None if sid is None else _latest_child(log, sa), sid)
+        for sa in log.ike_sas
+        if sa.spis not in replaced
+    )
+
+
+def _latest_child(log: CharonLog, sa: IkeKeys) -> ChildKeys:
+    for child in reversed(log.child_sas):
+        if child.ike == sa.spis:
+            return child
+    spis = f"SPIi {sa.spis.initiator.hex()}, SPIr {sa.spis.responder.hex()}"
+    raise LogError(f"expected a child SA of the IKE SA with {spis}, found none")
+
+
+def _entry(sa: IkeKeys, child: ChildKeys | None, sid: bytes | None) -> str:
+    values = {
+        "spi_i": sa.spis.initiator.hex(),
+        "spi_r": sa.spis.responder.hex(),
+        "prf": sa.function.name,
+    }
+    if child is not None and sid is not None:
+        values |= {"keymat": child.keymat.hex(), "sid": sid.hex()}
+    else:
+        values["sk_d"] = sa.keys.sk_d.hex()
+    return "[[ike_sa]]\n" + "".join(f'{name} = "{value}"\n' for name, value in values.items())

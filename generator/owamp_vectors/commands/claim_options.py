@@ -1,0 +1,94 @@
+"""The options that choose claims, and what all commands about them need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from ..claims.declared import Claim, Claims, select
+from ..claims.prover import MEMORY, TIMEOUT, NoProverError, Runner, find_prover
+from .console import NO_PROVER, ending, models_option, proofs_option, vectors_option
+
+EXIT_CODES = """\b
+Exit codes:
+  0  everything is as the claims expect
+  1  a verdict is missing, stale or unexpected, a run failed, or ledgers contradict each other
+  2  the command line is wrong
+  3  a file cannot be read or written, or does not fit
+  4  there is no tamarin-prover, or none that works
+"""
+
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class NoProver(click.ClickException):
+    """There is no tamarin-prover, or none that works."""
+
+    exit_code = NO_PROVER
+
+
+@contextmanager
+def running_prover(path: str | None) -> Iterator[Runner]:
+    """A prover; whatever it still runs is ended at the end, also when this program is."""
+    try:
+        runner = Runner(find_prover(path))
+    except NoProverError as error:
+        raise NoProver(str(error)) from None
+    with ending(runner.stop):
+        yield runner
+
+
+def directories(function: _Command) -> _Command:
+    """The options that say where models, proofs and vectors are."""
+    return models_option(proofs_option(vectors_option(function)))
+
+
+def selection(function: _Command) -> _Command:
+    """The options that choose claims, and those about the prover."""
+    for name, what in (("--claim", "claim"), ("--lemma", "lemma"), ("--model", "model")):
+        function = click.option(
+            name,
+            f"{name[2:]}s_named",
+            multiple=True,
+            metavar=name[2:].upper(),
+            help=f"Only this {what}; can be repeated.",
+        )(function)
+    return function
+
+
+def prover_options(function: _Command) -> _Command:
+    """The options about the prover and its limits."""
+    usual = f"[default: the claim's own timeout, or {TIMEOUT}]"
+    for option in (
+        click.option("--tamarin", metavar="PATH", help="The prover, if it is not on PATH."),
+        click.option(
+            "--memory",
+            default=MEMORY,
+            show_default=True,
+            type=click.IntRange(min=1),
+            metavar="GIB",
+            help="Memory of a run.",
+        ),
+        click.option(
+            "--timeout",
+            type=click.IntRange(min=1),
+            metavar="S",
+            help=f"Seconds that a run gets.  {usual}",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def choose(
+    claims: Claims, models: tuple[str, ...], lemmas: tuple[str, ...], ids: tuple[str, ...]
+) -> list[Claim]:
+    """The claims that the options choose. Raises `click.UsageError` if there are none."""
+    try:
+        return select(claims, models, lemmas, ids)
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from None

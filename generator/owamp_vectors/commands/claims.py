@@ -1,0 +1,117 @@
+"""The command ``claims``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import disk
+from ..claims import table as claims_table
+from ..claims.declared import Claim, Claims, load
+from ..claims.ledger import Ledger
+from ..claims.prover import Limits, Runner, recheck
+from .claim_options import (
+    EXIT_CODES,
+    choose,
+    directories,
+    prover_options,
+    running_prover,
+    selection,
+)
+from .console import DIFFERENT, clear_errors, table
+
+
+@click.command(epilog=EXIT_CODES)
+@click.option(
+    "--format",
+    "form",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "markdown", "json"]),
+    help="The table's form.",
+)
+@click.option(
+    "--write",
+    metavar="PAGE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Put the table between the markers of this page; print nothing.",
+)
+@click.option(
+    "--recheck",
+    "rechecking",
+    is_flag=True,
+    help="Let the prover check the recorded proofs, without searching.",
+)
+@selection
+@prover_options
+@directories
+def claims(
+    form: str,
+    write: Path | None,
+    rechecking: bool,
+    models_named: tuple[str, ...],
+    lemmas_named: tuple[str, ...],
+    claims_named: tuple[str, ...],
+    timeout: int | None,
+    memory: int,
+    tamarin: str | None,
+    models: Path,
+    proofs: Path | None,
+    vectors: Path,
+) -> None:
+    """Show what is claimed of the models, and what the recorded runs of the prover say to it.
+
+    Needs no Tamarin, but for --recheck. Names, one a line, the claims whose verdict is missing,
+    stale (the model has changed since) or not the expected one, and lemmas that no claim names.
+
+    \b
+    Examples:
+      owamp-vectors claims
+      owamp-vectors claims --write models/README.md
+      owamp-vectors claims --recheck --model rfc4656
+    """
+    with clear_errors():
+        loaded = load(models, vectors)
+        chosen = choose(loaded, models_named, lemmas_named, claims_named)
+        ledger = Ledger.load(proofs or models / "proofs")
+        if rechecking:
+            with running_prover(tamarin) as runner:
+                _recheck(runner, loaded, chosen, ledger, Limits(memory, timeout))
+            return
+        all_rows = claims_table.rows(loaded, ledger)
+        rows = [row for row in all_rows if row.claim in chosen]
+        if write:
+            page = disk.read_text(write)
+            text = claims_table.markdown(all_rows)
+            page = claims_table.replace_between_markers(page, str(write), text)
+            disk.write_files(write.parent, {write.name: page})
+        elif form == "markdown":
+            click.echo(claims_table.markdown(rows), nl=False)
+        elif form == "json":
+            click.echo(claims_table.to_json(rows), nl=False)
+        else:
+            table(claims_table.text(rows))
+        problems = [f"{row.claim.id}: {row.problem}" for row in rows if row.problem]
+        if chosen == list(loaded.claims):
+            problems += loaded.unclaimed()
+    for line in problems:
+        click.echo(line, err=True)
+    if problems:
+        raise click.exceptions.Exit(DIFFERENT)
+
+
+def _recheck(
+    runner: Runner, loaded: Claims, chosen: list[Claim], ledger: Ledger, limits: Limits
+) -> None:
+    failed, seconds, last = 0, 0.0, None
+    for check in recheck(runner, loaded, chosen, ledger, limits):
+        failed += bool(check.problem)
+        group = (check.claim.job.model, check.claim.job.flags, check.claim.job.diff)
+        if group != last:
+            seconds, last = seconds + check.seconds, group
+        verdict = check.problem or f"{ledger.entries[check.claim.job].verdict}, the proof holds"
+        click.echo(f"{check.claim.id}: {verdict}", err=bool(check.problem))
+    click.echo(f"{len(chosen) - failed} of {len(chosen)} proofs hold, checked in {seconds:.1f} s")
+    if failed:
+        raise click.exceptions.Exit(DIFFERENT)

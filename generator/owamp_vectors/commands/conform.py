@@ -1,0 +1,138 @@
+"""The command about implementations: ``conform``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from .. import catalogue, disk
+from ..catalogue import FILES
+from ..conform import report
+from ..conform.judge import Question, Verdict, questions
+from ..conform.program import NotStartedError, Program
+from ..conform.run import put
+from ..mistakes import MISTAKES
+from ..vectors import stored
+from .console import (
+    DIFFERENT,
+    NO_PROGRAM,
+    clear_errors,
+    ending,
+    file_option,
+    progress,
+    table,
+    vectors_option,
+)
+
+EXIT_CODES = """\b
+Exit codes:
+  0  every case that the program supports passes
+  1  a case fails, or the program supports none
+  2  the command line is wrong
+  3  a file cannot be read or written, or is not a vector file
+  6  the program cannot be started
+"""
+
+_MAX_FAILURES = 20
+
+
+class _NoProgram(click.ClickException):
+    exit_code = NO_PROGRAM
+
+
+@click.command(
+    epilog=EXIT_CODES, context_settings={"allow_interspersed_args": False}, no_args_is_help=True
+)
+@vectors_option
+@click.option(
+    "--file",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    type=click.Choice(list(FILES)),
+    help=f"Only this file; can be repeated: {', '.join(FILES)}.",
+)
+@click.option(
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Seconds for each answer.",
+)
+@click.option(
+    "--partial", is_flag=True, help="Do not ask for outputs that the program leaves out, but one."
+)
+@file_option("--junit", "junit", "Write the result as JUnit XML.")
+@file_option("--json", "json_path", "Write the result as JSON.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def conform(
+    vectors: Path,
+    names: tuple[str, ...],
+    timeout: float,
+    partial: bool,
+    junit: Path | None,
+    json_path: Path | None,
+    command: tuple[str, ...],
+) -> None:
+    """Put every case to an implementation, and say what it gets wrong and by which mistake.
+
+    COMMAND is a program that answers one JSON object a line on standard output to one a line on
+    standard input, as vectors/README.md describes. It is run without a shell; if it crashes, hangs
+    or writes something else, that case fails, and it is started anew.
+
+    \b
+    Examples:
+      owamp-vectors conform -- ./adapter
+      owamp-vectors conform --file token --file binding --timeout 2 -- java -cp build Adapter
+      owamp-vectors conform --junit conform.xml --json conform.json -- node adapter.js
+    """
+    started = time.perf_counter()
+    paths = [vectors / f"{name}.json" for name in dict.fromkeys(names)]
+    with clear_errors():
+        contents = [
+            catalogue.parse(path, disk.read_text(path)) for path in paths or stored.find([vectors])
+        ]
+    verdicts = _put_all(list(questions(contents)), Program(command, timeout), partial)
+    table(report.rows(verdicts), (2, 3, 4))
+    numbers = report.count(verdicts)
+    if numbers["failed"]:
+        _print_failures([verdict for verdict in verdicts if verdict.status == "failed"])
+    with clear_errors():
+        for path, text in (
+            (junit, report.to_junit(verdicts)),
+            (json_path, report.to_json(command, verdicts)),
+        ):
+            if path is not None:
+                disk.write_files(path.parent, {path.name: text})
+    if numbers["failed"]:
+        click.echo(f"{numbers['failed']} of {len(verdicts)} cases fail.", err=True)
+    elif not numbers["passed"]:
+        click.echo("The program supports no case.", err=True)
+    else:
+        seconds = time.perf_counter() - started
+        click.echo(f"\nEvery supported case passes; asked in {seconds:.1f} s.")
+        return
+    raise click.exceptions.Exit(DIFFERENT)
+
+
+def _put_all(asked: list[Question], program: Program, partial: bool) -> list[Verdict]:
+    """All verdicts; whatever the program still runs is ended, also when this command is."""
+    try:
+        with ending(program.stop):
+            return list(put(program, progress(asked, "asking"), partial=partial))
+    except NotStartedError as error:
+        raise _NoProgram(str(error)) from None
+
+
+def _print_failures(failed: list[Verdict]) -> None:
+    click.echo()
+    for verdict in failed[:_MAX_FAILURES]:
+        click.echo(report.describe(verdict), err=True)
+    if len(failed) > _MAX_FAILURES:
+        click.echo(f"… and {len(failed) - _MAX_FAILURES} more; --json has them all", err=True)
+    named = {flag: MISTAKES[flag].note for verdict in failed for flag in verdict.mistakes}
+    for flag, note in named.items():
+        click.echo(f"{flag}: {note.description}", err=True)

@@ -1,0 +1,175 @@
+"""The command ``conform-model``."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from pathlib import Path
+
+import click
+
+from ..theory.conform import Row, conform_all
+from ..theory.findings import Finding
+from ..theory.runs import DEFAULT_RUNS, Report, check_runs, has_runs
+from ..vectors.drbg import Drbg
+from .console import DIFFERENT, clear_errors, models_option, table, vectors_option
+from .places import EXIT_CODES, shown
+
+_HEADINGS = (
+    "model",
+    "rules",
+    "symbols",
+    "stand-ins",
+    "equations",
+    "macros",
+    "messages",
+    "terms apart",
+    "abstractions",
+    "findings",
+    "result",
+)
+
+
+@click.command("conform-model", epilog=EXIT_CODES)
+@click.option(
+    "--model", "names", multiple=True, metavar="MODEL", help="Only this model; can be repeated."
+)
+@click.option(
+    "--seed", default=0, show_default=True, type=int, metavar="N", help="Other values to try."
+)
+@click.option("--octets", is_flag=True, help="Show the findings with their octets.")
+@click.option(
+    "--runs",
+    default=DEFAULT_RUNS,
+    show_default=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Runs of the reference that are checked to be traces of each theory.",
+)
+@models_option
+@vectors_option
+def conform_model(
+    names: tuple[str, ...], seed: int, octets: bool, runs: int, models: Path, vectors: Path
+) -> None:
+    """Check that the models describe the reference. Needs no Tamarin.
+
+    For each model under each of its flags: every function symbol is bound to a function of the
+    reference, and used with values of fitting types; every equation holds for octets; every macro
+    and message is, octet by octet, what the reference computes; terms that the theory keeps apart
+    are apart as octets, but for the findings listed. What a model abstracts from knowingly is
+    listed with the reason. Stand-ins are symbols whose function is not in the reference.
+
+    Then runs of the reference, many sessions at once in a random order, are checked to be traces of
+    the theories, step by step: every message is that of a rule, octet by octet.
+
+    \b
+    Examples:
+      owamp-vectors conform-model
+      owamp-vectors conform-model --model rfc4656 --seed 7
+      owamp-vectors conform-model --model rfc4656 --octets
+      owamp-vectors conform-model --model rfc4656 --runs 100
+    """
+    started = time.perf_counter()
+    with clear_errors():
+        rows = list(conform_all(models, vectors, names, seed))
+    table([_HEADINGS, *map(_cells, rows)], range(1, 10))
+    _abstractions(rows)
+    _findings(rows, octets)
+    _open_tuples(rows)
+    problems = [(row.model.title, problem) for row in rows for problem in row.problems]
+    reports = [
+        check_runs(row.model, runs, seed)
+        for row in rows
+        if runs and has_runs(row.model) and not row.problems
+    ]
+    _runs(reports)
+    problems += [(item.model.title, item.problem) for item in reports if item.problem]
+    click.echo()
+    for title, problem in problems:
+        place = f"{shown(problem.place)}: " if problem.place else ""
+        click.echo(f"{title}: {place}{problem.text}", err=True)
+    if problems:
+        click.echo(f"{len(problems)} things do not fit.", err=True)
+        raise click.exceptions.Exit(DIFFERENT)
+    seconds = time.perf_counter() - started
+    click.echo(f"Models and reference agree; checked in {seconds:.1f} s.")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    numbers = (
+        len(row.model.rules),
+        row.symbols,
+        row.outside,
+        row.equations,
+        row.macros,
+        row.messages,
+        row.terms,
+        len(row.abstractions),
+        len(row.findings),
+    )
+    result = f"{len(row.problems)} wrong" if row.problems else "agrees"
+    return (row.model.title, *map(str, numbers), result)
+
+
+def _models_of(rows: list[Row], what: str, wanted: str) -> str:
+    stems = [
+        row.model.path.stem for row in rows if wanted in [item.id for item in getattr(row, what)]
+    ]
+    return ", ".join(dict.fromkeys(stems))
+
+
+def _paragraph(head: str, text: str) -> None:
+    click.echo(f"  {head}")
+    wrapped = textwrap.wrap(text, 96, break_on_hyphens=False)
+    click.echo(textwrap.indent("\n".join(wrapped), "    "))
+
+
+def _abstractions(rows: list[Row]) -> None:
+    found = {item.id: item for row in rows for item in row.abstractions}
+    if found:
+        click.echo("\nAccepted abstractions")
+    for item in found.values():
+        covers = f" Accounts for: {', '.join(sorted(item.findings))}." if item.findings else ""
+        models = _models_of(rows, "abstractions", item.id)
+        _paragraph(f"{item.id} ({models})", f"{item.reason}.{covers}")
+
+
+def _findings(rows: list[Row], octets: bool) -> None:
+    found: dict[str, Finding] = {item.id: item for row in rows for item in row.findings}
+    if found:
+        click.echo("\nFindings, each reproduced")
+    for item in found.values():
+        count = sum((row.explained or {}).get(item.id, 0) for row in rows)
+        seen = f" Seen {count} times among the sampled terms." if count else ""
+        _paragraph(f"{item.id} ({_models_of(rows, 'findings', item.id)})", item.text + seen)
+        if octets:
+            for name, value in item.octets(Drbg(f"finding/{item.id}")).items():
+                lines = textwrap.wrap(value.hex(), 64) or [""]
+                click.echo(f"      {name}")
+                for line in lines:
+                    click.echo(f"        {line}")
+
+
+def _open_tuples(rows: list[Row]) -> None:
+    """Concatenations in which two parts of open size are neighbours: the octets do not tell where
+    one ends. All others can be taken apart by sizes alone.
+    """
+    found = {(shown(place), text): None for row in rows for place, text in row.open_tuples}
+    total = sum(row.tuples for row in rows)
+    count = sum(len(row.open_tuples) for row in rows)
+    if total:
+        click.echo(f"\nOf {total} tuples {total - count} can be taken apart by the sizes of parts")
+    for place, text in found:
+        click.echo(f"  not at {place}: {text}")
+
+
+def _runs(reports: list[Report]) -> None:
+    """A line for each model whose runs were checked, and what no run has."""
+    if reports:
+        click.echo("\nRuns of the reference, interleaved")
+    for item in reports:
+        number = f"{item.runs} runs, {item.steps} steps"
+        verdict = "one is no trace of the theory" if item.problem else "all traces of the theory"
+        refused = f"; {item.refusals} messages refused by both" if item.refusals else ""
+        left_out = f"Not in the runs: {'; '.join(item.left_out)}."
+        _paragraph(f"{item.model.title}  runs: {number}, {verdict}{refused}", left_out)

@@ -1,0 +1,131 @@
+"""What the commands share: exit codes, one-line errors, tables, progress."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..disk import FileError
+from ..theory.grammar import NoGrammarError
+
+EXIT_CODES = """\b
+Exit codes:
+  0  done, everything agrees
+  1  a value differs from what the reference computes
+  2  the command line is wrong
+  3  a file cannot be read or written, or is not a vector file
+"""
+"""Those of the commands about vector files."""
+
+DIFFERENT = 1
+BAD_INPUT = 3
+NO_PROVER = 4
+NO_GRAMMAR = 5
+NO_PROGRAM = 6
+NO_PEER = 7
+
+_T = TypeVar("_T")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class BadInput(click.ClickException):
+    """A file that cannot be used."""
+
+    exit_code = BAD_INPUT
+
+
+class NoGrammar(click.ClickException):
+    """The extra ``models`` is not installed."""
+
+    exit_code = NO_GRAMMAR
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """One line, and exit code 3 for a `FileError`, 5 for a `NoGrammarError`."""
+    try:
+        yield
+    except FileError as error:
+        raise BadInput(str(error)) from None
+    except NoGrammarError as error:
+        raise NoGrammar(str(error)) from None
+
+
+@contextmanager
+def ending(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` at the end, also when SIGTERM ends this program."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)  # by way of the finally below
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        stop()
+        signal.signal(signal.SIGTERM, before)
+
+
+def directory(name: str, what: str, default: str | None = None) -> Callable[[_Command], _Command]:
+    """The option ``--name DIR`` for the directory of `what`; its default is its own name."""
+    return click.option(
+        f"--{name}",
+        default=None if default else name,
+        show_default=default is None,
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help=f"Directory of {what}." + (f"  [default: {default}]" if default else ""),
+    )
+
+
+def output_option(help_text: str, default: str | None = None) -> Callable[[_Command], _Command]:
+    """The option ``-o``, ``--output DIR``."""
+    return click.option(
+        "-o",
+        "--output",
+        default=default,
+        show_default=default is not None,
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help=help_text,
+    )
+
+
+def file_option(name: str, destination: str, text: str) -> Callable[[_Command], _Command]:
+    """An option that names a file."""
+    return click.option(
+        name,
+        destination,
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=text,
+    )
+
+
+models_option = directory("models", "claims.toml and the models")
+proofs_option = directory("proofs", "the recorded proofs", "proofs/ in the models' directory")
+vectors_option = directory("vectors", "the vector files")
+
+
+def table(rows: list[tuple[str, ...]], right: Iterable[int] = ()) -> None:
+    """Print rows in columns; those numbered in `right` are aligned to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    aligned = set(right)
+    for row in rows:
+        cells = []
+        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            cells.append(f"{cell:>{width}}" if column in aligned else f"{cell:<{width}}")
+        click.echo("  ".join(cells).rstrip())
+
+
+def progress(items: list[_T], label: str) -> Iterator[_T]:
+    """The items, with a progress bar on standard error if that is a terminal."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(iterable=items, label=label, file=sys.stderr, hidden=hidden) as bar:
+        yield from bar

@@ -1,0 +1,102 @@
+"""The command ``draft``."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from ..disk import FileError, write_files
+from ..render.draft import build
+from ..render.draft_evidence import DraftError
+from ..render.rfcxml import NoXml2rfcError
+from .console import (
+    DIFFERENT,
+    NO_PROGRAM,
+    clear_errors,
+    models_option,
+    output_option,
+    proofs_option,
+    vectors_option,
+)
+
+EXIT_CODES = """\b
+Exit codes:
+  0  the draft is made
+  1  a sentence has no current verdict that backs it, or xml2rfc warns of something
+  2  the command line is wrong
+  3  a file cannot be read or written, or does not fit
+  6  xml2rfc is not installed
+"""
+
+
+class _NotBuilt(click.ClickException):
+    exit_code = DIFFERENT
+
+
+class _NoXml2rfc(click.ClickException):
+    exit_code = NO_PROGRAM
+
+
+def _epoch() -> date | None:
+    """The day of SOURCE_DATE_EPOCH, if that is set."""
+    seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not seconds:
+        return None
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC).date()
+    except (ValueError, OverflowError, OSError):
+        raise FileError(f"SOURCE_DATE_EPOCH: expected seconds, found {seconds!r}") from None
+
+
+@click.command(epilog=EXIT_CODES)
+@output_option("Directory to write to; it is made if it does not exist.", "build/draft")
+@click.option(
+    "--date",
+    "day",
+    metavar="YYYY-MM-DD",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The draft's date.  [default: SOURCE_DATE_EPOCH, or that of the last verdict]",
+)
+@click.option("--source-only", is_flag=True, help="Write the XML alone; needs no xml2rfc.")
+@models_option
+@proofs_option
+@vectors_option
+def draft(
+    output: Path,
+    day: datetime | None,
+    source_only: bool,
+    models: Path,
+    proofs: Path | None,
+    vectors: Path,
+) -> None:
+    """Make an Internet-Draft of derivations, claims, attacks and vectors: XML, text and HTML.
+
+    Sentences that rest on a claim name it, and the verdict that they need. Nothing is written if
+    one of these verdicts is missing, stale (the model has changed since) or another, or if xml2rfc
+    warns of anything. Needs the extra 'draft', no network and no Tamarin. The same inputs and date
+    give the same octets.
+
+    \b
+    Examples:
+      owamp-vectors draft
+      owamp-vectors draft --date 2026-03-01 --output /tmp/draft
+    """
+    with clear_errors():
+        try:
+            texts = build(
+                models,
+                proofs or models / "proofs",
+                vectors,
+                day.date() if day else _epoch(),
+                source_only=source_only,
+            )
+        except DraftError as error:
+            raise _NotBuilt(str(error)) from None
+        except NoXml2rfcError as error:
+            raise _NoXml2rfc(str(error)) from None
+        write_files(output, texts)
+    for name in texts:
+        click.echo(f"{output / name}")

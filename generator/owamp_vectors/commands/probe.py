@@ -1,0 +1,252 @@
+"""The command ``probe``."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import click
+from owamp_reference.binding import key_id_from_spis
+from owamp_reference.errors import ProtocolError
+from owamp_reference.messages import encode_key_id
+from owamp_reference.negotiation import SECURITY_BITS, Credentials, Mode, Protocol
+from owamp_reference.token import DEFAULT_MAX_COUNT, MIN_COUNT, encode_passphrase
+
+from .. import disk
+from ..live.capture.capture import Capture
+from ..live.capture.pcap import ConnectionReport, report_capture
+from ..live.observe.steps import Step, any_wrong, step_lines, text_lines, to_json
+from ..live.probe.probe import Direction, ProbeConfig, UnreachableError, run_probe
+from ..live.serve.server import endpoint_text
+from ..vectors.declaration import Json
+from .console import DIFFERENT, clear_errors, file_option
+from .peer_options import MODES, PORTS, NoPeer, capture_option, protocol_option, seconds_option
+from .secret_options import read_secret_options, secret_options
+
+EXIT_CODES = """\b
+Exit codes:
+  0  every step is right
+  1  the peer did something wrong, or refused a step
+  2  the command line is wrong
+  3  a file cannot be read or written, or is not what it is to be
+  7  the peer cannot be reached
+"""
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("peer", metavar="HOST[:PORT]", required=False)
+@protocol_option
+@click.option("--mode", type=click.Choice(MODES), help="[default: encrypted if there is a secret]")
+@secret_options
+@click.option(
+    "--direction",
+    default=Direction.SEND.value,
+    show_default=True,
+    type=click.Choice([direction.value for direction in Direction]),
+    help="Of the test packets (OWAMP).",
+)
+@click.option(
+    "--count", default=5, show_default=True, type=click.IntRange(1, 10_000), help="Test packets."
+)
+@seconds_option("--interval", 0.1, "between two test packets")
+@click.option(
+    "--padding",
+    default=64,
+    show_default=True,
+    type=click.IntRange(0, 9000),
+    help="Octets of padding in a test packet.",
+)
+@seconds_option("--timeout", 5, "for the connection and for each answer")
+@seconds_option("--loss-timeout", 2, "after which a test packet counts as lost")
+@click.option(
+    "--max-count",
+    default=DEFAULT_MAX_COUNT,
+    show_default=True,
+    type=click.IntRange(MIN_COUNT),
+    help="Largest Count to compute with.",
+)
+@click.option("--octets", is_flag=True, help="Show every message field by field.")
+@file_option("--json", "json_path", "Write the report as JSON, with all octets.")
+@capture_option
+@file_option("--pcap", "pcap", "Report on a capture instead of contacting a peer.")
+@click.option(
+    "--pcap-port",
+    "pcap_ports",
+    multiple=True,
+    type=click.IntRange(1, 65535),
+    help="Server port in the capture besides 861 and 862; can be repeated.",
+)
+def probe(
+    peer: str | None,
+    protocol: str,
+    mode: str | None,
+    direction: str,
+    octets: bool,
+    max_count: int,
+    json_path: Path | None,
+    write_pcap: Path | None,
+    pcap: Path | None,
+    pcap_ports: tuple[int, ...],
+    **options: Any,
+) -> None:
+    """Take a real server through a session, and say step by step what it does right or wrong.
+
+    HOST:PORT is the server's; an IPv6 address stands in brackets. Set-up, one test session, some
+    test packets, stop and, with OWAMP, fetch: each message is a line with its verdict and its
+    section of the RFC. Secrets come from files that only their owner can read; the passphrase of
+    --key-id alone is asked for. With --pcap the same report is made of a capture.
+
+    \b
+    Examples:
+      owamp-vectors probe 192.0.2.1
+      owamp-vectors probe --key-id alice --passphrase alice.txt --mode authenticated [::1]:8620
+      owamp-vectors probe --protocol owamp --direction both --octets --json report.json 192.0.2.1
+      owamp-vectors probe --pcap seen.pcap --secrets secrets.toml
+    """
+    plan = {name: options.pop(name) for name in _PLAN}
+    chosen = Protocol[protocol.upper()]
+    if (peer is None) == (pcap is None):
+        raise click.UsageError("expected HOST:PORT or --pcap, found both or none")
+    if pcap is not None:
+        with clear_errors():
+            found = read_secret_options(**options)
+            reports = report_capture(pcap, found.credentials, None, pcap_ports, max_count)
+        _tell_capture(reports, octets, json_path)
+        return
+    assert peer is not None
+    host, port = _host_and_port(peer, PORTS[chosen])
+    credentials = _credentials(options, mode)
+    security = Mode[mode.upper()] if mode else Mode.ENCRYPTED
+    if mode is None and credentials is None:
+        security = Mode.UNAUTHENTICATED
+    if not security & SECURITY_BITS[chosen]:
+        raise click.BadParameter("expected a mode of OWAMP, found mixed", param_hint="--mode")
+    config = ProbeConfig(
+        chosen,
+        security,
+        credentials if security is not Mode.UNAUTHENTICATED else None,
+        Direction(direction),
+        max_count=max_count,
+        **plan,
+    )
+    capture = Capture(write_pcap)
+    try:
+        with _telling(octets) as tell:
+            report = asyncio.run(run_probe(config, host, port, capture, tell))
+    except UnreachableError as error:
+        raise NoPeer(str(error)) from None
+    with clear_errors():
+        capture.save()
+        _write_json(json_path, {"peer": peer, "complete": report.is_complete}, report.steps)
+    _conclude(any_wrong(report.steps), report.is_complete)
+
+
+_PLAN = ("count", "interval", "padding", "timeout", "loss_timeout")
+
+
+@contextmanager
+def _telling(octets: bool) -> Iterator[Callable[[Step], None]]:
+    """Prints each step that it is given at once, so that one sees how far a slow peer has come.
+
+    In a thread, so that a terminal or pager that takes no more lines does not hold the probe up,
+    which would then find its peer late. What goes wrong in printing is raised at the end.
+    """
+    numbers = itertools.count(1)
+    shown: list[Future[None]] = []
+
+    def show(step: Step) -> None:
+        for line in step_lines(next(numbers), step, octets):
+            click.echo(line)
+
+    with ThreadPoolExecutor(max_workers=1) as printer:
+        yield lambda step: shown.append(printer.submit(show, step))
+    for one in shown:
+        one.result()
+
+
+def _credentials(options: dict[str, Any], mode: str | None) -> Credentials | None:
+    """The secret of the probe; a passphrase that no file holds is asked for."""
+    key_id, wanted = options["key_id"], None
+    with clear_errors():
+        found = read_secret_options(**options)
+    if key_id is not None:
+        wanted = encode_key_id(key_id), False
+    elif options["spi_i"] is not None:
+        wanted = key_id_from_spis(options["spi_i"], options["spi_r"]), True
+    for item in found.credentials:
+        if wanted in (None, (item.key_id, item.ikev2_derived)):
+            return item
+    if wanted is not None and found.credentials:
+        raise click.UsageError("--secrets: expected the secret of the KeyID or SPIs, found none")
+    if key_id is None:
+        if mode not in (None, "unauthenticated"):
+            raise click.UsageError(f"--mode {mode}: expected a secret, found none")
+        return None
+    try:
+        text = click.prompt(f"Passphrase of {key_id}", hide_input=True, err=True)
+    except click.Abort:  # its exit code would be that of a peer that is wrong
+        expected = "expected a file, or a passphrase typed at the prompt, found neither"
+        raise click.UsageError(f"--passphrase: {expected}") from None
+    try:
+        return Credentials.from_passphrase(key_id, encode_passphrase(text))
+    except ProtocolError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _host_and_port(text: str, default: int) -> tuple[str, int]:
+    """The parts of ``HOST:PORT``, ``[IPv6]:PORT`` or a host alone; raises `click.BadParameter`."""
+    match = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::(\d{1,5}))?", text)
+    host, port = "", str(default)
+    if match is not None:
+        host, port = match[1] or match[2], match[3] or port
+    else:
+        with suppress(ValueError):
+            ipaddress.IPv6Address(text)  # without brackets
+            host = text
+    if not host or not 1 <= int(port) <= 65535:
+        raise click.BadParameter(f"expected HOST:PORT, found {text!r}", param_hint="HOST:PORT")
+    return host, int(port)
+
+
+def _write_json(path: Path | None, head: Json, steps: Iterable[Step]) -> None:
+    if path is not None:
+        disk.write_files(path.parent, {path.name: disk.to_text({**head, **to_json(steps)})})
+
+
+def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path | None) -> None:
+    """Print, and write, the reports on a capture; exits with 1 if something is wrong."""
+    connections = []
+    for report in reports:
+        ends = f"{endpoint_text(report.client)} to {endpoint_text(report.server)}"
+        click.echo(f"{ends}, {report.protocol.value if report.protocol else 'protocol not told'}")
+        for line in text_lines(report.steps, octets):
+            click.echo(line)
+        protocol = report.protocol.value if report.protocol else None
+        head = {"client": report.client, "server": report.server, "protocol": protocol}
+        connections.append({**head, **to_json(report.steps)})
+    if json_path is not None:
+        text = disk.to_text({"connections": connections})
+        with clear_errors():
+            disk.write_files(json_path.parent, {json_path.name: text})
+    if not reports:
+        click.echo("No control connection is in the capture.", err=True)
+    _conclude(any(any_wrong(report.steps) for report in reports), is_complete=bool(reports))
+
+
+def _conclude(is_wrong: bool, is_complete: bool) -> None:
+    """The last line, and the exit code."""
+    if is_wrong:
+        click.echo("Something is wrong.", err=True)
+    elif not is_complete:
+        click.echo("Not everything could be looked at.", err=True)
+    else:
+        click.echo("Everything is right.")
+        return
+    raise click.exceptions.Exit(DIFFERENT)

@@ -1,0 +1,61 @@
+"""The command that renders the vectors for other readers than JSON's: ``render``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+
+from .. import disk
+from ..catalogue import FILES
+from ..render.vectors import Source, Texts, read
+from ..render.vectors_c import render_c
+from ..render.vectors_python import render_python
+from ..render.vectors_text import render_text
+from .console import clear_errors, output_option, table, vectors_option
+
+EXIT_CODES = """\b
+Exit codes:
+  0  the files are written
+  2  the command line is wrong
+  3  a file cannot be read or written, or is not a vector file
+"""
+
+FORMATS: dict[str, Callable[[Iterable[Source]], Texts]] = {
+    "c": render_c,
+    "python": render_python,
+    "text": render_text,
+}
+
+
+@click.command(epilog=EXIT_CODES)
+@vectors_option
+@output_option(
+    "Directory to write to; it is made if it does not exist.  [default: build/render/FORMAT]"
+)
+@click.argument("form", metavar="FORMAT", type=click.Choice(list(FORMATS)))
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(list(FILES)))
+def render(vectors: Path, output: Path | None, form: str, names: tuple[str, ...]) -> None:
+    """Render the named vector files, or all, in another FORMAT: c, python or text.
+
+    \b
+    c       for each file a header and a source file, C99 and C++11; constant tables, no code
+    python  one typed module, which needs the standard library alone
+    text    72 columns, in the manner of an RFC's appendix: each case, step by step
+
+    Each names the file that it was made from, with its digest. The values are the file's, all of
+    them; `owamp-vectors verify` says whether they are right.
+
+    \b
+    Examples:
+      owamp-vectors render c
+      owamp-vectors render text token binding -o appendix
+    """
+    directory = output or Path("build", "render", form)
+    with clear_errors():
+        texts = FORMATS[form](read(vectors, names))
+        disk.write_files(directory, texts)
+    rows = [(name, str(len(text.encode())), disk.digest(text)[:16]) for name, text in texts.items()]
+    table([("file", "octets", "SHA-256"), *rows], (1,))
+    click.echo(f"\nWritten to {directory}/.")

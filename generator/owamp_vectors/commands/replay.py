@@ -1,0 +1,193 @@
+"""The command ``replay``: recorded traces as octets, held against the reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from ..claims.declared import Claim, Claims, load
+from ..claims.ledger import TRACE, Ledger
+from ..disk import FileError, write_files
+from ..replay.drive import Driven, drive, scripts_text
+from ..replay.replay import Replay, ReplayError, replay
+from ..theory.parse import read_model
+from ..theory.terms import Model
+from .console import (
+    DIFFERENT,
+    clear_errors,
+    file_option,
+    models_option,
+    progress,
+    proofs_option,
+    table,
+    vectors_option,
+)
+
+EXIT_CODES = """\b
+Exit codes:
+  0  every trace replays, and every message equals the reference's
+  1  a step differs; the rule and its octets are shown
+  2  the command line is wrong
+  3  a file cannot be read, is no trace, or is stale
+  5  the extra 'models' is not installed
+"""
+
+_HEADINGS = (
+    "model",
+    "claim",
+    "steps",
+    "messages",
+    "made by adversary",
+    "played by endpoints",
+    "result",
+)
+
+
+@click.command("replay", epilog=EXIT_CODES)
+@click.argument("claim_ids", nargs=-1, metavar="[CLAIM_ID]...")
+@models_option
+@proofs_option
+@vectors_option
+@click.option("--octets", is_flag=True, help="Show the octets of each trace's names.")
+@file_option(
+    "--record",
+    "record",
+    "Write what the endpoints are given, from which traces.json is made.",
+)
+def replay_command(
+    claim_ids: tuple[str, ...],
+    models: Path,
+    proofs: Path | None,
+    vectors: Path,
+    octets: bool,
+    record: Path | None,
+) -> None:
+    """Replay recorded traces, honest runs and attacks, as octets. Needs no Tamarin.
+
+    Each name of a trace becomes octets of its type, always the same. Every step must be an
+    instance of its rule, every fact that it consumes must have been produced, every message that
+    it sends must be what the reference computes, and every message that it receives must have been
+    sent or be made by the adversary, from what it has seen. Then the reference's endpoints play the
+    trace: each gets what the trace hands it, and must send what the trace has it send. Without
+    CLAIM_ID all traces.
+
+    \b
+    Examples:
+      owamp-vectors replay
+      owamp-vectors replay --octets CLAIM_ID
+      owamp-vectors replay --record generator/owamp_vectors/groups/traces.inputs.json
+    """
+    started = time.perf_counter()
+    with clear_errors():
+        claims = load(models, vectors)
+        chosen = _chosen(claims, Ledger.load(proofs or models / "proofs"), claim_ids)
+        rows, problems = [], []
+        done: list[tuple[Claim, Replay]] = []
+        driven: list[tuple[Claim, Driven]] = []
+        known: dict[tuple[str, tuple[str, ...]], Model] = {}
+        for claim, text in progress(chosen, "replaying"):
+            name = claim.job.title
+            if claim.job.diff:
+                why_not = "not replayed: two runs, not a trace"
+                rows.append((name, claim.id, "", "", "", "", why_not))
+                continue
+            key = (claim.job.model, claim.job.flags)
+            if key not in known:
+                known[key] = read_model(models / f"{claim.job.model}.spthy", claim.job.flags)
+            try:
+                found = replay(text, claim.job, known[key])
+                played = drive(found)
+            except ReplayError as error:
+                problems.append(f"{claim.id}: {error}")
+                rows.append((name, claim.id, "", "", "", "", "differs"))
+                continue
+            done.append((claim, found))
+            driven.append((claim, played))
+            result = "equal" if found.compared or played.compared else "runs"
+            rows.append((name, claim.id, *_numbers(found), str(played.played), result))
+    table([_HEADINGS, *rows], (2, 3, 4, 5))
+    _show_not_bound([found for _, found in done])
+    _show_not_played(driven)
+    if octets:
+        _show_octets(done)
+    click.echo()
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        click.echo(f"{len(problems)} traces do not replay.", err=True)
+        raise click.exceptions.Exit(DIFFERENT)
+    if record is not None:
+        with clear_errors():
+            write_files(record.parent, {record.name: scripts_text(driven)})
+    messages = sum(found.compared for _, found in done)
+    octet_strings = sum(item.compared for _, item in driven)
+    seconds = time.perf_counter() - started
+    click.echo(
+        f"{len(done)} traces replayed in {seconds:.1f} s;"
+        f" {messages} messages equal the reference's, octet by octet;"
+        f" {octet_strings} octet strings equal what its endpoints send and derive."
+    )
+
+
+def _chosen(claims: Claims, ledger: Ledger, ids: Iterable[str]) -> list[tuple[Claim, str]]:
+    """The claims that have a trace, or those named, with their traces."""
+    wanted = list(ids)
+    known = {claim.id for claim in claims.claims}
+    for name in wanted:
+        if name not in known:
+            raise click.BadParameter(f"no claim {name}", param_hint="CLAIM_ID")
+    found = []
+    for claim in claims.claims:
+        if wanted and claim.id not in wanted:
+            continue
+        entry, text = ledger.entries.get(claim.job), ledger.artefact(claim.job, TRACE)
+        if entry is None or text is None:
+            if wanted:
+                raise FileError(f"{ledger.path(claim.job, TRACE)}: no trace is recorded")
+            continue
+        if entry.digest != claims.digest(claim.job):
+            path = ledger.path(claim.job, TRACE)
+            raise FileError(f"{path}: stale: the model has changed since; run owamp-vectors prove")
+        found.append((claim, text))
+    if not found:
+        raise FileError(f"{ledger.directory}: expected recorded traces, found none")
+    return found
+
+
+def _numbers(found: Replay) -> tuple[str, str, str]:
+    return str(len(found.steps)), str(found.compared), str(found.computed)
+
+
+def _show_not_bound(found: list[Replay]) -> None:
+    """The rules whose messages are evaluated as terms, with nothing to compare them with."""
+    reasons: dict[tuple[str, str], set[str]] = {}
+    for item in found:
+        for rule, reason in item.not_bound.items():
+            reasons.setdefault((item.job.model, reason), set()).add(rule)
+    if reasons:
+        click.echo("\nSent by the model's rules, and not compared")
+    for (model, reason), rules in reasons.items():
+        click.echo(f"  {model}: {', '.join(sorted(rules))}: {reason}")
+
+
+def _show_not_played(driven: list[tuple[Claim, Driven]]) -> None:
+    """The rules that no endpoint plays, and why."""
+    reasons: dict[str, dict[str, None]] = {}
+    for claim, item in driven:
+        for rule, reason in item.script.not_played.items():
+            reasons.setdefault(reason, {})[f"{claim.job.model}: {rule}"] = None
+    if reasons:
+        click.echo("\nPlayed by no endpoint")
+    for reason, rules in reasons.items():
+        click.echo(f"  {reason}: {', '.join(rules)}")
+
+
+def _show_octets(done: list[tuple[Claim, Replay]]) -> None:
+    for claim, found in done:
+        click.echo(f"\n{claim.id}")
+        width = max(len(str(name)) for name in found.values)
+        for name, value in found.values.items():
+            click.echo(f"  {name!s:<{width}}  {value.hex()}")

@@ -1,0 +1,67 @@
+"""The command ``report``: a static site of the claims, the models and the vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..render.report import build
+from ..render.report_html import megabytes
+from ..render.report_write import write_site
+from .console import (
+    DIFFERENT,
+    clear_errors,
+    models_option,
+    output_option,
+    proofs_option,
+    vectors_option,
+)
+
+EXIT_CODES = """\b
+Exit codes:
+  0  done, and every claim has its verdict
+  1  done, but a verdict is stale, missing or another than expected, or a trace does not replay
+  2  the command line is wrong
+  3  a file cannot be read or written; nothing is written
+"""
+
+
+@click.command(epilog=EXIT_CODES)
+@output_option(
+    "Directory of the site; an earlier report there is replaced as a whole.", "build/report"
+)
+@click.option(
+    "--allow-stale",
+    is_flag=True,
+    help="Exit with 0 although verdicts are stale or missing; the pages say so all the same.",
+)
+@models_option
+@proofs_option
+@vectors_option
+def report(
+    output: Path, allow_stale: bool, models: Path, proofs: Path | None, vectors: Path
+) -> None:
+    """Write what the repository knows as a static site, to be opened from disk.
+
+    Claims with their verdicts, lemmas, proofs and attacks; the messages of each attack in octets;
+    the models with what they abstract; every vector step by step; every named mistake. Nothing is
+    loaded from elsewhere, and all but the filters works without JavaScript. The octets of attacks
+    need the extra 'models'; the rest does not. The site is written also if a verdict is stale.
+
+    \b
+    Examples:
+      owamp-vectors report
+      owamp-vectors report -o /tmp/report --allow-stale
+    """
+    with clear_errors():
+        made = build(models, proofs or models / "proofs", vectors)
+        write_site(output, made.files)
+    size = sum(len(text.encode()) for text in made.files.values())
+    click.echo(f"{len(made.files)} files, {megabytes(size)}; open {output / 'index.html'}")
+    if made.without:
+        click.echo(f"Charts have no octets: {made.without}", err=True)
+    for line in (*made.unproved, *made.problems):
+        click.echo(line, err=True)
+    if made.problems or (made.unproved and not allow_stale):
+        raise click.exceptions.Exit(DIFFERENT)

@@ -1,0 +1,145 @@
+"""The options that name shared secrets, for the commands that talk to a peer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from owamp_reference.errors import ProtocolError
+from owamp_reference.ikev2 import PRFS
+from owamp_reference.messages import encode_key_id
+from owamp_reference.negotiation import Credentials
+
+from ..live import secrets
+from ..live.secrets import Secrets
+from .console import file_option
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class Hex(click.ParamType[bytes]):
+    """So many octets, in hex."""
+
+    name = "hex"
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> bytes:
+        """The octets; fails with one line."""
+        try:
+            octets = bytes.fromhex(value.removeprefix("0x"))
+        except ValueError:
+            octets = b""
+        if len(octets) != self.size:
+            self.fail(f"expected {self.size} octets in hex, found {value!r}", param, ctx)
+        return octets
+
+
+def secret_options(command: _Command) -> _Command:
+    """The options that name shared secrets; a secret itself is never on the command line."""
+    for option in reversed(
+        (
+            file_option("--secrets", "secrets_path", "Secrets by KeyID and by SPIs, in TOML."),
+            click.option("--key-id", metavar="NAME", help="KeyID of a passphrase."),
+            file_option("--passphrase", "passphrase_path", "Passphrase of --key-id, in one line."),
+            click.option("--spi-i", metavar="HEX", type=Hex(8), help="SPIi of an IKE SA."),
+            click.option("--spi-r", metavar="HEX", type=Hex(8), help="SPIr of an IKE SA."),
+            click.option(
+                "--prf",
+                "prf_name",
+                metavar="NAME",
+                type=click.Choice(list(PRFS)),
+                help=f"prf of the IKE SA: {', '.join(PRFS)}.",
+            ),
+            file_option("--sk-d", "sk_d_path", 'SK_d in hex, for prf(SK_d, "IPPM").'),
+            file_option("--keymat", "keymat_path", "KEYMAT in hex, for PRF{ KEYMAT, Session ID }."),
+            click.option("--sid", metavar="HEX", type=Hex(16), help="Session ID for --keymat."),
+            file_option(
+                "--shared-secret",
+                "shared_secret_path",
+                "Shared secret key in hex, of --key-id or of the SPIs.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def read_secret_options(
+    secrets_path: Path | None,
+    key_id: str | None,
+    passphrase_path: Path | None,
+    spi_i: bytes | None,
+    spi_r: bytes | None,
+    prf_name: str | None,
+    sk_d_path: Path | None,
+    keymat_path: Path | None,
+    sid: bytes | None,
+    shared_secret_path: Path | None,
+) -> Secrets:
+    """All secrets that the options name, that of a single KeyID or IKE SA first.
+
+    Raises:
+        click.UsageError: options that do not go together.
+        FileError: a file that cannot be used.
+    """
+    if (spi_i is None) != (spi_r is None):
+        raise click.UsageError("expected --spi-i and --spi-r together, found one of them")
+    if key_id is not None and spi_i is not None:
+        raise click.UsageError("expected --key-id or --spi-i and --spi-r, found both")
+    named = {
+        "--passphrase": passphrase_path,
+        "--shared-secret": shared_secret_path,
+        "--sk-d": sk_d_path,
+        "--keymat": keymat_path,
+    }
+    paths = {name: path for name, path in named.items() if path is not None}
+    found: list[Credentials] = []
+    try:
+        if key_id is not None:
+            found = _named(key_id, paths)
+        elif spi_i is not None and spi_r is not None:
+            if not paths and secrets_path is None:
+                raise click.UsageError("--spi-i: expected a secret of the IKE SA, found none")
+            found = _of_ike_sa(spi_i, spi_r, paths, prf_name, sid)
+        elif paths:
+            expected = "--key-id, or --spi-i and --spi-r"
+            raise click.UsageError(f"{next(iter(paths))}: expected {expected}, found none")
+    except ProtocolError as error:
+        raise click.UsageError(str(error)) from None
+    if secrets_path is not None:
+        found += secrets.read_secrets(secrets_path)
+    return secrets.combine(secrets_path, found)
+
+
+def _named(key_id: str, paths: dict[str, Path]) -> list[Credentials]:
+    """The secret of a KeyID, if a file holds it."""
+    encoded = encode_key_id(key_id)
+    wrong = [name for name in paths if name not in ("--passphrase", "--shared-secret")]
+    if wrong or len(paths) > 1:
+        expected = "--passphrase or --shared-secret"
+        raise click.UsageError(f"--key-id: expected {expected}, found {' and '.join(paths)}")
+    if "--passphrase" in paths:
+        passphrase = secrets.read_passphrase(paths["--passphrase"])
+        return [Credentials.from_passphrase(key_id, passphrase)]
+    return [
+        Credentials(encoded, secrets.read_hex(path, "shared secret")) for path in paths.values()
+    ]
+
+
+def _of_ike_sa(
+    spi_i: bytes, spi_r: bytes, paths: dict[str, Path], prf_name: str | None, sid: bytes | None
+) -> list[Credentials]:
+    """The secret of an IKE SA, if a file holds it."""
+    if "--passphrase" in paths:
+        raise click.UsageError("--passphrase: expected --key-id, found --spi-i")
+    if not paths:
+        return []
+    octets = {
+        name.removeprefix("--").replace("-", "_"): secrets.read_hex(path, name)
+        for name, path in paths.items()
+    }
+    return [secrets.ike_credentials(spi_i, spi_r, prf_name, sid=sid, **octets)]

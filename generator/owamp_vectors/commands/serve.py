@@ -1,0 +1,174 @@
+"""The command ``serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from owamp_reference.errors import ProtocolError
+from owamp_reference.negotiation import SECURITY_BITS, Mode, Protocol
+from owamp_reference.token import MIN_COUNT, check_count
+
+from ..live.capture.capture import Capture
+from ..live.observe.steps import printable
+from ..live.secrets import Secrets
+from ..live.serve.limits import Limits
+from ..live.serve.server import Service, ServiceConfig, endpoint_text, offered_modes
+from .console import clear_errors
+from .peer_options import MODES, PORTS, NoPeer, capture_option, protocol_option, seconds_option
+from .secret_options import read_secret_options, secret_options
+
+EXIT_CODES = """\b
+Exit codes:
+  0  ended by SIGINT or SIGTERM
+  2  the command line is wrong
+  3  a file cannot be read or written, or is not what it is to be
+  7  the address cannot be listened on
+"""
+
+
+_LIMITS = Limits()
+
+
+@click.command(epilog=EXIT_CODES)
+@protocol_option
+@click.option(
+    "--host",
+    "hosts",
+    default=("127.0.0.1",),
+    show_default=True,
+    multiple=True,
+    help="Address to listen on; can be repeated. :: alone is IPv4 too, where the system can.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="TCP port; 0 for any.  [default: 861 for OWAMP, 862 for TWAMP]",
+)
+@click.option(
+    "--modes",
+    metavar="MODE,...",
+    help=f"What to offer, of {', '.join(MODES)}.  [default: the protected ones if there is a "
+    "secret, else unauthenticated]",
+)
+@secret_options
+@click.option(
+    "--count",
+    default=MIN_COUNT,
+    show_default=True,
+    type=click.IntRange(1),
+    help="PBKDF2 iterations, a power of 2.",
+)
+@click.option(
+    "--max-connections",
+    default=_LIMITS.connections,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Control connections at once.",
+)
+@click.option(
+    "--max-sessions",
+    default=_LIMITS.sessions,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Test sessions of one connection.",
+)
+@seconds_option("--servwait", _LIMITS.servwait, "without a command until a connection is closed")
+@seconds_option("--refwait", _LIMITS.refwait, "without a test packet until a session ends")
+@capture_option
+def serve(
+    protocol: str,
+    hosts: tuple[str, ...],
+    port: int | None,
+    modes: str | None,
+    count: int,
+    max_connections: int,
+    max_sessions: int,
+    servwait: float,
+    refwait: float,
+    write_pcap: Path | None,
+    **secrets: Any,
+) -> None:
+    """Run the reference's server, so that a real client can complete sessions with it.
+
+    Says on standard output where it listens, one line "listening on HOST:PORT" an address, and on
+    standard error what happens, one line an event. SIGINT and SIGTERM end it. With TWAMP it
+    reflects; with OWAMP it receives, sends, and answers Fetch-Session, for an hour also on other
+    connections under the same KeyID.
+
+    Secrets come from files that only their owner can read. The TOML of --secrets has a table
+    [passphrases] with a line NAME = "PASSPHRASE" each, and tables [[ike_sa]] with spi_i, spi_r and
+    either prf and sk_d, or prf, keymat and sid, or shared_secret, in hex.
+
+    \b
+    Examples:
+      owamp-vectors serve --port 8620
+      owamp-vectors serve --protocol owamp --host ::1 --secrets secrets.toml
+      owamp-vectors serve --spi-i 0102030405060708 --spi-r 1112131415161718 \\
+                          --prf PRF_HMAC_SHA2_256 --sk-d sk_d.hex
+    """
+    chosen = Protocol[protocol.upper()]
+    with clear_errors():
+        found = read_secret_options(**secrets)
+    offered = _offered(chosen, modes, found)
+    limits = Limits(
+        connections=max_connections,
+        connections_per_host=max_connections,
+        sessions=max_sessions,
+        servwait=servwait,
+        refwait=refwait,
+    )
+    try:
+        check_count(count, 2**32 - 1)
+    except ProtocolError as error:
+        raise click.BadParameter(str(error), param_hint="--count") from None
+    config = ServiceConfig(chosen, offered, found, count, limits)
+    capture = Capture(write_pcap)
+    where = PORTS[chosen] if port is None else port
+    try:
+        asyncio.run(_serve(config, capture, hosts, where))
+    except OSError as error:
+        raise NoPeer(f"{', '.join(hosts)}, port {where}: {error.strerror or error}") from None
+    with clear_errors():
+        capture.save()
+
+
+def _offered(protocol: Protocol, modes: str | None, found: Secrets) -> int:
+    """The Modes to offer; raises `click.BadParameter`."""
+    names = MODES if modes is None else modes.split(",")
+    unknown = [name for name in names if name not in MODES]
+    if unknown:
+        expected = f"expected some of {', '.join(MODES)}, found {unknown[0]!r}"
+        raise click.BadParameter(expected, param_hint="--modes")
+    security = [Mode[name.upper()] for name in names]
+    if modes is None:
+        protected = bool(found.credentials)
+        security = [mode for mode in security if (mode is not Mode.UNAUTHENTICATED) is protected]
+        security = [mode for mode in security if mode & SECURITY_BITS[protocol]]
+    elif any(not mode & SECURITY_BITS[protocol] for mode in security):
+        expected = "expected a mode of OWAMP, found mixed (RFC 5618 is for TWAMP)"
+        raise click.BadParameter(expected, param_hint="--modes")
+    if not found.credentials and security != [Mode.UNAUTHENTICATED]:
+        raise click.UsageError("--modes: expected a secret for a protected mode, found none")
+    return offered_modes(protocol, security, found)
+
+
+async def _serve(
+    config: ServiceConfig, capture: Capture, hosts: tuple[str, ...], port: int
+) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    service = Service(config, lambda line: click.echo(printable(line), err=True), capture)
+    try:
+        for address in await service.start(hosts, port):
+            click.echo(f"listening on {endpoint_text(address)}")
+        sys.stdout.flush()
+        await ended.wait()
+    finally:
+        await service.close()

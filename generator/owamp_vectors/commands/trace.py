@@ -1,0 +1,76 @@
+"""The command ``trace``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .. import disk
+from ..claims.chart import Chart, chart_of
+from ..claims.declared import Claim, Claims, load
+from ..claims.ledger import CHART, TRACE, Ledger
+from ..disk import FileError
+from .claim_options import EXIT_CODES, choose, directories
+from .console import clear_errors
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("claim_id", required=False)
+@click.option(
+    "--format",
+    "form",
+    default="text",
+    show_default=True,
+    type=click.Choice(["svg", "text"]),
+    help="A picture, or lines of text.",
+)
+@click.option("--redraw", is_flag=True, help="Write the charts of all recorded traces anew.")
+@directories
+def trace(
+    claim_id: str | None,
+    form: str,
+    redraw: bool,
+    models: Path,
+    proofs: Path | None,
+    vectors: Path,
+) -> None:
+    """Show the recorded trace of a claim as a message sequence chart.
+
+    A column for each instance of a role and one for the adversary; the rules in the order of time,
+    the messages that they send and receive, what the adversary works out between them. The same
+    picture lies beside the proof as LEMMA.chart.svg. Needs no Tamarin.
+
+    \b
+    Examples:
+      owamp-vectors trace ID
+      owamp-vectors trace ID --format svg > attack.svg
+    """
+    if (claim_id is None) != redraw:
+        raise click.UsageError("expected a CLAIM_ID, or --redraw")
+    with clear_errors():
+        loaded = load(models, vectors)
+        ledger = Ledger.load(proofs or models / "proofs")
+        if claim_id is not None:
+            [claim] = choose(loaded, (), (), (claim_id,))
+            chart = _chart(loaded, ledger, claim)
+            if chart is None:
+                raise FileError(f"{ledger.path(claim.job, TRACE)}: no trace is recorded")
+            click.echo(chart.svg() if form == "svg" else chart.text(), nl=False)
+            return
+        drawn = 0
+        for claim in loaded.claims:
+            chart = _chart(loaded, ledger, claim)
+            if chart is not None:
+                disk.write_files(ledger.directory, {f"{claim.job}{CHART}": chart.svg()})
+                drawn += 1
+        click.echo(f"{drawn} charts in {ledger.directory}")
+
+
+def _chart(loaded: Claims, ledger: Ledger, claim: Claim) -> Chart | None:
+    entry, text = ledger.entries.get(claim.job), ledger.artefact(claim.job, TRACE)
+    if entry is None or text is None:
+        return None
+    if entry.digest != loaded.digest(claim.job):
+        click.echo(f"{claim.id}: stale: the model has changed since", err=True)
+    return chart_of(text, claim.job, claim.statement, entry.quantifier)

@@ -1,0 +1,1 @@
+"""Captures: frames, segments and datagrams, from a file and into one."""

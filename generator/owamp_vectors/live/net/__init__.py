@@ -1,0 +1,1 @@
+"""Sockets and times that both ends need."""

@@ -1,0 +1,1 @@
+"""Judging a conversation message by message, whoever carries it."""

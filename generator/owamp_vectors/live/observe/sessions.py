@@ -1,0 +1,371 @@
+"""The test packets of an observed session: what a receiver and what a sender can check."""
+
+from __future__ import annotations
+
+import ipaddress
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Self, TypeAlias
+
+from owamp_reference import keys, primitives
+from owamp_reference.errors import ProtocolError
+from owamp_reference.events import TestSession
+from owamp_reference.keys import TestSessionKeys
+from owamp_reference.layout import Layout
+from owamp_reference.messages import Request, RequestSession, SkipRange, StopSessions
+from owamp_reference.packets import (
+    ErrorEstimate,
+    ReflectorPacket,
+    SenderPacket,
+    TestMode,
+    decrypt_blocks,
+    open_packet,
+    protected_size,
+)
+from owamp_reference.primitives import HMAC_SIZE
+from owamp_reference.sources import NTP_EPOCH_OFFSET
+
+from .steps import Finding, Part, Step, Verdict, Who, wrong
+
+Address: TypeAlias = tuple[str, int]
+"""An IP address as text, and a port."""
+
+FORMAT = "RFC 4656 §4.1.2"
+REFLECTED_FORMAT = "RFC 5357 §4.2.1"
+_Z_BIT = 0x4000
+_CLOCK_TOLERANCE = 10.0
+"""Seconds that a clock which claims to be synchronized may differ from the capture's."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A packet of the sender."""
+
+    payload: bytes
+    packet: SenderPacket
+    ttl: int | None
+
+
+@dataclass
+class ObservedSession:
+    """An accepted test session and its packets so far.
+
+    Attributes:
+        session: as the endpoints know it; its keys are None only in the unauthenticated mode.
+        control_keys: T1 and T2, to recognize packets that were protected with them by mistake.
+        sender, receiver: where its packets come from and go to; an empty address is any.
+        is_started, is_stopped: whether packets may be sent yet, and still.
+    """
+
+    session: TestSession
+    control_keys: TestSessionKeys | None = field(repr=False)
+    sender: Address
+    receiver: Address
+    is_started: bool = False
+    is_stopped: bool = False
+    _seen: dict[int, _Seen] = field(default_factory=dict, repr=False)
+    _arrivals: int = 0
+    _reflected: dict[int, bytes] = field(default_factory=dict, repr=False)
+    _last: dict[Who, tuple[int, int]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def accepted(
+        cls,
+        request: Request,
+        sid: bytes,
+        port: int,
+        mode: TestMode,
+        control_keys: TestSessionKeys | None,
+        ends: tuple[Address | None, Address | None],
+    ) -> Self:
+        """The session of a request that was accepted with a SID and a port; `ends` are the
+        client's and the server's address on the control connection.
+        """
+        session_keys = None
+        if control_keys is not None and mode is not TestMode.UNAUTHENTICATED:
+            t1, t2 = control_keys.t3, control_keys.t4
+            session_keys = keys.derive_test_session_keys(t1, t2, sid)
+        session = TestSession(request, sid, port, mode, session_keys)
+        near, far = ends
+        ports = request.sender_port, port
+        if isinstance(request, RequestSession) and request.conf_sender:  # the server sends
+            near, far = far, near
+            ports = port, request.receiver_port
+        return cls(
+            session,
+            control_keys,
+            (_requested_address(request.ipvn, request.sender_address, near), ports[0]),
+            (_requested_address(request.ipvn, request.receiver_address, far), ports[1]),
+        )
+
+    @property
+    def is_two_way(self) -> bool:
+        """Whether its packets are reflected (TWAMP)."""
+        return not isinstance(self.session.request, RequestSession)
+
+    @property
+    def sends_from_client(self) -> bool:
+        """Whether the client's side sends; in TWAMP it always does."""
+        request = self.session.request
+        return self.is_two_way or bool(request.conf_receiver and not request.conf_sender)
+
+    def highest_sequence_number(self) -> int | None:
+        """Of the sender's packets that were seen; None if there were none."""
+        return max(self._seen, default=None)
+
+    def seen_although_skipped(self, ranges: Sequence[SkipRange]) -> SkipRange | None:
+        """The first range with the number of a packet of the sender that was seen; None if none."""
+        numbers = sorted(self._seen)
+        for item in ranges:
+            place = bisect_left(numbers, item.first)
+            if place < len(numbers) and numbers[place] <= item.last:
+                return item
+        return None
+
+    def matches(self, source: Address, destination: Address, by_port: bool) -> Who | None:
+        """Whose packet one between these addresses would be; None for another session's.
+
+        `by_port` looks at ports alone: a request may name addresses that NAT has changed since.
+        """
+        ways = {Who.SENDER: (source, destination)}
+        if self.is_two_way:
+            ways[Who.REFLECTOR] = destination, source
+        for who, (near, far) in ways.items():
+            if _fits(self.sender, near, by_port) and _fits(self.receiver, far, by_port):
+                return who
+        return None
+
+    def take(self, payload: bytes, who: Who, ttl: int | None, time: int | None) -> Step:
+        """The step of one packet of `who`, the sender or the reflector. Raises nothing."""
+        kind: type[SenderPacket | ReflectorPacket]
+        kind = SenderPacket if who is Who.SENDER else ReflectorPacket
+        name = "TWAMP-Test packet" if self.is_two_way else "OWAMP-Test packet"
+        source = FORMAT if who is Who.SENDER else REFLECTED_FORMAT
+        findings = list(self._order_findings(who))
+        parts = self._parts(payload, kind)
+        try:
+            packet = self._open(payload, who)
+        except ProtocolError as error:
+            text = str(error)
+            form = self._other_form(payload, kind) if error.field == "HMAC" else None
+            if form is not None:
+                text += f"; it verifies {form}"
+            findings.append(Finding(Verdict.WRONG, text, source))
+            return Step(name, who, tuple(findings), payload, tuple(parts), time)
+        findings += _common_findings(packet, parts, source)
+        findings += self._clock_findings(packet, who, time, source)
+        if isinstance(packet, ReflectorPacket):
+            findings += self._reflected_findings(packet, payload)
+            summary = (
+                f"Sequence Number {packet.sequence_number}, "
+                f"answers {packet.sender_sequence_number}, Sender TTL {packet.sender_ttl}"
+            )
+        else:
+            findings += self._sender_findings(packet, payload)
+            self._arrivals += 1
+            self._seen.setdefault(packet.sequence_number, _Seen(payload, packet, ttl))
+            summary = f"Sequence Number {packet.sequence_number}"
+        summary += f", padding {len(packet.padding)} octets"
+        findings = findings or [Finding(Verdict.OK, summary, source)]
+        return Step(name, who, tuple(findings), payload, tuple(parts), time)
+
+    def _open(self, payload: bytes, who: Who) -> SenderPacket | ReflectorPacket:
+        if who is Who.SENDER:
+            return open_packet(self.session.mode, SenderPacket, payload, self.session.keys)
+        return open_packet(self.session.mode, ReflectorPacket, payload, self.session.keys)
+
+    def _order_findings(self, who: Who) -> Iterator[Finding]:
+        if not self.is_started:
+            text = "a test packet before Start-Ack accepted the start of the sessions"
+            yield Finding(Verdict.WRONG, text, "RFC 4656 §3.7")
+        if self.is_stopped and who is Who.SENDER:
+            text = "a test packet after its side sent Stop-Sessions"
+            yield Finding(Verdict.WRONG, text, "RFC 4656 §3.8")
+
+    def _parts(self, payload: bytes, kind: type[SenderPacket | ReflectorPacket]) -> list[Part]:
+        """The packet in fields, decrypted; whether it verifies or not."""
+        mode = self.session.mode
+        header = kind.header_size(mode)
+        if len(payload) < header:
+            return [Part(payload, title="Octets of a packet that is too short")]
+        padding = Part(payload[header:], title="Packet Padding")
+        if mode is TestMode.UNAUTHENTICATED or self.session.keys is None:
+            return [Part(payload[:header], kind.OPEN_LAYOUT), padding]
+        size = protected_size(kind.PROTECTED_LAYOUT, mode)
+        text = decrypt_blocks(mode, self.session.keys.t3, payload[:size])
+        text += payload[size : header - HMAC_SIZE]
+        tag = Part(payload[header - HMAC_SIZE : header], title="HMAC")
+        return [Part(text, kind.PROTECTED_LAYOUT), tag, padding]
+
+    def _other_form(self, payload: bytes, kind: type[SenderPacket | ReflectorPacket]) -> str | None:
+        """How a packet whose HMAC is wrong was protected instead, if that can be told."""
+        assert self.session.keys is not None
+        modes = {
+            TestMode.AUTHENTICATED: "in the form of the authenticated mode (one block, ECB)",
+            TestMode.ENCRYPTED: "in the form of the encrypted mode (all blocks, CBC)",
+        }
+        candidates = [("under T3, T4", self.session.keys)]
+        if self.control_keys is not None:
+            t1, t2 = self.control_keys.t3, self.control_keys.t4
+            one_way = keys.one_way_test_session_keys(t1, t2, self.session.sid)
+            candidates += [
+                ("under the control keys T1, T2", self.control_keys),
+                ("under keys from a one-way KDF", one_way),
+            ]
+        for key_name, candidate in candidates:
+            for mode, form in modes.items():
+                header = kind.header_size(mode)
+                size = protected_size(kind.PROTECTED_LAYOUT, mode)
+                text = decrypt_blocks(mode, candidate.t3, payload[:size])
+                expected = primitives.hmac_sha1_128(candidate.t4, text)
+                if primitives.equal(payload[header - HMAC_SIZE : header], expected):
+                    return f"{key_name}, {form}"
+        return None
+
+    def _sender_findings(self, packet: SenderPacket, payload: bytes) -> Iterator[Finding]:
+        number = packet.sequence_number
+        earlier = self._seen.get(number)
+        if earlier is not None and earlier.payload == payload:
+            yield Finding(Verdict.NOTE, f"a duplicate of packet {number}", "RFC 4656 §4.2")
+        elif earlier is not None:
+            text = f"Sequence Number: expected one of its own, found {number} again"
+            yield Finding(Verdict.WRONG, text, FORMAT)
+        request = self.session.request
+        asked, found = request.padding_length, len(packet.padding)
+        if self.is_two_way:
+            # RFC 5357 §4.1.2 lets the sender make room for the reflector's longer packet.
+            mode = self.session.mode
+            room = ReflectorPacket.header_size(mode) - SenderPacket.header_size(mode)
+            if found not in (asked, asked + room):
+                text = f"Packet Padding: expected {asked} octets as requested, found {found}"
+                yield Finding(Verdict.NOTE, text, "RFC 5357 §4.1.2")
+            return
+        if number >= request.number_of_packets:
+            text = f"Sequence Number: expected one below {request.number_of_packets}, as requested"
+            yield Finding(Verdict.WRONG, f"{text}, found {number}", "RFC 4656 §3.5")
+        if found != asked:
+            text = f"Packet Padding: expected {asked} octets as requested, found {found}"
+            yield Finding(Verdict.WRONG, text, "RFC 4656 §3.5")
+
+    def _reflected_findings(self, packet: ReflectorPacket, payload: bytes) -> Iterator[Finding]:
+        def differs(field_name: str, expected: str, found: object) -> Finding:
+            text = str(ProtocolError(field_name, expected, str(found)))
+            return Finding(Verdict.WRONG, text, REFLECTED_FORMAT)
+
+        number = packet.sequence_number
+        earlier = self._reflected.setdefault(number, payload)
+        if earlier != payload:
+            yield differs("Sequence Number", "one of its own", f"{number} again")
+        elif number >= self._arrivals:
+            expected = f"one below {self._arrivals}, the packets that were sent"
+            yield differs("Sequence Number", expected, number)
+        if packet.timestamp < packet.receive_timestamp:
+            yield differs("Timestamp", "one not before Receive Timestamp", "an earlier one")
+        seen = self._seen.get(packet.sender_sequence_number)
+        if seen is None:
+            found = packet.sender_sequence_number
+            yield differs("Sender Sequence Number", "that of a packet that was sent", found)
+            return
+        echoes = {
+            "Sender Timestamp": (seen.packet.timestamp, packet.sender_timestamp),
+            "Sender Error Estimate": (seen.packet.error_estimate, packet.sender_error_estimate),
+        }
+        for name, (sent, echoed) in echoes.items():
+            if sent != echoed:
+                yield differs(name, f"{sent:#x} as it was sent", f"{echoed:#x}")
+        if seen.ttl is not None and seen.ttl < packet.sender_ttl < 255:
+            expected = f"at most {seen.ttl}, with which the packet was seen, or 255"
+            yield differs("Sender TTL", expected, packet.sender_ttl)
+        if len(payload) < len(seen.payload) or not seen.packet.padding.startswith(packet.padding):
+            text = "Packet Padding: not the sender's, cut to give a packet of the same size"
+            yield Finding(Verdict.NOTE, text, REFLECTED_FORMAT)
+
+    def _clock_findings(
+        self, packet: SenderPacket | ReflectorPacket, who: Who, time: int | None, source: str
+    ) -> Iterator[Finding]:
+        number, last = packet.sequence_number, self._last.get(who)
+        if last is not None and last[0] < number and packet.timestamp < last[1]:
+            text = f"Timestamp: earlier than that of packet {last[0]}"
+            yield Finding(Verdict.NOTE, text, source)
+        if last is None or last[0] < number:
+            self._last[who] = number, packet.timestamp
+        estimate = ErrorEstimate.from_int(packet.error_estimate)
+        if time is None or not estimate.synchronized:
+            return
+        off = abs(packet.timestamp / 2**32 - (time / 10**9 + NTP_EPOCH_OFFSET) % 2**32)
+        off = min(off, 2**32 - off)  # across the end of an era
+        if off > estimate.multiplier * 2.0 ** (estimate.scale - 32) + _CLOCK_TOLERANCE:
+            text = f"Timestamp: S says synchronized to UTC, but it is {off:.0f} s off the capture"
+            yield Finding(Verdict.NOTE, text, source)
+
+
+def _fits(expected: Address, found: Address, by_port: bool) -> bool:
+    return expected[1] == found[1] and (by_port or expected[0] in ("", found[0]))
+
+
+def normal(address: Address) -> Address:
+    """An address in its shortest form, without a zone; IPv4 in IPv6 is IPv4."""
+    text, port = address
+    try:
+        parsed = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return text, port
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return str(parsed), port
+
+
+def _requested_address(ipvn: int, octets: bytes, otherwise: Address | None) -> str:
+    """An address of a request as text: that of the control connection if it is zero (RFC 4656
+    §3.5), empty if neither is known.
+    """
+    if any(octets):
+        return str(ipaddress.ip_address(octets[:4] if ipvn == 4 else octets))
+    return otherwise[0] if otherwise is not None else ""
+
+
+def _common_findings(
+    packet: SenderPacket | ReflectorPacket, parts: list[Part], source: str
+) -> Iterator[Finding]:
+    head = parts[0]
+    assert head.layout is not None
+    mbz = _first_mbz(head.layout, head.octets)
+    if mbz is not None:
+        yield Finding(Verdict.WRONG, f"MBZ: expected zeros, found others at offset {mbz}", source)
+    if packet.error_estimate & _Z_BIT:
+        yield Finding(Verdict.WRONG, "Error Estimate: expected Z 0, found 1", source)
+
+
+def _first_mbz(layout: Layout, text: bytes) -> int | None:
+    """The offset of the first field that should be zero and is not."""
+    for offset, part in layout.offsets():
+        if not part.name and any(text[offset : offset + part.size]):
+            return offset
+    return None
+
+
+def record_findings(sessions: Iterable[ObservedSession], stop: StopSessions) -> Iterator[Finding]:
+    """What the records of Stop-Sessions say that does not go with the packets that were seen."""
+    by_sid = {item.session.sid: item for item in sessions}
+    for record in stop.sessions:
+        session = by_sid.get(record.sid)
+        if session is None:
+            continue
+        highest = session.highest_sequence_number()
+        if highest is not None and highest >= record.next_seqno:
+            expected = f"above {highest}, the number of a packet that was sent"
+            error = ProtocolError("Next Seqno", expected, str(record.next_seqno))
+            yield wrong(error, stop.SOURCE)
+        skipped = session.seen_although_skipped(record.skip_ranges)
+        if skipped is not None:
+            text = f"Skip Ranges: a packet of {skipped.first} to {skipped.last} was sent"
+            yield wrong(text, stop.SOURCE)
+
+
+def open_sender_packet(payload: bytes) -> SenderPacket | None:
+    """`payload` as a sender's packet in the unauthenticated form; None if it cannot be one."""
+    try:
+        return open_packet(TestMode.UNAUTHENTICATED, SenderPacket, payload)
+    except ProtocolError:
+        return None

@@ -1,0 +1,180 @@
+"""What an observer can say of the set-up of a control connection (RFC 4656 §3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from owamp_reference import binding, token
+from owamp_reference.errors import ProtocolError
+from owamp_reference.keys import TestSessionKeys
+from owamp_reference.messages import Accept, ServerGreeting, SetUpResponse, decode_key_id
+from owamp_reference.negotiation import (
+    SECURITY_BITS,
+    Credentials,
+    Mode,
+    NegotiatedMode,
+    Protocol,
+    read_mode,
+)
+
+from .steps import Finding, note, wrong
+
+SOURCE = "RFC 4656 §3.1"
+ACCEPT_SOURCE = "RFC 4656 §3.3"
+EXTENSIONS = 0b0111_0000
+"""Bits of TWAMP's Mode that change messages: RFC 5938 (16), RFC 6038 (32, 64)."""
+
+
+def accept_findings(accept: int) -> list[Finding]:
+    """What is wrong with a value of Accept by itself (RFC 4656 §3.3), and whether it refuses."""
+    if accept == Accept.OK:
+        return []
+    if accept not in list(Accept):
+        return [wrong(ProtocolError("Accept", "an assigned value", str(accept)), ACCEPT_SOURCE)]
+    meaning = Accept(accept).name.lower().replace("_", " ")
+    return [note(f"the server refuses: Accept {accept}, {meaning}", ACCEPT_SOURCE)]
+
+
+def random_findings(name: str, value: bytes) -> list[Finding]:
+    """What is wrong with octets that are to be random; zeros are not."""
+    return [] if any(value) else [wrong(f"{name}: expected random octets, found zeros", SOURCE)]
+
+
+def greeting_findings(
+    protocol: Protocol | None, greeting: ServerGreeting, max_count: int
+) -> list[Finding]:
+    """What is wrong or remarkable in a Server-Greeting."""
+    if not greeting.modes:
+        return [note("Modes 0: the server offers no service", SOURCE)]
+    found = []
+    if not greeting.modes & SECURITY_BITS[protocol or Protocol.TWAMP]:
+        error = ProtocolError("Modes", "at least one security bit", f"{greeting.modes:#010x}")
+        found.append(wrong(error, SOURCE))
+    if not greeting.modes & ~Mode.UNAUTHENTICATED:
+        return found  # Challenge, Salt and Count have no use
+    try:
+        token.check_count(greeting.count, 2**32 - 1)
+        if greeting.count > max_count:
+            text = f"Count {greeting.count} is above {max_count}; no Token is opened"
+            found.append(note(text, "RFC 5357 §6"))
+    except ProtocolError as error:
+        found.append(wrong(error, SOURCE))
+    found += random_findings("Challenge", greeting.challenge)
+    return found + random_findings("Salt", greeting.salt)
+
+
+def key_name(mode: NegotiatedMode, key_id: bytes) -> str:
+    """The name that a KeyID gives a shared secret, for people."""
+    if mode.ikev2_derived:
+        spi_i, spi_r = binding.spis_from_key_id(key_id)
+        return f"SPIi {spi_i.hex()}, SPIr {spi_r.hex()}"
+    try:
+        return f"KeyID {decode_key_id(key_id)!r}"
+    except ProtocolError:
+        return f"KeyID {key_id.hex()}"
+
+
+@dataclass
+class Response:
+    """What a Set-Up-Response says.
+
+    Attributes:
+        mode: None if it declines or is not allowed.
+        key_name: of the shared secret, in a protected mode.
+        control_keys: T1 and T2, if the Token could be opened.
+        problem: why a server has to refuse it.
+    """
+
+    summary: str
+    mode: NegotiatedMode | None = None
+    key_name: str = ""
+    control_keys: TestSessionKeys | None = field(default=None, repr=False)
+    declines: bool = False
+    extensions: int = 0
+    problem: ProtocolError | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+
+def judge_response(
+    protocol: Protocol,
+    greeting: ServerGreeting | None,
+    message: SetUpResponse,
+    credentials: Sequence[Credentials],
+    max_count: int,
+) -> Response:
+    """Check a Set-Up-Response against the greeting, and open its Token if the secret is known."""
+    result = Response(f"Mode {message.mode:#x}")
+    if greeting is None:
+        result.findings.append(wrong("Set-Up-Response before Server-Greeting", SOURCE))
+    if not message.mode & SECURITY_BITS[protocol]:
+        result.declines = True
+        result.findings.append(note("Mode has no security bit: the client declines", SOURCE))
+        return result
+    try:
+        offered = message.mode if greeting is None else greeting.modes
+        result.mode = read_mode(protocol, offered, message.mode)
+    except ProtocolError as error:
+        result.problem = error
+        source = "RFC 7717 §5.1" if "IKEv2" in error.expected else SOURCE
+        result.findings.append(wrong(error, source))
+        return result
+    if protocol is Protocol.TWAMP and message.mode & EXTENSIONS:
+        result.extensions = message.mode & EXTENSIONS
+        text = f"Mode {message.mode:#x} has extensions, which are not checked here"
+        result.findings.append(note(text, "RFC 5938, RFC 6038"))
+    if result.mode.is_protected:
+        result.key_name = key_name(result.mode, message.key_id)
+        result.summary += ", " + result.key_name
+        result.findings += random_findings("Client-IV", message.client_iv)
+        _open_token(result, result.mode, greeting, message, credentials, max_count)
+    return result
+
+
+def _open_token(
+    result: Response,
+    mode: NegotiatedMode,
+    greeting: ServerGreeting | None,
+    message: SetUpResponse,
+    credentials: Sequence[Credentials],
+    max_count: int,
+) -> None:
+    key_id = message.key_id
+    if mode.ikev2_derived:
+        if any(key_id[16:]):
+            text = "KeyID: expected zeros after the two SPIs, found others"
+            result.findings.append(wrong(text, "RFC 7717 §5.3"))
+        key_id = binding.key_id_from_spis(*binding.spis_from_key_id(key_id))
+    else:
+        try:
+            decode_key_id(key_id)
+        except ProtocolError as error:
+            result.findings.append(wrong(error, SOURCE))
+    if greeting is None or not 1 <= greeting.count <= max_count:
+        result.findings.append(note("the Token is not opened: no usable Count", SOURCE))
+        return
+    secrets = [
+        item.shared_secret
+        for item in credentials
+        if item.key_id == key_id and item.ikev2_derived == mode.ikev2_derived
+    ]
+    if not secrets:
+        text = f"no secret is known here for {key_name(mode, key_id)}: the Token is not opened"
+        result.findings.append(note(text, SOURCE))
+    for secret in secrets:
+        key = token.derive_token_key(secret, greeting.salt, greeting.count)
+        try:
+            opened = token.open_token(key, message.token, greeting.challenge)
+        except ProtocolError as error:
+            result.problem = error
+            continue
+        result.problem = None
+        result.control_keys = TestSessionKeys(opened.t1, opened.t2)
+        result.summary += ", the Token carries the Challenge"
+        if not any(opened.t1 + opened.t2):
+            text = "Token: T1 and T2 are zero, as in one forged of encryptions of the Challenge"
+            result.findings.append(wrong(text, "RFC 4656 §6.10"))
+        return
+    if result.problem is not None:
+        text = f"{result.problem}; or the secret given here is not the one in use"
+        result.findings.append(wrong(text, SOURCE))

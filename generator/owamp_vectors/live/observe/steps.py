@@ -1,0 +1,216 @@
+"""A report on a connection: one step for each message or event, as text and as JSON."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from owamp_reference.layout import Layout
+
+from ...vectors.declaration import Json
+from ...vectors.show import dump_lines, layout_lines
+
+_INDENT = "    "
+
+
+class Who(Enum):
+    """Who sent a message, or what an event is about."""
+
+    CLIENT = "client"
+    SERVER = "server"
+    SENDER = "sender"
+    RECEIVER = "receiver"
+    REFLECTOR = "reflector"
+    CONNECTION = "connection"
+
+
+class Verdict(Enum):
+    """What the report says of something: as the RFC asks, not so, or neither."""
+
+    OK = "ok"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+_SEVERITY = list(Verdict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is right, remarkable or wrong.
+
+    Attributes:
+        text: one line for people; it holds no secret.
+        source: the section, such as ``RFC 4656 §3.1``; empty if no RFC is meant.
+    """
+
+    verdict: Verdict
+    text: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Octets of a message in plaintext, with the layout that divides them into fields.
+
+    Without a layout they are padding, an HMAC, or octets that could not be decrypted: `title`.
+    """
+
+    octets: bytes
+    layout: Layout | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A message that was seen, or an event such as the end of a connection.
+
+    Attributes:
+        name: of the message as in the RFC (``Server-Greeting``), or of the event.
+        who: who sent it.
+        findings: what is right or wrong in it, at least one.
+        octets: the message as it was on the wire.
+        parts: its plaintext in fields, in order; empty if it could not be read.
+        time: nanoseconds since 1970-01-01 UTC, None if not known.
+    """
+
+    name: str
+    who: Who
+    findings: tuple[Finding, ...]
+    octets: bytes = b""
+    parts: tuple[Part, ...] = ()
+    time: int | None = None
+
+    @property
+    def main(self) -> Finding:
+        """The gravest finding, the first of several."""
+        return max(self.findings, key=lambda finding: _SEVERITY.index(finding.verdict))
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of the gravest finding."""
+        return self.main.verdict
+
+    @property
+    def source(self) -> str:
+        """The section of the gravest finding."""
+        return self.main.source
+
+    @property
+    def text(self) -> str:
+        """The line of the gravest finding."""
+        return self.main.text
+
+
+def step(
+    name: str, who: Who, verdict: Verdict, text: str, source: str = "", time: int | None = None
+) -> Step:
+    """A step with one finding and no octets, for an event."""
+    return Step(name, who, (Finding(verdict, text, source),), time=time)
+
+
+def wrong(text: object, source: str) -> Finding:
+    """A finding that something is wrong."""
+    return Finding(Verdict.WRONG, str(text), source)
+
+
+def note(text: object, source: str = "") -> Finding:
+    """A finding that is neither right nor wrong."""
+    return Finding(Verdict.NOTE, str(text), source)
+
+
+def any_wrong(steps: Iterable[Step]) -> bool:
+    """Whether a step says that something is wrong."""
+    return any(item.verdict is Verdict.WRONG for item in steps)
+
+
+def printable(text: str) -> str:
+    """`text` on one line, what a terminal might act on replaced: it may quote a peer."""
+    safe = set(string.printable) - set("\t\n\r\v\f")
+    return "".join(c if c in safe or (ord(c) > 0x9F and c.isprintable()) else "�" for c in text)
+
+
+def _time_text(time: int) -> str:
+    seconds, nanoseconds = divmod(time, 10**9)
+    try:
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
+    except OverflowError:
+        return f"{seconds}.{nanoseconds:09} s"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"
+
+
+def text_lines(steps: Iterable[Step], octets: bool = False) -> Iterator[str]:
+    """The report as text: a line for each step and each further finding in it.
+
+    Args:
+        octets: also the octets of each message, divided into fields.
+    """
+    for number, item in enumerate(steps, 1):
+        yield from step_lines(number, item, octets)
+
+
+def step_lines(number: int, item: Step, octets: bool = False) -> Iterator[str]:
+    """One step of `text_lines`, with its number."""
+    findings = sorted(item.findings, key=lambda finding: finding is not item.main)
+    for place, finding in enumerate(findings):
+        head = f"{number:4}  {item.who.value:10}  {item.name}" if not place else f"{'':18}"
+        source = f" ({finding.source})" if finding.source else ""
+        text = f"{head}  {finding.verdict.value}: {finding.text}{source}"
+        yield printable(text)
+    if octets:
+        if item.time is not None:
+            yield f"{_INDENT * 2}at {_time_text(item.time)}"
+        yield from (_INDENT * 2 + line for line in _octet_lines(item))
+
+
+def _octet_lines(item: Step) -> Iterator[str]:
+    if not item.parts:
+        yield from dump_lines(item.octets)
+    for part in item.parts:
+        if part.layout is not None:
+            if part is not item.parts[0]:
+                yield part.layout.title
+            yield from layout_lines(part.layout, part.octets)
+        elif part.octets:
+            yield f"{part.title}, {len(part.octets)} octets"
+            yield from dump_lines(part.octets)
+
+
+def to_json(steps: Iterable[Step]) -> Json:
+    """The report as JSON: octets in lower-case hex, integers as numbers."""
+    listed = list(steps)
+    numbers = {verdict.value: 0 for verdict in Verdict}
+    for item in listed:
+        numbers[item.verdict.value] += 1
+    return {"numberOfSteps": len(listed), "verdicts": numbers, "steps": [*map(_json, listed)]}
+
+
+def _json(item: Step) -> Json:
+    return {
+        "name": item.name,
+        "who": item.who.value,
+        "verdict": item.verdict.value,
+        "text": item.text,
+        "source": item.source,
+        "time": None if item.time is None else _time_text(item.time),
+        "findings": [
+            {"verdict": one.verdict.value, "text": one.text, "source": one.source}
+            for one in item.findings
+        ],
+        "octets": item.octets.hex(),
+        "parts": [_json_part(part) for part in item.parts],
+    }
+
+
+def _json_part(part: Part) -> Json:
+    if part.layout is None:
+        return {"title": part.title, "octets": part.octets.hex(), "fields": []}
+    fields = []
+    for offset, field in part.layout.offsets():
+        chunk = part.octets[offset : offset + field.size]
+        value: int | str = int.from_bytes(chunk, "big") if field.is_integer else chunk.hex()
+        fields.append({"label": field.label, "offset": offset, "size": field.size, "value": value})
+    return {"title": part.layout.title, "octets": part.octets.hex(), "fields": fields}

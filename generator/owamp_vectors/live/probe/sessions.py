@@ -1,0 +1,368 @@
+"""The test sessions of a probe: what it sends and receives, and what it makes of that."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from dataclasses import replace
+from itertools import islice
+from typing import Protocol as TypingProtocol
+
+from owamp_reference.errors import ProtocolError
+from owamp_reference.events import Fetched, TestSession
+from owamp_reference.messages import (
+    Accept,
+    PacketRecord,
+    Request,
+    RequestSession,
+    RequestTWSession,
+    ScheduleSlot,
+    SessionDescription,
+    StopSessions,
+)
+from owamp_reference.sessions import DEFAULT_ERROR_ESTIMATE, SessionReceiver, SessionSender
+from owamp_reference.sources import system_clock, system_random
+
+from ..net.schedule import FIXED, send_times
+from ..net.udp import Datagrams, SocketAddress, at_port, bind, ip_version, packed
+from ..observe.steps import Finding, Verdict, Who
+from ..serve.sessions import STOP_INCREMENT, Tap, seconds, signed
+
+NTP_SECOND = 1 << 32
+_FETCH = "RFC 4656 §3.9"
+
+
+class Plan(TypingProtocol):
+    """What a session takes from `ProbeConfig`."""
+
+    @property
+    def count(self) -> int: ...  # noqa: D102
+    @property
+    def interval(self) -> float: ...  # noqa: D102
+    @property
+    def padding(self) -> int: ...  # noqa: D102
+    @property
+    def timeout(self) -> float: ...  # noqa: D102
+    @property
+    def loss_timeout(self) -> float: ...  # noqa: D102
+
+
+class ProbeSession:
+    """What the kinds share: a socket beside the control connection, and the counts.
+
+    Args:
+        local, server: the ends of the control connection.
+        tap: is told of every datagram.
+    Raises:
+        OSError: no UDP port can be had.
+    """
+
+    peer_role = Who.REFLECTOR
+
+    def __init__(self, plan: Plan, local: SocketAddress, server: SocketAddress, tap: Tap) -> None:
+        self._plan, self._local, self._server, self._tap = plan, local, server, tap
+        self._datagrams = Datagrams(bind(local, 0))
+        self._peer = server
+        self._session: TestSession | None = None
+        self._numbers: Counter[int] = Counter()
+        self._bad = self._foreign = 0
+        self._all_there = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """The UDP port of this side."""
+        return int(self._datagrams.local[1])
+
+    @property
+    def session(self) -> TestSession:
+        """The session as it was accepted."""
+        assert self._session is not None
+        return self._session
+
+    def request(self) -> Request:
+        """What to ask the server for."""
+        raise NotImplementedError
+
+    def accepted(self, session: TestSession) -> None:
+        """Take the server's answer: the SID, the keys, its port."""
+        self._session = session
+        self._peer = at_port(self._server, session.port)
+        self._datagrams.open(self._receive)
+
+    async def run(self) -> None:
+        """Exchange the test packets."""
+        raise NotImplementedError
+
+    def descriptions(self) -> tuple[SessionDescription, ...]:
+        """What the client's Stop-Sessions says of the session."""
+        return ()
+
+    def findings(self) -> list[Finding]:
+        """What came of the test packets."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._datagrams.close()
+
+    def _receive(self, data: bytes, source: SocketAddress, ttl: int | None) -> None:
+        if source[:2] != self._peer[:2]:
+            self._foreign += 1
+            return
+        self._tap(data, source, self._datagrams.local, ttl)
+        try:
+            self._numbers[self._read(data)] += 1
+        except ProtocolError:
+            self._bad += 1
+        if len(self._numbers) >= self._plan.count:
+            self._all_there.set()
+
+    def _read(self, data: bytes) -> int:
+        """The number of a packet; raises `ProtocolError` if it is to be discarded."""
+        raise NotImplementedError
+
+    def _send(self, data: bytes) -> None:
+        if self._datagrams.send(data, self._peer):
+            self._tap(data, self._datagrams.local, self._peer, None)
+
+    async def _wait_for_all(self, limit: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, limit)):
+                await self._all_there.wait()
+        except TimeoutError:
+            pass
+
+    def _count_findings(self, what: str, source: str) -> list[Finding]:
+        """What the counts of packets of the server say."""
+        there, count = len(self._numbers), self._plan.count
+        verdict = Verdict.OK if there == count else Verdict.NOTE if there else Verdict.WRONG
+        findings = [Finding(verdict, f"{there} of {count} test packets {what}", source)]
+        again = sum(self._numbers.values()) - there
+        if again:
+            findings.append(Finding(Verdict.NOTE, f"{again} came more than once", source))
+        if self._bad:
+            findings.append(Finding(Verdict.WRONG, f"{self._bad} did not verify", source))
+        if self._foreign:
+            text = f"{self._foreign} packets came from elsewhere and were not looked at"
+            findings.append(Finding(Verdict.NOTE, text))
+        return findings
+
+
+class _Sending(ProbeSession):
+    """A session in which the probe sends."""
+
+    def accepted(self, session: TestSession) -> None:
+        """Take the server's answer, and be ready to send."""
+        self.stamps: list[int] = []
+        padding = system_random if self._plan.padding else None
+        self._sender = SessionSender(session.mode, session.keys, self._stamp, padding)
+        super().accepted(session)
+
+    def _stamp(self) -> int:
+        self.stamps.append(system_clock())
+        return self.stamps[-1]
+
+
+class ProbeTwoWay(_Sending):
+    """TWAMP: the probe sends, the server reflects."""
+
+    def request(self) -> RequestTWSession:
+        """Between the hosts of the control connection, at any port of the server."""
+        return RequestTWSession(
+            ipvn=ip_version(self._local),
+            sender_port=self.port,
+            receiver_port=self.port,  # the server may take another (RFC 5357 §3.5)
+            sender_address=packed(self._local),
+            receiver_address=packed(self._server),
+            padding_length=self._plan.padding,
+            start_time=system_clock(),
+            timeout=int(self._plan.loss_timeout * NTP_SECOND),
+            type_p=0,
+        )
+
+    async def run(self) -> None:
+        """Send all, then wait for the answers that are still to come."""
+        for number in range(self._plan.count):
+            if number:
+                await asyncio.sleep(self._plan.interval)
+            self._send(self._sender.next_packet(self._plan.padding))
+        await self._wait_for_all(self._plan.timeout)
+
+    def _read(self, data: bytes) -> int:
+        return self._sender.receive(data).sender_sequence_number
+
+    def findings(self) -> list[Finding]:
+        """A reflector answers each packet (RFC 5357 §4.2.1)."""
+        return self._count_findings("were reflected", "RFC 5357 §4.2.1")
+
+
+class _OneWay(ProbeSession):
+    """OWAMP."""
+
+    _is_sender = True
+
+    def request(self) -> RequestSession:
+        """Between the hosts of the control connection, by a fixed interval."""
+        local, server = packed(self._local), packed(self._server)
+        return RequestSession(
+            ipvn=ip_version(self._local),
+            conf_sender=int(not self._is_sender),
+            conf_receiver=int(self._is_sender),
+            number_of_packets=self._plan.count,
+            sender_port=self.port if self._is_sender else 0,
+            receiver_port=0 if self._is_sender else self.port,
+            sender_address=local if self._is_sender else server,
+            receiver_address=server if self._is_sender else local,
+            sid=bytes(16) if self._is_sender else self._new_sid(),
+            padding_length=self._plan.padding,
+            start_time=system_clock(),
+            timeout=int(self._plan.loss_timeout * NTP_SECOND),
+            type_p=0,
+            slots=(ScheduleSlot(FIXED, int(self._plan.interval * NTP_SECOND)),),
+        )
+
+    def _new_sid(self) -> bytes:
+        """Address 4 | time 8 | random 4, by the receiving side (RFC 4656 §3.5)."""
+        address = packed(self._local)
+        part = address[:4] if ip_version(self._local) == 4 else address[-4:]
+        return part + system_clock().to_bytes(8, "big") + os.urandom(4)
+
+    def _times(self) -> list[int]:
+        request = self.session.request
+        assert isinstance(request, RequestSession)
+        times = send_times(self.session.sid, request.start_time, request.slots)
+        return list(islice(times, self._plan.count))
+
+    def _rest(self) -> float:
+        """Seconds until the session is complete: Timeout after the last packet, and a little
+        more, so that Stop-Sessions is not too early at the other end (RFC 4656 §3.8).
+        """
+        last = self._times()[-1]
+        return seconds(signed(last - system_clock())) + self._plan.loss_timeout + STOP_INCREMENT
+
+
+class ProbeSender(_OneWay, _Sending):
+    """OWAMP: the probe sends, the server receives and is asked for what it recorded."""
+
+    peer_role = Who.RECEIVER
+
+    async def run(self) -> None:
+        """Send by the schedule, and wait until the session is complete."""
+        for time in self._times():
+            await asyncio.sleep(max(0.0, seconds(signed(time - system_clock()))))
+            self._send(self._sender.next_packet(self._plan.padding))
+        await asyncio.sleep(max(0.0, self._rest()))
+
+    def _read(self, data: bytes) -> int:
+        raise ProtocolError("test packet", "none from a receiver", f"{len(data)} octets")
+
+    def descriptions(self) -> tuple[SessionDescription, ...]:
+        """All packets were sent."""
+        return (SessionDescription(self.session.sid, self._sender.next_sequence_number),)
+
+    def findings(self) -> list[Finding]:
+        """What was sent; what arrived is known by Fetch-Session alone."""
+        findings = [Finding(Verdict.OK, f"{len(self.stamps)} test packets were sent")]
+        if self._bad:
+            findings.append(Finding(Verdict.WRONG, "a receiver sent test packets", "RFC 4656 §4"))
+        return findings
+
+    def fetch_findings(self, fetched: Fetched) -> list[Finding]:
+        """Compare the server's records with what was sent (RFC 4656 §3.9, §4.2)."""
+        if fetched.data is None:
+            text = f"refused with Accept {fetched.ack.accept} after a session that ended normally"
+            return [Finding(Verdict.WRONG, text, _FETCH)]
+        findings: list[Finding] = []
+
+        def want(name: str, expected: object, found: object, source: str = _FETCH) -> None:
+            if expected != found:
+                text = f"{name}: expected {expected}, found {found}"
+                findings.append(Finding(Verdict.WRONG, text, source))
+
+        request = self.session.request
+        assert isinstance(request, RequestSession)
+        actual = replace(request, receiver_port=self.session.port, sid=fetched.data.request.sid)
+        for name, value in vars(actual).items():
+            found = vars(fetched.data.request)[name]
+            want(f"{name} of the reproduced request", _shown(value), _shown(found))
+        want("Next Seqno", len(self.stamps), fetched.ack.next_seqno)
+        want("skip ranges", 0, len(fetched.data.skip_ranges))
+        numbers: Counter[int] = Counter()
+        for record in fetched.data.records:
+            numbers[record.seq_number] += 1
+            if record.seq_number >= len(self.stamps):
+                want("Seq Number", f"below {len(self.stamps)}", record.seq_number)
+            elif not record.is_lost:
+                stamp = self.stamps[record.seq_number]
+                want(f"Send Timestamp of {record.seq_number}", stamp, record.send_timestamp)
+                mine = DEFAULT_ERROR_ESTIMATE.to_int()
+                name = f"Send Error Estimate of {record.seq_number}"
+                want(name, mine, record.send_error_estimate)
+        missing = set(range(len(self.stamps))) - set(numbers)
+        early = [number for number in missing if number < max(numbers, default=0)]
+        if early:
+            text = f"{len(early)} packets have no record, not even as lost"
+            findings.append(Finding(Verdict.WRONG, text, "RFC 4656 §4.2"))
+        if len(missing) > len(early):
+            # By its own clock the receiver may have been told to stop within Timeout of them.
+            text = f"the last {len(missing) - len(early)} packets have no record"
+            findings.append(Finding(Verdict.NOTE, text, "RFC 4656 §3.8"))
+        return findings + self._arrivals(fetched.data.records)
+
+    def _arrivals(self, records: tuple[PacketRecord, ...]) -> list[Finding]:
+        there = len({record.seq_number for record in records if not record.is_lost})
+        count = len(self.stamps)
+        verdict = Verdict.OK if there == count else Verdict.NOTE if there else Verdict.WRONG
+        text = f"{there} of {count} test packets are recorded as received"
+        findings = [Finding(verdict, text, "RFC 4656 §4.2")]
+        received = sum(not record.is_lost for record in records)
+        if received > there:
+            text = f"{received - there} came more than once"
+            findings.append(Finding(Verdict.NOTE, text, "RFC 4656 §4.2"))
+        return findings
+
+
+def _shown(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+class ProbeReceiver(_OneWay):
+    """OWAMP: the server sends, the probe receives."""
+
+    peer_role = Who.SENDER
+    _is_sender = False
+
+    def accepted(self, session: TestSession) -> None:
+        """Take the server's answer, and be ready to receive."""
+        self._receiver = SessionReceiver(session.mode, session.keys)
+        super().accepted(session)
+
+    async def run(self) -> None:
+        """Wait for the packets, at most until the session is complete."""
+        await self._wait_for_all(self._rest())
+
+    def _read(self, data: bytes) -> int:
+        return self._receiver.receive(data).sequence_number
+
+    def take_stop(self, message: StopSessions) -> list[Finding]:
+        """What the server's Stop-Sessions says of the session, against what arrived (§3.8)."""
+        source = "RFC 4656 §3.8"
+        described = [item for item in message.sessions if item.sid == self.session.sid]
+        if message.accept != Accept.OK:
+            return [
+                Finding(Verdict.NOTE, f"the server stopped with Accept {message.accept}", source)
+            ]
+        next_seqno = described[0].next_seqno if described else 0
+        highest = max(self._numbers, default=-1)
+        if highest >= next_seqno:
+            text = f"Next Seqno: expected more than {highest}, which arrived, found {next_seqno}"
+            return [Finding(Verdict.WRONG, text, source)]
+        skipped = sum(item.last - item.first + 1 for one in described for item in one.skip_ranges)
+        text = f"{next_seqno - skipped} of {self._plan.count} test packets were sent"
+        verdict = Verdict.OK if next_seqno == self._plan.count and not skipped else Verdict.NOTE
+        return [Finding(verdict, text, source)]
+
+    def findings(self) -> list[Finding]:
+        """What arrived."""
+        return self._count_findings("arrived", "RFC 4656 §4.1")

@@ -1,0 +1,1 @@
+"""The reference's server on a network."""

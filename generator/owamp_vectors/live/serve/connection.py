@@ -1,0 +1,301 @@
+"""One control connection of a server: octets in and out, deadlines, and its test sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from owamp_reference.connection import Server, State
+from owamp_reference.events import (
+    Closed,
+    Event,
+    FetchRequested,
+    SessionRejected,
+    SetUp,
+    Started,
+    StopReceived,
+    TestSession,
+)
+from owamp_reference.messages import Accept, FetchSession, Request, SetUpResponse, StopSessions
+from owamp_reference.negotiation import Protocol
+
+from ..capture.capture import TcpCapture
+from ..net.udp import Datagrams, SocketAddress
+from .limits import Limits
+from .policy import RefusedError, Reservation, reserve
+from .results import Client, Result, identify, refused_fetch
+from .sessions import (
+    STOP_INCREMENT,
+    ReceiverSession,
+    ReflectorSession,
+    SenderSession,
+    ServerSession,
+    Tap,
+)
+
+_READ_SIZE = 2**16
+
+
+class _TimedOutError(Exception):
+    """A deadline has passed; the text says which."""
+
+
+class Connection:
+    """A control connection from its greeting to its end.
+
+    Args:
+        ends: the addresses of the server and of the client.
+        make_endpoint: makes the sans-IO end with the policy for requests.
+        room: whether one more test session, besides so many, fits into the server's total.
+        keep: is handed each session that starts; sessions may outlive their connection by
+            Timeout (RFC 5357 §3.5).
+        keep_result, find_result: for Fetch-Session, of this connection and of others.
+        tap: is told of every test packet.
+    """
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        ends: tuple[SocketAddress, SocketAddress],
+        make_endpoint: Callable[[Callable[[Request], tuple[Accept, int]]], Server],
+        limits: Limits,
+        room: Callable[[int], bool],
+        keep: Callable[[ServerSession], None],
+        keep_result: Callable[[Result, Client, str], None],
+        find_result: Callable[[bytes, Client], Result | None],
+        log: Callable[[str], None],
+        capture: TcpCapture,
+        tap: Tap,
+    ) -> None:
+        self._reader, self._writer = reader, writer
+        self._local, self._peer = ends
+        self._limits = limits
+        self._room, self._keep, self._log = room, keep, log
+        self._keep_result, self._find_result = keep_result, find_result
+        self._client: Client = None
+        self._capture, self._tap = capture, tap
+        self._reserved: deque[Reservation] = deque()  # granted, the event still to be handled
+        self._sessions: list[ServerSession] = []
+        self._stopper: asyncio.Task[None] | None = None
+        self._stop_sent = False
+        self._loop = asyncio.get_running_loop()
+        self._opened = self._last_command = self._loop.time()
+        self._message_begun: float | None = None
+        self._set_up = b""
+        self._endpoint = make_endpoint(self._grant)
+
+    async def run(self) -> None:
+        """Serve the client until the end; nothing of the connection is left after it."""
+        by_client = False
+        try:
+            await self._flush()
+            while self._endpoint.state is not State.CLOSED:
+                data = await self._read()
+                if not data:
+                    by_client = True
+                    await self._handle_all(self._endpoint.connection_lost())
+                    break
+                self._capture.client(data)
+                await self._receive(data)
+            await self._part()
+        except (OSError, _TimedOutError) as error:
+            self._log(f"closed: {error}")
+        finally:
+            self._capture.close(by_client)
+            self._release()
+
+    async def _receive(self, data: bytes) -> None:
+        if self._endpoint.state is State.SETTING_UP:
+            self._set_up += data
+            if self._left_of_set_up > 0:
+                self._endpoint.receive(data)
+                return
+            events = await asyncio.to_thread(self._endpoint.receive, data)  # PBKDF2
+        else:
+            events = self._endpoint.receive(data)
+        if events:
+            self._last_command, self._message_begun = self._loop.time(), None
+        elif self._message_begun is None:
+            self._message_begun = self._loop.time()
+        await self._handle_all(events)
+        await self._flush()
+
+    @property
+    def _left_of_set_up(self) -> int:
+        return SetUpResponse.LAYOUT.size - len(self._set_up)
+
+    async def _read(self) -> bytes:
+        """The next octets; none at the end of the connection.
+
+        Raises:
+            _TimedOutError: the client has been silent, or slow, for too long.
+        """
+        setting_up = self._endpoint.state is State.SETTING_UP
+        size = self._left_of_set_up if setting_up else _READ_SIZE
+        while True:
+            deadline, name = self._deadline()
+            try:
+                async with asyncio.timeout_at(deadline) as limit:
+                    return await self._reader.read(size)
+            except TimeoutError:
+                if not limit.expired():  # the system's own, ETIMEDOUT
+                    raise
+                if self._loop.time() >= self._deadline()[0]:
+                    raise _TimedOutError(name) from None
+
+    def _deadline(self) -> tuple[float, str]:
+        """Until when the next octets are waited for, and what it means if they do not come."""
+        limits = self._limits
+        if self._endpoint.state is State.SETTING_UP:
+            return self._opened + limits.set_up, f"not set up within {limits.set_up:g} s"
+        if self._message_begun is not None:
+            text = f"a message not complete within {limits.message:g} s"
+            return self._message_begun + limits.message, text
+        # SERVWAIT rests while test sessions run (RFC 5357 §3.1).
+        begins = [self._last_command]
+        if self._endpoint.state is State.TESTING:
+            begins += [session.expires_at() for session in self._sessions]
+        return max(begins) + limits.servwait, f"no command for {limits.servwait:g} s (SERVWAIT)"
+
+    async def _flush(self) -> None:
+        """Send what the endpoint has to say; a client that does not take it is given up."""
+        data = self._endpoint.data_to_send()
+        self._capture.server(data)
+        self._writer.write(data)
+        try:
+            async with asyncio.timeout(self._limits.message):
+                await self._writer.drain()
+        except TimeoutError:
+            self._writer.transport.abort()
+            raise _TimedOutError("the client takes no octets") from None
+
+    async def _part(self) -> None:
+        """End the connection so that the client gets to read what was said last.
+
+        Closing at once with octets unread would reset the connection.
+        """
+        await self._flush()
+        with suppress(OSError, TimeoutError):
+            if self._writer.can_write_eof():
+                self._writer.write_eof()
+            async with asyncio.timeout(self._limits.linger):
+                while await self._reader.read(_READ_SIZE):
+                    pass
+
+    def _release(self) -> None:
+        if self._stopper is not None:
+            self._stopper.cancel()
+        for session in self._sessions:
+            session.close()
+        for reservation in self._reserved:
+            reservation.socket.close()
+        if self._writer.transport.get_write_buffer_size():
+            self._writer.transport.abort()  # the client had its time
+        self._writer.close()
+
+    # Requests
+
+    def _grant(self, request: Request) -> tuple[Accept, int]:
+        """The policy of the endpoint: Accept and port."""
+        try:
+            number = len(self._sessions) + len(self._reserved)
+            if number >= self._limits.sessions or not self._room(len(self._reserved)):
+                text = "too many test sessions"
+                raise RefusedError(Accept.TEMPORARY_RESOURCE_LIMITATION, text)
+            reservation = reserve(request, self._local, self._peer, self._limits)
+        except RefusedError as error:
+            self._log(f"request refused with Accept {error.accept.value}: {error}")
+            return error.accept, 0
+        self._reserved.append(reservation)
+        return Accept.OK, reservation.socket.getsockname()[1]
+
+    # Events
+
+    async def _handle_all(self, events: list[Event]) -> None:
+        for event in events:
+            await self._handle(event)
+
+    async def _handle(self, event: Event) -> None:
+        match event:
+            case SetUp(mode=mode):
+                self._client = identify(mode, SetUpResponse.parse(self._set_up))
+                source = ", key from IKEv2" if mode.ikev2_derived else ""
+                self._log(f"set up: {(mode.security.name or '').lower()}{source}")
+            case TestSession():
+                self._open(event)
+            case SessionRejected(accept=accept) if accept is Accept.NOT_SUPPORTED:
+                self._log("request answered with Accept 3")
+            case Started(accept=Accept.OK):
+                self._start()
+            case StopReceived(message=message):
+                self._stop(message)
+            case FetchRequested(message=fetch):
+                await self._answer_fetch(fetch)
+            case Closed(error=error):
+                self._log("closed" if error is None else f"closed: {error}")
+
+    async def _answer_fetch(self, fetch: FetchSession) -> None:
+        """Answer beside the loop: there may be many records."""
+        if self._endpoint.state is State.CLOSED:  # by what followed
+            return
+        result = self._find_result(fetch.sid, self._client)
+        ack, data = result.answer(fetch) if result is not None else refused_fetch()
+        await asyncio.to_thread(self._endpoint.answer_fetch, ack, data)
+        self._log(f"fetch of {fetch.sid.hex()}: Accept {ack.accept}")
+
+    def _open(self, session: TestSession) -> None:
+        reservation = self._reserved.popleft()
+        datagrams, peer = Datagrams(reservation.socket), reservation.peer
+        kind: type[ServerSession] = ReflectorSession
+        if self._endpoint.protocol is Protocol.OWAMP:
+            kind = SenderSession if session.request.conf_sender else ReceiverSession
+        made = kind(session, datagrams, peer, self._limits, self._tap, self._say_end, self._client)
+        self._sessions.append(made)
+        self._keep(made)
+        self._log(f"session {session.sid.hex()}: {made.role} at port {datagrams.local[1]}")
+
+    def _say_end(self, session: ServerSession) -> None:
+        self._log(session.describe())
+
+    def _start(self) -> None:
+        for session in self._sessions:
+            session.start()
+        if any(isinstance(session, SenderSession) for session in self._sessions):
+            self._stopper = self._loop.create_task(self._stop_when_complete())
+
+    async def _stop_when_complete(self) -> None:
+        """Send Stop-Sessions once all sessions are complete (RFC 4656 §3.8)."""
+        end = max(session.completed_at() for session in self._sessions) + STOP_INCREMENT
+        await asyncio.sleep(max(0.0, end - self._loop.time()))
+        self._send_stop()
+        with suppress(OSError, _TimedOutError):
+            await self._flush()
+
+    def _send_stop(self) -> None:
+        if self._stop_sent or self._endpoint.state is not State.TESTING:
+            return
+        self._stop_sent = True
+        senders = [session for session in self._sessions if isinstance(session, SenderSession)]
+        for session in senders:
+            session.close()
+        self._endpoint.stop_sessions(tuple(session.description() for session in senders))
+
+    def _stop(self, message: object) -> None:
+        """Take the client's Stop-Sessions, and answer it (OWAMP; RFC 4656 §3.8)."""
+        if isinstance(message, StopSessions):
+            descriptions = {item.sid: item for item in message.sessions}
+            for session in self._sessions:
+                if isinstance(session, ReceiverSession):
+                    result = session.finish(descriptions[session.sid], message.accept)
+                    if result is not None:
+                        self._keep_result(result, self._client, self._peer[0])
+            self._send_stop()
+        for session in self._sessions:
+            session.stop()
+        self._sessions = []
+        self._stop_sent = False
+        if self._stopper is not None:
+            self._stopper.cancel()

@@ -1,0 +1,200 @@
+"""Many control connections at once, each with a `Server` of the reference and its test sessions.
+
+The connections share an event loop and nothing else: what one of them does, sends or fails to take
+touches no other. PBKDF2, the one costly step before a client is known, runs beside the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from owamp_reference.connection import Server, ServerConfig
+from owamp_reference.messages import Accept, Request
+from owamp_reference.negotiation import IKEV2_DERIVED, Mode, Protocol
+from owamp_reference.sources import system_clock
+from owamp_reference.token import MIN_COUNT
+
+from ..capture.capture import Capture
+from ..net.udp import SocketAddress, ip_version, packed, unmapped
+from ..secrets import Secrets
+from .connection import Connection
+from .limits import Limits
+from .results import Client, Result, Results, may_fetch
+from .sessions import ReceiverSession, ServerSession
+
+
+def offered_modes(protocol: Protocol, security: Iterable[Mode], secrets: Secrets) -> int:
+    """The Modes of a greeting: these security modes, and IKEv2Derived if a key is from there."""
+    bits = 0
+    for mode in security:
+        bits |= mode
+    if secrets.any_ike_sa and bits & ~Mode.UNAUTHENTICATED:
+        bits |= IKEV2_DERIVED[protocol]
+    return bits
+
+
+def log_nothing(line: str) -> None:
+    """The default log."""
+    del line
+
+
+def endpoint_text(address: SocketAddress) -> str:
+    """``host:port``, an IPv6 address in brackets."""
+    host = str(address[0])
+    return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
+
+
+@dataclass(frozen=True)
+class ServiceConfig:
+    """How a `Service` behaves.
+
+    Attributes:
+        modes: the bits that it offers, see `offered_modes`.
+        count: PBKDF2 iterations, a power of 2, at least 1024.
+        make_server: makes the sans-IO end; another than the reference's to test clients with.
+    """
+
+    protocol: Protocol
+    modes: int
+    secrets: Secrets = field(default_factory=Secrets)
+    count: int = MIN_COUNT
+    limits: Limits = field(default_factory=Limits)
+    make_server: Callable[[ServerConfig], Server] = Server
+
+
+class Service:
+    """A listening server.
+
+    Args:
+        log: is given one line for each event of a connection; it holds no secret.
+        capture: is given all that passes.
+    """
+
+    def __init__(
+        self,
+        config: ServiceConfig,
+        log: Callable[[str], None] = log_nothing,
+        capture: Capture | None = None,
+    ) -> None:
+        self.config = config
+        self._log = log
+        self._capture = capture or Capture()
+        self._servers: list[asyncio.Server] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hosts: Counter[str] = Counter()
+        self._sessions: set[ServerSession] = set()
+        self._results = Results(config.limits)
+        self._started = system_clock()
+
+    @property
+    def sessions(self) -> list[ServerSession]:
+        """The test sessions that are not over."""
+        return [session for session in self._sessions if not session.is_over]
+
+    async def start(self, hosts: str | Sequence[str], port: int) -> list[SocketAddress]:
+        """Listen; the addresses, each with the port that was chosen for it if `port` is 0.
+
+        Args:
+            hosts: the address, or several. "::" alone serves IPv4 too, where the system can.
+        Raises:
+            OSError: an address cannot be listened on.
+        """
+        wanted = [hosts] if isinstance(hosts, str) else list(hosts)
+        if wanted == ["::"] and socket.has_dualstack_ipv6():
+            both = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+            self._servers.append(await asyncio.start_server(self._accept, sock=both))
+        else:
+            for host in wanted:
+                self._servers.append(await asyncio.start_server(self._accept, host, port))
+        return [one.getsockname() for server in self._servers for one in server.sockets]
+
+    async def close(self) -> None:
+        """End all connections and sessions."""
+        for server in self._servers:
+            server.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for session in self.sessions:
+            session.close()
+        for server in self._servers:
+            await server.wait_closed()
+        await asyncio.sleep(0)  # for transports to close
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
+        local = writer.get_extra_info("sockname")
+        if peer is None or local is None:  # gone before it was accepted
+            writer.close()
+            return
+        peer, local = unmapped(peer), unmapped(local)
+        limits, name = self.config.limits, endpoint_text(peer)
+        per_host = limits.connections_per_host
+        if len(self._tasks) >= limits.connections or self._hosts[peer[0]] >= per_host:
+            self._log(f"{name} turned away: too many connections")
+            # Modes 0 says that there is no service (RFC 4656 §3.1).
+            writer.write(Server(ServerConfig(self.config.protocol, 0)).data_to_send())
+            writer.close()
+            return
+        self._log(f"{name} connected")
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, limits.unsent
+        )
+        connection = Connection(
+            reader,
+            writer,
+            (local, peer),
+            lambda policy: self._endpoint(local, policy),
+            limits,
+            room=self._has_room,
+            keep=self._sessions.add,
+            keep_result=self._results.keep,
+            find_result=self._find_result,
+            log=lambda line: self._log(f"{name} {line}"),
+            capture=self._capture.open(peer, local),
+            tap=self._capture.udp,
+        )
+        task = asyncio.get_running_loop().create_task(connection.run())
+        self._tasks.add(task)
+        self._hosts[peer[0]] += 1
+        task.add_done_callback(lambda done: self._forget(done, peer[0]))
+
+    def _forget(self, task: asyncio.Task[None], host: str) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log(f"internal error: {type(error).__name__}")
+        self._tasks.discard(task)
+        self._hosts -= Counter([host])  # drops a count of zero
+
+    def _endpoint(
+        self, local: SocketAddress, policy: Callable[[Request], tuple[Accept, int]]
+    ) -> Server:
+        secrets, address = self.config.secrets, packed(local)
+        config = ServerConfig(
+            self.config.protocol,
+            self.config.modes,
+            self.config.count,
+            secrets.passphrase,
+            secrets.ike_sa,
+            policy,
+            sid_address=address[:4] if ip_version(local) == 4 else address[-4:],
+            start_time=self._started,
+            max_message_size=self.config.limits.message_size,
+        )
+        return self.config.make_server(config)
+
+    def _find_result(self, sid: bytes, client: Client) -> Result | None:
+        """For Fetch-Session: of a session that runs, on another connection, or has ended."""
+        for session in self.sessions:
+            if isinstance(session, ReceiverSession) and session.sid == sid:
+                return session.so_far() if may_fetch(session.client, client) else None
+        return self._results.find(sid, client)
+
+    def _has_room(self, besides: int) -> bool:
+        """Whether one more test session, besides so many more, is within the limits."""
+        self._sessions.intersection_update(self.sessions)
+        return len(self._sessions) + besides < self.config.limits.all_sessions

@@ -1,0 +1,330 @@
+"""The test sessions of a server: a reflector (TWAMP), a receiver and a sender (OWAMP).
+
+Each has a UDP socket and one peer, whose packets alone it looks at. What arrives is checked by the
+endpoints of the reference; what does not verify is counted and discarded (RFC 4656 §4.2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import TypeAlias
+
+from owamp_reference.errors import ProtocolError
+from owamp_reference.events import TestSession
+from owamp_reference.messages import (
+    Accept,
+    PacketRecord,
+    RequestSession,
+    SessionDescription,
+    SkipRange,
+)
+from owamp_reference.sessions import (
+    DEFAULT_ERROR_ESTIMATE,
+    DEFAULT_TTL,
+    SessionReceiver,
+    SessionReflector,
+    SessionSender,
+)
+from owamp_reference.sources import system_clock, system_random
+
+from ..net.schedule import send_times
+from ..net.udp import Datagrams, SocketAddress
+from .limits import Limits
+from .results import Client, Result
+
+Tap: TypeAlias = Callable[[bytes, SocketAddress, SocketAddress, "int | None"], None]
+"""Is told of each datagram: payload, source, destination, TTL if it was received."""
+
+STOP_INCREMENT = 0.1
+"""Seconds that the side which sends waits beyond Timeout before Stop-Sessions, so that it does not
+come too early for the last packet to count (RFC 4656 §3.8)."""
+_SECOND = 1 << 32
+_LOST_ERROR_ESTIMATE = 64 << 8 | 1  # S 0, Scale 64, Multiplier 1 (RFC 4656 §3.9)
+
+
+def seconds(ntp: int) -> float:
+    """An NTP interval in seconds."""
+    return ntp / _SECOND
+
+
+def signed(difference: int) -> int:
+    """The difference of two NTP times, which wrap in 2036, as a signed number."""
+    return (difference + 2**63) % 2**64 - 2**63
+
+
+class ServerSession:
+    """What the three kinds share: the socket, the peer, the counts, the time-out.
+
+    Args:
+        session: as the control connection agreed on it.
+        datagrams: a bound socket; closed by `close`.
+        peer: the other end's address; its port 0 stands for any.
+        tap: is told of every datagram.
+        on_end: called once, when the session is over for good.
+        client: who asked for it.
+    """
+
+    role = ""
+
+    def __init__(
+        self,
+        session: TestSession,
+        datagrams: Datagrams,
+        peer: SocketAddress,
+        limits: Limits,
+        tap: Tap,
+        on_end: Callable[[ServerSession], None],
+        client: Client,
+    ) -> None:
+        self.session = session
+        self.peer = peer
+        self.client = client
+        self.received = self.sent = self.discarded = 0
+        self._datagrams = datagrams
+        self._limits = limits
+        self._tap = tap
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._last_packet = self._loop.time()
+        self.is_started = self.is_over = False
+
+    @property
+    def sid(self) -> bytes:
+        """The SID, 16 octets."""
+        return self.session.sid
+
+    @property
+    def timeout(self) -> float:
+        """Timeout of the request, in seconds."""
+        return seconds(self.session.request.timeout)
+
+    def completed_at(self) -> float:
+        """When all is sent and nothing can arrive in time any more, in the loop's time."""
+        return self._last_packet
+
+    def expires_at(self) -> float:
+        """When the peer has been silent for REFWAIT, in the loop's time."""
+        return max(self._last_packet, self.completed_at()) + self._limits.refwait
+
+    def start(self) -> None:
+        """Begin: Start-Ack is about to be sent."""
+        self.is_started = True
+        self._last_packet = self._loop.time()
+        self._datagrams.open(self._receive)
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._loop.time() >= self.expires_at():
+            self.close()
+        else:
+            self._timer = self._loop.call_at(self.expires_at(), self._watch)
+
+    def _receive(self, data: bytes, source: SocketAddress, ttl: int | None) -> None:
+        self._tap(data, source, self._datagrams.local, ttl)
+        if source[0] != self.peer[0] or self.peer[1] not in (0, source[1]):
+            self.discarded += 1
+            return
+        if self.received >= self._limits.packets:
+            self.discarded += 1
+            return
+        try:
+            self._take(data, source, DEFAULT_TTL if ttl is None else ttl)
+        except ProtocolError:
+            self.discarded += 1
+            return
+        self.received += 1
+        self._last_packet = self._loop.time()
+
+    def _take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+        """Deal with a packet of the peer. Raises `ProtocolError` if it is to be discarded."""
+        del data, source, ttl
+        raise ProtocolError("test packet", "none from a receiver", "one")
+
+    def _send(self, data: bytes, destination: SocketAddress) -> bool:
+        if not self._datagrams.send(data, destination):
+            return False
+        self._tap(data, self._datagrams.local, destination, None)
+        self.sent += 1
+        return True
+
+    def stop(self) -> None:
+        """The end by Stop-Sessions."""
+        self.close()
+
+    def close(self) -> None:
+        """The end, at once; nothing happens if it is over already."""
+        if self.is_over:
+            return
+        self.is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._datagrams.close()
+        self._on_end(self)
+
+    def describe(self) -> str:
+        """One line: SID, role and counts."""
+        counts = f"{self.received} received, {self.sent} sent, {self.discarded} discarded"
+        return f"session {self.sid.hex()} ({self.role}): {counts}"
+
+
+class ReflectorSession(ServerSession):
+    """The Session-Reflector (RFC 5357 §4.2)."""
+
+    role = "reflector"
+
+    def start(self) -> None:
+        """Begin with Sequence Number 0."""
+        self._reflector = SessionReflector(self.session.mode, self.session.keys)
+        super().start()
+
+    def _take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+        self._send(self._reflector.reflect(data, ttl), source)
+
+    def stop(self) -> None:
+        """Go on for Timeout: packets may be on their way (RFC 5357 §3.5)."""
+        if self.is_over:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(self.timeout, self.close)
+
+
+class _Scheduled(ServerSession):
+    """A session with a schedule (OWAMP)."""
+
+    @property
+    def request(self) -> RequestSession:
+        request = self.session.request
+        assert isinstance(request, RequestSession)
+        return request
+
+    def start(self) -> None:
+        request = self.request
+        times = send_times(self.sid, request.start_time, request.slots)
+        self._times = list(islice(times, request.number_of_packets))
+        ahead = signed(self._times[-1] - system_clock()) if self._times else 0
+        self._completed_at = self._loop.time() + max(0.0, seconds(ahead)) + self.timeout
+        super().start()
+
+    def completed_at(self) -> float:
+        return self._completed_at
+
+
+class ReceiverSession(_Scheduled):
+    """The Session-Receiver (RFC 4656 §4.2), and what it records."""
+
+    role = "receiver"
+
+    def start(self) -> None:
+        """Begin without records."""
+        self._receiver = SessionReceiver(self.session.mode, self.session.keys)
+        self._records: list[PacketRecord] = []
+        super().start()
+
+    def _take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+        del source
+        now = system_clock()
+        packet = self._receiver.receive(data)
+        number, timeout = packet.sequence_number, self.request.timeout
+        if number >= len(self._times):
+            expected = f"below {len(self._times)}"
+            raise ProtocolError("Sequence Number", expected, str(number))
+        for reference in (now, self._times[number]):
+            if abs(signed(packet.timestamp - reference)) > timeout:
+                raise ProtocolError("Timestamp", "one within Timeout", "another")
+        self._records.append(
+            PacketRecord(
+                number,
+                packet.error_estimate,
+                DEFAULT_ERROR_ESTIMATE.to_int(),
+                packet.timestamp,
+                now,
+                ttl,
+            )
+        )
+
+    def so_far(self) -> Result | None:
+        """What is recorded while the session runs; None if it does not."""
+        if not self.is_started or self.is_over:
+            return None
+        return self._result(None)
+
+    def finish(self, description: SessionDescription, accept: int) -> Result | None:
+        """Take the sender's record in Stop-Sessions; None if results are not valid by it (§3.8)."""
+        highest = max((record.seq_number for record in self._records), default=-1)
+        if accept != Accept.OK or description.next_seqno > len(self._times):
+            return None
+        if highest >= description.next_seqno:
+            return None
+        self._records += self._lost(description)
+        # By the computed time, not that in the packet: what may still arrive counts for nothing.
+        now, timeout = system_clock(), self.request.timeout
+        self._records = [
+            record
+            for record in self._records
+            if not 0 <= signed(now - self._times[record.seq_number]) < timeout
+        ]
+        return self._result(description)
+
+    def _result(self, description: SessionDescription | None) -> Result:
+        # The SID too: it seeds the schedule, and clients read it here.
+        request = replace(self.request, receiver_port=self.session.port, sid=self.sid)
+        return Result(request, tuple(self._records), description)
+
+    def _lost(self, description: SessionDescription) -> Iterator[PacketRecord]:
+        seen = {record.seq_number for record in self._records}
+        for skipped in description.skip_ranges:
+            seen.update(range(skipped.first, min(skipped.last + 1, len(self._times))))
+        for number in range(description.next_seqno):
+            if number not in seen:
+                mine = DEFAULT_ERROR_ESTIMATE.to_int()
+                time = self._times[number]
+                yield PacketRecord(number, _LOST_ERROR_ESTIMATE, mine, time, 0, DEFAULT_TTL)
+
+
+class SenderSession(_Scheduled):
+    """The Session-Sender of OWAMP (RFC 4656 §4.1)."""
+
+    role = "sender"
+    _task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to send by the schedule."""
+        padding = system_random if self.request.padding_length else None
+        self._sender = SessionSender(self.session.mode, self.session.keys, padding=padding)
+        self._skipped: list[SkipRange] = []
+        super().start()
+        self._task = self._loop.create_task(self._run())
+
+    async def _run(self) -> None:
+        for number, time in enumerate(self._times):
+            ahead = seconds(signed(time - system_clock()))
+            if ahead < -self.timeout:
+                self._skip(number)
+                continue
+            await asyncio.sleep(max(0.0, ahead))
+            if not self._send(self._sender.next_packet(self.request.padding_length), self.peer):
+                self._skip(number)
+
+    def _skip(self, number: int) -> None:
+        """Note a packet that is not sent: too late (§4.1.1), or not taken by the system."""
+        self._sender.next_sequence_number = number + 1
+        if self._skipped and self._skipped[-1].last == number - 1:
+            self._skipped[-1] = SkipRange(self._skipped[-1].first, number)
+        else:
+            self._skipped.append(SkipRange(number, number))
+
+    def description(self) -> SessionDescription:
+        """What Stop-Sessions says of this session (§3.8)."""
+        next_seqno = self._sender.next_sequence_number
+        return SessionDescription(self.sid, next_seqno, tuple(self._skipped))
+
+    def close(self) -> None:
+        """The end, at once: no packet is sent after it."""
+        if self._task is not None:
+            self._task.cancel()
+        super().close()

@@ -1,0 +1,1 @@
+"""What a vector file is made of, how one is stored, checked, shown and verified."""

@@ -1,0 +1,115 @@
+"""One case for people: each value with its octets and offsets, each output with its formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from owamp_reference.layout import Layout
+
+from .declaration import Field, GroupType, Json, VectorFile
+
+_INDENT = "    "
+_ROW = 16
+
+
+def show_case(
+    file: VectorFile, group_type: GroupType, content: Json, group: Json, test: Json
+) -> str:
+    """The text of `owamp-vectors show`."""
+    return "\n".join(_lines(file, group_type, content, group, test)) + "\n"
+
+
+def _lines(
+    file: VectorFile, group_type: GroupType, content: Json, group: Json, test: Json
+) -> Iterator[str]:
+    yield f"{file.name} tcId {test['tcId']}: {test['comment']}"
+    yield f"{_INDENT}type    {group_type.name}: {group_type.description}"
+    yield f"{_INDENT}source  {test['source']}"
+    reason = f": {test['reason']}" if "reason" in test else ""
+    if "trace" in test:
+        yield f"{_INDENT}trace   {test['trace']}"
+    yield f"{_INDENT}result  {test['result']}{reason}"
+    for flag in test["flags"]:
+        yield f"{_INDENT}aim     {flag}: {content['notes'][flag]['description']}"
+    for title, items, values in (
+        ("Parameters", group_type.parameters, group),
+        ("Inputs", group_type.inputs, test),
+        ("Computation", group_type.outputs, test),
+    ):
+        if not items:
+            continue
+        yield ""
+        yield title
+        if title == "Computation" and test["result"] == "invalid":
+            yield f"{_INDENT}none: the input is refused"
+            continue
+        for number, item in enumerate(items, 1):
+            step = f"{number}. " if title == "Computation" else ""
+            yield from _value_lines(item, values[item.name], step)
+
+
+def _value_lines(item: Field, value: Any, step: str) -> Iterator[str]:
+    formula = f" = {item.formula}" if item.formula else ""
+    head = f"{_INDENT}{step}{item.name}{formula}"
+    description = f"{_INDENT * 2}{item.description}"
+    if item.is_list:
+        yield f"{head}: {len(value)} in all"
+        yield description
+        for number, element in enumerate(value, 1):
+            yield f"{_INDENT * 2}[{number}]"
+            yield from _content_lines(item, element, 3)
+    elif item.kind == "records":
+        yield f"{head}: {len(value)} in all"
+        yield description
+        for number, record in enumerate(value, 1):
+            yield f"{_INDENT * 2}[{number}]"
+            for inner in item.fields:
+                if inner.is_given is not None and not inner.is_given(record):
+                    continue
+                for line in _value_lines(inner, record[inner.name], ""):
+                    yield _INDENT * 2 + line
+    elif item.kind == "octets":
+        yield f"{head}: {len(value) // 2} octets"
+        yield description
+        yield from _content_lines(item, value, 2)
+    else:
+        yield f"{head}: {value!r}" if isinstance(value, str) else f"{head}: {value}"
+        yield description
+
+
+def _content_lines(item: Field, value: Any, depth: int) -> Iterator[str]:
+    indent = _INDENT * depth
+    if item.kind != "octets":
+        yield f"{indent}{value}"
+        return
+    octets = bytes.fromhex(value)
+    layout = layout_of(item, octets)
+    if layout is not None:
+        yield from (indent + line for line in layout_lines(layout, octets))
+    else:
+        yield from (indent + line for line in dump_lines(octets))
+
+
+def layout_of(item: Field, octets: bytes) -> Layout | None:
+    """How the octets of a field divide: the first of its layouts that has their size."""
+    return next((layout for layout in item.layouts if layout.size == len(octets)), None)
+
+
+def dump_lines(octets: bytes) -> Iterator[str]:
+    """Octets in rows of 16 with their offset."""
+    for offset in range(0, len(octets), _ROW):
+        yield f"{offset:5}  {octets[offset : offset + _ROW].hex(' ', 4)}"
+
+
+def layout_lines(layout: Layout, octets: bytes) -> Iterator[str]:
+    """Octets divided into the fields of a layout, each with its offset and size."""
+    width = max(len(field.label) for field in layout.fields)
+    for offset, field in layout.offsets():
+        chunk = octets[offset : offset + field.size]
+        rows = list(dump_lines(chunk))
+        number = f" = {int.from_bytes(chunk, 'big')}" if field.is_integer else ""
+        first = rows[0].split(maxsplit=1)[1] if rows else ""
+        yield f"{offset:5}  {field.size:3}  {field.label:{width}}  {first}{number}"
+        for row in rows[1:]:
+            yield f"{'':12}{'':{width}}  {row.split(maxsplit=1)[1]}"

@@ -1,0 +1,627 @@
+"""The two ends of a control connection, sans-IO (RFC 4656 §3, RFC 5357 §3).
+
+`ControlClient` and `Server` open no socket, draw no random number and read no clock: the caller
+hands in octets, a `RandomSource` and a `Clock`, and sends what `data_to_send()` returns.
+
+What a peer sends never raises: a broken rule ends the connection with a `Closed` event. Calling a
+method in the wrong state is the caller's mistake and raises `ProtocolError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from . import binding, control, keys, negotiation, primitives, token
+from .errors import ProtocolError, check_size
+from .events import (
+    Closed,
+    Event,
+    Fetched,
+    FetchRequested,
+    SessionRejected,
+    SetUp,
+    Started,
+    StopReceived,
+    TestSession,
+)
+from .keys import SID_SIZE
+from .messages import (
+    COMPLETE_SESSION_END,
+    IV_SIZE,
+    Accept,
+    AcceptSession,
+    ClientCommand,
+    Command,
+    FetchAck,
+    FetchData,
+    FetchSession,
+    Message,
+    Request,
+    RequestSession,
+    RequestTWSession,
+    ServerGreeting,
+    ServerStart,
+    SessionDescription,
+    SetUpResponse,
+    StartAck,
+    StartSessions,
+    StopSessions,
+    StopTWSessions,
+    Want,
+    decode_key_id,
+)
+from .negotiation import Credentials, Mode, NegotiatedMode, Protocol
+from .packets import TestMode
+from .sources import Clock, RandomSource, system_clock, system_random
+
+
+class State(Enum):
+    """Where a control connection is."""
+
+    SETTING_UP = "setting up"
+    READY = "ready"
+    AWAITING_REPLY = "awaiting a reply"
+    TESTING = "testing"
+    CLOSED = "closed"
+
+
+DEFAULT_MAX_MESSAGE_SIZE = 2**20
+"""Octets between two HMACs that an endpoint is willing to hold."""
+
+
+class _Endpoint:
+    """Shared by both ends: a buffer, the two streams, and a generator that reads the peer."""
+
+    def __init__(self, protocol: Protocol, max_message_size: int) -> None:
+        self.protocol = protocol
+        self.state = State.SETTING_UP
+        self.sessions: list[TestSession] = []
+        self._max_message_size = max_message_size
+        self._inbox = bytearray()
+        self._outbox = bytearray()
+        self._events: list[Event] = []
+        self._sender: control.Sender = control.OpenSender()
+        self._receiver: control.Receiver = control.OpenReceiver()
+        self._held = 0  # octets of text read since the last HMAC
+        self._stop_sent = self._stop_received = False
+        self._conversation = self._converse()
+        self._want = next(self._conversation)
+
+    def _converse(self) -> Generator[Want, bytes, None]:
+        raise NotImplementedError
+
+    def data_to_send(self) -> bytes:
+        """Take the octets that are to be sent to the peer."""
+        data = bytes(self._outbox)
+        self._outbox.clear()
+        return data
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take octets from the peer, in pieces of any size; the events that they bring about.
+
+        Octets after the end of the connection are dropped. Nothing is raised.
+        """
+        if self.state is State.CLOSED:
+            return []
+        self._inbox += data
+        try:
+            while len(self._inbox) >= self._want.size:
+                chunk = bytes(self._inbox[: self._want.size])
+                del self._inbox[: self._want.size]
+                if self._want.is_hmac:
+                    self._receiver.read_hmac(chunk)
+                    text = b""
+                else:
+                    text = self._receiver.read(chunk)
+                self._held = 0 if self._want.is_hmac else self._held + self._want.size
+                self._want = self._conversation.send(text)
+                if self._held + self._want.size > self._max_message_size:
+                    expected = f"at most {self._max_message_size} octets (configured)"
+                    found = f"{self._held + self._want.size} octets"
+                    raise ProtocolError("message", expected, found)
+        except ProtocolError as error:
+            self._close(error)
+        except StopIteration:
+            self._close()
+        return self._take_events()
+
+    def connection_lost(self) -> list[Event]:
+        """The peer closed the connection: an error in the middle of anything, else none."""
+        if self.state is State.CLOSED:
+            return []
+        if self._inbox or self.state is not State.READY:
+            error = ProtocolError("connection", f"more octets while {self.state.value}", "its end")
+            self._close(error)
+        else:
+            self._close()
+        return self._take_events()
+
+    def _take_events(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    def _close(self, error: ProtocolError | None = None, accept: Accept | None = None) -> None:
+        if self.state is not State.CLOSED:
+            self.state = State.CLOSED
+            self._inbox.clear()
+            self._events.append(Closed(error, accept))
+
+    def _send(self, message: Message | FetchData) -> None:
+        self._outbox += control.write_message(self._sender, message.segments())
+
+    def _protect(self, t1: bytes, t2: bytes, sender_iv: bytes, receiver_iv: bytes) -> None:
+        self._sender = control.ProtectedSender(t1, t2, sender_iv)
+        self._receiver = control.ProtectedReceiver(t1, t2, receiver_iv)
+
+    def _require(self, *states: State) -> None:
+        if self.state not in states:
+            expected = " or ".join(state.value for state in states)
+            raise ProtocolError("state", expected, self.state.value)
+
+    def _open_session(
+        self, request: Request, sid: bytes, port: int, mode: TestMode, t1: bytes, t2: bytes
+    ) -> None:
+        session_keys = None
+        if mode is not TestMode.UNAUTHENTICATED:
+            session_keys = keys.derive_test_session_keys(t1, t2, sid)
+        session = TestSession(request, sid, port, mode, session_keys)
+        self.sessions.append(session)
+        self._events.append(session)
+
+    def _require_stop_to_come(self) -> None:
+        if self.state is not State.TESTING or self._stop_received:
+            found = "a second one" if self._stop_received else f"one while {self.state.value}"
+            raise ProtocolError("Stop-Sessions", "one while testing", found)
+
+    def _check_stop(self, message: StopSessions | StopTWSessions, from_client: bool) -> None:
+        check_stop(self.sessions, message, from_client)
+
+    def _stopped(self) -> None:
+        """Back to requests once both sides have sent Stop-Sessions (TWAMP: once the client has)."""
+        if self.protocol is Protocol.TWAMP or (self._stop_sent and self._stop_received):
+            self.state = State.READY
+            self.sessions.clear()
+            self._stop_sent = self._stop_received = False
+
+
+def check_stop(
+    sessions: Sequence[TestSession], message: StopSessions | StopTWSessions, from_client: bool
+) -> None:
+    """Raise `ProtocolError` unless Stop-Sessions accounts for just the sessions that run: by their
+    number (RFC 5357 §3.8), or by the SIDs of those in which its side sends (RFC 4656 §3.8).
+    """
+    if isinstance(message, StopTWSessions):
+        expected, found = len(sessions), message.number_of_sessions
+        if found != expected:
+            raise ProtocolError("Number of Sessions", str(expected), str(found))
+        return
+    sids = [
+        session.sid
+        for session in sessions
+        if (session.request.conf_receiver if from_client else session.request.conf_sender)
+    ]
+    if sorted(item.sid for item in message.sessions) != sorted(sids):
+        expected_text = f"the SIDs of the sender's {len(sids)} sessions"
+        raise ProtocolError("Stop-Sessions", expected_text, f"{len(message.sessions)} records")
+
+
+def check_fetch_answer(ack: FetchAck, data: FetchData | None) -> None:
+    """Raise `ProtocolError` unless Fetch-Ack announces just these data (RFC 4656 §3.9)."""
+    if (ack.accept == Accept.OK) != (data is not None):
+        raise ProtocolError("Fetch-Session data", "data if and only if Accept is 0", "else")
+    expected, found = (0, 0), (ack.number_of_skip_ranges, ack.number_of_records)
+    if data is not None:
+        expected = len(data.skip_ranges), len(data.records)
+    if found != expected:
+        numbers = "{} skip ranges and {} records"
+        raise ProtocolError("Fetch-Ack", numbers.format(*expected), numbers.format(*found))
+    if ack.next_seqno and not ack.finished:
+        raise ProtocolError("Fetch-Ack", "Next Seqno 0 unless finished", str(ack.next_seqno))
+    if ack.accept != Accept.OK and ack.finished:
+        raise ProtocolError("Fetch-Ack", "Finished 0 unless Accept is 0", str(ack.finished))
+
+
+@dataclass(frozen=True)
+class ClientConfig:
+    """How a `ControlClient` behaves.
+
+    Attributes:
+        security: the one mode that it accepts.
+        credentials: needed unless `security` is unauthenticated.
+        max_count: the largest Count that it computes with (RFC 5357 §6).
+    """
+
+    protocol: Protocol
+    security: Mode
+    credentials: Credentials | None = None
+    max_count: int = token.DEFAULT_MAX_COUNT
+    max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
+
+
+class ControlClient(_Endpoint):
+    """The Control-Client: answers the greeting by itself, then does as its methods are called.
+
+    Raises:
+        ProtocolError: a mode without the credentials that it needs.
+    """
+
+    def __init__(self, config: ClientConfig, random: RandomSource = system_random) -> None:
+        if config.security is not Mode.UNAUTHENTICATED and config.credentials is None:
+            raise ProtocolError(
+                "credentials", f"a shared secret for {config.security.name}", "none"
+            )
+        self.config = config
+        self.mode: NegotiatedMode | None = None
+        self._random = random
+        self._t1 = self._t2 = b""
+        self._pending: ClientCommand | None = None
+        super().__init__(config.protocol, config.max_message_size)
+
+    def request_session(self, request: Request) -> None:
+        """Send Request-Session or Request-TW-Session; `TestSession` or `SessionRejected` follows.
+
+        Raises:
+            ProtocolError: not ready, or a request that the protocol does not have or allow.
+        """
+        self._require(State.READY)
+        wanted = RequestSession if self.protocol is Protocol.OWAMP else RequestTWSession
+        if not isinstance(request, wanted):
+            raise ProtocolError("request", wanted.LAYOUT.title, request.LAYOUT.title)
+        self._ask(request)
+
+    def start_sessions(self) -> None:
+        """Send Start-Sessions; `Started` follows. Raises `ProtocolError` unless ready."""
+        self._require(State.READY)
+        self._ask(StartSessions())
+
+    def fetch_session(
+        self, sid: bytes, begin_seq: int = 0, end_seq: int = COMPLETE_SESSION_END
+    ) -> None:
+        """Send Fetch-Session (OWAMP only); `Fetched` follows. Raises `ProtocolError`."""
+        self._require(State.READY)
+        if self.protocol is Protocol.TWAMP:
+            raise ProtocolError("Fetch-Session", "OWAMP (RFC 5357 §3.9)", "TWAMP")
+        self._ask(FetchSession(begin_seq, end_seq, sid))
+
+    def _ask(self, message: ClientCommand) -> None:
+        self._send(message)
+        self._pending = message
+        self.state = State.AWAITING_REPLY
+
+    def stop_sessions(
+        self, sessions: tuple[SessionDescription, ...] = (), accept: Accept = Accept.OK
+    ) -> None:
+        """Send Stop-Sessions, with a record for each session in which this side sent (OWAMP).
+
+        Raises:
+            ProtocolError: sessions do not run, or records that do not account for them.
+        """
+        self._require(State.TESTING)
+        if self._stop_sent:
+            raise ProtocolError("Stop-Sessions", "to be sent once", "a second one")
+        message: StopSessions | StopTWSessions
+        if self.protocol is Protocol.TWAMP:
+            message = StopTWSessions(accept, len(self.sessions))
+        else:
+            message = StopSessions(accept, sessions)
+            self._check_stop(message, from_client=True)
+        self._send(message)
+        self._stop_sent = True
+        self._stopped()
+
+    def _converse(self) -> Generator[Want, bytes, None]:
+        greeting = yield from ServerGreeting.reader()
+        if not greeting.modes:
+            raise ProtocolError("Modes", "a mode to choose from", "0 (no service)")
+        if not (yield from self._set_up(greeting)):
+            return
+        while True:
+            first_block = yield Want(primitives.AES_BLOCK_SIZE)
+            if self.state is State.TESTING and self.protocol is Protocol.OWAMP:
+                stop = yield from StopSessions.reader(first_block)
+                self._require_stop_to_come()
+                self._check_stop(stop, from_client=False)
+                self._stop_received = True
+                self._events.append(StopReceived(stop))
+                self._stopped()
+            elif self._pending is not None:
+                yield from self._read_reply(self._pending, first_block)
+            else:
+                raise ProtocolError("message", f"none while {self.state.value}", "one")
+
+    def _set_up(self, greeting: ServerGreeting) -> Generator[Want, bytes, bool]:
+        credentials = self.config.credentials
+        ikev2_derived = credentials is not None and credentials.ikev2_derived
+        chosen = int(self.config.security)
+        if ikev2_derived:
+            chosen |= negotiation.IKEV2_DERIVED[self.protocol]
+        self.mode = negotiation.read_mode(self.protocol, greeting.modes, chosen)
+        key_id, sealed, client_iv = bytes(80), bytes(64), bytes(IV_SIZE)
+        if self.mode.is_protected and credentials is not None:
+            token.check_count(greeting.count, self.config.max_count)
+            key = token.derive_token_key(credentials.shared_secret, greeting.salt, greeting.count)
+            self._t1 = self._random("T1", token.T1_SIZE)
+            self._t2 = self._random("T2", token.T2_SIZE)
+            client_iv = self._random("Client-IV", IV_SIZE)
+            key_id = credentials.key_id
+            sealed = token.seal_token(key, greeting.challenge, self._t1, self._t2)
+        response = SetUpResponse(chosen, key_id, sealed, client_iv)
+        self._outbox += response.to_octets()
+        clear = yield Want(ServerStart.CLEAR_SIZE)
+        accept, server_iv = clear[15], clear[16:]
+        if self.mode.is_protected and accept == Accept.OK:
+            self._protect(self._t1, self._t2, client_iv, server_iv)
+        start = ServerStart.parse(clear + (yield Want(primitives.AES_BLOCK_SIZE)))
+        if accept != Accept.OK:
+            error = ProtocolError("Accept", "0", str(accept))
+            self._close(error, Accept.interpret(accept))
+            return False
+        self.state = State.READY
+        self._events.append(SetUp(self.mode, start.start_time))
+        return True
+
+    def _read_reply(
+        self, command: ClientCommand, first_block: bytes
+    ) -> Generator[Want, bytes, None]:
+        state = State.READY
+        if isinstance(command, StartSessions):
+            start_ack = yield from StartAck.reader(first_block)
+            self._events.append(Started(Accept.interpret(start_ack.accept)))
+            if start_ack.accept == Accept.OK:
+                state = State.TESTING
+        elif isinstance(command, FetchSession):
+            fetch_ack = yield from FetchAck.reader(first_block)
+            data = None
+            if fetch_ack.accept == Accept.OK:
+                data = yield from FetchData.reader(fetch_ack)
+            self._events.append(Fetched(fetch_ack, data))
+        else:
+            assert isinstance(command, RequestSession | RequestTWSession)  # Stop has no reply
+            reply = yield from AcceptSession.reader(first_block)
+            if reply.accept == Accept.OK and self.mode is not None:
+                only_sender = command.conf_sender and not command.conf_receiver
+                sid = command.sid if only_sender else reply.sid
+                mode = self.mode.test_mode
+                self._open_session(command, sid, reply.port, mode, self._t1, self._t2)
+            else:
+                self._events.append(SessionRejected(command, Accept.interpret(reply.accept)))
+        self._pending = None
+        self.state = state
+
+
+def accept_all(request: Request) -> tuple[Accept, int]:
+    """The default policy: accept, on the port that the request names for the server's side."""
+    return Accept.OK, request.sender_port if request.conf_sender else request.receiver_port
+
+
+def no_passphrase(name: str) -> bytes | None:
+    """The default of `ServerConfig.passphrase`: no KeyID is known."""
+    del name
+    return None
+
+
+def no_ike_sa(spi_i: bytes, spi_r: bytes) -> bytes | None:
+    """The default of `ServerConfig.ike_sa`: there is no IKE SA."""
+    del spi_i, spi_r
+    return None
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """How a `Server` behaves.
+
+    Attributes:
+        modes: the bits that it offers; 0 turns every client away.
+        count: PBKDF2 iterations, a power of 2, at least 1024.
+        passphrase: the shared secret of a KeyID, None if unknown.
+        ike_sa: the shared secret of the IKE SA with these SPIs, None if there is none.
+        policy: Accept and port for a request that is well-formed.
+        sid_address: the 4 octets that SIDs start with (RFC 4656 §3.5).
+        start_time: when this instance of the server started, NTP.
+    """
+
+    protocol: Protocol
+    modes: int
+    count: int = token.MIN_COUNT
+    passphrase: Callable[[str], bytes | None] = no_passphrase
+    ike_sa: Callable[[bytes, bytes], bytes | None] = no_ike_sa
+    policy: Callable[[Request], tuple[Accept, int]] = accept_all
+    sid_address: bytes = b"\x7f\0\0\1"
+    start_time: int = 0
+    max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
+
+
+class Server(_Endpoint):
+    """The Server: greets, authenticates, and answers requests by its configuration.
+
+    Raises:
+        ProtocolError: a Count that RFC 4656 does not allow, or a `sid_address` not of 4 octets.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        random: RandomSource = system_random,
+        clock: Clock = system_clock,
+    ) -> None:
+        token.check_count(config.count, 2**32 - 1)
+        check_size("sid_address", config.sid_address, 4)
+        self.config = config
+        self.mode: NegotiatedMode | None = None
+        self._random = random
+        self._clock = clock
+        self._t1 = self._t2 = b""
+        self._fetching = False
+        super().__init__(config.protocol, config.max_message_size)
+
+    def stop_sessions(
+        self, sessions: tuple[SessionDescription, ...] = (), accept: Accept = Accept.OK
+    ) -> None:
+        """Send Stop-Sessions (OWAMP only), with a record for each session this side sent in.
+
+        Raises:
+            ProtocolError: TWAMP, sessions do not run, or records that do not account for them.
+        """
+        self._require(State.TESTING)
+        if self.protocol is Protocol.TWAMP:
+            raise ProtocolError("Stop-Sessions", "to come from the Control-Client", "the Server")
+        if self._stop_sent:
+            raise ProtocolError("Stop-Sessions", "to be sent once", "a second one")
+        message = StopSessions(accept, sessions)
+        self._check_stop(message, from_client=False)
+        self._send(message)
+        self._stop_sent = True
+        self._stopped()
+
+    def answer_fetch(self, ack: FetchAck, data: FetchData | None = None) -> None:
+        """Answer a `FetchRequested`: Fetch-Ack, and the data if Accept is 0.
+
+        Raises:
+            ProtocolError: none was requested or the connection is over, `data` that does not go
+                with `ack`, or fields of `ack` that are to be zero.
+        """
+        if not self._fetching or self.state is State.CLOSED:
+            raise ProtocolError("Fetch-Session", "one to answer", "none")
+        check_fetch_answer(ack, data)
+        self._fetching = False
+        self._send(ack)
+        if data is not None:
+            self._send(data)
+
+    def _converse(self) -> Generator[Want, bytes, None]:
+        challenge = self._random("Challenge", token.CHALLENGE_SIZE)
+        salt = self._random("Salt", token.SALT_SIZE)
+        greeting = ServerGreeting(self.config.modes, challenge, salt, self.config.count)
+        self._outbox += greeting.to_octets()
+        response = yield from SetUpResponse.reader()
+        if not response.mode & negotiation.SECURITY_BITS[self.protocol]:
+            return  # the client declines (RFC 4656 §3.1)
+        accept, error = self._authenticate(greeting, response)
+        if error is not None:
+            self._outbox += ServerStart(accept, bytes(IV_SIZE), 0).to_octets()
+            self._close(error, accept)
+            return
+        self._start(response.client_iv)
+        while True:
+            first_block = yield Want(primitives.AES_BLOCK_SIZE)
+            if not (yield from self._read_command(first_block)):
+                return
+
+    def _authenticate(
+        self, greeting: ServerGreeting, response: SetUpResponse
+    ) -> tuple[Accept, ProtocolError | None]:
+        """Check Mode, KeyID and Token; Accept and why not."""
+        try:
+            self.mode = negotiation.read_mode(self.protocol, greeting.modes, response.mode)
+        except ProtocolError as error:
+            return Accept.NOT_SUPPORTED, error
+        if not self.mode.is_protected:
+            return Accept.OK, None
+        if self.mode.ikev2_derived:
+            spi_i, spi_r = binding.spis_from_key_id(response.key_id)
+            secret = self.config.ike_sa(spi_i, spi_r)
+            if secret is None:
+                spis = f"SPIi {spi_i.hex()}, SPIr {spi_r.hex()}"
+                return Accept.NO_IKE_SA, ProtocolError("KeyID", "the SPIs of an IKE SA", spis)
+        else:
+            try:
+                secret = self.config.passphrase(decode_key_id(response.key_id))
+            except ProtocolError:
+                secret = None
+        # An unknown KeyID costs the same work and gets the same answer as a wrong passphrase.
+        key = token.derive_token_key(secret or b"", greeting.salt, greeting.count)
+        try:
+            opened = token.open_token(key, response.token, greeting.challenge)
+        except ProtocolError as error:
+            return Accept.FAILURE, error
+        if secret is None:
+            return Accept.FAILURE, ProtocolError("KeyID", "one that is known", "another")
+        self._t1, self._t2 = opened.t1, opened.t2
+        return Accept.OK, None
+
+    def _start(self, client_iv: bytes) -> None:
+        server_iv = bytes(IV_SIZE)
+        if self.mode is not None and self.mode.is_protected:
+            server_iv = self._random("Server-IV", IV_SIZE)
+            self._protect(self._t1, self._t2, server_iv, client_iv)
+        start = ServerStart(Accept.OK, server_iv, self.config.start_time).to_octets()
+        clear, block = start[: ServerStart.CLEAR_SIZE], start[ServerStart.CLEAR_SIZE :]
+        self._outbox += clear + self._sender.write(block)
+        self.state = State.READY
+        assert self.mode is not None
+        self._events.append(SetUp(self.mode, self.config.start_time))
+
+    def _read_command(self, first_block: bytes) -> Generator[Want, bytes, bool]:
+        """Read one command and answer it; False if the connection is to end."""
+        command = first_block[0]
+        if self.state is State.TESTING and command != Command.STOP_SESSIONS:
+            raise ProtocolError("Command Number", "3 (Stop-Sessions) while testing", str(command))
+        if self._fetching:
+            raise ProtocolError(
+                "Command Number", "none before the answer to the last", str(command)
+            )
+        owamp = self.protocol is Protocol.OWAMP
+        if command == Command.REQUEST_SESSION and owamp:
+            self._answer_request((yield from RequestSession.reader(first_block)))
+        elif command == Command.REQUEST_TW_SESSION and not owamp:
+            self._answer_request((yield from RequestTWSession.reader(first_block)))
+        elif command == Command.START_SESSIONS:
+            yield from StartSessions.reader(first_block)
+            self._answer_start()
+        elif command == Command.STOP_SESSIONS:
+            reader = StopSessions.reader if owamp else StopTWSessions.reader
+            stop: StopSessions | StopTWSessions = yield from reader(first_block)
+            self._take_stop(stop)
+        elif command == Command.FETCH_SESSION and owamp:
+            fetch = yield from FetchSession.reader(first_block)
+            self._fetching = True
+            self._events.append(FetchRequested(fetch))
+        else:
+            error = ProtocolError(
+                "Command Number", "a command of " + self.protocol.value, str(command)
+            )
+            if owamp:
+                raise error
+            # The length of an unknown command is unknown, so nothing after it can be read.
+            self._send(AcceptSession(Accept.NOT_SUPPORTED, 0, bytes(SID_SIZE)))
+            self._close(error, Accept.NOT_SUPPORTED)
+            return False
+        return True
+
+    def _answer_request(self, request: Request) -> None:
+        if negotiation.request_problem(self.protocol, request) is not None:
+            accept, port = Accept.NOT_SUPPORTED, 0
+        else:
+            accept, port = self.config.policy(request)
+        if accept != Accept.OK:
+            self._send(AcceptSession(accept, 0, bytes(SID_SIZE)))
+            self._events.append(SessionRejected(request, accept))
+            return
+        if request.conf_sender and not request.conf_receiver:
+            sid, answered_sid = request.sid, bytes(SID_SIZE)  # the client receives and names it
+        else:
+            sid = answered_sid = self._new_sid()
+        self._send(AcceptSession(accept, port, answered_sid))
+        assert self.mode is not None
+        self._open_session(request, sid, port, self.mode.test_mode, self._t1, self._t2)
+
+    def _new_sid(self) -> bytes:
+        """Address 4 | time 8 | random 4 (RFC 4656 §3.5)."""
+        timestamp = self._clock().to_bytes(8, "big")
+        return self.config.sid_address + timestamp + self._random("SID", 4)
+
+    def _answer_start(self) -> None:
+        accept = Accept.OK if self.sessions else Accept.FAILURE
+        self._send(StartAck(accept))
+        self._events.append(Started(accept))
+        if accept is Accept.OK:
+            self.state = State.TESTING
+
+    def _take_stop(self, stop: StopSessions | StopTWSessions) -> None:
+        self._require_stop_to_come()
+        self._check_stop(stop, from_client=True)
+        self._stop_received = True
+        self._events.append(StopReceived(stop))
+        self._stopped()

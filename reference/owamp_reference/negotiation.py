@@ -1,0 +1,138 @@
+"""What the two ends of a control connection agree on: modes, requests, sessions stopped and fetched
+(RFC 4656 §3, RFC 5357 §3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntFlag
+
+from . import binding, token
+from .errors import ProtocolError
+from .messages import Request, RequestSession, RequestTWSession, encode_key_id
+from .packets import TestMode
+
+
+class Protocol(Enum):
+    """Which of the two protocols a control connection speaks."""
+
+    OWAMP = "OWAMP"
+    TWAMP = "TWAMP"
+
+
+class Mode(IntFlag):
+    """Bits of the Modes and Mode fields that say how a connection is protected."""
+
+    UNAUTHENTICATED = 1
+    AUTHENTICATED = 2
+    ENCRYPTED = 4
+    MIXED = 8  # RFC 5618: unauthenticated test, encrypted control; TWAMP only
+
+
+IKEV2_DERIVED = {Protocol.OWAMP: 16, Protocol.TWAMP: 128}
+"""The IKEv2Derived bit (RFC 7718 §3.2.4 for OWAMP, RFC 7717 §7 for TWAMP)."""
+
+
+SECURITY_BITS = {Protocol.OWAMP: 0b0111, Protocol.TWAMP: 0b1111}
+"""The bits of which a client chooses exactly one."""
+
+
+@dataclass(frozen=True)
+class NegotiatedMode:
+    """What Mode says: one security mode, and whether the shared secret is from IKEv2."""
+
+    security: Mode
+    ikev2_derived: bool = False
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether the control connection is encrypted and authenticated."""
+        return self.security is not Mode.UNAUTHENTICATED
+
+    @property
+    def test_mode(self) -> TestMode:
+        """The protection of the test packets (RFC 4656 §4, RFC 5618 §3.1)."""
+        if self.security is Mode.AUTHENTICATED:
+            return TestMode.AUTHENTICATED
+        if self.security is Mode.ENCRYPTED:
+            return TestMode.ENCRYPTED
+        return TestMode.UNAUTHENTICATED
+
+
+def read_mode(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
+    """The meaning of the Mode that a client chose from the Modes that a server offered.
+
+    Bits that have no meaning here are ignored, as RFC 4656 §3.1 asks of a server.
+
+    Raises:
+        ProtocolError: no security bit or several, one that was not offered, or IKEv2Derived when
+            it was not offered or without a protected mode (RFC 7717 §5.1).
+    """
+    bits = chosen & SECURITY_BITS[protocol]
+    if bits.bit_count() != 1:
+        raise ProtocolError("Mode", "exactly one security bit", f"{chosen:#010x}")
+    if not bits & offered:
+        raise ProtocolError("Mode", f"one of the offered {offered:#010x}", f"{chosen:#010x}")
+    ikev2_bit = IKEV2_DERIVED[protocol]
+    ikev2_derived = bool(chosen & ikev2_bit)
+    if ikev2_derived and (not offered & ikev2_bit or bits == Mode.UNAUTHENTICATED):
+        expected = "IKEv2Derived only when offered and with a protected mode"
+        raise ProtocolError("Mode", expected, f"{chosen:#010x}")
+    return NegotiatedMode(Mode(bits), ikev2_derived)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The 80-octet KeyID of a shared secret, and the secret."""
+
+    key_id: bytes
+    shared_secret: bytes = field(repr=False)
+    ikev2_derived: bool = False
+
+    @classmethod
+    def from_passphrase(cls, name: str, passphrase: bytes) -> Credentials:
+        """A pre-shared passphrase under a name (RFC 4656 §3.1); raises `ProtocolError`."""
+        token.check_passphrase(passphrase)
+        return cls(encode_key_id(name), passphrase)
+
+    @classmethod
+    def from_ikev2(cls, spi_i: bytes, spi_r: bytes, shared_secret: bytes) -> Credentials:
+        """A key from `binding`, named by its SPIs (RFC 7717 §5.3); raises `ProtocolError`."""
+        return cls(binding.key_id_from_spis(spi_i, spi_r), shared_secret, ikev2_derived=True)
+
+
+def request_problem(protocol: Protocol, request: Request) -> ProtocolError | None:
+    """Why a server answers a request with Accept 3, or None (RFC 4656 §3.5, RFC 5357 §3.5)."""
+    try:
+        check_request(protocol, request)
+    except ProtocolError as error:
+        return error
+    return None
+
+
+def check_request(protocol: Protocol, request: Request) -> None:
+    """Raise `ProtocolError` for a request that `request_problem` is about."""
+    if request.ipvn not in (4, 6):
+        raise ProtocolError("IPVN", "4 or 6", str(request.ipvn))
+    wanted = RequestSession if protocol is Protocol.OWAMP else RequestTWSession
+    if not isinstance(request, wanted):
+        raise ProtocolError("request", wanted.LAYOUT.title, request.LAYOUT.title)
+    if isinstance(request, RequestSession):
+        if not (request.conf_sender or request.conf_receiver):
+            raise ProtocolError("Conf-Sender, Conf-Receiver", "at least one set", "none")
+        if not request.slots:
+            raise ProtocolError("Number of Schedule Slots", "at least 1", "0")
+        for slot in request.slots:
+            if slot.slot_type not in (0, 1):
+                raise ProtocolError("Slot Type", "0 or 1", str(slot.slot_type))
+        return
+    zeros = {
+        "Conf-Sender": request.conf_sender,
+        "Conf-Receiver": request.conf_receiver,
+        "Number of Schedule Slots": request.number_of_slots,
+        "Number of Packets": request.number_of_packets,
+        "SID": int.from_bytes(request.sid, "big"),
+    }
+    for label, value in zeros.items():
+        if value:
+            raise ProtocolError(label, "0", "another value")

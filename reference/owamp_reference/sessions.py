@@ -1,0 +1,126 @@
+"""Test sessions: sender, receiver and reflector (RFC 4656 §4, RFC 5357 §4)."""
+
+from __future__ import annotations
+
+from .errors import ProtocolError
+from .keys import TestSessionKeys
+from .packets import (
+    ErrorEstimate,
+    ReflectorPacket,
+    SenderPacket,
+    TestMode,
+    open_packet,
+    seal_packet,
+)
+from .sources import Clock, RandomSource, system_clock
+
+DEFAULT_ERROR_ESTIMATE = ErrorEstimate(synchronized=False, scale=0, multiplier=1)
+
+
+DEFAULT_TTL = 255
+
+
+class SessionSender:
+    """The Session-Sender of OWAMP and TWAMP: numbers, stamps and protects test packets.
+
+    Args:
+        mode, keys: as in `TestSession`.
+        clock: gives the Timestamp of each packet.
+        padding: gives Packet Padding; None for zeros (RFC 4656 §4.1.2 wants both possible).
+    """
+
+    def __init__(
+        self,
+        mode: TestMode,
+        session_keys: TestSessionKeys | None = None,
+        clock: Clock = system_clock,
+        padding: RandomSource | None = None,
+        error_estimate: ErrorEstimate = DEFAULT_ERROR_ESTIMATE,
+    ) -> None:
+        self._mode = mode
+        self._keys = session_keys
+        self._clock = clock
+        self._padding = padding
+        self._error_estimate = error_estimate.to_int()
+        self.next_sequence_number = 0
+
+    def next_packet(self, padding_length: int = 0) -> bytes:
+        """The UDP payload of the next packet, with `padding_length` octets of padding."""
+        padding = bytes(padding_length)
+        if self._padding is not None:
+            padding = self._padding("Packet Padding", padding_length)
+        number = self.next_sequence_number
+        packet = SenderPacket(number, self._clock(), self._error_estimate, padding)
+        self.next_sequence_number += 1
+        return seal_packet(self._mode, packet, self._keys)
+
+    def receive(self, data: bytes) -> ReflectorPacket:
+        """A reflected packet (TWAMP).
+
+        Raises:
+            ProtocolError: to be discarded: it does not verify, or answers a packet never sent.
+        """
+        packet = open_packet(self._mode, ReflectorPacket, data, self._keys)
+        if packet.sender_sequence_number >= self.next_sequence_number:
+            expected = f"a number below {self.next_sequence_number}"
+            found = str(packet.sender_sequence_number)
+            raise ProtocolError("Sender Sequence Number", expected, found)
+        return packet
+
+
+class SessionReceiver:
+    """The Session-Receiver of OWAMP, as far as security goes.
+
+    What RFC 4656 §4.2 discards by the schedule or the timeout of the session is not looked at.
+    """
+
+    def __init__(self, mode: TestMode, session_keys: TestSessionKeys | None = None) -> None:
+        self._mode = mode
+        self._keys = session_keys
+
+    def receive(self, data: bytes) -> SenderPacket:
+        """A packet of the sender. Raises `ProtocolError` for one that is to be discarded."""
+        return open_packet(self._mode, SenderPacket, data, self._keys)
+
+
+class SessionReflector:
+    """The Session-Reflector of TWAMP (RFC 5357 §4.2); arguments as `SessionSender`."""
+
+    def __init__(
+        self,
+        mode: TestMode,
+        session_keys: TestSessionKeys | None = None,
+        clock: Clock = system_clock,
+        error_estimate: ErrorEstimate = DEFAULT_ERROR_ESTIMATE,
+    ) -> None:
+        self._mode = mode
+        self._keys = session_keys
+        self._clock = clock
+        self._error_estimate = error_estimate.to_int()
+        self.next_sequence_number = 0
+
+    def reflect(self, data: bytes, ttl: int = DEFAULT_TTL) -> bytes:
+        """The answer to a received UDP payload, of the same size if its padding allows.
+
+        Args:
+            ttl: the TTL or Hop Limit with which it arrived; 255 if that is not known.
+        Raises:
+            ProtocolError: a packet that is to be discarded without an answer.
+        """
+        receive_timestamp = self._clock()
+        packet = open_packet(self._mode, SenderPacket, data, self._keys)
+        room = max(0, len(data) - ReflectorPacket.header_size(self._mode))
+        reflected = ReflectorPacket(
+            sequence_number=self.next_sequence_number,
+            timestamp=self._clock(),
+            error_estimate=self._error_estimate,
+            receive_timestamp=receive_timestamp,
+            sender_sequence_number=packet.sequence_number,
+            sender_timestamp=packet.timestamp,
+            sender_error_estimate=packet.error_estimate,
+            sender_ttl=ttl,
+            padding=packet.padding[:room],
+        )
+        answer = seal_packet(self._mode, reflected, self._keys)
+        self.next_sequence_number += 1
+        return answer
