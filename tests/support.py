@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from owamp_vectors.claims import prover
 from owamp_vectors.vectors.declaration import Json, VectorFile
+from owamp_vectors.vectors.stored import StoredCase, stored_cases
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -19,9 +20,9 @@ def stored(file: VectorFile) -> Json:
     return content
 
 
-def cases_of(content: Json) -> list[Json]:
-    """All cases of a file."""
-    return [test for group in content["testGroups"] for test in group["tests"]]
+def committed_cases(file: VectorFile) -> list[StoredCase]:
+    """The cases of a committed file."""
+    return list(stored_cases(file, stored(file)))
 
 
 MODELS = VECTORS.parent / "models"

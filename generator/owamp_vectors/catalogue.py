@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from .disk import read_text
 from .groups import (
     attacks,
     binding,
@@ -17,8 +18,8 @@ from .groups import (
     token,
     traces,
 )
-from .vectors import stored
 from .vectors.declaration import Json, VectorFile
+from .vectors.stored import parse_vectors
 
 _MODULES = (
     token,
@@ -35,6 +36,11 @@ _MODULES = (
 FILES: Mapping[str, VectorFile] = {module.FILE.name: module.FILE for module in _MODULES}
 
 
-def parse(path: Path, text: str) -> tuple[VectorFile, Json]:
-    """The declaration and the content of one of these files (`stored.parse`)."""
-    return stored.parse(path, text, FILES)
+def parse_file(path: Path, text: str) -> tuple[VectorFile, Json]:
+    """The declaration and the content of one of these files (`parse_vectors`)."""
+    return parse_vectors(path, text, FILES)
+
+
+def read_file(path: Path) -> tuple[VectorFile, Json]:
+    """The declaration and the content of one of these files. Raises `FileError`."""
+    return parse_file(path, read_text(path))

@@ -13,8 +13,9 @@ from owamp_vectors import disk
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.commands.cli import main
 from owamp_vectors.vectors.declaration import Json
+from owamp_vectors.vectors.stored import stored_cases
 
-from ..support import VECTORS
+from ..support import VECTORS, committed_cases
 
 
 def run(*arguments: str | Path) -> Result:
@@ -130,8 +131,8 @@ def test_verify_says_which_value_differs_and_where(copy: Path) -> None:
 )
 def test_verify_compares_verdicts(copy: Path, find: str, change: Json, said: str | None) -> None:
     def spoil(content: Json) -> None:
-        tests = [test for group in content["testGroups"] for test in group["tests"]]
-        next(test for test in tests if test["result"] == find).update(change)
+        cases = stored_cases(FILES["token"], content)
+        next(case for case in cases if case.result == find).test.update(change)
 
     edit(copy, spoil)
     result = run("verify", copy)
@@ -227,19 +228,14 @@ def test_verify_refuses_another_schema_beside_the_file(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_show_lays_out_every_case(name: str) -> None:
-    content = json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))
-    seen = set()
-    for group in content["testGroups"]:
-        for test in group["tests"]:
-            if (group["type"], test["result"]) in seen:
-                continue
-            seen.add((group["type"], test["result"]))
-            result = run("show", name, str(test["tcId"]), "--vectors", VECTORS)
-            assert result.exit_code == 0, result.output
-            assert test["comment"] in result.output
-            assert test["source"] in result.output
-            assert test.get("reason", "") in result.output
+def test_show_lays_out_a_case_of_each_type_and_result(name: str) -> None:
+    kinds = {(case.type.name, case.result): case for case in committed_cases(FILES[name])}
+    for case in kinds.values():
+        result = run("show", name, str(case.tc_id), "--vectors", VECTORS)
+        assert result.exit_code == 0, result.output
+        assert case.comment in result.output
+        assert case.source in result.output
+        assert (case.reason or "") in result.output
 
 
 def test_show_prints_octets_with_their_offsets() -> None:
@@ -254,9 +250,8 @@ def test_show_prints_octets_with_their_offsets() -> None:
 
 
 def test_show_of_a_trace_leaves_out_what_is_not_there_and_keeps_what_is_zero() -> None:
-    content = json.loads((VECTORS / "traces.json").read_text(encoding="utf-8"))
     zeros = 0
-    for test in (test for group in content["testGroups"] for test in group["tests"]):
+    for test in (case.test for case in committed_cases(FILES["traces"])):
         output = run("show", "traces", str(test["tcId"]), "--vectors", VECTORS).output
         assert ": 0 octets\n" not in output
         assert ": ''\n" not in output

@@ -5,38 +5,22 @@ from __future__ import annotations
 import pytest
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.mistakes import MISTAKES, NOTES, Mistake
-from owamp_vectors.vectors.declaration import GroupType, Json, VectorFile
+from owamp_vectors.vectors.stored import StoredCase
 from owamp_vectors.vectors.verify import verify_case
 
-from ..support import stored
+from ..support import committed_cases
 
-Aimed = tuple[VectorFile, GroupType, Json, Json]
-
-
-def load_aimed() -> dict[str, list[Aimed]]:
-    """The cases that carry each flag."""
-    aimed: dict[str, list[Aimed]] = {}
-    for file in FILES.values():
-        content = stored(file)
-        types = {group_type.name: group_type for group_type in file.types}
-        for group in content["testGroups"]:
-            for case in group["tests"]:
-                for flag in case["flags"]:
-                    aimed.setdefault(flag, []).append((file, types[group["type"]], group, case))
-    return aimed
+CASES = [case for file in FILES.values() for case in committed_cases(file)]
 
 
-AIMED = load_aimed()
-
-
-def is_caught(aimed: Aimed) -> bool:
+def is_caught(case: StoredCase) -> bool:
     """Whether an implementation like the reference, as it is now, fails the case.
 
     What is in the reference's words does not count: nobody is held to it.
     """
-    in_words = {item.name for item in aimed[1].outputs if item.in_words} | {"reason"}
+    in_words = {item.name for item in case.type.outputs if item.in_words} | {"reason"}
     try:
-        return any(difference.field not in in_words for difference in verify_case(*aimed))
+        return any(difference.field not in in_words for difference in verify_case(case))
     except RecursionError:  # the mistake called itself: nothing is shown by that
         raise
     except Exception:  # a crash is a failure too
@@ -45,21 +29,18 @@ def is_caught(aimed: Aimed) -> bool:
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 def test_each_case_aimed_at_a_mistake_catches_it(mistake: Mistake) -> None:
-    cases = AIMED.get(mistake.flag, [])
+    cases = [case for case in CASES if mistake.flag in case.flags]
     assert cases, "no case is aimed at it"
     with mistake.applied():
-        missed = [
-            f"{file.name} tcId {case['tcId']}: {case['comment']}"
-            for file, group_type, group, case in cases
-            if not is_caught((file, group_type, group, case))
-        ]
+        missed = [case.title for case in cases if not is_caught(case)]
     assert not missed
-    assert not any(is_caught(aimed) for aimed in cases), "the mistake was not undone"
+    assert not any(map(is_caught, cases)), "the mistake was not undone"
 
 
 def test_every_flag_is_a_mistake_or_has_a_note() -> None:
-    assert set(AIMED) <= set(NOTES)
-    assert set(MISTAKES) <= set(AIMED)
+    aimed = {flag for case in CASES for flag in case.flags}
+    assert aimed <= set(NOTES)
+    assert set(MISTAKES) <= aimed
 
 
 def test_notes_say_what_goes_wrong() -> None:

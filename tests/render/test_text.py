@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.render.vectors_text import quoted, wrap
 from owamp_vectors.vectors.declaration import Json, VectorFile
+from owamp_vectors.vectors.stored import by_group, stored_cases
 
-from ..support import cases_of, stored
+from ..support import stored
 from .support import render
 
 TITLE = re.compile(r"(\d+(?:\.\d+)*)\.  (.*)")
@@ -106,9 +107,8 @@ def fields_of(head: str) -> Json:
 @pytest.mark.parametrize("file", FILES.values(), ids=lambda file: file.name)
 def test_text_has_every_value(file: VectorFile, texts: dict[str, str]) -> None:
     content = stored(file)
-    expected = iter(cases_of(content))
-    groups = {group["tests"][0]["tcId"]: group for group in content["testGroups"]}
-    types = {group_type.name: group_type for group_type in file.types}
+    cases = {case.tc_id: case for case in stored_cases(file, content)}
+    groups = {found[0].tc_id: found[0].group for found in by_group(cases.values())}
     parameters: Json = {}
     type_name, seen = "", []
     for number, title, paragraphs in sections(texts[file.name]):
@@ -125,15 +125,13 @@ def test_text_has_every_value(file: VectorFile, texts: dict[str, str]) -> None:
             match = re.fullmatch(r"Test (\d+): (.*)", title)
             assert match
             seen.append(int(match[1]))
-            test = next(test for test in cases_of(content) if test["tcId"] == int(match[1]))
-            if test["tcId"] in groups:
-                group = groups[test["tcId"]]
-                assert type_name == group["type"]
-                names = [item.name for item in types[type_name].parameters]
-                assert parameters == {name: group[name] for name in names}
+            case = cases[int(match[1])]
+            if case.tc_id in groups:
+                assert type_name == case.type.name
+                assert parameters == case.parameters
                 parameters = {}
-            compare(test, match[2], paragraphs)
-    assert sorted(seen) == [test["tcId"] for test in expected]
+            compare(case.test, match[2], paragraphs)
+    assert sorted(seen) == list(cases)
 
 
 def compare(test: Json, title: str, paragraphs: list[str]) -> None:

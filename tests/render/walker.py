@@ -91,11 +91,11 @@ _ABSENT = {
 }
 
 
-def walker(file: VectorFile, group_types: list[GroupType]) -> str:
+def walker(file: VectorFile) -> str:
     """The program; it prints the groups type after type, each line of a group."""
     name = snake(file.name)
     lines = [f'#include "owamp_tv_{name}.h"', _HELPERS, "int main(void)", "{"]
-    for group_type in group_types:
+    for group_type in file.types:
         lines += _type_lines(group_type)
     lines += [
         f"for (size_t n = 0; n < OWAMP_TV_{name.upper()}_NOTES; n++) {{",

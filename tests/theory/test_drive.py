@@ -19,10 +19,10 @@ from owamp_vectors.replay.drive import Driven, drive, scripts_text
 from owamp_vectors.replay.replay import Replay, ReplayError
 from owamp_vectors.vectors.declaration import Json
 
-from ..support import cases_of, stored
+from ..support import committed_cases
 from .test_replay import RECORDED, replayed, run
 
-CASES = {case["trace"]: case for case in cases_of(stored(FILES["traces"]))}
+CASES = {str(case.trace): case.test for case in committed_cases(FILES["traces"])}
 SESSION = "rfc4656/encrypted_session_runs_to_its_end"
 TWAMP = "rfc4656_reflection/twamp_packets_return_encrypted"
 IPPM = "ikev2_binding/set_up_with_shared_secret_runs"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from .. import catalogue, disk
-from ..catalogue import FILES
-from ..conform import report
-from ..conform.judge import Question, Verdict, questions
+from .. import disk
+from ..catalogue import FILES, read_file
+from ..conform import summary
+from ..conform.asking import put
+from ..conform.judging import Judgement
 from ..conform.program import NotStartedError, Program
-from ..conform.run import put
 from ..mistakes import MISTAKES
-from ..vectors import stored
+from ..vectors.stored import StoredCase, find_files, stored_cases
 from .console import (
     DIFFERENT,
     NO_PROGRAM,
@@ -92,23 +92,22 @@ def conform(
     started = time.perf_counter()
     paths = [vectors / f"{name}.json" for name in dict.fromkeys(names)]
     with clear_errors():
-        contents = [
-            catalogue.parse(path, disk.read_text(path)) for path in paths or stored.find([vectors])
-        ]
-    verdicts = _put_all(list(questions(contents)), Program(command, timeout), partial)
-    table(report.rows(verdicts), (2, 3, 4))
-    numbers = report.count(verdicts)
+        files = [read_file(path) for path in paths or find_files([vectors])]
+    cases = [case for file in files for case in stored_cases(*file)]
+    judgements = _put_all(cases, Program(command, timeout), partial)
+    table(summary.summary_rows(judgements), (2, 3, 4))
+    numbers = summary.count(judgements)
     if numbers["failed"]:
-        _print_failures([verdict for verdict in verdicts if verdict.status == "failed"])
+        _print_failures([item for item in judgements if item.status == "failed"])
     with clear_errors():
         for path, text in (
-            (junit, report.to_junit(verdicts)),
-            (json_path, report.to_json(command, verdicts)),
+            (junit, summary.summary_junit(judgements)),
+            (json_path, summary.summary_json(command, judgements)),
         ):
             if path is not None:
                 disk.write_files(path.parent, {path.name: text})
     if numbers["failed"]:
-        click.echo(f"{numbers['failed']} of {len(verdicts)} cases fail.", err=True)
+        click.echo(f"{numbers['failed']} of {len(judgements)} cases fail.", err=True)
     elif not numbers["passed"]:
         click.echo("The program supports no case.", err=True)
     else:
@@ -118,21 +117,21 @@ def conform(
     raise click.exceptions.Exit(DIFFERENT)
 
 
-def _put_all(asked: list[Question], program: Program, partial: bool) -> list[Verdict]:
-    """All verdicts; whatever the program still runs is ended, also when this command is."""
+def _put_all(cases: list[StoredCase], program: Program, partial: bool) -> list[Judgement]:
+    """All judgements; whatever the program still runs is ended, also when this command is."""
     try:
         with ending(program.stop):
-            return list(put(program, progress(asked, "asking"), partial=partial))
+            return list(put(program, progress(cases, "asking"), partial=partial))
     except NotStartedError as error:
         raise _NoProgram(str(error)) from None
 
 
-def _print_failures(failed: list[Verdict]) -> None:
+def _print_failures(failed: list[Judgement]) -> None:
     click.echo()
-    for verdict in failed[:_MAX_FAILURES]:
-        click.echo(report.describe(verdict), err=True)
+    for item in failed[:_MAX_FAILURES]:
+        click.echo(summary.describe(item), err=True)
     if len(failed) > _MAX_FAILURES:
         click.echo(f"… and {len(failed) - _MAX_FAILURES} more; --json has them all", err=True)
-    named = {flag: MISTAKES[flag].note for verdict in failed for flag in verdict.mistakes}
+    named = {flag: MISTAKES[flag].note for item in failed for flag in item.mistakes}
     for flag, note in named.items():
         click.echo(f"{flag}: {note.description}", err=True)

@@ -35,14 +35,14 @@ def generate(names: tuple[str, ...], output: Path) -> None:
     with clear_errors():
         for file in progress(chosen, "making vectors"):
             text = disk.to_text(file.build(mistakes.NOTES))
-            _, content = catalogue.parse(Path(f"{file.name}.json"), text)
+            _, content = catalogue.parse_file(Path(f"{file.name}.json"), text)
             differences = list(verify_file(file, content))
             if differences:
                 raise AssertionError(f"not reproducible: {differences[0]}")
             texts[f"{file.name}.json"] = text
             schema = disk.to_text(file_schema(file))
             texts[f"{stored.SCHEMA_DIRECTORY}/{file.schema_name}"] = schema
-            rows.append((f"{file.name}.json", *counts(content), disk.digest(text)[:16]))
+            rows.append((f"{file.name}.json", *counts(file, content), disk.digest(text)[:16]))
         disk.write_files(output, texts)
     summarize(rows)
     seconds = time.perf_counter() - started

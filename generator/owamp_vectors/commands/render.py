@@ -9,7 +9,7 @@ import click
 
 from .. import disk
 from ..catalogue import FILES
-from ..render.vectors import Source, Texts, read
+from ..render.vector_sources import Source, Texts, read_sources
 from ..render.vectors_c import render_c
 from ..render.vectors_python import render_python
 from ..render.vectors_text import render_text
@@ -54,7 +54,7 @@ def render(vectors: Path, output: Path | None, form: str, names: tuple[str, ...]
     """
     directory = output or Path("build", "render", form)
     with clear_errors():
-        texts = FORMATS[form](read(vectors, names))
+        texts = FORMATS[form](read_sources(vectors, names))
         disk.write_files(directory, texts)
     rows = [(name, str(len(text.encode())), disk.digest(text)[:16]) for name, text in texts.items()]
     table([("file", "octets", "SHA-256"), *rows], (1,))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from .. import catalogue, disk
+from ..catalogue import read_file
 from ..vectors.show import show_case
+from ..vectors.stored import stored_cases
 from .console import EXIT_CODES, clear_errors
 from .vector_files import file_named
 
@@ -31,14 +32,11 @@ def show(name: str, tc_id: int, vectors: Path) -> None:
       owamp-vectors show test-session-keys 1 | less
     """
     file_named(name)
-    path = vectors / f"{name}.json"
     with clear_errors():
-        file, content = catalogue.parse(path, disk.read_text(path))
-    types = {group_type.name: group_type for group_type in file.types}
-    for group in content["testGroups"]:
-        for test in group["tests"]:
-            if test["tcId"] == tc_id:
-                click.echo(show_case(file, types[group["type"]], content, group, test), nl=False)
-                return
+        file, content = read_file(vectors / f"{name}.json")
+    for case in stored_cases(file, content):
+        if case.tc_id == tc_id:
+            click.echo(show_case(case, content["notes"]), nl=False)
+            return
     last = content["numberOfTests"]
     raise click.BadParameter(f"expected 1 to {last}, found {tc_id}", param_hint="TC_ID")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
 import click
 
 from ..catalogue import FILES
-from ..vectors.declaration import Json, VectorFile
+from ..vectors.declaration import Json, Result, VectorFile
+from ..vectors.stored import by_group, stored_cases
 from .console import table
 
 
-def counts(content: Json) -> tuple[str, ...]:
+def counts(file: VectorFile, content: Json) -> tuple[str, ...]:
     """How many groups a file has, and how many cases: in all, valid, invalid, acceptable."""
-    results = Counter(test["result"] for group in content["testGroups"] for test in group["tests"])
-    numbers = [len(content["testGroups"]), results.total()]
-    numbers += [results[name] for name in ("valid", "invalid", "acceptable")]
+    groups = by_group(stored_cases(file, content))
+    results = Counter(case.result for cases in groups for case in cases)
+    numbers = [len(groups), results.total()]
+    numbers += [results[name] for name in get_args(Result)]
     return tuple(map(str, numbers))
 
 

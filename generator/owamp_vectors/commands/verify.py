@@ -38,12 +38,12 @@ def verify(paths: tuple[Path, ...]) -> None:
     rows: list[tuple[str, ...]] = []
     differences: list[Difference] = []
     with clear_errors():
-        for path in progress(stored.find(list(paths)), "recomputing"):
+        for path in progress(stored.find_files(list(paths)), "recomputing"):
             text = disk.read_text(path)
-            file, content = catalogue.parse(path, text)
+            file, content = catalogue.parse_file(path, text)
             _check_schema_beside(path, file)
             differences += verify_file(file, content)
-            rows.append((path.name, *counts(content), disk.digest(text)[:16]))
+            rows.append((path.name, *counts(file, content), disk.digest(text)[:16]))
     summarize(rows)
     seconds = time.perf_counter() - started
     if differences:

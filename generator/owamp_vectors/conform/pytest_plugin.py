@@ -21,12 +21,13 @@ from typing import Any
 
 import pytest
 
-from .. import catalogue, disk
-from ..catalogue import FILES
+from ..catalogue import FILES, read_file
 from ..mistakes import NOTES
-from ..vectors.declaration import Json
-from .judge import Answer, Question, judge, questions
-from .report import describe
+from ..vectors.declaration import GroupType, Json
+from ..vectors.stored import StoredCase, stored_cases
+from .judging import judge
+from .protocol import Answer
+from .summary import describe
 
 Implementation = Callable[[str, Json, Json], Mapping[str, Any]]
 """Outputs from the type of a group, its parameters, and the inputs of a case."""
@@ -41,7 +42,7 @@ def conformance(
     *names: str,
     vectors: Path | str | None = None,
     partial: bool = False,
-) -> Callable[[Question], None]:
+) -> Callable[[StoredCase], None]:
     """A test, to be bound to a name ``test_…``, that runs once for every case.
 
     Args:
@@ -54,46 +55,41 @@ def conformance(
         FileError: a file that cannot be read, or is not a vector file.
         KeyError: there is no file of that name.
     """
-    contents = []
+    cases: list[StoredCase] = []
     for name in names or FILES:
-        file = FILES[name]
         if vectors is None:
-            contents.append((file, file.build(NOTES)))
+            file, content = FILES[name], FILES[name].build(NOTES)
         else:
-            path = Path(vectors) / f"{name}.json"
-            contents.append(catalogue.parse(path, disk.read_text(path)))
-    asked = list(questions(contents))
-    ids = [f"{item.file.name}-{item.test['tcId']}-{item.group_type.name}" for item in asked]
+            file, content = read_file(Path(vectors) / f"{FILES[name].name}.json")
+        cases += stored_cases(file, content)
+    ids = [f"{case.file.name}-{case.tc_id}-{case.type.name}" for case in cases]
 
-    @pytest.mark.parametrize("case", asked, ids=ids)
-    def test(case: Question) -> None:
-        check(case, implementation, partial=partial)
+    @pytest.mark.parametrize("case", cases, ids=ids)
+    def test(case: StoredCase) -> None:
+        check_case(case, implementation, partial=partial)
 
     return test
 
 
-def check(question: Question, implementation: Implementation, *, partial: bool = False) -> None:
+def check_case(case: StoredCase, implementation: Implementation, *, partial: bool = False) -> None:
     """Put one case to an implementation; fail or skip the running test by what it answers."""
-    group_type = question.group_type
-    parameters = {x.name: x.from_json(question.group[x.name]) for x in group_type.parameters}
-    inputs = {x.name: x.from_json(question.test[x.name]) for x in group_type.inputs}
     try:
-        outputs = implementation(group_type.name, parameters, inputs)
+        outputs = implementation(case.type.name, case.decoded_parameters, case.decoded_inputs)
     except Refused as refusal:
         answer = Answer(refused=str(refusal))
     except NotImplementedError:
-        pytest.skip(f"{group_type.name} is not supported")
+        pytest.skip(f"{case.type.name} is not supported")
     else:
-        answer = Answer(outputs=_to_json(question, outputs))
-    verdict = judge(question, answer, partial=partial)
-    if verdict.status == "failed":
-        pytest.fail(describe(verdict), pytrace=False)
+        answer = Answer(outputs=_to_json(case.type, outputs))
+    found = judge(case, answer, partial=partial)
+    if found.status == "failed":
+        pytest.fail(describe(found), pytrace=False)
 
 
-def _to_json(question: Question, outputs: Mapping[str, Any]) -> Json:
+def _to_json(group_type: GroupType, outputs: Mapping[str, Any]) -> Json:
     """Outputs as the files have them; what is of another type than declared stays as it is."""
     found: Json = {}
-    for item in question.group_type.outputs:
+    for item in group_type.outputs:
         if item.name in outputs:
             try:
                 found[item.name] = item.to_json(outputs[item.name])

@@ -18,15 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..catalogue import FILES, parse
-from ..disk import FileError, read_text
-from ..vectors.declaration import Field, GroupType, Json
+from ..catalogue import FILES, read_file
+from ..disk import FileError
+from ..vectors.declaration import Field, Json, VectorFile
+from ..vectors.stored import StoredCase, stored_cases, targets
 from ..vectors.verify import verify_file
 from .draft_figures import WIDTH
 
 
 @dataclass(frozen=True)
-class Step:
+class ShownOutput:
     """An output of a case: what is computed, how, and the values as blocks of text."""
 
     name: str
@@ -37,43 +38,38 @@ class Step:
 
 @dataclass(frozen=True)
 class DraftCase:
-    """A case of a vector file.
+    """A case of a vector file, as the templates of the draft ask for it."""
 
-    Attributes:
-        file, type, group: where it is.
-        test: the case itself.
-    """
-
-    file: str
-    type: GroupType
-    group: Json
-    test: Json
+    case: StoredCase
 
     @property
     def parameters(self) -> list[tuple[str, str]]:
         """Names and values of what the group's cases share."""
-        return [(item.name, str(self.group[item.name])) for item in self.type.parameters]
+        return [(name, str(value)) for name, value in self.case.parameters.items()]
 
     @property
     def inputs(self) -> str:
         """All inputs."""
-        items = self.type.inputs
-        return "\n\n".join(b for item in items for b in _blocks(item, self.test[item.name]))
+        return self.values(" ".join(self.case.inputs))
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[ShownOutput]:
         """The outputs in the order in which they are computed."""
+        found = self.case.outputs
         return [
-            Step(item.name, item.formula, item.description, _blocks(item, self.test[item.name], ""))
-            for item in self.type.outputs
+            ShownOutput(
+                item.name, item.formula, item.description, _blocks(item, found[item.name], "")
+            )
+            for item in self.case.type.outputs
         ]
 
     @property
     def trace(self) -> str:
         """The trace that the case plays. Raises `FileError` if it names none."""
-        if "trace" not in self.test:
-            raise FileError(f"{self.file}.json: tcId {self.test['tcId']}: trace: is missing")
-        return str(self.test["trace"])
+        if self.case.trace is None:
+            name, number = self.case.file.name, self.case.tc_id
+            raise FileError(f"{name}.json: tcId {number}: trace: is missing")
+        return self.case.trace
 
     def values(self, names: str) -> str:
         """The named inputs and outputs, the names with blanks between them.
@@ -81,12 +77,13 @@ class DraftCase:
         Raises:
             LookupError: a name that the case does not have.
         """
-        items = {item.name: item for item in (*self.type.inputs, *self.type.outputs)}
+        case = self.case
+        items = {item.name: item for item in (*case.type.inputs, *case.type.outputs)}
         for name in names.split():
             if name not in items:
-                raise LookupError(f"{self.file} tcId {self.test['tcId']} has no {name}")
+                raise LookupError(f"{case.file.name} tcId {case.tc_id} has no {name}")
         chosen = (items[name] for name in names.split())
-        return "\n\n".join(b for item in chosen for b in _blocks(item, self.test[item.name]))
+        return "\n\n".join(b for item in chosen for b in _blocks(item, case.test[item.name]))
 
 
 class Cases:
@@ -94,16 +91,16 @@ class Cases:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._files: dict[str, Json] = {}
+        self._files: dict[str, tuple[VectorFile, Json]] = {}
 
-    def content(self, name: str) -> Json:
-        """A file's content. Raises `FileError` if it cannot be used or a value of it is wrong."""
+    def _file(self, name: str) -> tuple[VectorFile, Json]:
+        """A file. Raises `FileError` if it cannot be used or a value of it is wrong."""
         if name not in self._files:
             path = self._directory / f"{name}.json"
-            file, content = parse(path, read_text(path))
+            file, content = read_file(path)
             for difference in verify_file(file, content):
                 raise FileError(f"{path}: {difference}")
-            self._files[name] = content
+            self._files[name] = file, content
         return self._files[name]
 
     def case(self, name: str, type_name: str, tc_id: int) -> DraftCase:
@@ -112,13 +109,11 @@ class Cases:
         Raises:
             FileError: the file has no such case, or it is refused.
         """
-        for group in self.content(name)["testGroups"]:
-            for test in group["tests"]:
-                if (group["type"], test["tcId"]) == (type_name, tc_id):
-                    if test["result"] == "invalid":
-                        raise FileError(f"{self._directory}/{name}.json: tcId {tc_id} is invalid")
-                    [group_type] = (t for t in FILES[name].types if t.name == type_name)
-                    return DraftCase(name, group_type, group, test)
+        for case in stored_cases(*self._file(name)):
+            if (case.type.name, case.tc_id) == (type_name, tc_id):
+                if case.result == "invalid":
+                    raise FileError(f"{self._directory}/{name}.json: tcId {tc_id} is invalid")
+                return DraftCase(case)
         where = f"{self._directory}/{name}.json: expected tcId {tc_id} of type {type_name}"
         raise FileError(f"{where}, found none")
 
@@ -129,14 +124,14 @@ class Cases:
             FileError: the file has none of this name.
         """
         name, _, wanted = vectors.partition(":")
-        content = self.content(name)
-        if wanted not in content["notes"] | {g["type"]: g for g in content["testGroups"]}:
+        _, content = self._file(name)
+        if wanted not in targets(content):
             raise FileError(f"{self._directory}/{name}.json: no flag and no type {wanted}")
         return vectors
 
     def counts(self) -> list[tuple[str, int]]:
         """Name and number of cases of each file."""
-        return [(name, self.content(name)["numberOfTests"]) for name in FILES]
+        return [(name, self._file(name)[1]["numberOfTests"]) for name in FILES]
 
 
 def _blocks(item: Field, value: Any, description: str | None = None) -> list[str]:

@@ -15,7 +15,7 @@ from ..claims.theory_text import EQUIVALENCE, Theory
 from ..claims.trace import RuleStep
 from ..replay.replay import Replay
 from .report_theory import Message, Theories, messages
-from .report_vectors import Case, Library
+from .report_vectors import Library, ShownCase
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Page:
     graph: str | None
     proof: str | None
     premised: tuple[Claim, ...]
-    vectors: tuple[tuple[str, tuple[Case, ...]], ...]
+    vectors: tuple[tuple[str, tuple[ShownCase, ...]], ...]
 
     @property
     def claim(self) -> Claim:

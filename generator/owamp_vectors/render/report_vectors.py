@@ -6,88 +6,91 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..catalogue import parse
+from ..catalogue import parse_file
 from ..claims.declared import Claim
 from ..disk import digest, read_text
 from ..vectors.declaration import GroupType, Json, VectorFile
-from ..vectors.stored import find
+from ..vectors.stored import StoredCase, by_group, find_files, stored_cases
 
 Target = str
 """What a claim calls vectors: "file:Flag" or "file:GroupType"."""
 
 
 @dataclass(frozen=True)
-class Case:
-    """A case, where it is shown, and the claims that it exercises."""
+class ShownCase:
+    """A case in the group of this number, and the claims that it exercises."""
 
-    file: str
+    stored: StoredCase
     group: int
-    type: GroupType
-    parameters: str
-    test: Json
     claims: tuple[Claim, ...]
-
-    @property
-    def number(self) -> int:
-        """Its tcId."""
-        return int(self.test["tcId"])
 
     @property
     def url(self) -> str:
         """Its place in the report, from the report's root."""
-        return f"vectors/{self.file}-{self.group}.html#tc-{self.number}"
+        return f"vectors/{self.stored.file.name}-{self.group}.html#tc-{self.stored.tc_id}"
+
+    @property
+    def parameters(self) -> str:
+        """The parameters of its group in one line; "" if there are none."""
+        return ", ".join(f"{name} {value}" for name, value in self.stored.parameters.items())
 
 
 @dataclass(frozen=True)
-class Group:
+class ShownGroup:
     """A group of a file, counted from 1."""
 
-    file: str
     number: int
-    type: GroupType
-    content: Json
-    cases: tuple[Case, ...]
+    cases: tuple[ShownCase, ...]
 
     @property
-    def url(self) -> str:
-        """Its page, from the report's root."""
-        return f"vectors/{self.file}-{self.number}.html"
+    def type(self) -> GroupType:
+        """Its type."""
+        return self.cases[0].stored.type
+
+    @property
+    def content(self) -> Json:
+        """The group as in the file."""
+        return self.cases[0].stored.group
 
     @property
     def parameters(self) -> str:
         """Its parameters in one line; "" if it has none."""
-        return _parameters(self.type, self.content)
+        return self.cases[0].parameters
+
+    @property
+    def url(self) -> str:
+        """Its page, from the report's root."""
+        return f"vectors/{self.cases[0].stored.file.name}-{self.number}.html"
 
 
 @dataclass(frozen=True)
-class File:
+class ShownFile:
     """A vector file, with the SHA-256 of its octets."""
 
     name: str
-    declaration: VectorFile
     content: Json
     digest: str
-    groups: tuple[Group, ...]
+    groups: tuple[ShownGroup, ...]
 
     @property
-    def cases(self) -> list[Case]:
+    def cases(self) -> list[ShownCase]:
         """The cases of all groups."""
         return [case for group in self.groups for case in group.cases]
 
     def count(self, result: str) -> int:
         """How many cases have a result."""
-        return sum(case.test["result"] == result for case in self.cases)
+        return sum(case.stored.result == result for case in self.cases)
 
 
 @dataclass(frozen=True)
-class Flag:
+class ShownFlag:
     """A named mistake, and the cases that are aimed at it."""
 
     name: str
     bug_type: str
     description: str
     effect: str
-    cases: tuple[Case, ...]
+    cases: tuple[ShownCase, ...]
     claims: tuple[Claim, ...]
 
 
@@ -100,25 +103,21 @@ class Library:
         traces: the cases that are a recorded trace, by ``model[+FLAG…]/lemma``.
     """
 
-    files: tuple[File, ...]
-    flags: tuple[Flag, ...]
-    targets: Mapping[Target, tuple[Case, ...]] = field(repr=False)
-    traces: Mapping[str, tuple[Case, ...]] = field(repr=False)
+    files: tuple[ShownFile, ...]
+    flags: tuple[ShownFlag, ...]
+    targets: Mapping[Target, tuple[ShownCase, ...]] = field(repr=False)
+    traces: Mapping[str, tuple[ShownCase, ...]] = field(repr=False)
 
     @property
-    def cases(self) -> list[Case]:
+    def cases(self) -> list[ShownCase]:
         """The cases of all files."""
         return [case for file in self.files for case in file.cases]
 
-    def of_claim(self, claim: Claim) -> list[tuple[str, tuple[Case, ...]]]:
+    def of_claim(self, claim: Claim) -> list[tuple[str, tuple[ShownCase, ...]]]:
         """The cases that exercise a claim: what names them, and which they are."""
         found = [(target, self.targets[target]) for target in claim.vectors]
         traced = self.traces.get(str(claim.job), ())
         return [("the recorded trace", traced), *found] if traced else found
-
-
-def _parameters(group_type: GroupType, content: Json) -> str:
-    return ", ".join(f"{item.name} {content[item.name]}" for item in group_type.parameters)
 
 
 def load_library(directory: Path, claims: Iterable[Claim]) -> Library:
@@ -133,19 +132,20 @@ def load_library(directory: Path, claims: Iterable[Claim]) -> Library:
         by_trace.setdefault(str(claim.job), []).append(claim)
         for target in claim.vectors:
             by_target.setdefault(target, []).append(claim)
+    exercised = _Exercised(by_target, by_trace)
     found = []
-    for path in find([directory]):
+    for path in find_files([directory]):
         text = read_text(path)
-        declaration, content = parse(path, text)
-        found.append(_file(declaration, content, digest(text), by_target, by_trace))
+        declaration, content = parse_file(path, text)
+        found.append(_file(declaration, content, digest(text), exercised))
     cases = [case for file in found for case in file.cases]
-    targets: dict[Target, list[Case]] = {target: [] for target in by_target}
-    traces: dict[str, list[Case]] = {}
+    targets: dict[Target, list[ShownCase]] = {target: [] for target in by_target}
+    traces: dict[str, list[ShownCase]] = {}
     for case in cases:
-        for name in (case.type.name, *case.test["flags"]):
-            targets.setdefault(f"{case.file}:{name}", []).append(case)
-        if "trace" in case.test:
-            traces.setdefault(case.test["trace"], []).append(case)
+        for target in _targets_of(case.stored):
+            targets.setdefault(target, []).append(case)
+        if case.stored.trace is not None:
+            traces.setdefault(case.stored.trace, []).append(case)
     return Library(
         tuple(found),
         tuple(_flags(found, cases, by_target)),
@@ -154,43 +154,46 @@ def load_library(directory: Path, claims: Iterable[Claim]) -> Library:
     )
 
 
-def _file(
-    declaration: VectorFile,
-    content: Json,
-    sha256: str,
-    by_target: Mapping[Target, list[Claim]],
-    by_trace: Mapping[str, list[Claim]],
-) -> File:
-    types = {group_type.name: group_type for group_type in declaration.types}
-    name = declaration.name
-    groups = []
-    for number, group in enumerate(content["testGroups"], 1):
-        group_type = types[group["type"]]
-        cases = []
-        for test in group["tests"]:
-            exercised = list(by_trace.get(test.get("trace", ""), ()))
-            for target in (group_type.name, *test["flags"]):
-                exercised += by_target.get(f"{name}:{target}", ())
-            unique = tuple({claim.id: claim for claim in exercised}.values())
-            parameters = _parameters(group_type, group)
-            cases.append(Case(name, number, group_type, parameters, test, unique))
-        groups.append(Group(name, number, group_type, group, tuple(cases)))
-    return File(name, declaration, content, sha256, tuple(groups))
+@dataclass(frozen=True)
+class _Exercised:
+    """Which claims are about which vectors."""
+
+    by_target: Mapping[Target, list[Claim]]
+    by_trace: Mapping[str, list[Claim]]
+
+    def of(self, case: StoredCase) -> tuple[Claim, ...]:
+        """The claims that a case exercises."""
+        found = list(self.by_trace.get(case.trace or "", ()))
+        for target in _targets_of(case):
+            found += self.by_target.get(target, ())
+        return tuple({claim.id: claim for claim in found}.values())
+
+
+def _targets_of(case: StoredCase) -> list[Target]:
+    return [f"{case.file.name}:{name}" for name in (case.type.name, *case.flags)]
+
+
+def _file(declaration: VectorFile, content: Json, sha256: str, exercised: _Exercised) -> ShownFile:
+    groups = [
+        ShownGroup(number, tuple(ShownCase(case, number, exercised.of(case)) for case in cases))
+        for number, cases in enumerate(by_group(stored_cases(declaration, content)), 1)
+    ]
+    return ShownFile(declaration.name, content, sha256, tuple(groups))
 
 
 def _flags(
-    found: Iterable[File], cases: list[Case], by_target: Mapping[Target, list[Claim]]
-) -> Iterable[Flag]:
+    found: Iterable[ShownFile], cases: list[ShownCase], by_target: Mapping[Target, list[Claim]]
+) -> Iterable[ShownFlag]:
     notes = {name: note for file in found for name, note in file.content["notes"].items()}
     for name in sorted(notes):
         note = notes[name]
-        aimed = tuple(case for case in cases if name in case.test["flags"])
+        aimed = tuple(case for case in cases if name in case.stored.flags)
         claims = {
             claim.id: claim
-            for file in dict.fromkeys(case.file for case in aimed)
+            for file in dict.fromkeys(case.stored.file.name for case in aimed)
             for claim in by_target.get(f"{file}:{name}", ())
         }
-        yield Flag(
+        yield ShownFlag(
             name,
             note["bugType"],
             note["description"],

@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..vectors.declaration import Field, GroupType, Json
-from .vectors import Leaf, Source, Texts, environment, items_of, naming, object_leaves, snake
+from ..vectors.stored import StoredCase
+from .vector_sources import (
+    Leaf,
+    Source,
+    Texts,
+    items_of,
+    naming,
+    object_leaves,
+    snake,
+    templates,
+)
 
 MAX_LITERAL = 4095
 """Characters of a string literal that every C99 compiler takes (ISO C99 §5.2.4.1)."""
@@ -28,13 +38,12 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "?": "\\?", "\n": "\\n", "\r": "\\r", "\t"
 
 def render_c(sources: Iterable[Source]) -> Texts:
     """The files: ``owamp_tv.h``, and a ``.h`` and a ``.c`` for each vector file."""
-    templates = environment()
-    texts = {"owamp_tv.h": templates.get_template("vectors_common.h.j2").render()}
+    texts = {"owamp_tv.h": templates().get_template("vectors_common.h.j2").render()}
     for source in sources:
         with naming(source):
             values = _file_values(source)
         for suffix in ("h", "c"):
-            text = templates.get_template(f"vectors.{suffix}.j2").render(values)
+            text = templates().get_template(f"vectors.{suffix}.j2").render(values)
             texts[f"owamp_tv_{snake(source.name)}.{suffix}"] = text
     return texts
 
@@ -177,18 +186,30 @@ class _Writer:
         ]
         return self.pool.array(record, snake(item.name), rows)
 
-    def test(self, group_type: GroupType, flags: list[str], test: Json) -> Iterator[str]:
+    def test(self, flags: list[str], case: StoredCase) -> Iterator[str]:
         """The lines of the initializer of a case."""
-        notes = [f"&owamp_tv_{self.prefix}_notes[{flags.index(flag)}]" for flag in test["flags"]]
+        notes = [f"&owamp_tv_{self.prefix}_notes[{flags.index(flag)}]" for flag in case.flags]
         pointers = self.pool.array("owamp_tv_note *const", "flags", notes)
         yield (
-            f"{{{test['tcId']}, {c_string(test['comment'])}, {c_string(test['source'])}, "
-            f"{c_string(test.get('trace'))}, {pointers},"
+            f"{{{case.tc_id}, {c_string(case.comment)}, {c_string(case.source)}, "
+            f"{c_string(case.trace)}, {pointers},"
         )
-        yield f" OWAMP_TV_{test['result'].upper()}, {c_string(test.get('reason'))}}},"
-        owner = self.type_name(group_type)
-        for item in items_of(group_type):
-            yield f"{self.value(owner, item, test.get(item.name))},"
+        yield f" OWAMP_TV_{case.result.upper()}, {c_string(case.reason)}}},"
+        owner = self.type_name(case.type)
+        for item in items_of(case.type):
+            yield f"{self.value(owner, item, case.test.get(item.name))},"
+
+    def group(self, flags: list[str], cases: list[StoredCase]) -> Json:
+        """What a template needs of a group: its own initializers, and those of its cases."""
+        group, owner = cases[0].group, self.type_name(cases[0].type)
+        return {
+            "head": [
+                c_string(group["source"]),
+                c_string(group.get("comment")),
+                *(self.value(owner, item, group[item.name]) for item in cases[0].type.parameters),
+            ],
+            "tests": [list(self.test(flags, case)) for case in cases],
+        }
 
 
 def _file_values(source: Source) -> Json:
@@ -213,22 +234,7 @@ def _file_values(source: Source) -> Json:
                 ],
                 "members": list(writer.members(name, values)),
                 "parameters": list(writer.members(name, group_type.parameters)),
-                "groups": [
-                    {
-                        "head": [
-                            c_string(group["source"]),
-                            c_string(group.get("comment")),
-                            *(
-                                writer.value(name, item, group[item.name])
-                                for item in group_type.parameters
-                            ),
-                        ],
-                        "tests": [
-                            list(writer.test(group_type, flags, test)) for test in group["tests"]
-                        ],
-                    }
-                    for group in groups
-                ],
+                "groups": [writer.group(flags, cases) for cases in groups],
             }
         )
     return {

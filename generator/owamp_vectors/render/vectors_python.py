@@ -6,8 +6,9 @@ import keyword
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..vectors.declaration import Field, GroupType, Json
-from .vectors import Source, Texts, environment, items_of, naming, octets_inside, snake
+from ..vectors.declaration import Field, Json
+from ..vectors.stored import StoredCase
+from .vector_sources import Source, Texts, items_of, naming, octets_inside, snake, templates
 
 MODULE = "owamp_test_vectors.py"
 
@@ -19,7 +20,7 @@ _COMMON = ("tc_id", "comment", "source", "flags", "trace", "result", "reason", "
 
 def render_python(sources: Iterable[Source]) -> Texts:
     """The module ``owamp_test_vectors.py``, of all the files."""
-    template = environment().get_template("vectors.py.j2")
+    template = templates().get_template("vectors.py.j2")
     files = []
     for source in sources:
         with naming(source):
@@ -40,7 +41,7 @@ def _types(source: Source) -> Iterator[Json]:
             "inputs": list(_members(name, group_type.inputs)),
             "outputs": list(_members(name, group_type.outputs, " | None")),
             "parameters": list(_members(name, group_type.parameters)),
-            "groups": [_group(group_type, group) for group in groups],
+            "groups": [_group(cases) for cases in groups],
         }
 
 
@@ -111,29 +112,31 @@ def _call(name: str, arguments: Iterable[str], depth: int) -> str:
     return name + _lines("(", arguments, ")", depth)
 
 
-def _test(group_type: GroupType, test: Json, depth: int) -> str:
+def _test(case: StoredCase, depth: int) -> str:
     common = [
         f"{name}={literal(value, depth + 1)}"
         for name, value in (
-            ("tc_id", test["tcId"]),
-            ("comment", test["comment"]),
-            ("source", test["source"]),
-            ("flags", test["flags"]),
-            ("trace", test.get("trace")),
-            ("result", test["result"]),
-            ("reason", test.get("reason")),
+            ("tc_id", case.tc_id),
+            ("comment", case.comment),
+            ("source", case.source),
+            ("flags", case.flags),
+            ("trace", case.trace),
+            ("result", case.result),
+            ("reason", case.reason),
         )
     ]
-    values = _named(group_type.name, items_of(group_type), test, depth + 1)
-    return _call(f"{group_type.name}Test", [*common, *values], depth)
+    name = case.type.name
+    values = _named(name, items_of(case.type), case.test, depth + 1)
+    return _call(f"{name}Test", [*common, *values], depth)
 
 
-def _group(group_type: GroupType, group: Json) -> str:
-    tests = (_test(group_type, test, 3) for test in group["tests"])
+def _group(cases: list[StoredCase]) -> str:
+    group, name = cases[0].group, cases[0].type.name
+    tests = (_test(case, 3) for case in cases)
     arguments = [
         f"source={literal(group['source'], 2)}",
         f"comment={literal(group.get('comment'), 2)}",
-        *_named(group_type.name, group_type.parameters, group, 2),
+        *_named(name, cases[0].type.parameters, group, 2),
         f"tests={_lines('(', tests, ')', 2)}",
     ]
-    return _call(f"{group_type.name}Group", arguments, 1)
+    return _call(f"{name}Group", arguments, 1)

@@ -11,8 +11,9 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from ..vectors.declaration import Field, GroupType, Json
-from .vectors import Leaf, Source, Texts, environment, leaves, naming
+from ..vectors.declaration import Field, Json
+from ..vectors.stored import StoredCase
+from .vector_sources import Leaf, Source, Texts, leaves, naming, templates
 
 COLUMNS = 72
 _INDENT = " " * 3
@@ -24,7 +25,7 @@ _COUNTED = {"list": ("item", "items"), "object": ("member", "members")}
 
 def render_text(sources: Iterable[Source]) -> Texts:
     """A file ``NAME.txt`` for each vector file."""
-    template = environment().get_template("vectors.txt.j2")
+    template = templates().get_template("vectors.txt.j2")
     texts = {}
     for source in sources:
         with naming(source):
@@ -64,21 +65,21 @@ def _types(source: Source) -> Iterator[Json]:
             "declared": group_type,
             "groups": [
                 {
-                    "comment": group.get("comment"),
-                    "parameters": list(_paragraphs(group_type.parameters, group)),
-                    "tests": [_test(group_type, test) for test in group["tests"]],
+                    "comment": cases[0].group.get("comment"),
+                    "parameters": list(_paragraphs(group_type.parameters, cases[0].parameters)),
+                    "tests": list(map(_test, cases)),
                 }
-                for group in groups
+                for cases in groups
             ],
         }
 
 
-def _test(group_type: GroupType, test: Json) -> Json:
-    is_computed = test["result"] != "invalid"
+def _test(case: StoredCase) -> Json:
+    steps = () if case.result == "invalid" else case.type.outputs
     return {
-        "json": test,
-        "inputs": list(_paragraphs(group_type.inputs, test)),
-        "steps": list(_paragraphs(group_type.outputs, test, "Step")) if is_computed else [],
+        "case": case,
+        "inputs": list(_paragraphs(case.type.inputs, case.inputs)),
+        "steps": list(_paragraphs(steps, case.outputs, "Step")),
     }
 
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from owamp_reference.ikev2 import PRFS
 
-from ..catalogue import parse
-from ..disk import FileError, read_text
+from ..catalogue import read_file
+from ..disk import FileError
 from ..theory import bind
 from ..theory.bind import CONSTANTS, Binding, located
 from ..theory.evaluate import EvaluationError, Evaluator
 from ..theory.parse import read_model
 from ..theory.terms import App, Const, Model, Place, Term, Var, match, subterms
 from ..vectors.declaration import Json
+from ..vectors.stored import stored_cases
 
 
 @dataclass(frozen=True)
@@ -214,18 +215,13 @@ def _cases(
     link: Link, inputs: tuple[Term, ...], vectors: Path
 ) -> Iterator[tuple[Vector, dict[Term, bytes], Binding]]:
     path = vectors / f"{link.file}.json"
-    _, content = parse(path, read_text(path))
-    for group in content["testGroups"]:
-        if group["type"] not in link.groups:
-            continue
-        binding = Binding(prf=PRFS[group["prf"]]) if "prf" in group else Binding()
-        for test in group["tests"]:
-            if link.output in test:
-                values = (_octets(test, name) for name in link.inputs)
-                environment = dict(zip(inputs, values, strict=True))
-                octets = _octets(test, link.output)
-                vector = Vector(path.name, test["tcId"], group["type"], octets)
-                yield vector, environment, binding
+    for case in stored_cases(*read_file(path)):
+        if case.type.name in link.groups and link.output in case.test:
+            binding = Binding(prf=PRFS[case.group["prf"]]) if "prf" in case.group else Binding()
+            values = (_octets(case.test, name) for name in link.inputs)
+            environment = dict(zip(inputs, values, strict=True))
+            octets = _octets(case.test, link.output)
+            yield Vector(path.name, case.tc_id, case.type.name, octets), environment, binding
 
 
 def _octets(test: Json, name: str) -> bytes:

@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from owamp_reference.layout import Layout
 
-from .declaration import Field, GroupType, Json, VectorFile
+from .declaration import Field, Json
+from .stored import StoredCase
 
+_COMPUTATION = "Computation"
 _INDENT = "    "
 _ROW = 16
 
 
-def show_case(
-    file: VectorFile, group_type: GroupType, content: Json, group: Json, test: Json
-) -> str:
-    """The text of `owamp-vectors show`."""
-    return "\n".join(_lines(file, group_type, content, group, test)) + "\n"
+def show_case(case: StoredCase, notes: Json) -> str:
+    """The text of `owamp-vectors show`; `notes` are those of the file."""
+    return "\n".join(_lines(case, notes)) + "\n"
 
 
-def _lines(
-    file: VectorFile, group_type: GroupType, content: Json, group: Json, test: Json
-) -> Iterator[str]:
-    yield f"{file.name} tcId {test['tcId']}: {test['comment']}"
-    yield f"{_INDENT}type    {group_type.name}: {group_type.description}"
-    yield f"{_INDENT}source  {test['source']}"
-    reason = f": {test['reason']}" if "reason" in test else ""
-    if "trace" in test:
-        yield f"{_INDENT}trace   {test['trace']}"
-    yield f"{_INDENT}result  {test['result']}{reason}"
-    for flag in test["flags"]:
-        yield f"{_INDENT}aim     {flag}: {content['notes'][flag]['description']}"
-    for title, items, values in (
-        ("Parameters", group_type.parameters, group),
-        ("Inputs", group_type.inputs, test),
-        ("Computation", group_type.outputs, test),
-    ):
-        if not items:
-            continue
-        yield ""
-        yield title
-        if title == "Computation" and test["result"] == "invalid":
-            yield f"{_INDENT}none: the input is refused"
-            continue
-        for number, item in enumerate(items, 1):
-            step = f"{number}. " if title == "Computation" else ""
-            yield from _value_lines(item, values[item.name], step)
+def _lines(case: StoredCase, notes: Json) -> Iterator[str]:
+    yield f"{case.file.name} tcId {case.tc_id}: {case.comment}"
+    yield f"{_INDENT}type    {case.type.name}: {case.type.description}"
+    yield f"{_INDENT}source  {case.source}"
+    if case.trace is not None:
+        yield f"{_INDENT}trace   {case.trace}"
+    reason = "" if case.reason is None else f": {case.reason}"
+    yield f"{_INDENT}result  {case.result}{reason}"
+    for flag in case.flags:
+        yield f"{_INDENT}aim     {flag}: {notes[flag]['description']}"
+    yield from _part("Parameters", case.type.parameters, case.parameters)
+    yield from _part("Inputs", case.type.inputs, case.inputs)
+    if case.result == "invalid" and case.type.outputs:
+        yield from ("", _COMPUTATION, f"{_INDENT}none: the input is refused")
+    else:
+        yield from _part(_COMPUTATION, case.type.outputs, case.outputs)
+
+
+def _part(title: str, items: Sequence[Field], values: Json) -> Iterator[str]:
+    if items:
+        yield from ("", title)
+    for number, item in enumerate(items, 1):
+        step = f"{number}. " if title == _COMPUTATION else ""
+        yield from _value_lines(item, values[item.name], step)
 
 
 def _value_lines(item: Field, value: Any, step: str) -> Iterator[str]:

@@ -3,17 +3,129 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 from ..disk import FileError
-from .declaration import SCHEMA_VERSION, Json, VectorFile
+from ..json_schema import misfit
+from .declaration import SCHEMA_VERSION, Field, GroupType, Json, Result, Values, VectorFile
 from .schema import file_schema
 
 SCHEMA_DIRECTORY = "schema"
+
+
+@dataclass(frozen=True)
+class StoredCase:
+    """A case as it stands in a file that fits its schema.
+
+    Attributes:
+        file, type: what is declared of its file and of its group.
+        group, test: its group and the case itself, as in the file.
+    """
+
+    file: VectorFile
+    type: GroupType
+    group: Json = field(repr=False)
+    test: Json = field(repr=False)
+
+    @property
+    def tc_id(self) -> int:
+        """Its number in the file."""
+        return int(self.test["tcId"])
+
+    @property
+    def comment(self) -> str:
+        """What it is about."""
+        return str(self.test["comment"])
+
+    @property
+    def source(self) -> str:
+        """The section that it comes from."""
+        return str(self.test["source"])
+
+    @property
+    def flags(self) -> list[str]:
+        """What it is aimed at."""
+        return list(self.test["flags"])
+
+    @property
+    def trace(self) -> str | None:
+        """The model's trace that it is, if it is one."""
+        return self.test.get("trace")
+
+    @property
+    def result(self) -> Result:
+        """What an implementation is to do with it."""
+        result: Result = self.test["result"]
+        return result
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not simply valid, if it is not."""
+        return self.test.get("reason")
+
+    @property
+    def title(self) -> str:
+        """The case for people: file, number, comment."""
+        return f"{self.file.name} tcId {self.tc_id} ({self.comment})"
+
+    @property
+    def parameters(self) -> Json:
+        """The parameters of its group, as in the file."""
+        return _chosen(self.type.parameters, self.group)
+
+    @property
+    def inputs(self) -> Json:
+        """Its inputs, as in the file."""
+        return _chosen(self.type.inputs, self.test)
+
+    @property
+    def outputs(self) -> Json:
+        """Its outputs, as in the file; an invalid case has none."""
+        return {} if self.result == "invalid" else _chosen(self.type.outputs, self.test)
+
+    @property
+    def decoded_parameters(self) -> Json:
+        """The parameters of its group, as the type computes with them."""
+        return {item.name: item.from_json(self.group[item.name]) for item in self.type.parameters}
+
+    @property
+    def decoded_inputs(self) -> Json:
+        """Its inputs, as the type computes with them."""
+        return {item.name: item.from_json(self.test[item.name]) for item in self.type.inputs}
+
+    def evaluate(self) -> tuple[Values | None, str | None]:
+        """What the reference says of it: outputs, or None and why it refuses the inputs."""
+        return self.type.evaluate(self.decoded_parameters, self.decoded_inputs)
+
+
+def _chosen(items: Iterable[Field], values: Json) -> Json:
+    return {item.name: values[item.name] for item in items}
+
+
+def stored_cases(file: VectorFile, content: Json) -> Iterator[StoredCase]:
+    """The cases of a file, in order; its content fits its schema."""
+    types = {group_type.name: group_type for group_type in file.types}
+    for group in content["testGroups"]:
+        for test in group["tests"]:
+            yield StoredCase(file, types[group["type"]], group, test)
+
+
+def by_group(cases: Iterable[StoredCase]) -> list[list[StoredCase]]:
+    """The cases of a file, those of each group together, in order."""
+    return [list(part) for _, part in groupby(cases, key=lambda case: id(case.group))]
+
+
+def targets(content: Json) -> set[str]:
+    """What can be named in a file: its flags and the types of its groups.
+
+    Raises:
+        KeyError, TypeError: the content is not that of a vector file.
+    """
+    return {*content["notes"], *(group["type"] for group in content["testGroups"])}
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> Json:
@@ -23,7 +135,9 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> Json:
     return content
 
 
-def parse(path: Path, text: str, files: Mapping[str, VectorFile]) -> tuple[VectorFile, Json]:
+def parse_vectors(
+    path: Path, text: str, files: Mapping[str, VectorFile]
+) -> tuple[VectorFile, Json]:
     """The declaration, of those in `files`, and the content of a vector file that fits its schema.
 
     Raises:
@@ -48,31 +162,28 @@ def parse(path: Path, text: str, files: Mapping[str, VectorFile]) -> tuple[Vecto
         expected = f"expected at most {SCHEMA_VERSION}, found {version}"
         raise FileError(f"{path}: schemaVersion: {expected}: made by a newer generator")
     file = schemas[name]
-    validator = jsonschema.Draft202012Validator(file_schema(file))
-    problem = jsonschema.exceptions.best_match(validator.iter_errors(content))
-    if problem is not None:
-        where = problem.json_path.removeprefix("$.")
-        message = problem.message if len(problem.message) <= 160 else problem.message[:159] + "…"
-        raise FileError(f"{path}: does not fit {name} at {where}: {message}")
-    _check_numbers(path, content)
+    found = misfit(content, file_schema(file))
+    if found is not None:
+        raise FileError(f"{path}: does not fit {name} at {found.place()}: {found.problem}")
+    _check_numbers(path, file, content)
     return file, content
 
 
-def _check_numbers(path: Path, content: Json) -> None:
+def _check_numbers(path: Path, file: VectorFile, content: Json) -> None:
     """What a JSON Schema cannot say: tests are numbered 1, 2, …, and every flag has a note."""
-    tests = [test for group in content["testGroups"] for test in group["tests"]]
-    if content["numberOfTests"] != len(tests):
+    cases = list(stored_cases(file, content))
+    if content["numberOfTests"] != len(cases):
         found = content["numberOfTests"]
-        raise FileError(f"{path}: numberOfTests: expected {len(tests)}, found {found}")
-    for number, test in enumerate(tests, 1):
-        if test["tcId"] != number:
-            raise FileError(f"{path}: tcId: expected {number}, found {test['tcId']}")
-        for flag in test["flags"]:
+        raise FileError(f"{path}: numberOfTests: expected {len(cases)}, found {found}")
+    for number, case in enumerate(cases, 1):
+        if case.tc_id != number:
+            raise FileError(f"{path}: tcId: expected {number}, found {case.tc_id}")
+        for flag in case.flags:
             if flag not in content["notes"]:
                 raise FileError(f"{path}: tcId {number}: flag {flag} has no entry in notes")
 
 
-def find(paths: list[Path]) -> list[Path]:
+def find_files(paths: list[Path]) -> list[Path]:
     """The files that paths name; a directory stands for the JSON files in it.
 
     Raises:

@@ -6,24 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .declaration import Field, GroupType, Json, VectorFile
+from .declaration import Field, Json, VectorFile
+from .stored import StoredCase, stored_cases
 
 
 @dataclass(frozen=True)
 class Difference:
     """A value of a case that is not what the reference computes."""
 
-    file: str
-    tc_id: int
-    comment: str
+    case: StoredCase
     field: str
     stored: str
     computed: str
 
     def __str__(self) -> str:
         """One line for people: where, and the two values from their first difference."""
-        where = f"{self.file} tcId {self.tc_id} ({self.comment}): {self.field}"
-        return f"{where}: file has {self.stored}, reference computes {self.computed}"
+        values = f"file has {self.stored}, reference computes {self.computed}"
+        return f"{self.case.title}: {self.field}: {values}"
 
 
 def first_difference(left: bytes, right: bytes) -> int:
@@ -50,35 +49,25 @@ def _short(value: object, limit: int = 120) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def verify_case(
-    file: VectorFile, group_type: GroupType, group: Json, test: Json
-) -> Iterator[Difference]:
-    """What the reference computes otherwise in one case of a file that fits its schema."""
-
-    def differs(name: str, stored: str, computed: str) -> Difference:
-        return Difference(file.name, test["tcId"], test["comment"], name, stored, computed)
-
-    parameters = {item.name: item.from_json(group[item.name]) for item in group_type.parameters}
-    inputs = {item.name: item.from_json(test[item.name]) for item in group_type.inputs}
-    outputs, reason = group_type.evaluate(parameters, inputs)
+def verify_case(case: StoredCase) -> Iterator[Difference]:
+    """What the reference computes otherwise in one case."""
+    outputs, reason = case.evaluate()
     if outputs is None:
-        if test["result"] != "invalid":
-            yield differs("result", test["result"], f"invalid ({reason})")
-        elif test["reason"] != reason:
-            yield differs("reason", test["reason"], str(reason))
+        if case.result != "invalid":
+            yield Difference(case, "result", case.result, f"invalid ({reason})")
+        elif case.reason != reason:
+            yield Difference(case, "reason", str(case.reason), str(reason))
         return
-    if test["result"] == "invalid":
-        yield differs("result", "invalid", "valid")
+    if case.result == "invalid":
+        yield Difference(case, "result", "invalid", "valid")
         return
-    for item in group_type.outputs:
-        computed = item.to_json(outputs[item.name])
-        if test[item.name] != computed:
-            yield differs(item.name, *_describe(item, test[item.name], computed))
+    for item in case.type.outputs:
+        stored, computed = case.test[item.name], item.to_json(outputs[item.name])
+        if stored != computed:
+            yield Difference(case, item.name, *_describe(item, stored, computed))
 
 
 def verify_file(file: VectorFile, content: Json) -> Iterator[Difference]:
     """What the reference computes otherwise anywhere in a file that fits its schema."""
-    types = {group_type.name: group_type for group_type in file.types}
-    for group in content["testGroups"]:
-        for test in group["tests"]:
-            yield from verify_case(file, types[group["type"]], group, test)
+    for case in stored_cases(file, content):
+        yield from verify_case(case)

@@ -12,11 +12,12 @@ from typing import Any, Literal, TypeAlias
 
 import jinja2
 
-from .. import catalogue, disk
-from ..catalogue import FILES
+from .. import disk
+from ..catalogue import FILES, parse_file
 from ..jinja import new_environment
 from ..vectors.declaration import GENERATOR_VERSION, Field, GroupType, Json, VectorFile
 from ..vectors.schema import HEX
+from ..vectors.stored import StoredCase, by_group, stored_cases
 
 Texts: TypeAlias = dict[str, str]
 LeafKind: TypeAlias = Literal["octets", "text", "integer", "boolean", "list", "object"]
@@ -52,15 +53,15 @@ class Source:
         version: str = self.content["generatorVersion"]
         return version
 
-    def types(self) -> list[tuple[GroupType, list[Json]]]:
-        """Each type that the file has groups of, with these groups, in the file's order."""
-        groups: dict[str, list[Json]] = {item.name: [] for item in self.file.types}
-        for group in self.content["testGroups"]:
-            groups[group["type"]].append(group)
+    def types(self) -> list[tuple[GroupType, list[list[StoredCase]]]]:
+        """Each type that the file has groups of, with the cases of these, in the file's order."""
+        groups: dict[str, list[list[StoredCase]]] = {item.name: [] for item in self.file.types}
+        for cases in by_group(stored_cases(self.file, self.content)):
+            groups[cases[0].type.name].append(cases)
         return [(item, groups[item.name]) for item in self.file.types if groups[item.name]]
 
 
-def read(directory: Path, names: Iterable[str]) -> list[Source]:
+def read_sources(directory: Path, names: Iterable[str]) -> list[Source]:
     """The named vector files of a directory, or all that the generator makes.
 
     Raises:
@@ -71,7 +72,7 @@ def read(directory: Path, names: Iterable[str]) -> list[Source]:
     for name in dict.fromkeys(names) or FILES:
         path = directory / f"{name}.json"
         text = disk.read_text(path)
-        file, content = catalogue.parse(path, text)
+        file, content = parse_file(path, text)
         if file.name != name:
             expected = f"expected {FILES[name].schema_name}, found {file.schema_name}"
             raise disk.FileError(f"{path}: schema: {expected}")
@@ -167,7 +168,7 @@ def octets_inside(value: Any) -> Any:
 
 
 @cache
-def environment() -> jinja2.Environment:
+def templates() -> jinja2.Environment:
     """The templates, and the names that all of them use."""
     made = new_environment(escape=False)
     made.globals |= {"notice": NOTICE}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .judge import AnswerError, Question, Verdict, judge, read_answer
+from ..vectors.stored import StoredCase
+from .judging import Judgement, judge
 from .program import Program, ProgramError
+from .protocol import AnswerError, question, read_answer
 
 GIVE_UP = 10
 """Questions in a row without an answer, after which the program is not asked any more."""
 
 
-def put(program: Program, asked: Iterable[Question], *, partial: bool = False) -> Iterator[Verdict]:
-    """A verdict for each question.
+def put(
+    program: Program, cases: Iterable[StoredCase], *, partial: bool = False
+) -> Iterator[Judgement]:
+    """A judgement of each case.
 
     A program that fails to answer is stopped, and started anew for the next question; after
     `GIVE_UP` failures in a row the other cases fail unasked.
@@ -21,20 +25,20 @@ def put(program: Program, asked: Iterable[Question], *, partial: bool = False) -
         NotStartedError: the program cannot be started.
     """
     silent = 0
-    for number, question in enumerate(asked, 1):
+    for number, case in enumerate(cases, 1):
         if silent >= GIVE_UP:
             problem = f"not asked: no answer to the {GIVE_UP} questions before"
-            yield Verdict(question, "failed", problem)
+            yield Judgement(case, "failed", problem)
             continue
         try:
-            answer = read_answer(program.ask(question.to_line(number)), number)
+            answer = read_answer(program.ask(question(case, number)), number)
         except ProgramError as error:
             silent += 1
-            yield Verdict(question, "failed", f"the program {error}")
+            yield Judgement(case, "failed", f"the program {error}")
         except AnswerError as error:
             silent += 1
             program.stop(grace=0)
-            yield Verdict(question, "failed", f"not an answer: {error}")
+            yield Judgement(case, "failed", f"not an answer: {error}")
         else:
             silent = 0
-            yield judge(question, answer, partial=partial)
+            yield judge(case, answer, partial=partial)
