@@ -69,6 +69,7 @@ def test_claims_are_loaded() -> None:
         ('id = "secret"', 'id = "can-end"', "claim can-end, id: is there twice"),
         ('id = "secret"', 'id = "Secret"', "claim Secret, id: expected kebab-case"),
         ('id = "secret"', "", "claim 2, id: is missing"),
+        ('id = "secret"', 'id = """secret\n"""', "id: expected kebab-case, found 'secret\\n'"),
         ('statement = "T1 stays secret."', "statement = 1", "claim secret, statement: expected"),
         ('statement = "T1 stays secret."', 'statement = " "', "expected a non-empty string"),
         ('lemma = "t1_is_secret"', 'lemma = "t1"', "claim secret, lemma: "),
@@ -79,9 +80,21 @@ def test_claims_are_loaded() -> None:
         ('premise = "can-end"', 'premise = "x"', "claim secret, premise: no claim x"),
         ('premise = "can-end"', 'premise = "secret"', "premise: secret is no exists-trace lemma"),
         ('premise = "can-end"', 'premise = "can-end"\nflags = ["LEAK"]', "can-end has flags []"),
-        ('premise = "can-end"', 'premise = "can-end"\nflags = "LEAK"', "flags: expected an array"),
-        ('premise = "can-end"', 'premise = "can-end"\nflags = ["A", "A"]', "A is there twice"),
-        ('premise = "can-end"', 'premise = "can-end"\nflags = ["a b"]', "expected names of flags"),
+        (
+            'premise = "can-end"',
+            'premise = "can-end"\nflags = "LEAK"',
+            "flags: expected names of flags, none twice, found 'LEAK'",
+        ),
+        (
+            'premise = "can-end"',
+            'premise = "can-end"\nflags = ["A", "A"]',
+            'none twice, found ["A", "A"]',
+        ),
+        (
+            'premise = "can-end"',
+            'premise = "can-end"\nflags = ["a b"]',
+            "flags[0]: expected the name of a flag, found 'a b'",
+        ),
         ('premise = "can-end"', 'premise = "can-end"\nflag = []', "secret, flag: unknown key"),
         ('premise = "can-end"', 'premise = "can-end"\ntimeout = 0', "timeout: expected a number"),
         ('premise = "can-end"', 'premise = "can-end"\nvectors = ["x"]', "expected file:Flag"),
@@ -115,7 +128,7 @@ def test_what_is_refused(models: Path, old: str, new: str, message: str) -> None
 
 @pytest.mark.parametrize("text", ["", "claim = []", "claim = 1", "claim = [1]"])
 def test_no_claims_are_refused(models: Path, text: str) -> None:
-    with pytest.raises(FileError, match=r"expected an? (array|table)"):
+    with pytest.raises(FileError, match=r"claim.*(is missing|expected an? (array|table))"):
         written(models, text)
 
 
@@ -218,12 +231,13 @@ def test_markdown_goes_between_the_markers(models: Path) -> None:
         ("{", "not JSON"),
         ("[]", "not a ledger"),
         ('{"schemaVersion": 2, "entries": []}', "schemaVersion: expected 1, found 2"),
-        ('{"schemaVersion": 1, "entries": [1]}', "entry 1: expected an object"),
-        ('{"schemaVersion": 1, "entries": [{"x": 1}]}', "entry 1: model is missing"),
-        (("lemma", "../x"), "lemma: unusable value '../x'"),
-        (("steps", True), "steps: unusable value True"),
-        (("verdict", "proved"), "verdict: unusable value"),
-        (("flags", [1]), "flags: unusable value"),
+        ('{"schemaVersion": 1, "entries": [1]}', "entry 1: expected an object, found 1"),
+        ('{"schemaVersion": 1, "entries": [{"x": 1}]}', "entry 1, model: is missing"),
+        (("lemma", "../x"), "lemma: expected the name of a lemma, found '../x'"),
+        (("lemma", "x\n"), "lemma: expected the name of a lemma, found 'x\\n'"),
+        (("steps", True), "steps: expected an integer, found true"),
+        (("verdict", "proved"), "expected one of verified, falsified, not proved here, found"),
+        (("flags", [1]), "flags[0]: expected the name of a flag, found 1"),
         (("extra", 1), "extra: unknown key"),
         (("lemma", "can_end"), "two entries for the same lemma"),
     ],

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..disk import FileError, read_text
+from ..json_schema import misfit, package_schema
+from ..vectors.declaration import Json
+from ..vectors.stored import targets
 from .theory_text import EQUIVALENCE, Theory, read_theory
-
-EXPECTED = ("verified", "falsified")
-KINDS = ("claim", "sanity", "sources", "helper")
-
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, order=True)
@@ -133,73 +127,6 @@ class Claims:
                         yield f"{job}: no claim names this lemma"
 
 
-class _Entry:
-    """One ``[[claim]]``; takes its fields one by one, with errors that name claim and field."""
-
-    def __init__(self, path: Path, number: int, content: object) -> None:
-        self._path = path
-        self._label = f"claim {number}"
-        if not isinstance(content, dict):
-            raise self.error("", f"expected a table, found {type(content).__name__}")
-        self._content = dict(content)
-        identity = content.get("id")
-        if isinstance(identity, str):
-            self._label = f"claim {identity}"
-
-    def error(self, name: str, message: str) -> FileError:
-        where = f"{self._label}, {name}" if name else self._label
-        return FileError(f"{self._path}: {where}: {message}")
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self._content.pop(name, default)
-        if value is None:
-            raise self.error(name, "is missing")
-        if not isinstance(value, str) or (default is None and not value.strip()):
-            raise self.error(name, f"expected a non-empty string, found {value!r}")
-        return value
-
-    def matching(self, name: str, pattern: re.Pattern[str], what: str) -> str:
-        value = self.text(name)
-        if not pattern.fullmatch(value):
-            raise self.error(name, f"expected {what}, found {value!r}")
-        return value
-
-    def one_of(self, name: str, values: tuple[str, ...], default: str | None = None) -> str:
-        value = self.text(name, default)
-        if value not in values:
-            raise self.error(name, f"expected one of {', '.join(values)}, found {value!r}")
-        return value
-
-    def texts(self, name: str, pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
-        values = self._content.pop(name, [])
-        if not isinstance(values, list):
-            raise self.error(name, f"expected an array of strings, found {values!r}")
-        for value in values:
-            if not isinstance(value, str) or not pattern.fullmatch(value):
-                raise self.error(name, f"expected {what}, found {value!r}")
-            if values.count(value) > 1:
-                raise self.error(name, f"{value} is there twice")
-        return tuple(values)
-
-    def flag(self, name: str) -> bool:
-        value = self._content.pop(name, False)
-        if not isinstance(value, bool):
-            raise self.error(name, f"expected true or false, found {value!r}")
-        return value
-
-    def seconds(self, name: str) -> int | None:
-        value = self._content.pop(name, None)
-        if value is None:
-            return None
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise self.error(name, f"expected a number of seconds, found {value!r}")
-        return value
-
-    def finish(self) -> None:
-        for name in self._content:
-            raise self.error(name, "unknown key")
-
-
 def load(models: Path, vectors: Path) -> Claims:
     """The claims of ``claims.toml``, checked against the models and the vector files.
 
@@ -211,97 +138,98 @@ def load(models: Path, vectors: Path) -> Claims:
         content = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise FileError(f"{path}: not TOML: {error}") from None
-    entries = content.pop("claim", [])
-    for name in content:
-        raise FileError(f"{path}: {name}: unknown key; expected only [[claim]]")
-    if not isinstance(entries, list) or not entries:
-        raise FileError(f"{path}: expected an array of [[claim]], found none")
-    found: list[tuple[_Entry, Claim]] = []
-    for number, raw in enumerate(entries, 1):
-        entry = _Entry(path, number, raw)
-        claim = _claim(entry)
-        for _, other in found:
-            if other.id == claim.id:
-                raise entry.error("id", "is there twice")
-            if other.job == claim.job:
-                raise entry.error("lemma", f"{claim.job} is already that of claim {other.id}")
-        found.append((entry, claim))
-    claims = Claims(models, tuple(claim for _, claim in found))
-    targets = _Targets(vectors)
-    for entry, claim in found:
-        _check_model(entry, claim, claims)
-        for vector in claim.vectors:
-            problem = targets.problem(vector)
-            if problem:
-                raise entry.error("vectors", f"{vector}: {problem}")
-    for entry, claim in found:
-        _check_premise(entry, claim, claims)
+    found = misfit(content, package_schema("claims.schema.json"))
+    if found is not None:
+        where = found.place(lambda index: _label(content["claim"][index], index))
+        raise FileError(f"{path}: {where}: {found.problem}")
+    claims = Claims(models, tuple(map(_claim, content["claim"])))
+    for claim, problem in _problems(claims, vectors):
+        raise FileError(f"{path}: claim {claim.id}, {problem}")
     return claims
 
 
-def _claim(entry: _Entry) -> Claim:
-    identity = entry.matching("id", _ID, "kebab-case")
-    diff = entry.flag("diff")
-    model = entry.matching("model", _MODEL, "the name of a model")
-    flags = entry.texts("flags", _IDENTIFIER, "names of flags")
-    lemma = entry.matching("lemma", _IDENTIFIER, "the name of a lemma")
-    if diff != (lemma == EQUIVALENCE):
-        raise entry.error("lemma", f"{EQUIVALENCE} and diff = true go together, found {lemma}")
-    claim = Claim(
-        id=identity,
-        statement=entry.text("statement"),
-        source=entry.text("source"),
-        job=Job(model, tuple(sorted(flags)), lemma, diff),
-        expected=entry.one_of("expected", EXPECTED),
-        kind=entry.one_of("kind", KINDS, "claim"),
-        premise=entry.text("premise", ""),
-        vectors=entry.texts("vectors", re.compile(r"[^:]+:[^:]+"), "file:Flag or file:GroupType"),
-        note=entry.text("note", ""),
-        heading=entry.text("heading", ""),
-        timeout=entry.seconds("timeout"),
-    )
-    entry.finish()
-    return claim
+def _label(entry: object, index: int) -> str:
+    identity = entry.get("id") if isinstance(entry, dict) else None
+    has_name = isinstance(identity, str) and identity.isprintable()
+    return f"claim {identity if has_name else index + 1}"
 
 
-def _check_model(entry: _Entry, claim: Claim, claims: Claims) -> None:
-    path = claims.models / f"{claim.job.model}.spthy"
+def _claim(entry: Json) -> Claim:
+    """The claim of an entry that fits the schema."""
+    more: Json = dict(entry)
+    model, lemma, diff = more.pop("model"), more.pop("lemma"), more.pop("diff", False)
+    job = Job(model, tuple(sorted(more.pop("flags", ()))), lemma, diff)
+    return Claim(job=job, vectors=tuple(more.pop("vectors", ())), **more)
+
+
+def _problems(claims: Claims, vectors: Path) -> Iterator[tuple[Claim, str]]:
+    """What no schema can say, each with its claim: the field, and what is wrong with it."""
+    yield from _repeated(claims)
+    targets = _Targets(vectors)
+    for claim in claims.claims:
+        yield from ((claim, problem) for problem in _of_model(claim, claims))
+        for vector in claim.vectors:
+            problem = targets.problem(vector)
+            if problem:
+                yield claim, f"vectors: {vector}: {problem}"
+    for claim in claims.claims:
+        yield from ((claim, problem) for problem in _of_premise(claim, claims))
+
+
+def _repeated(claims: Claims) -> Iterator[tuple[Claim, str]]:
+    by_id: dict[str, Claim] = {}
+    by_job: dict[Job, Claim] = {}
+    for claim in claims.claims:
+        if by_id.setdefault(claim.id, claim) is not claim:
+            yield claim, "id: is there twice"
+        other = by_job.setdefault(claim.job, claim)
+        if other is not claim:
+            yield claim, f"lemma: {claim.job} is already that of claim {other.id}"
+
+
+def _of_model(claim: Claim, claims: Claims) -> Iterator[str]:
+    job = claim.job
+    if job.diff != (job.lemma == EQUIVALENCE):
+        yield f"lemma: {EQUIVALENCE} and diff = true go together, found {job.lemma}"
+    path = claims.models / f"{job.model}.spthy"
     if not path.is_file():
-        raise entry.error("model", f"{path}: no such file")
+        yield f"model: {path}: no such file"
     try:
-        theory = claims.theory(claim.job)
+        theory = claims.theory(job)
     except FileError as error:
-        raise entry.error("model", str(error)) from None
+        yield f"model: {error}"
+        return
     try:
-        lemma = theory.lemma(claim.job.lemma)
+        lemma = theory.lemma(job.lemma)
     except FileError as error:
-        raise entry.error("lemma", str(error)) from None
+        yield f"lemma: {error}"
+        return
     if lemma.relied_on and claim.expected != "verified":
         expected = "expected verified, as other proofs take the lemma for granted"
-        raise entry.error("expected", f"{expected}, found {claim.expected}")
+        yield f"expected: {expected}, found {claim.expected}"
 
 
-def _check_premise(entry: _Entry, claim: Claim, claims: Claims) -> None:
+def _of_premise(claim: Claim, claims: Claims) -> Iterator[str]:
     if not claim.premise:
         if (
             claim.kind in ("claim", "helper")
             and claim.expected == "verified"
             and claims.quantifier(claim.job) == "all-traces"
         ):
-            raise entry.error("premise", "is missing: what is verified of all traces needs one")
+            yield "premise: is missing: what is verified of all traces needs one"
         return
     premise = next((other for other in claims.claims if other.id == claim.premise), None)
     if premise is None:
-        raise entry.error("premise", f"no claim {claim.premise}")
-    problems: list[tuple[bool, str]] = [
+        yield f"premise: no claim {claim.premise}"
+        return
+    for fits, problem in (
         (premise.job.model == claim.job.model, f"is about {premise.job.model}"),
         (premise.job.flags == claim.job.flags, f"has flags {list(premise.job.flags)}"),
         (premise.expected == "verified", f"is expected {premise.expected}"),
         (claims.quantifier(premise.job) == "exists-trace", "is no exists-trace lemma"),
-    ]
-    for fits, problem in problems:
+    ):
         if not fits:
-            raise entry.error("premise", f"{claim.premise} {problem}")
+            yield f"premise: {claim.premise} {problem}"
 
 
 class _Targets:
@@ -318,9 +246,7 @@ class _Targets:
             if "/" in name or not path.is_file():
                 return f"{path}: no such file"
             try:
-                content: Any = json.loads(read_text(path))
-                types = {group["type"] for group in content["testGroups"]}
-                self._names[name] = types | set(content["notes"])
+                self._names[name] = targets(json.loads(read_text(path)))
             except (ValueError, TypeError, KeyError):
                 return f"{path}: not a vector file"
         return "" if target in self._names[name] else f"{path} has no flag and no type {target}"

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..disk import FileError, read_text, to_text, write_files
+from ..json_schema import misfit, package_schema
 from ..vectors.declaration import Json
 from .declared import Job
 
 LEDGER = "ledger.json"
-SCHEMA_VERSION = 1
+_SCHEMA = "ledger.schema.json"
 UNPROVED = "not proved here"
 VERDICTS = ("verified", "falsified", UNPROVED)
 
 PROOF, TRACE, GRAPH, CHART = ".proof", ".json", ".svg", ".chart.svg"
 ARTEFACTS = (PROOF, TRACE, GRAPH, CHART)
 """What may lie beside an entry: proof script, Tamarin's JSON, its graph, the chart."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -86,47 +82,11 @@ class Entry:
         }
 
 
-def _anything(_: object) -> bool:
-    return True
-
-
-_FIELDS: dict[str, tuple[type | tuple[type, ...], Callable[[Any], bool]]] = {
-    "model": (str, lambda value: bool(_NAME.fullmatch(value))),
-    "flags": (list, lambda value: all(isinstance(v, str) and _NAME.fullmatch(v) for v in value)),
-    "lemma": (str, lambda value: bool(_NAME.fullmatch(value))),
-    "diff": (bool, _anything),
-    "quantifier": (str, lambda value: value in ("all-traces", "exists-trace", "diff")),
-    "digest": (str, lambda value: bool(_DIGEST.fullmatch(value))),
-    "verdict": (str, lambda value: value in VERDICTS),
-    "reason": (str, _anything),
-    "trace": (bool, _anything),
-    "steps": (int, lambda value: value >= 0),
-    "seconds": ((int, float), lambda value: value >= 0),
-    "prover": (str, _anything),
-    "revision": (str, _anything),
-    "maude": (str, _anything),
-    "command": (str, _anything),
-    "date": (str, _anything),
-}
-
-
-def _entry(path: Path, number: int, raw: object) -> Entry:
-    if not isinstance(raw, dict):
-        raise FileError(f"{path}: entry {number}: expected an object")
-    content = {"reason": "", **raw}
-    for name in [*_FIELDS, *content]:
-        if name not in content:
-            raise FileError(f"{path}: entry {number}: {name} is missing")
-        if name not in _FIELDS:
-            raise FileError(f"{path}: entry {number}: {name}: unknown key")
-        kind, fits = _FIELDS[name]
-        value = content[name]
-        is_number = kind is not bool and isinstance(value, bool)
-        if is_number or not isinstance(value, kind) or not fits(value):
-            raise FileError(f"{path}: entry {number}: {name}: unusable value {value!r:.60}")
-    model, lemma, diff = (content.pop(name) for name in ("model", "lemma", "diff"))
-    job = Job(model, tuple(sorted(content.pop("flags"))), lemma, diff)
-    return Entry(job=job, **content)
+def _entry(content: Json) -> Entry:
+    """The entry of one that fits the schema."""
+    more: Json = dict(content)
+    model, lemma, diff = (more.pop(name) for name in ("model", "lemma", "diff"))
+    return Entry(job=Job(model, tuple(sorted(more.pop("flags"))), lemma, diff), **more)
 
 
 class Ledger:
@@ -157,12 +117,11 @@ class Ledger:
             content = json.loads(read_text(path))
         except (ValueError, RecursionError) as error:
             raise FileError(f"{path}: not JSON: {error}") from None
-        if not isinstance(content, dict) or not isinstance(content.get("entries"), list):
-            raise FileError(f"{path}: not a ledger: expected an object with entries")
-        if content.get("schemaVersion") != SCHEMA_VERSION:
-            found = content.get("schemaVersion")
-            raise FileError(f"{path}: schemaVersion: expected {SCHEMA_VERSION}, found {found!r}")
-        entries = [_entry(path, number, raw) for number, raw in enumerate(content["entries"], 1)]
+        found = misfit(content, package_schema(_SCHEMA))
+        if found is not None:
+            where = found.place(lambda index: f"entry {index + 1}") or "not a ledger"
+            raise FileError(f"{path}: {where}: {found.problem}")
+        entries = list(map(_entry, content["entries"]))
         if len({entry.job for entry in entries}) != len(entries):
             raise FileError(f"{path}: two entries for the same lemma")
         return cls(path.parent, entries)
@@ -170,7 +129,8 @@ class Ledger:
     def text(self) -> str:
         """The ledger's file: sorted, so that runs in another order give the same."""
         entries = [self.entries[job].to_json() for job in sorted(self.entries)]
-        return to_text({"schemaVersion": SCHEMA_VERSION, "entries": entries})
+        version = package_schema(_SCHEMA)["properties"]["schemaVersion"]["const"]
+        return to_text({"schemaVersion": version, "entries": entries})
 
     def current(self, job: Job, digest: str) -> Entry | None:
         """The finished entry of a job, if it is about this digest."""
