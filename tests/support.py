@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from owamp_vectors.claims import prover
+from owamp_vectors.claims.prover.finding import NoProverError, find_prover
 from owamp_vectors.vectors.declaration import Json, VectorFile
 from owamp_vectors.vectors.stored import StoredCase, stored_cases
 
@@ -31,8 +31,8 @@ MODELS = VECTORS.parent / "models"
 def _tamarin() -> tuple[str | None, str]:
     """A prover on PATH that runs, or why there is none."""
     try:
-        return str(prover.find_prover(None).path), ""
-    except prover.NoProverError as error:
+        return str(find_prover(None).path), ""
+    except NoProverError as error:
         return None, str(error)
 
 

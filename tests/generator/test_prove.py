@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from owamp_vectors.claims import prover
 from owamp_vectors.claims.ledger import Ledger
+from owamp_vectors.claims.prover.finding import INSTALL_PAGE
 from owamp_vectors.vectors.declaration import Json
 
 from ..fake_prover import FakeProver
@@ -270,7 +270,7 @@ def test_without_a_prover_nothing_is_touched(
     for command in (("prove",), ("claims", "--recheck")):
         line = refused(run(*command, "--models", models), 4)
         assert line.startswith("Error: tamarin-prover is not on PATH; to install it see https://")
-        assert prover.INSTALL_PAGE in line
+        assert INSTALL_PAGE in line
     assert not (models / "proofs").exists()
     line = refused(run("prove", "--models", models, "--tamarin", tmp_path / "x"), 4)
     assert "x: no such program" in line

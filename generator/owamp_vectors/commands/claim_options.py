@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from ..claims.declared import Claim, Claims, select
-from ..claims.prover import MEMORY, TIMEOUT, NoProverError, Runner, find_prover
+from ..claims.prover.finding import NoProverError, find_prover
+from ..claims.prover.running import MEMORY, TIMEOUT, Runner
 from .console import NO_PROVER, ending, models_option, proofs_option, vectors_option
 
 EXIT_CODES = """\b

@@ -10,7 +10,8 @@ from .. import disk
 from ..claims import table as claims_table
 from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import Ledger
-from ..claims.prover import Limits, Runner, recheck
+from ..claims.prover.rechecking import recheck
+from ..claims.prover.running import RunLimits, Runner
 from .claim_options import (
     EXIT_CODES,
     choose,
@@ -77,7 +78,7 @@ def claims(
         ledger = Ledger.load(proofs or models / "proofs")
         if rechecking:
             with running_prover(tamarin) as runner:
-                _recheck(runner, loaded, chosen, ledger, Limits(memory, timeout))
+                _recheck(runner, loaded, chosen, ledger, RunLimits(memory, timeout))
             return
         all_rows = claims_table.rows(loaded, ledger)
         rows = [row for row in all_rows if row.claim in chosen]
@@ -102,7 +103,7 @@ def claims(
 
 
 def _recheck(
-    runner: Runner, loaded: Claims, chosen: list[Claim], ledger: Ledger, limits: Limits
+    runner: Runner, loaded: Claims, chosen: list[Claim], ledger: Ledger, limits: RunLimits
 ) -> None:
     failed, seconds, last = 0, 0.0, None
     for check in recheck(runner, loaded, chosen, ledger, limits):

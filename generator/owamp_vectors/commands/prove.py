@@ -12,7 +12,8 @@ import click
 from ..claims import table as claims_table
 from ..claims.declared import Claim, Claims, Job, load
 from ..claims.ledger import ARTEFACTS, LEDGER, ConflictError, Ledger, merge
-from ..claims.prover import Limits, Outcome, Runner, command, prove_all
+from ..claims.prover.proving import Outcome, prove_all
+from ..claims.prover.running import RunLimits, Runner, command
 from ..disk import FileError
 from .claim_options import (
     EXIT_CODES,
@@ -94,7 +95,7 @@ def prove(
             _merge(claims, proofs, ledgers)
         else:
             with running_prover(tamarin) as runner:
-                limits = Limits(memory, timeout)
+                limits = RunLimits(memory, timeout)
                 _prove(runner, claims, chosen, Ledger.load(proofs), limits, jobs, force)
 
 
@@ -114,7 +115,7 @@ def _prove(
     claims: Claims,
     chosen: list[Claim],
     ledger: Ledger,
-    limits: Limits,
+    limits: RunLimits,
     jobs: int,
     force: bool,
 ) -> None:

@@ -1,0 +1,1 @@
+"""Running tamarin-prover, and reading what it says."""

@@ -1,0 +1,141 @@
+"""What the prover is run with, and its runs, which end in time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...disk import FileError
+from ..declared import Claim, Claims, Job
+from .finding import Prover
+
+TIMEOUT = 600
+MEMORY = 8
+
+_DERIVATION_CHECKS = 300
+"""Seconds for the derivation checks; Tamarin's own 5 make a busy machine fail them."""
+
+
+@dataclass(frozen=True)
+class RunLimits:
+    """What a run may take: seconds (of a claim without its own timeout), GiB of memory."""
+
+    memory: int = MEMORY
+    timeout: int | None = None
+
+    def seconds(self, claim: Claim) -> int:
+        """A given timeout holds for all, otherwise a claim's own, otherwise the usual."""
+        return self.timeout or claim.timeout or TIMEOUT
+
+
+def options(job: Job, derivation_checks: int = _DERIVATION_CHECKS) -> list[str]:
+    """How the prover reads a job's theory."""
+    defines = [f"-D={flag}" for flag in job.flags]
+    strict = ["--diff"] if job.diff else ["--quit-on-warning"]
+    return [*defines, f"--derivcheck-timeout={derivation_checks}", *strict]
+
+
+def runtime(memory: int) -> list[str]:
+    """What the prover gets of the machine: one processor, and GiB of memory."""
+    return ["+RTS", "-N1", f"-M{memory}g", "-RTS"]
+
+
+def theory_run(claims: Claims, job: Job, memory: int) -> list[str]:
+    """The run that makes all checks of a job's theory, and proves nothing.
+
+    They take longer than most lemmas, and are the same for each. With --diff there is none:
+    such a theory has one lemma.
+    """
+    return [*options(job), _model(claims, job), *runtime(memory)]
+
+
+def lemma_run(claims: Claims, job: Job, memory: int) -> list[str]:
+    """The run that decides a job's lemma."""
+    checks = _DERIVATION_CHECKS if job.diff else 0  # `theory_run` has made them
+    return [f"--prove={job.lemma}", *options(job, checks), _model(claims, job), *runtime(memory)]
+
+
+def _model(claims: Claims, job: Job) -> str:
+    """A model's path from the directory that holds the models' directory."""
+    return f"{claims.models.resolve().name}/{job.model}.spthy"
+
+
+def command(claims: Claims, job: Job, memory: int = MEMORY) -> str:
+    """What decides a job's lemma, for a shell in the directory that holds the models' directory."""
+    runs = [lemma_run(claims, job, memory)]
+    if not job.diff:
+        runs.insert(0, theory_run(claims, job, memory))
+    return " && ".join(" ".join(["tamarin-prover", *run]) for run in runs)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What is left of a run: exit code, whether its time was up, seconds, and what it printed."""
+
+    code: int
+    timed_out: bool
+    seconds: float
+    out: str
+    err: str
+
+
+class Runner:
+    """Starts provers, each in a process group of its own, and can end all of them."""
+
+    def __init__(self, prover: Prover) -> None:
+        self.prover = prover
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def run(self, arguments: list[str], directory: Path, timeout: float) -> Ran:
+        """Run the prover, and end it with everything that it started when the time is up."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            started = time.monotonic()
+            with self._lock:
+                if self._stopped:
+                    raise FileError("stopped")
+                process = subprocess.Popen(  # noqa: S603
+                    [self.prover.path, *arguments],
+                    cwd=directory,
+                    stdout=out,
+                    stderr=err,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                self._running.add(process)
+            try:
+                process.wait(timeout)
+                timed_out = False
+            except subprocess.TimeoutExpired:
+                timed_out = True
+            finally:
+                _kill_group(process)
+                process.wait()
+                with self._lock:
+                    self._running.discard(process)
+            seconds = time.monotonic() - started
+            texts = []
+            for stream in (out, err):
+                stream.seek(0)
+                texts.append(stream.read().decode(errors="replace"))
+        return Ran(process.returncode, timed_out, round(seconds, 1), *texts)
+
+    def stop(self) -> None:
+        """End everything that runs, and start nothing more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                _kill_group(process)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # all gone already
+        os.killpg(process.pid, signal.SIGKILL)
