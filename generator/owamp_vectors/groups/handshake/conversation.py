@@ -1,0 +1,237 @@
+"""A client and a server of the reference, from the values of a case, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from owamp_reference import binding, messages, sources, token
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.errors import ProtocolError
+from owamp_reference.events import Closed, Event, FetchRequested, TestSession
+from owamp_reference.keys import TestSessionKeys
+from owamp_reference.messages import (
+    Accept,
+    FetchAck,
+    FetchData,
+    PacketRecord,
+    Request,
+    RequestSession,
+    RequestTWSession,
+    SessionDescription,
+)
+from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
+
+from ...vectors.declaration import Json, Values
+
+_SID_ADDRESS = bytes([192, 0, 2, 1])
+_DRAWS = {
+    "Challenge": "challenge",
+    "Salt": "salt",
+    "Server-IV": "serverIv",
+    "T1": "t1",
+    "T2": "t2",
+    "Client-IV": "clientIv",
+}
+"""The input for each label of what an endpoint draws; SIDs have a list."""
+
+
+def passphrase_credentials(values: Values) -> Credentials:
+    """The credentials of a case with a passphrase."""
+    passphrase = token.encode_passphrase(values["passphrase"])
+    return Credentials.from_passphrase(values["name"], passphrase)
+
+
+def server_of(values: Values, credentials: Credentials | None) -> Server:
+    """The server of a case: it knows one passphrase and one IKE SA at the most."""
+
+    def passphrase(name: str) -> bytes | None:
+        if credentials is None or credentials.ikev2_derived:
+            return None
+        known = messages.encode_key_id(name) == credentials.key_id
+        return credentials.shared_secret if known else None
+
+    def ike_sa(spi_i: bytes, spi_r: bytes) -> bytes | None:
+        if credentials is None or not credentials.ikev2_derived:
+            return None
+        known = binding.key_id_from_spis(spi_i, spi_r) == credentials.key_id
+        return credentials.shared_secret if known else None
+
+    config = ServerConfig(
+        Protocol(values["protocol"]),
+        values["offeredModes"],
+        values["count"],
+        passphrase,
+        ike_sa,
+        sid_address=_SID_ADDRESS,
+        start_time=int.from_bytes(values["startTime"], "big"),
+    )
+    return Server(config, _random(values), _ticking(values["sidTime"]))
+
+
+def client_of(values: Values, credentials: Credentials | None) -> ControlClient:
+    """The client of a case."""
+    mode = Mode[values["security"].upper()]
+    config = ClientConfig(Protocol(values["protocol"]), mode, credentials)
+    return ControlClient(config, _random(values))
+
+
+def parse_request(protocol: Protocol, octets: bytes) -> Request:
+    """A request with zero HMACs. Raises `ProtocolError`."""
+    kind = RequestSession if protocol is Protocol.OWAMP else RequestTWSession
+    return kind.parse(octets)
+
+
+def _random(values: Values) -> sources.RandomSource:
+    """A source that gives each labelled value of a case."""
+    sids = iter(values.get("sidRandom", ()))
+    return lambda label, _size: next(sids) if label == "SID" else values[_DRAWS[label]]
+
+
+def _ticking(start: bytes) -> sources.Clock:
+    """A clock that shows `start` first, and a second more at each reading."""
+    now = int.from_bytes(start, "big") - 2**32
+
+    def read() -> int:
+        nonlocal now
+        now += 2**32
+        return now
+
+    return read
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message of a transcript."""
+
+    by_client: bool
+    name: str
+    octets: bytes
+
+
+class Conversation:
+    """A client and a server, and each message that one of them has sent the other.
+
+    Each method raises `ProtocolError` when one side ends the connection.
+
+    Attributes:
+        transcript: the messages, in order.
+    """
+
+    def __init__(self, values: Values, credentials: Credentials | None) -> None:
+        self.values = values
+        self.protocol = Protocol(values["protocol"])
+        self.server = server_of(values, credentials)
+        self.client = client_of(values, credentials)
+        self.transcript: list[Sent] = []
+        self._packet_clock = _ticking(values["packetTime"])
+
+    def say(self, name: str, *, by_client: bool) -> list[Event]:
+        """Pass on what one side has to send; the events at the other."""
+        speaker, listener = (self.client, self.server) if by_client else (self.server, self.client)
+        octets = speaker.data_to_send()
+        self.transcript.append(Sent(by_client, name, octets))
+        events = listener.receive(octets)
+        for event in events:
+            if isinstance(event, Closed):
+                raise event.error or ProtocolError("connection", "to go on", "its end")
+        return events
+
+    def set_up(self) -> None:
+        """Greeting, response, start."""
+        self.say("Server-Greeting", by_client=False)
+        self.say("Set-Up-Response", by_client=True)
+        self.say("Server-Start", by_client=False)
+
+    def request(self, request: Request) -> None:
+        """One request and its answer."""
+        self.client.request_session(request)
+        self.say(request.LAYOUT.title, by_client=True)
+        self.say("Accept-Session", by_client=False)
+
+    def start(self) -> None:
+        """Start-Sessions and Start-Ack."""
+        self.client.start_sessions()
+        self.say("Start-Sessions", by_client=True)
+        self.say("Start-Ack", by_client=False)
+
+    def exchange(self, session: TestSession) -> list[bytes]:
+        """The test packets of a session."""
+        sender = SessionSender(session.mode, session.keys, self._packet_clock)
+        payloads = []
+        if self.protocol is Protocol.TWAMP:
+            reflector = SessionReflector(session.mode, session.keys, self._packet_clock)
+        receiver = SessionReceiver(session.mode, session.keys)
+        for _ in range(self.values["packets"]):
+            payload = sender.next_packet(self.values["padding"])
+            payloads.append(payload)
+            if self.protocol is Protocol.TWAMP:
+                reflected = reflector.reflect(payload)
+                sender.receive(reflected)
+                payloads.append(reflected)
+            else:
+                receiver.receive(payload)
+        return payloads
+
+    def stop(self) -> None:
+        """Stop-Sessions: from the client alone in TWAMP, from both in OWAMP."""
+        if self.protocol is Protocol.TWAMP:
+            self.client.stop_sessions()
+            self.say("Stop-Sessions", by_client=True)
+            return
+        self.client.stop_sessions(self._sent_in("conf_receiver"))
+        self.say("Stop-Sessions", by_client=True)
+        self.server.stop_sessions(self._sent_in("conf_sender"))
+        self.say("Stop-Sessions", by_client=False)
+
+    def _sent_in(self, role: str) -> tuple[SessionDescription, ...]:
+        """What a Stop-Sessions says of the sessions in which the server has a role."""
+        return tuple(
+            SessionDescription(session.sid, self.values["packets"])
+            for session in self.server.sessions
+            if getattr(session.request, role)
+        )
+
+    def fetch(self, session: TestSession, payloads: Sequence[bytes]) -> None:
+        """Fetch-Session, Fetch-Ack and the data, of a session whose receiver is the server."""
+        assert isinstance(session.request, RequestSession)
+        receiver = SessionReceiver(session.mode, session.keys)
+        records = []
+        for payload in payloads:
+            packet = receiver.receive(payload)
+            received = packet.timestamp + 2**24
+            stamps = (packet.timestamp, received)
+            estimates = (packet.error_estimate, packet.error_estimate)
+            records.append(PacketRecord(packet.sequence_number, *estimates, *stamps, 255))
+        request = replace(session.request, sid=session.sid, receiver_port=session.port)
+        self.client.fetch_session(session.sid)
+        events = self.say("Fetch-Session", by_client=True)
+        assert isinstance(events[0], FetchRequested)
+        ack = FetchAck(Accept.OK, 1, len(records), 0, len(records))
+        self.server.answer_fetch(ack, FetchData(request, (), tuple(records)))
+        self.say("Fetch-Ack and session data", by_client=False)
+
+
+def converse(values: Values, credentials: Credentials | None) -> tuple[list[Sent], list[Json]]:
+    """Run a whole case: the messages and, for each session, its keys and packets.
+
+    Raises:
+        ProtocolError: one side ended the connection.
+    """
+    run = Conversation(values, credentials)
+    run.set_up()
+    for octets in values["requests"]:
+        run.request(parse_request(run.protocol, octets))
+    run.start()
+    sessions = list(run.server.sessions)
+    exchanged = [run.exchange(session) for session in sessions]
+    run.stop()
+    for session, payloads in zip(sessions, exchanged, strict=True):
+        if run.protocol is Protocol.OWAMP and session.request.conf_receiver:
+            run.fetch(session, payloads)
+    records = []
+    for session, payloads in zip(sessions, exchanged, strict=True):
+        keys = session.keys or TestSessionKeys(b"", b"")
+        records.append({"sid": session.sid, "t3": keys.t3, "t4": keys.t4, "packets": payloads})
+    return run.transcript, records

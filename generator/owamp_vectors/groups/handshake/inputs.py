@@ -1,0 +1,118 @@
+"""What the types of case are given: declared inputs, and the values that cases draw for them."""
+
+from __future__ import annotations
+
+from owamp_reference.messages import Request, RequestSession, RequestTWSession, ScheduleSlot
+from owamp_reference.negotiation import SECURITY_BITS, Mode, Protocol
+
+from ...vectors.declaration import Field, Json
+from ...vectors.drbg import Drbg
+
+PROTOCOL = Field(
+    "protocol", "OWAMP or TWAMP", "string", values=tuple(protocol.value for protocol in Protocol)
+)
+SECURITY = Field(
+    "security",
+    "the mode that the client chooses",
+    "string",
+    values=tuple((mode.name or "").lower() for mode in Mode),
+)
+PASSPHRASE = (
+    Field("name", "the name of the shared secret", "string"),
+    Field("passphrase", "the passphrase as text", "string"),
+)
+OF_SERVER = (
+    Field("offeredModes", "Modes of the Server-Greeting", "integer"),
+    Field("count", "Count of the Server-Greeting", "integer"),
+    Field("challenge", "Challenge, drawn by the server", size=16),
+    Field("salt", "Salt, drawn by the server", size=16),
+    Field("serverIv", "Server-IV, drawn by the server; not used in the open mode", size=16),
+    Field("startTime", "Start-Time of the server", size=8),
+    Field(
+        "sidTime",
+        "the time at which the server makes its first SID; a second more for each",
+        size=8,
+    ),
+    Field(
+        "sidRandom",
+        "what the server draws for each SID, whose address is 192.0.2.1",
+        size=4,
+        is_list=True,
+    ),
+)
+"""What a server offers, and what it draws."""
+OF_CLIENT = (
+    Field("t1", "AES Session-key, drawn by the client; not used in the open mode", size=16),
+    Field("t2", "HMAC Session-key, drawn by the client; not used in the open mode", size=32),
+    Field("clientIv", "Client-IV, drawn by the client; not used in the open mode", size=16),
+)
+"""What a client draws."""
+
+PROTECTED = {
+    Protocol.OWAMP: ("authenticated", "encrypted"),
+    Protocol.TWAMP: ("authenticated", "encrypted", "mixed"),
+}
+"""The protected modes of each protocol."""
+ALICE = {"name": "alice", "passphrase": "correct horse"}
+"""The one passphrase of the cases."""
+_DRAWN = {"challenge": 16, "salt": 16, "serverIv": 16, "t1": 16, "t2": 32, "clientIv": 16}
+_TIMES = {"startTime": "e9000000", "sidTime": "e9100000", "packetTime": "e9200000"}
+
+
+def drawn_inputs(drbg: Drbg, protocol: Protocol) -> Json:
+    """The inputs of an ordinary connection with one session and two packets, but for its secret."""
+    return {
+        **{name: drbg.octets(name, size) for name, size in _DRAWN.items()},
+        **{name: bytes.fromhex(text).ljust(8, b"\0") for name, text in _TIMES.items()},
+        "sidRandom": [drbg.octets(f"sidRandom {number}", 4) for number in range(3)],
+        "offeredModes": SECURITY_BITS[protocol],
+        "count": 1024,
+        "packets": 2,
+        "padding": 0,
+        "requests": [make_request(protocol).to_octets()],
+    }
+
+
+def make_request(
+    protocol: Protocol,
+    *,
+    ipv6: bool = False,
+    server_sends: bool = False,
+    slots: int = 1,
+    padding: int = 0,
+) -> Request:
+    """A request between 192.0.2.1 and 198.51.100.1, or two addresses of 2001:db8::/32."""
+    ends = [bytes([192, 0, 2, 1]), bytes([198, 51, 100, 1])]
+    if ipv6:
+        ends = [bytes.fromhex("20010db8").ljust(15, b"\0") + bytes([n]) for n in (1, 2)]
+    sender, receiver = (end.ljust(16, b"\0") for end in ends)
+    if protocol is Protocol.TWAMP:
+        return RequestTWSession(
+            ipvn=6 if ipv6 else 4,
+            sender_port=20001,
+            receiver_port=20002,
+            sender_address=sender,
+            receiver_address=receiver,
+            padding_length=padding,
+            start_time=0xE9300000 << 32,
+            timeout=2 << 32,
+            type_p=0,
+        )
+    # The receiving side makes the SID: the client, if it is the server that sends (§3.5).
+    sid = bytes([198, 51, 100, 1]) + bytes.fromhex("e930000000000000cafef00d")
+    return RequestSession(
+        ipvn=6 if ipv6 else 4,
+        conf_sender=int(server_sends),
+        conf_receiver=int(not server_sends),
+        number_of_packets=10,
+        sender_port=20001,
+        receiver_port=20002,
+        sender_address=sender,
+        receiver_address=receiver,
+        sid=sid if server_sends else bytes(16),
+        padding_length=padding,
+        start_time=0xE9300000 << 32,
+        timeout=2 << 32,
+        type_p=0,
+        slots=tuple(ScheduleSlot(number % 2, 2**31 + number) for number in range(slots)),
+    )
