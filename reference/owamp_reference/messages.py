@@ -18,13 +18,13 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import ClassVar, NamedTuple, Self, TypeAlias, TypeVar
 
-from .binding import KEY_ID_SIZE
 from .errors import ProtocolError
 from .keys import SID_SIZE
 from .layout import Layout, constant, mbz, octets, uint
 from .primitives import AES_BLOCK_SIZE, HMAC_SIZE
 from .token import CHALLENGE_SIZE, SALT_SIZE, TOKEN_SIZE
 
+KEY_ID_SIZE = 80
 IV_SIZE = 16
 ADDRESS_SIZE = 16
 TIMESTAMP_SIZE = 8

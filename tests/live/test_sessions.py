@@ -96,7 +96,8 @@ def test_the_reflector_answers_what_verifies_and_nothing_else(security: Mode) ->
                 started(setting, running, sender_port=port.number) as (client, session, sender),
             ):
                 first = sender.next_packet(64)
-                strange = derive_test_session_keys(client.client._t1, client.client._t2, SID)
+                assert client.client._control_keys is not None
+                strange = derive_test_session_keys(client.client._control_keys, SID)
                 forgeries = [
                     bytes([first[0] ^ 1]) + first[1:],
                     first[:40],

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from owamp_reference import control, primitives
 from owamp_reference.connection import ControlClient, Server
+from owamp_reference.keys import ControlKeys
 from owamp_reference.messages import (
     Accept,
     AcceptSession,
@@ -220,18 +221,24 @@ async def resets_at_the_token(reader: asyncio.StreamReader, writer: asyncio.Stre
     await refuses_the_token(reader, writer)
 
 
+def keys_of(server: Server) -> ControlKeys:
+    assert server._control_keys is not None
+    return server._control_keys
+
+
 class OtherT2(Server):
     """Checks the client's HMACs with another key."""
 
-    def _protect(self, *keys: bytes) -> None:
-        super()._protect(*keys)
-        self._receiver = control.ProtectedReceiver(keys[0], bytes(32), keys[3])
+    def _protect(self, sender_iv: bytes, receiver_iv: bytes) -> None:
+        super()._protect(sender_iv, receiver_iv)
+        other = ControlKeys(keys_of(self).t1, bytes(32))
+        self._receiver = control.ProtectedReceiver(other, receiver_iv)
 
 
 class OtherClientIv(Server):
-    def _protect(self, *keys: bytes) -> None:
-        super()._protect(*keys)
-        self._receiver = control.ProtectedReceiver(keys[0], keys[1], keys[2])
+    def _protect(self, sender_iv: bytes, receiver_iv: bytes) -> None:
+        super()._protect(sender_iv, receiver_iv)
+        self._receiver = control.ProtectedReceiver(keys_of(self), sender_iv)
 
 
 class _NotReset(control.ProtectedReceiver):
@@ -244,9 +251,9 @@ class _NotReset(control.ProtectedReceiver):
 
 
 class HmacNotReset(Server):
-    def _protect(self, *keys: bytes) -> None:
-        super()._protect(*keys)
-        self._receiver = _NotReset(keys[0], keys[1], keys[3])
+    def _protect(self, sender_iv: bytes, receiver_iv: bytes) -> None:
+        super()._protect(sender_iv, receiver_iv)
+        self._receiver = _NotReset(keys_of(self), receiver_iv)
 
 
 def notes(report: ProbeReport) -> list[tuple[str, str]]:
@@ -381,9 +388,9 @@ class _Careless(control.ProtectedSender):
 
 
 class WrongHmacs(Server):
-    def _protect(self, *keys: bytes) -> None:
-        super()._protect(*keys)
-        self._sender = _Careless(keys[0], keys[1], keys[2])
+    def _protect(self, sender_iv: bytes, receiver_iv: bytes) -> None:
+        super()._protect(sender_iv, receiver_iv)
+        self._sender = _Careless(keys_of(self), sender_iv)
 
 
 class NoSid(Server):

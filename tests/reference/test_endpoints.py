@@ -44,6 +44,7 @@ from owamp_reference.negotiation import (
     Protocol,
     read_mode,
     request_problem,
+    secrets_of,
 )
 from owamp_reference.packets import TestMode
 from owamp_reference.sessions import SessionReceiver, SessionSender
@@ -104,8 +105,8 @@ def test_unknown_key_id_and_wrong_passphrase_have_one_outcome(
     setting: Setting, secret: bytes
 ) -> None:
     """Not even a Token made with an empty passphrase gets a client with an unknown KeyID in."""
-    unknown = RawClient(setting, replace(setting.server_config, passphrase=lambda name: None))
-    wrong = RawClient(setting, replace(setting.server_config, passphrase=lambda name: b"wrong"))
+    unknown = RawClient(setting, replace(setting.server_config, find_secret=lambda name: None))
+    wrong = RawClient(setting, replace(setting.server_config, find_secret=lambda name: b"wrong"))
     outcomes = []
     for raw in (unknown, wrong):
         raw.setting = replace(setting, given=Credentials(setting.credentials.key_id, secret))
@@ -119,7 +120,7 @@ def test_unknown_key_id_costs_as_much_as_a_wrong_passphrase(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = RawClient(
-        setting, replace(setting.server_config, passphrase=lambda name: None, count=4096)
+        setting, replace(setting.server_config, find_secret=lambda name: None, count=4096)
     )
     response = raw.response().to_octets()
     counts = []
@@ -154,7 +155,7 @@ def test_accept_6_says_that_there_is_no_such_ike_sa(setting: Setting) -> None:
 
 @pytest.mark.parametrize("setting", FROM_IKEV2, ids=str)
 def test_client_reports_accept_6(setting: Setting) -> None:
-    pair = Pair(setting, server_config=replace(setting.server_config, ike_sa=lambda i, r: None))
+    pair = Pair(setting, server_config=replace(setting.server_config, find_secret=secrets_of()))
     at_client, at_server = pair.pump()
     assert only(at_client, Closed).accept is Accept.NO_IKE_SA
     assert only(at_server, Closed).accept is Accept.NO_IKE_SA

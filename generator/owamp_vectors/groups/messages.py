@@ -123,8 +123,8 @@ def _choose(values: Values) -> Json:
 
 def _check_request(values: Values) -> Json:
     protocol = Protocol(values["protocol"])
-    kind = RequestSession if protocol is Protocol.OWAMP else RequestTWSession
-    problem = negotiation.request_problem(protocol, kind.parse(values["octets"]))
+    request = negotiation.REQUESTS[protocol].parse(values["octets"])
+    problem = negotiation.request_problem(protocol, request)
     accept = Accept.NOT_SUPPORTED if problem else Accept.OK
     return {"accept": int(accept), "field": problem.field if problem else ""}
 

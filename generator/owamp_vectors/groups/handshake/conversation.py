@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from owamp_reference import binding, messages, sources, token
+from owamp_reference import sources, token
 from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Closed, Event, FetchRequested, TestSession
-from owamp_reference.keys import TestSessionKeys
 from owamp_reference.messages import (
     Accept,
     FetchAck,
@@ -17,10 +16,9 @@ from owamp_reference.messages import (
     PacketRecord,
     Request,
     RequestSession,
-    RequestTWSession,
     SessionDescription,
 )
-from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_reference.negotiation import REQUESTS, Credentials, Mode, Protocol, secrets_of
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
 from ...vectors.declaration import Json, Values
@@ -44,26 +42,13 @@ def passphrase_credentials(values: Values) -> Credentials:
 
 
 def server_of(values: Values, credentials: Credentials | None) -> Server:
-    """The server of a case: it knows one passphrase and one IKE SA at the most."""
-
-    def passphrase(name: str) -> bytes | None:
-        if credentials is None or credentials.ikev2_derived:
-            return None
-        known = messages.encode_key_id(name) == credentials.key_id
-        return credentials.shared_secret if known else None
-
-    def ike_sa(spi_i: bytes, spi_r: bytes) -> bytes | None:
-        if credentials is None or not credentials.ikev2_derived:
-            return None
-        known = binding.key_id_from_spis(spi_i, spi_r) == credentials.key_id
-        return credentials.shared_secret if known else None
-
+    """The server of a case: it knows one shared secret at the most."""
+    known = () if credentials is None else (credentials,)
     config = ServerConfig(
         Protocol(values["protocol"]),
         values["offeredModes"],
         values["count"],
-        passphrase,
-        ike_sa,
+        secrets_of(*known),
         sid_address=_SID_ADDRESS,
         start_time=int.from_bytes(values["startTime"], "big"),
     )
@@ -79,8 +64,7 @@ def client_of(values: Values, credentials: Credentials | None) -> ControlClient:
 
 def parse_request(protocol: Protocol, octets: bytes) -> Request:
     """A request with zero HMACs. Raises `ProtocolError`."""
-    kind = RequestSession if protocol is Protocol.OWAMP else RequestTWSession
-    return kind.parse(octets)
+    return REQUESTS[protocol].parse(octets)
 
 
 def _random(values: Values) -> sources.RandomSource:
@@ -232,6 +216,6 @@ def converse(values: Values, credentials: Credentials | None) -> tuple[list[Sent
             run.fetch(session, payloads)
     records = []
     for session, payloads in zip(sessions, exchanged, strict=True):
-        keys = session.keys or TestSessionKeys(b"", b"")
-        records.append({"sid": session.sid, "t3": keys.t3, "t4": keys.t4, "packets": payloads})
+        t3, t4 = (session.keys.t3, session.keys.t4) if session.keys else (b"", b"")
+        records.append({"sid": session.sid, "t3": t3, "t4": t4, "packets": payloads})
     return run.transcript, records

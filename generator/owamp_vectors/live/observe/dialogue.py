@@ -9,7 +9,7 @@ from typing import TypeAlias
 from owamp_reference import control, primitives
 from owamp_reference.connection import State, check_fetch_answer, check_stop
 from owamp_reference.errors import ProtocolError
-from owamp_reference.keys import SID_SIZE, TestSessionKeys
+from owamp_reference.keys import SID_SIZE, ControlKeys
 from owamp_reference.messages import (
     Accept,
     AcceptSession,
@@ -82,7 +82,7 @@ class Dialogue:
         self._greeting: ServerGreeting | None = None
         self._response = set_up.Response("")
         self._is_answered = self._refused = False
-        self._control_keys: TestSessionKeys | None = None  # T1, T2
+        self._control_keys: ControlKeys | None = None
         self._pending: deque[_Pending] = deque()
         self._last_sent: tuple[str, bytes, list[bytes]] = ("", b"", [])  # by the client
         self._running: list[ObservedSession] = []
@@ -168,9 +168,8 @@ class Dialogue:
         if self.mode is not None and self.mode.is_protected:
             if self._control_keys is None:
                 return
-            t1, t2 = self._control_keys.t3, self._control_keys.t4
             self._streams[Who.CLIENT].receiver = control.ProtectedReceiver(
-                t1, t2, response.client_iv
+                self._control_keys, response.client_iv
             )
         while True:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
@@ -183,8 +182,9 @@ class Dialogue:
         accept, server_iv = clear[15], clear[16:]
         protected = self.mode is not None and self.mode.is_protected and accept == Accept.OK
         if protected and self._control_keys is not None:
-            t1, t2 = self._control_keys.t3, self._control_keys.t4
-            self._streams[Who.SERVER].receiver = control.ProtectedReceiver(t1, t2, server_iv)
+            self._streams[Who.SERVER].receiver = control.ProtectedReceiver(
+                self._control_keys, server_iv
+            )
         block = yield Want(primitives.AES_BLOCK_SIZE)
         is_opaque = protected and self._control_keys is None
         self._take_start(ServerStart.parse(clear + block), is_opaque)

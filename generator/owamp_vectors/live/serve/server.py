@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from owamp_reference.connection import Server, ServerConfig
 from owamp_reference.messages import Accept, Request
-from owamp_reference.negotiation import IKEV2_DERIVED, Mode, Protocol
+from owamp_reference.negotiation import IKEV2_DERIVED, Mode, Protocol, secrets_of
 from owamp_reference.sources import system_clock
 from owamp_reference.token import MIN_COUNT
 
@@ -173,13 +173,12 @@ class Service:
     def _endpoint(
         self, local: SocketAddress, policy: Callable[[Request], tuple[Accept, int]]
     ) -> Server:
-        secrets, address = self.config.secrets, packed(local)
+        address = packed(local)
         config = ServerConfig(
             self.config.protocol,
             self.config.modes,
             self.config.count,
-            secrets.passphrase,
-            secrets.ike_sa,
+            secrets_of(*self.config.secrets.credentials),
             policy,
             sid_address=address[:4] if ip_version(local) == 4 else address[-4:],
             start_time=self._started,
