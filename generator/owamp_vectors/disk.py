@@ -72,3 +72,10 @@ def read_text(path: Path) -> str:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: not UTF-8 at offset {error.start}") from None
+
+
+def shortened(value: object, limit: int = 80) -> str:
+    """A value as JSON, or a line as it is, for people: printable and not too long."""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else json.dumps(value)
+    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return (text if len(text) <= limit else text[: limit - 1] + "…") or "nothing"

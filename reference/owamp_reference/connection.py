@@ -16,7 +16,7 @@ from enum import Enum
 from typing import ClassVar
 
 from . import binding, control, keys, negotiation, primitives, token
-from .errors import ProtocolError, check_size
+from .errors import ProtocolError, Stage, check_size
 from .events import (
     Closed,
     Event,
@@ -134,7 +134,7 @@ class Endpoint:
                 if self._held + self._want.size > self._max_message_size:
                     expected = f"at most {self._max_message_size} octets (configured)"
                     found = f"{self._held + self._want.size} octets"
-                    raise ProtocolError("message", expected, found)
+                    raise ProtocolError("message", expected, found, Stage.POLICY)
         except ProtocolError as error:
             self._close(error)
         except StopIteration:
@@ -146,7 +146,9 @@ class Endpoint:
         if self.state is State.CLOSED:
             return []
         if self._inbox or self.state is not State.READY:
-            error = ProtocolError("connection", f"more octets while {self.state.value}", "its end")
+            error = ProtocolError(
+                "connection", f"more octets while {self.state.value}", "its end", Stage.STATE
+            )
             self._close(error)
         else:
             self._close()
@@ -173,7 +175,7 @@ class Endpoint:
     def _require(self, *states: State) -> None:
         if self.state not in states:
             expected = " or ".join(state.value for state in states)
-            raise ProtocolError("state", expected, self.state.value)
+            raise ProtocolError("state", expected, self.state.value, Stage.STATE)
 
     def _open_session(self, request: Request, sid: bytes, port: int) -> None:
         assert self.mode is not None  # there are no requests before
@@ -187,7 +189,7 @@ class Endpoint:
     def _send_stop(self, stop: StopSessions | StopTWSessions) -> None:
         self._require(State.TESTING)
         if self._stop_sent:
-            raise ProtocolError("Stop-Sessions", "to be sent once", "a second one")
+            raise ProtocolError("Stop-Sessions", "to be sent once", "a second one", Stage.STATE)
         check_stop(self.sessions, stop, self.IS_CLIENT)
         self._send(stop)
         self._stop_sent = True
@@ -196,7 +198,7 @@ class Endpoint:
     def _take_stop(self, stop: StopSessions | StopTWSessions) -> None:
         if self.state is not State.TESTING or self._stop_received:
             found = "a second one" if self._stop_received else f"one while {self.state.value}"
-            raise ProtocolError("Stop-Sessions", "one while testing", found)
+            raise ProtocolError("Stop-Sessions", "one while testing", found, Stage.STATE)
         check_stop(self.sessions, stop, not self.IS_CLIENT)
         self._stop_received = True
         self._events.append(StopReceived(stop))
@@ -219,7 +221,7 @@ def check_stop(
     if isinstance(message, StopTWSessions):
         expected, found = len(sessions), message.number_of_sessions
         if found != expected:
-            raise ProtocolError("Number of Sessions", str(expected), str(found))
+            raise ProtocolError("Number of Sessions", str(expected), str(found), Stage.STATE)
         return
     sids = [
         session.sid
@@ -228,23 +230,33 @@ def check_stop(
     ]
     if sorted(item.sid for item in message.sessions) != sorted(sids):
         expected_text = f"the SIDs of the sender's {len(sids)} sessions"
-        raise ProtocolError("Stop-Sessions", expected_text, f"{len(message.sessions)} records")
+        raise ProtocolError(
+            "Stop-Sessions", expected_text, f"{len(message.sessions)} records", Stage.STATE
+        )
 
 
 def check_fetch_answer(ack: FetchAck, data: FetchData | None) -> None:
     """Raise `ProtocolError` unless Fetch-Ack announces just these data (RFC 4656 §3.9)."""
     if (ack.accept == Accept.OK) != (data is not None):
-        raise ProtocolError("Fetch-Session data", "data if and only if Accept is 0", "else")
+        raise ProtocolError(
+            "Fetch-Session data", "data if and only if Accept is 0", "else", Stage.LAYOUT
+        )
     expected, found = (0, 0), (ack.number_of_skip_ranges, ack.number_of_records)
     if data is not None:
         expected = len(data.skip_ranges), len(data.records)
     if found != expected:
         numbers = "{} skip ranges and {} records"
-        raise ProtocolError("Fetch-Ack", numbers.format(*expected), numbers.format(*found))
+        raise ProtocolError(
+            "Fetch-Ack", numbers.format(*expected), numbers.format(*found), Stage.LAYOUT
+        )
     if ack.next_seqno and not ack.finished:
-        raise ProtocolError("Fetch-Ack", "Next Seqno 0 unless finished", str(ack.next_seqno))
+        raise ProtocolError(
+            "Fetch-Ack", "Next Seqno 0 unless finished", str(ack.next_seqno), Stage.LAYOUT
+        )
     if ack.accept != Accept.OK and ack.finished:
-        raise ProtocolError("Fetch-Ack", "Finished 0 unless Accept is 0", str(ack.finished))
+        raise ProtocolError(
+            "Fetch-Ack", "Finished 0 unless Accept is 0", str(ack.finished), Stage.LAYOUT
+        )
 
 
 @dataclass(frozen=True)
@@ -330,7 +342,9 @@ class ControlClient(Endpoint):
     def _converse(self) -> Generator[Want, bytes, None]:
         greeting = yield from ServerGreeting.reader()
         if not greeting.modes:
-            raise ProtocolError("Modes", "a mode to choose from", "0 (no service)")
+            raise ProtocolError(
+                "Modes", "a mode to choose from", "0 (no service)", Stage.NEGOTIATION
+            )
         if not (yield from self._set_up(greeting)):
             return
         while True:
@@ -340,7 +354,7 @@ class ControlClient(Endpoint):
             elif self._pending is not None:
                 yield from self._read_reply(self._pending, first_block)
             else:
-                raise ProtocolError("message", f"none while {self.state.value}", "one")
+                raise ProtocolError("message", f"none while {self.state.value}", "one", Stage.STATE)
 
     def _set_up(self, greeting: ServerGreeting) -> Generator[Want, bytes, bool]:
         credentials = self.config.credentials
@@ -366,7 +380,7 @@ class ControlClient(Endpoint):
             self._protect(client_iv, server_iv)
         start = ServerStart.parse(clear + (yield Want(primitives.AES_BLOCK_SIZE)))
         if accept != Accept.OK:
-            error = ProtocolError("Accept", "0", str(accept))
+            error = ProtocolError("Accept", "0", str(accept), Stage.POLICY)
             self._close(error, Accept.interpret(accept))
             return False
         self.state = State.READY
@@ -461,7 +475,9 @@ class Server(Endpoint):
             ProtocolError: TWAMP, sessions do not run, or records that do not account for them.
         """
         if self.protocol is Protocol.TWAMP:
-            raise ProtocolError("Stop-Sessions", "to come from the Control-Client", "the Server")
+            raise ProtocolError(
+                "Stop-Sessions", "to come from the Control-Client", "the Server", Stage.STATE
+            )
         self._send_stop(StopSessions(accept, sessions))
 
     def answer_fetch(self, ack: FetchAck, data: FetchData | None = None) -> None:
@@ -513,7 +529,9 @@ class Server(Endpoint):
         if secret is None and name.ikev2_derived:
             spi_i, spi_r = binding.spis_from_key_id(name.key_id)
             spis = f"SPIi {spi_i.hex()}, SPIr {spi_r.hex()}"
-            return Accept.NO_IKE_SA, ProtocolError("KeyID", "the SPIs of an IKE SA", spis)
+            return Accept.NO_IKE_SA, ProtocolError(
+                "KeyID", "the SPIs of an IKE SA", spis, Stage.KEY_ID
+            )
         # An unknown KeyID costs the same work and gets the same answer as a wrong passphrase.
         key = token.derive_token_key(secret or b"", greeting.salt, greeting.count)
         try:
@@ -521,7 +539,9 @@ class Server(Endpoint):
         except ProtocolError as error:
             return Accept.FAILURE, error
         if secret is None:
-            return Accept.FAILURE, ProtocolError("KeyID", "one that is known", "another")
+            return Accept.FAILURE, ProtocolError(
+                "KeyID", "one that is known", "another", Stage.KEY_ID
+            )
         self._control_keys = control_keys
         return Accept.OK, None
 
@@ -539,7 +559,9 @@ class Server(Endpoint):
         """Read one command and answer it; False if the connection is to end."""
         command = first_block[0]
         if self.state is State.TESTING and command != Command.STOP_SESSIONS:
-            raise ProtocolError("Command Number", "3 (Stop-Sessions) while testing", str(command))
+            raise ProtocolError(
+                "Command Number", "3 (Stop-Sessions) while testing", str(command), Stage.STATE
+            )
         if self._fetching:
             raise ProtocolError(
                 "Command Number", "none before the answer to the last", str(command)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from . import primitives
-from .errors import ProtocolError, check_size
+from .errors import ProtocolError, Stage, check_size
 from .keys import ControlKeys
 from .primitives import AES_BLOCK_SIZE, HMAC_SIZE
 
@@ -18,7 +18,7 @@ from .primitives import AES_BLOCK_SIZE, HMAC_SIZE
 def _check_blocks(data: bytes) -> None:
     if len(data) % AES_BLOCK_SIZE:
         expected = f"a whole number of {AES_BLOCK_SIZE}-octet blocks"
-        raise ProtocolError("control stream", expected, f"{len(data)} octets")
+        raise ProtocolError("control stream", expected, f"{len(data)} octets", Stage.LAYOUT)
 
 
 class ProtectedSender:
@@ -69,12 +69,14 @@ class ProtectedReceiver:
         Raises:
             ProtocolError: it does not verify; the connection MUST be dropped (RFC 4656 §6.10).
         """
-        check_size("HMAC", data, HMAC_SIZE)
+        check_size("HMAC", data, HMAC_SIZE, Stage.LAYOUT)
         tag = self._cipher.update(data)
         expected = primitives.hmac_sha1_128(self._t2, self._covered)
         self._covered = b""
         if not primitives.equal(tag, expected):
-            raise ProtocolError("HMAC", "the HMAC of the text since the last one", "another")
+            raise ProtocolError(
+                "HMAC", "the HMAC of the text since the last one", "another", Stage.HMAC
+            )
 
 
 class OpenSender:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .errors import ProtocolError, check_range, check_size
+from .errors import ProtocolError, Stage, check_range, check_size
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,13 @@ class Layout:
         Raises:
             ProtocolError: another size, or a constant that differs.
         """
-        check_size(self.title, data, self.size)
+        check_size(self.title, data, self.size, Stage.LAYOUT)
         values: dict[str, Any] = {}
         for offset, field in self.offsets():
             chunk = data[offset : offset + field.size]
             number = int.from_bytes(chunk, "big")
             if field.constant is not None and number != field.constant:
-                raise ProtocolError(field.label, str(field.constant), str(number))
+                raise ProtocolError(field.label, str(field.constant), str(number), Stage.LAYOUT)
             if field.name:
                 masked = number if field.mask is None else number & field.mask
                 values[field.name] = masked if field.is_integer else chunk

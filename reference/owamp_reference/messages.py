@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import ClassVar, NamedTuple, Self, TypeAlias, TypeVar
 
-from .errors import ProtocolError
+from .errors import ProtocolError, Stage
 from .keys import SID_SIZE
 from .layout import Layout, constant, mbz, octets, uint
 from .primitives import AES_BLOCK_SIZE, HMAC_SIZE
@@ -85,12 +85,16 @@ def read_octets(name: str, reader: Reader[T], data: bytes) -> T:
         while True:
             end = position + want.size
             if end > len(data):
-                raise ProtocolError(name, f"at least {end} octets", f"{len(data)} octets")
+                raise ProtocolError(
+                    name, f"at least {end} octets", f"{len(data)} octets", Stage.LAYOUT
+                )
             chunk, position = data[position:end], end
             want = reader.send(chunk)
     except StopIteration as stop:
         if position != len(data):
-            raise ProtocolError(name, f"{position} octets", f"{len(data)} octets") from None
+            raise ProtocolError(
+                name, f"{position} octets", f"{len(data)} octets", Stage.LAYOUT
+            ) from None
         return stop.value  # type: ignore[no-any-return]
 
 
@@ -216,11 +220,13 @@ def encode_key_id(text: str) -> bytes:
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
-        raise ProtocolError("KeyID", "a UTF-8 string", "a lone surrogate") from None
+        raise ProtocolError("KeyID", "a UTF-8 string", "a lone surrogate", Stage.TEXT) from None
     if len(encoded) > KEY_ID_SIZE:
-        raise ProtocolError("KeyID", f"at most {KEY_ID_SIZE} octets", f"{len(encoded)} octets")
+        raise ProtocolError(
+            "KeyID", f"at most {KEY_ID_SIZE} octets", f"{len(encoded)} octets", Stage.TEXT
+        )
     if b"\0" in encoded:
-        raise ProtocolError("KeyID", "no zero octet before the padding", "a zero octet")
+        raise ProtocolError("KeyID", "no zero octet before the padding", "a zero octet", Stage.TEXT)
     return encoded.ljust(KEY_ID_SIZE, b"\0")
 
 
@@ -232,11 +238,13 @@ def decode_key_id(key_id: bytes) -> str:
     """
     stripped = key_id.rstrip(b"\0")
     if b"\0" in stripped:
-        raise ProtocolError("KeyID", "no zero octet before the padding", "a zero octet")
+        raise ProtocolError("KeyID", "no zero octet before the padding", "a zero octet", Stage.TEXT)
     try:
         return stripped.decode()
     except UnicodeDecodeError as error:
-        raise ProtocolError("KeyID", "UTF-8", f"octet {error.start} that is not") from None
+        raise ProtocolError(
+            "KeyID", "UTF-8", f"octet {error.start} that is not", Stage.TEXT
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -426,7 +434,9 @@ def _unpack_skip_ranges(data: bytes) -> tuple[SkipRange, ...]:
     for item in ranges:
         if item.first < floor or item.last < item.first:
             expected = f"ascending, disjoint ranges (here from {floor})"
-            raise ProtocolError("Skip Ranges", expected, f"{item.first} to {item.last}")
+            raise ProtocolError(
+                "Skip Ranges", expected, f"{item.first} to {item.last}", Stage.LAYOUT
+            )
         floor = item.last + 1
     return ranges
 

@@ -10,7 +10,7 @@ from enum import Enum, IntFlag
 from typing import NamedTuple, TypeAlias
 
 from . import binding, token
-from .errors import ProtocolError
+from .errors import ProtocolError, Stage
 from .messages import Request, RequestSession, RequestTWSession, encode_key_id
 from .packets import TestMode
 
@@ -93,14 +93,18 @@ def read_mode(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
     """
     bits = chosen & SECURITY_BITS[protocol]
     if bits.bit_count() != 1:
-        raise ProtocolError("Mode", "exactly one security bit", f"{chosen:#010x}")
+        raise ProtocolError(
+            "Mode", "exactly one security bit", f"{chosen:#010x}", Stage.NEGOTIATION
+        )
     if not bits & offered:
-        raise ProtocolError("Mode", f"one of the offered {offered:#010x}", f"{chosen:#010x}")
+        raise ProtocolError(
+            "Mode", f"one of the offered {offered:#010x}", f"{chosen:#010x}", Stage.NEGOTIATION
+        )
     ikev2_bit = IKEV2_DERIVED[protocol]
     ikev2_derived = bool(chosen & ikev2_bit)
     if ikev2_derived and (not offered & ikev2_bit or bits == Mode.UNAUTHENTICATED):
         expected = "IKEv2Derived only when offered and with a protected mode"
-        raise ProtocolError("Mode", expected, f"{chosen:#010x}")
+        raise ProtocolError("Mode", expected, f"{chosen:#010x}", Stage.NEGOTIATION)
     return NegotiatedMode(Mode(bits), ikev2_derived)
 
 

@@ -21,7 +21,7 @@ from enum import Enum
 from typing import ClassVar, Self, TypeVar
 
 from . import primitives
-from .errors import ProtocolError, check_range
+from .errors import ProtocolError, Stage, check_range
 from .keys import TestSessionKeys
 from .layout import Layout, mbz, uint
 from .primitives import AES_BLOCK_SIZE, HMAC_SIZE, ZERO_IV
@@ -65,7 +65,7 @@ class ErrorEstimate:
         """
         check_range("Error Estimate", value, 0, 0xFFFF)
         if not value & 0xFF:
-            raise ProtocolError("Multiplier", "a value from 1 to 255", "0")
+            raise ProtocolError("Multiplier", "a value from 1 to 255", "0", Stage.LAYOUT)
         return cls(bool(value >> 15), value >> 8 & 0x3F, value & 0xFF)
 
 
@@ -224,7 +224,9 @@ def open_packet(
     """
     header_size = kind.header_size(mode)
     if len(data) < header_size:
-        raise ProtocolError("test packet", f"at least {header_size} octets", f"{len(data)} octets")
+        raise ProtocolError(
+            "test packet", f"at least {header_size} octets", f"{len(data)} octets", Stage.LAYOUT
+        )
     header, padding = data[:header_size], data[header_size:]
     if mode is TestMode.UNAUTHENTICATED:
         values = kind.OPEN_LAYOUT.unpack(header)
@@ -233,7 +235,7 @@ def open_packet(
         size = protected_size(kind.PROTECTED_LAYOUT, mode)
         text = decrypt_blocks(mode, keys.t3, header[:size])
         if not primitives.equal(header[-HMAC_SIZE:], primitives.hmac_sha1_128(keys.t4, text)):
-            raise ProtocolError("HMAC", "the HMAC of the encrypted part", "another")
+            raise ProtocolError("HMAC", "the HMAC of the encrypted part", "another", Stage.HMAC)
         values = kind.PROTECTED_LAYOUT.unpack(text + header[size:-HMAC_SIZE])
     ErrorEstimate.from_int(values["error_estimate"])
     return kind(**values, padding=padding)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import ProtocolError
+from .errors import ProtocolError, Stage
 from .keys import TestSessionKeys
 from .packets import (
     ErrorEstimate,
@@ -64,7 +64,7 @@ class SessionSender:
         if packet.sender_sequence_number >= self.next_sequence_number:
             expected = f"a number below {self.next_sequence_number}"
             found = str(packet.sender_sequence_number)
-            raise ProtocolError("Sender Sequence Number", expected, found)
+            raise ProtocolError("Sender Sequence Number", expected, found, Stage.STATE)
         return packet
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from . import primitives
-from .errors import ProtocolError, check_range, check_size
+from .errors import ProtocolError, Stage, check_range, check_size
 from .keys import T1_SIZE, ControlKeys
 
 CHALLENGE_SIZE = 16
@@ -33,7 +33,7 @@ def check_passphrase(passphrase: bytes) -> None:
     contain 0a, so it is not checked.
     """
     if b"\n" in passphrase or b"\r" in passphrase:
-        raise ProtocolError("passphrase", "no newline (CR or LF)", "a newline")
+        raise ProtocolError("passphrase", "no newline (CR or LF)", "a newline", Stage.TEXT)
 
 
 def encode_passphrase(text: str) -> bytes:
@@ -49,7 +49,7 @@ def encode_passphrase(text: str) -> bytes:
     with suppress(UnicodeEncodeError):  # it holds the text, so nothing is raised from it
         passphrase = text.encode()
     if passphrase is None:
-        raise ProtocolError("passphrase", "a UTF-8 string", "a lone surrogate")
+        raise ProtocolError("passphrase", "a UTF-8 string", "a lone surrogate", Stage.TEXT)
     check_passphrase(passphrase)
     return passphrase
 
@@ -61,9 +61,9 @@ def check_count(count: int, maximum: int = DEFAULT_MAX_COUNT) -> None:
     upper bound, since a Count of 2^31 from a hostile server would keep the client busy for hours.
     """
     if count < MIN_COUNT or count & (count - 1):
-        raise ProtocolError("Count", f"a power of 2, at least {MIN_COUNT}", str(count))
+        raise ProtocolError("Count", f"a power of 2, at least {MIN_COUNT}", str(count), Stage.COUNT)
     if count > maximum:
-        raise ProtocolError("Count", f"at most {maximum} (configured)", str(count))
+        raise ProtocolError("Count", f"at most {maximum} (configured)", str(count), Stage.COUNT)
 
 
 def derive_token_key(shared_secret: bytes, salt: bytes, count: int) -> bytes:
@@ -114,5 +114,7 @@ def open_token(token_key: bytes, token: bytes, challenge: bytes) -> ControlKeys:
     plaintext = primitives.aes_cbc_decrypt(token_key, primitives.ZERO_IV, token)
     found, keys = plaintext[:CHALLENGE_SIZE], plaintext[CHALLENGE_SIZE:]
     if not primitives.equal(found, challenge):
-        raise ProtocolError("Token", "the challenge that the server sent", "another challenge")
+        raise ProtocolError(
+            "Token", "the challenge that the server sent", "another challenge", Stage.CHALLENGE
+        )
     return ControlKeys(keys[:T1_SIZE], keys[T1_SIZE:])

@@ -23,9 +23,10 @@ def by_reference(question: Any) -> dict[str, Any]:
     kind = types[question["type"]]
     parameters = {x.name: x.from_json(question["parameters"][x.name]) for x in kind.parameters}
     inputs = {x.name: x.from_json(question["inputs"][x.name]) for x in kind.inputs}
-    outputs, reason = kind.evaluate(parameters, inputs)
-    if outputs is None:
-        return {"refused": reason}
+    found = kind.evaluate(parameters, inputs)
+    if found.outputs is None:
+        return {"refused": found.reason, "stage": found.stage}
+    outputs = found.outputs
     return {"outputs": {item.name: item.to_json(outputs[item.name]) for item in kind.outputs}}
 
 

@@ -122,11 +122,15 @@ def test_verify_says_which_value_differs_and_where(copy: Path) -> None:
     assert "token: file has 64 octets, from offset 10: 0000" in result.stderr
 
 
+REFUSAL = {"reason": "why", "source": "RFC 4656 §3.1", "requirement": "MUST", "refused": True}
+
+
 @pytest.mark.parametrize(
     ("find", "change", "said"),
     [
         ("invalid", {"reason": "because"}, "reason"),
-        ("valid", {"result": "acceptable", "reason": "why not"}, None),
+        ("valid", {"result": "acceptable", "reason": "why", "alternatives": [REFUSAL]}, None),
+        ("invalid", {"stage": "HMAC"}, "stage: file has HMAC, reference computes text"),
     ],
 )
 def test_verify_compares_verdicts(copy: Path, find: str, change: Json, said: str | None) -> None:
@@ -145,7 +149,7 @@ def test_verify_catches_a_valid_case_marked_invalid(copy: Path) -> None:
         test = first_test(content)
         for output in ("sharedSecret", "tokenKey", "plaintext", "token"):
             del test[output]
-        test.update(result="invalid", reason="it is not")
+        test.update(result="invalid", reason="it is not", stage="input")
 
     edit(copy, spoil)
     result = run("verify", copy)
@@ -160,7 +164,7 @@ def test_verify_catches_an_invalid_case_marked_valid(copy: Path) -> None:
         outputs = {name: first_test(content)[name] for name in ("sharedSecret", "tokenKey")}
         outputs |= {name: first_test(content)[name] for name in ("plaintext", "token")}
         test.update(outputs, result="valid")
-        del test["reason"]
+        del test["reason"], test["stage"]
 
     edit(copy, spoil)
     result = run("verify", copy)
@@ -186,10 +190,10 @@ def test_verify_of_a_directory_without_vectors(tmp_path: Path) -> None:
         (b"{}", "schema: expected one of"),
         (b'{"schema": ["token.schema.json"]}', "schema: expected one of"),
         (b'{"schema": "token.schema.json"}', "does not fit token.schema.json"),
-        (b'{"schema": 1, "schema": 2}', "same key twice"),
+        (b'{"schema": 1, "schema": 2}', "has the member \"schema\" twice"),
         (b"\xff\xfe", "not UTF-8"),
         (b"[" * 100_000, "not usable as JSON"),
-        (b'{"schema": "token.schema.json", "schemaVersion": 2}', "expected at most 1, found 2"),
+        (b'{"schema": "token.schema.json", "schemaVersion": 3}', "expected at most 2, found 3"),
     ],
 )
 def test_verify_of_a_malformed_file_is_one_clear_line(

@@ -35,8 +35,6 @@ Exit codes:
   6  the program cannot be started
 """
 
-_MAX_FAILURES = 20
-
 
 class _NoProgram(click.ClickException):
     exit_code = NO_PROGRAM
@@ -65,6 +63,14 @@ class _NoProgram(click.ClickException):
 @click.option(
     "--partial", is_flag=True, help="Do not ask for outputs that the program leaves out, but one."
 )
+@click.option(
+    "--max-failures",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Failures to show.",
+)
 @file_option("--junit", "junit", "Write the result as JUnit XML.")
 @file_option("--json", "json_path", "Write the result as JSON.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -73,6 +79,7 @@ def conform(
     names: tuple[str, ...],
     timeout: float,
     partial: bool,
+    max_failures: int,
     junit: Path | None,
     json_path: Path | None,
     command: tuple[str, ...],
@@ -95,10 +102,11 @@ def conform(
         files = [read_file(path) for path in paths or find_files([vectors])]
     cases = [case for file in files for case in stored_cases(*file)]
     judgements = _put_all(cases, Program(command, timeout), partial)
-    table(summary.summary_rows(judgements), (2, 3, 4))
+    table(summary.summary_rows(judgements), (2, 3, 4, 5))
     numbers = summary.count(judgements)
     if numbers["failed"]:
-        _print_failures([item for item in judgements if item.status == "failed"])
+        failed = [item for item in judgements if item.status == "failed"]
+        _print_failures(failed, max_failures)
     with clear_errors():
         for path, text in (
             (junit, summary.summary_junit(judgements)),
@@ -126,12 +134,12 @@ def _put_all(cases: list[StoredCase], program: Program, partial: bool) -> list[J
         raise _NoProgram(str(error)) from None
 
 
-def _print_failures(failed: list[Judgement]) -> None:
+def _print_failures(failed: list[Judgement], most: int) -> None:
     click.echo()
-    for item in failed[:_MAX_FAILURES]:
+    for item in failed[:most]:
         click.echo(summary.describe(item), err=True)
-    if len(failed) > _MAX_FAILURES:
-        click.echo(f"… and {len(failed) - _MAX_FAILURES} more; --json has them all", err=True)
+    if len(failed) > most:
+        click.echo(f"… and {len(failed) - most} more; --json has them all", err=True)
     named = {flag: MISTAKES[flag].note for item in failed for flag in item.mistakes}
     for flag, note in named.items():
         click.echo(f"{flag}: {note.description}", err=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from ..mistakes import MISTAKES
-from ..vectors.declaration import Field
+from ..disk import shortened
+from ..mistakes import MISTAKES, Mistake, mistakes_of
+from ..vectors.declaration import Field, Json
+from ..vectors.outcomes import Outcome
 from ..vectors.stored import StoredCase
 from ..vectors.verify import first_difference
-from .protocol import Answer, shortened
+from .protocol import Answer
 
 Status: TypeAlias = Literal["passed", "failed", "unsupported"]
 
@@ -26,6 +28,7 @@ class Judgement:
         problem: what is wrong, one line; empty if nothing is.
         field, offset: the first output that differs, and its first octet that does.
         mistakes: the named mistakes that give exactly what was found.
+        is_refusal: whether an acceptable case passed because it was refused.
     """
 
     case: StoredCase
@@ -34,45 +37,83 @@ class Judgement:
     field: str = ""
     offset: int | None = None
     mistakes: tuple[str, ...] = ()
+    is_refusal: bool = False
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What is wrong with an answer, beside one allowed outcome.
+
+    Attributes:
+        right: how many outputs come before the first that is not; the more, the nearer.
+    """
+
+    problem: str
+    field: str = ""
+    offset: int | None = None
+    right: int = 0
 
 
 def judge(case: StoredCase, answer: Answer, *, partial: bool = False) -> Judgement:
     """Whether an answer is right; if not, where it goes wrong, and by which named mistake.
+
+    It is right if it is the case's own outcome, or one of its alternatives. What is wrong is told
+    by the allowed outcome that is nearest to it.
 
     Args:
         partial: do not ask for outputs that are left out, but for one.
     """
     if answer == Answer():
         return Judgement(case, "unsupported")
-    found = _compare(case, answer, partial)
-    if found.status == "passed":
-        return found
-    return replace(found, mistakes=tuple(likely_mistakes(case, answer)))
+    faults = _faults(case, answer, partial)
+    if None in faults:
+        refused = answer.refused is not None and case.result == "acceptable"
+        return Judgement(case, "passed", is_refusal=refused)
+    nearest = max((fault for fault in faults if fault), key=lambda fault: fault.right)
+    likely = tuple(likely_mistakes(case, answer))
+    return Judgement(case, "failed", nearest.problem, nearest.field, nearest.offset, likely)
 
 
-def _compare(case: StoredCase, answer: Answer, partial: bool) -> Judgement:
+def is_right(case: StoredCase, answer: Answer) -> bool:
+    """Whether an answer is the case's own outcome, or one of its alternatives."""
+    return None in _faults(case, answer, partial=False)
+
+
+def _faults(case: StoredCase, answer: Answer, partial: bool) -> list[_Fault | None]:
+    return [_fault(case, outcome, answer, partial) for outcome in (case.test, *case.alternatives)]
+
+
+def _fault(case: StoredCase, outcome: Json, answer: Answer, partial: bool) -> _Fault | None:
+    """What is wrong with an answer beside a case's own outcome or an alternative; None: nothing."""
+    refuses = outcome.get("refused") or outcome.get("result") == "invalid"
     if answer.refused is not None:
-        if case.result != "valid":
-            return Judgement(case, "passed")
-        return Judgement(case, "failed", f"expected outputs, found a refusal: {answer.refused}")
-    if case.result == "invalid":
-        problem = f"expected a refusal ({case.reason}), found outputs"
-        return Judgement(case, "failed", problem)
-    outputs = answer.outputs or {}
-    declared = case.type.asked_for
-    if partial and not any(item.name in outputs for item in declared):
-        names = ", ".join(item.name for item in declared)
-        return Judgement(case, "failed", f"expected at least one of {names}, found none")
-    for item in declared:
-        if item.name not in outputs:
-            if partial:
-                continue
-            return Judgement(case, "failed", f"{item.name}: missing", item.name)
-        difference = _difference(item, case.test[item.name], outputs[item.name])
+        if not refuses:
+            return _Fault(f"expected outputs, found a refusal: {shortened(answer.refused, 200)}")
+        stage = outcome.get("stage")
+        if None not in (stage, answer.stage) and stage != answer.stage:
+            found = f"{answer.stage} ({shortened(answer.refused, 200)})"
+            return _Fault(f"stage: expected {stage} ({outcome['reason']}), found {found}")
+        return None
+    if refuses:
+        return _Fault(f"expected a refusal ({outcome['reason']}), found outputs", right=-1)
+    return _wrong_output(case, outcome, answer.outputs or {}, partial)
+
+
+def _wrong_output(case: StoredCase, outcome: Json, outputs: Json, partial: bool) -> _Fault | None:
+    """The first output that differs; if none does, the first that is missing."""
+    given = [item for item in case.type.asked_for if item.name in outputs]
+    for right, item in enumerate(given):
+        difference = _difference(item, outcome[item.name], outputs[item.name])
         if difference is not None:
             where, offset, text = difference
-            return Judgement(case, "failed", f"{item.name}{where}: {text}", item.name, offset)
-    return Judgement(case, "passed")
+            return _Fault(f"{item.name}{where}: {text}", item.name, offset, right)
+    missing = [item.name for item in case.type.asked_for if item.name not in outputs]
+    if partial and not given:
+        return _Fault(f"expected at least one of {', '.join(missing)}, found none")
+    if missing and not partial:
+        hint = "; with --partial outputs that are left out are not asked for"
+        return _Fault(f"{missing[0]}: missing{hint}", missing[0], right=len(given))
+    return None
 
 
 def _difference(item: Field, want: Any, got: Any) -> tuple[str, int | None, str] | None:
@@ -107,23 +148,37 @@ def _difference(item: Field, want: Any, got: Any) -> tuple[str, int | None, str]
 
 
 def likely_mistakes(case: StoredCase, answer: Answer) -> Iterator[str]:
-    """The named mistakes, of those aimed at the case, that give exactly what was answered."""
-    for flag in case.flags:
-        if flag not in MISTAKES:
-            continue
-        try:
-            with MISTAKES[flag].applied():
-                outputs, _ = case.evaluate()
-        except Exception:  # noqa: S112 - a mistake may well make the reference crash
-            continue
-        if outputs is None or answer.outputs is None:
-            if outputs is None and answer.outputs is None:
-                yield flag
-            continue
-        found = {
-            item.name: item.to_json(outputs[item.name])
-            for item in case.type.asked_for
-            if item.name in answer.outputs
-        }
-        if found and all(answer.outputs[name] == value for name, value in found.items()):
+    """The named mistakes that give exactly what was answered.
+
+    All that the cases of the file are aimed at are tried, first those of this case; if one of
+    these explains it, the others are not. A refusal is explained only by one at the same stage.
+    """
+    named = [flag for flag in case.flags if flag in MISTAKES]
+    others = [flag for flag in mistakes_of(case.file.name) if flag not in named]
+    explained = False
+    for number, flag in enumerate((*named, *others)):
+        if number >= len(named) and explained:
+            return
+        if _explains(MISTAKES[flag], case, answer):
+            explained = True
             yield flag
+
+
+def _explains(mistake: Mistake, case: StoredCase, answer: Answer) -> bool:
+    try:
+        with mistake.applied():
+            found = case.outcomes()
+    except Exception:
+        return False
+    return any(_is_same(outcome, case, answer) for outcome in found)
+
+
+def _is_same(outcome: Outcome, case: StoredCase, answer: Answer) -> bool:
+    """Whether an outcome is what was answered; outputs that are left out do not count."""
+    if outcome.outputs is None or answer.outputs is None:
+        is_refused = outcome.outputs is None and answer.refused is not None
+        return is_refused and outcome.stage == answer.stage
+    shared = [item for item in case.type.asked_for if item.name in answer.outputs]
+    return bool(shared) and all(
+        item.to_json(outcome.outputs[item.name]) == answer.outputs[item.name] for item in shared
+    )

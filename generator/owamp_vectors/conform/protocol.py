@@ -9,8 +9,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..vectors.declaration import Json
-from ..vectors.stored import StoredCase
+from owamp_reference.errors import Stage
+
+from ..disk import shortened
+from ..vectors.declaration import GroupType, Json
+from ..vectors.outcomes import Outcome
+from ..vectors.stored import RepeatedNameError, StoredCase, no_duplicates
+
+_STAGES = tuple(str(stage) for stage in Stage)
 
 
 class AnswerError(Exception):
@@ -19,10 +25,23 @@ class AnswerError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What an implementation says to a question: outputs, or a refusal, or neither: unsupported."""
+    """What an implementation says to a question: outputs, or a refusal, or neither: unsupported.
+
+    Attributes:
+        stage: where it refuses, if it says so.
+    """
 
     outputs: Json | None = None
     refused: str | None = None
+    stage: str | None = None
+
+
+def answer_of(outcome: Outcome, group_type: GroupType) -> Answer:
+    """What an implementation answers that makes of a case what `outcome` has."""
+    if outcome.outputs is None:
+        return Answer(refused=outcome.reason, stage=outcome.stage)
+    outputs = outcome.outputs
+    return Answer({item.name: item.to_json(outputs[item.name]) for item in group_type.asked_for})
 
 
 def question(case: StoredCase, number: int) -> bytes:
@@ -45,10 +64,13 @@ def read_answer(line: bytes, number: int) -> Answer:
     """The answer in a line, to the question of that id.
 
     Raises:
-        AnswerError: not JSON, another id, or not exactly one of outputs, refused, unsupported.
+        AnswerError: not JSON, another id, not exactly one of outputs, refused, unsupported, or a
+            stage that there is not, or without a refusal.
     """
     try:
-        content = json.loads(line)
+        content = json.loads(line, object_pairs_hook=no_duplicates)
+    except RepeatedNameError as error:
+        raise AnswerError(str(error)) from None
     except (ValueError, RecursionError):
         raise AnswerError(f"expected a JSON object, found {shortened(line)}") from None
     if not isinstance(content, dict):
@@ -66,13 +88,10 @@ def read_answer(line: bytes, number: int) -> Answer:
     if not isinstance(value, kinds[name]) or value is False:
         wanted = {"outputs": "an object", "refused": "a reason", "unsupported": "true"}[name]
         raise AnswerError(f"{name}: expected {wanted}, found {shortened(value)}")
+    stage = content.get("stage")
+    if stage is not None and (name != "refused" or stage not in _STAGES):
+        wanted = f"one of {', '.join(_STAGES)}" if name == "refused" else "one with a refusal"
+        raise AnswerError(f"stage: expected {wanted}, found {shortened(stage)}")
     if isinstance(value, dict):
         return Answer(outputs=value)
-    return Answer(refused=value) if isinstance(value, str) else Answer()
-
-
-def shortened(value: object, limit: int = 80) -> str:
-    """A value as JSON, or a line as it is, for people: printable and not too long."""
-    text = value.decode(errors="replace") if isinstance(value, bytes) else json.dumps(value)
-    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return (text if len(text) <= limit else text[: limit - 1] + "…") or "nothing"
+    return Answer(refused=value, stage=stage) if isinstance(value, str) else Answer()

@@ -34,7 +34,15 @@ Implementation = Callable[[str, Json, Json], Mapping[str, Any]]
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not an error
-    """What an implementation raises for inputs that it refuses."""
+    """What an implementation raises for inputs that it refuses.
+
+    Args:
+        stage: where it refuses them, if it says so; one of `owamp_reference.errors.Stage`.
+    """
+
+    def __init__(self, why: str = "", stage: str | None = None) -> None:
+        super().__init__(why)
+        self.stage = stage
 
 
 def conformance(
@@ -76,7 +84,7 @@ def check_case(case: StoredCase, implementation: Implementation, *, partial: boo
     try:
         outputs = implementation(case.type.name, case.decoded_parameters, case.decoded_inputs)
     except Refused as refusal:
-        answer = Answer(refused=str(refusal))
+        answer = Answer(refused=str(refusal), stage=refusal.stage)
     except NotImplementedError:
         pytest.skip(f"{case.type.name} is not supported")
     else:

@@ -11,6 +11,7 @@ from ..disk import to_text
 from ..vectors.declaration import GENERATOR_VERSION, Json
 from .judging import Judgement, Status
 
+REFUSED = "refused"
 _STATUSES: tuple[Status, ...] = get_args(Status)
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -24,15 +25,18 @@ def by_type(judgements: Iterable[Judgement]) -> dict[tuple[str, str], list[Judge
     return found
 
 
-def count(judgements: Iterable[Judgement]) -> dict[str, int]:
-    """How many judgements there are of each status."""
+def count(judgements: Sequence[Judgement]) -> dict[str, int]:
+    """How many judgements there are of each status; and of those passed, how many by a refusal
+    of what is acceptable.
+    """
     statuses = [judgement.status for judgement in judgements]
-    return {status: statuses.count(status) for status in _STATUSES}
+    refused = sum(judgement.is_refusal for judgement in judgements)
+    return {**{status: statuses.count(status) for status in _STATUSES}, REFUSED: refused}
 
 
 def summary_rows(judgements: Sequence[Judgement]) -> list[tuple[str, ...]]:
     """The table: a line for each type, and the total."""
-    lines: list[tuple[str, ...]] = [("file", "type", *_STATUSES)]
+    lines: list[tuple[str, ...]] = [("file", "type", *_STATUSES, REFUSED)]
     for (file, group_type), part in by_type(judgements).items():
         lines.append((file, group_type, *map(str, count(part).values())))
     return [*lines, ("total", "", *map(str, count(judgements).values()))]

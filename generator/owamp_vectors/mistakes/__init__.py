@@ -38,4 +38,16 @@ NOTES: Mapping[str, Note] = {
     **{flag: note for module in _MODULES for flag, note in module.NOTES.items()},
 }
 
+
+def mistakes_of(file: str) -> list[str]:
+    """The mistakes whose module is named like a vector file: those that its cases are aimed at."""
+    name = file.replace("-", "_").removeprefix("test_")
+    return [
+        mistake.flag
+        for module in _MODULES
+        if module.__name__.rpartition(".")[2] == name
+        for mistake in module.MISTAKES
+    ]
+
+
 __all__ = ["MISTAKES", "NOTES", "Mistake", "Swap"]

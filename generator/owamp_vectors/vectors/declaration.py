@@ -6,14 +6,17 @@ reference. Generating, verifying, showing a case and writing its JSON Schema all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from owamp_reference import ProtocolError, __version__
+from owamp_reference import __version__
+from owamp_reference.choices import Requirement
 from owamp_reference.layout import Layout
 
 from .drbg import DESCRIPTION, Drbg
+from .outcomes import Outcome, outcomes, weakest
 
 Json: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]
@@ -21,7 +24,7 @@ Result: TypeAlias = Literal["valid", "invalid", "acceptable"]
 Kind: TypeAlias = Literal["octets", "integer", "string", "boolean", "records", "object"]
 
 GENERATOR_VERSION = __version__
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Grows when a reader of the old files could misread the new ones."""
 
 
@@ -101,6 +104,8 @@ class GroupType:
         inputs, outputs: the values of a case; an output is present unless the case is invalid.
         compute: outputs from parameters and inputs, in the order of `outputs`; raises
             `ProtocolError` for an invalid case.
+        is_open: whether `compute` takes a `Chooser` beside them, for what the RFCs leave open.
+        requirement: what its cases rest on, where they do not say otherwise.
     """
 
     name: str
@@ -109,23 +114,46 @@ class GroupType:
     parameters: tuple[Field, ...]
     inputs: tuple[Field, ...]
     outputs: tuple[Field, ...]
-    compute: Callable[[Values], Json] = field(repr=False)
+    compute: Callable[..., Json] = field(repr=False)
+    is_open: bool = False
+    requirement: Requirement = "MUST"
 
     @property
     def asked_for(self) -> tuple[Field, ...]:
         """The outputs that an implementation must give."""
         return tuple(item for item in self.outputs if not item.in_words)
 
-    def evaluate(self, parameters: Values, inputs: Values) -> tuple[Json | None, str | None]:
-        """The outputs, or None and the reason why the inputs are invalid."""
-        try:
-            outputs = self.compute({**parameters, **inputs})
-        except ProtocolError as error:
-            return None, str(error)
-        wanted = [output.name for output in self.outputs]
-        if list(outputs) != wanted:
-            raise AssertionError(f"{self.name} computes {list(outputs)}, declares {wanted}")
-        return outputs, None
+    def evaluate(self, parameters: Values, inputs: Values) -> Outcome:
+        """What the reference makes of a case, every SHOULD followed."""
+        return next(self._ways(parameters, inputs))
+
+    def outcomes(self, parameters: Values, inputs: Values) -> list[Outcome]:
+        """Every outcome that the RFCs allow, that of `evaluate` first.
+
+        Two that differ only in words are one.
+        """
+        found: dict[str, Outcome] = {}
+        for outcome in self._ways(parameters, inputs):
+            found.setdefault(self._seen(outcome), outcome)
+        return list(found.values())
+
+    def _ways(self, parameters: Values, inputs: Values) -> Iterator[Outcome]:
+        values = {**parameters, **inputs}
+        more = (lambda choose: (choose,)) if self.is_open else (lambda _: ())
+        for outcome in outcomes(lambda choose: self.compute(values, *more(choose))):
+            wanted = [output.name for output in self.outputs]
+            if outcome.outputs is not None and list(outcome.outputs) != wanted:
+                found = list(outcome.outputs)
+                raise AssertionError(f"{self.name} computes {found}, declares {wanted}")
+            yield outcome
+
+    def _seen(self, outcome: Outcome) -> str:
+        """What is compared of an outcome, as text."""
+        if outcome.outputs is None:
+            return f"refused at {outcome.stage}"
+        return json.dumps(
+            {item.name: item.to_json(outcome.outputs[item.name]) for item in self.asked_for}
+        )
 
 
 @dataclass(frozen=True)
@@ -137,8 +165,9 @@ class Case:
         inputs: one value for each of the type's inputs.
         flags: the mistakes it is aimed at, and other notes.
         source: the section, where it is another than the type's.
-        expect: what the reference must say of it; for "acceptable", `reason` says why an
-            implementation may do either.
+        expect: what must come of it; None if that follows from what the RFCs leave open.
+        reason: of an acceptable case, why an implementation may refuse what it may also compute.
+        requirement: what it rests on, where it is not what its type's cases do.
         trace: the model's trace that it is, ``model[+FLAG…]/lemma``.
     """
 
@@ -146,8 +175,9 @@ class Case:
     inputs: Values
     flags: tuple[str, ...] = ()
     source: str = ""
-    expect: Result = "valid"
+    expect: Result | None = "valid"
     reason: str = ""
+    requirement: Requirement | None = None
     trace: str = ""
 
 
@@ -161,9 +191,21 @@ def invalid(comment: str, inputs: Values, *flags: str, source: str = "") -> Case
     return Case(comment, inputs, flags, source, "invalid")
 
 
-def acceptable(comment: str, inputs: Values, *flags: str, reason: str, source: str = "") -> Case:
+def acceptable(
+    comment: str,
+    inputs: Values,
+    *flags: str,
+    reason: str,
+    source: str = "",
+    requirement: Requirement = "POLICY",
+) -> Case:
     """A case that an implementation may compute as given, or refuse, for the reason given."""
-    return Case(comment, inputs, flags, source, "acceptable", reason)
+    return Case(comment, inputs, flags, source, "acceptable", reason, requirement)
+
+
+def behaves(comment: str, inputs: Values, *flags: str, source: str = "") -> Case:
+    """A case in which an endpoint does what the reference does, or what else the RFCs allow."""
+    return Case(comment, inputs, flags, source, None)
 
 
 @dataclass(frozen=True)
@@ -265,13 +307,10 @@ def _build_case(group: Group, case: Case, number: int) -> Json:
     wanted = {item.name for item in group.type.inputs}
     if set(case.inputs) != wanted:
         raise AssertionError(f"{label}: inputs {sorted(case.inputs)}, declared {sorted(wanted)}")
-    outputs, reason = group.type.evaluate(group.parameters, case.inputs)
-    if (outputs is None) != (case.expect == "invalid"):
-        raise AssertionError(
-            f"{label}: expected {case.expect}, the reference says {reason or 'valid'}"
-        )
-    if (case.expect == "acceptable") != bool(case.reason):
-        raise AssertionError(f"{label}: acceptable cases, and only those, give a reason")
+    found = judged(group.type, group.parameters, case)
+    if case.expect not in (None, found["result"]):
+        why = found.get("reason", "")
+        raise AssertionError(f"{label}: expected {case.expect}, it is {found['result']} {why}")
     built: Json = {
         "tcId": number,
         "comment": case.comment,
@@ -280,12 +319,67 @@ def _build_case(group: Group, case: Case, number: int) -> Json:
     }
     if case.trace:
         built["trace"] = case.trace
+    built["requirement"] = found.pop("requirement")
     for item in group.type.inputs:
         built[item.name] = item.to_json(case.inputs[item.name])
-    if outputs is not None:
-        for item in group.type.outputs:
-            built[item.name] = item.to_json(outputs[item.name])
-    built["result"] = case.expect
-    if reason or case.reason:
-        built["reason"] = reason or case.reason
-    return built
+    return {**built, **found}
+
+
+def judged(group_type: GroupType, parameters: Values, case: Case) -> Json:
+    """What is said of a case beside its inputs: outputs, result, requirement, and why.
+
+    The outputs are those of the first outcome that has some. The other outcomes that the RFCs
+    allow, or the author of an acceptable case, are its alternatives.
+    """
+    found = group_type.outcomes(parameters, case.inputs)
+    with_outputs = [outcome for outcome in found if outcome.outputs is not None]
+    if not with_outputs:
+        first = found[0]
+        words = {"reason": first.reason, "stage": first.stage}
+        requirement = case.requirement or group_type.requirement
+        return {"result": "invalid", **words, "requirement": requirement}
+    chosen = with_outputs[0]
+    others = [outcome for outcome in found if outcome is not chosen]
+    said: Json = {**_outputs(group_type, chosen), "result": "valid"}
+    said["requirement"] = case.requirement or group_type.requirement
+    if others:
+        said |= {"result": "acceptable", "reason": _left_open(chosen, others)}
+        said["requirement"] = weakest(
+            option for item in others for _, option in chosen.departs(item)
+        )
+        said["alternatives"] = [_alternative(group_type, item, chosen) for item in others]
+    if case.reason:
+        refusal = {
+            "reason": case.reason,
+            "source": case.source or group_type.source,
+            "requirement": said["requirement"],
+            "refused": True,
+        }
+        alternatives = [*said.get("alternatives", []), refusal]
+        said |= {"result": "acceptable", "reason": case.reason, "alternatives": alternatives}
+    return said
+
+
+def _outputs(group_type: GroupType, outcome: Outcome) -> Json:
+    assert outcome.outputs is not None
+    return {item.name: item.to_json(outcome.outputs[item.name]) for item in group_type.outputs}
+
+
+def _left_open(chosen: Outcome, others: Sequence[Outcome]) -> str:
+    questions = dict.fromkeys(
+        choice.question for item in others for choice, _ in item.departs(chosen)
+    )
+    return f"The RFCs leave open {'; '.join(questions)}."
+
+
+def _alternative(group_type: GroupType, other: Outcome, chosen: Outcome) -> Json:
+    """Another outcome, with what it does otherwise than the chosen one."""
+    options = [option for _, option in other.departs(chosen)]
+    said: Json = {
+        "reason": f"It {' and '.join(option.does for option in options)}.",
+        "source": "; ".join(dict.fromkeys(option.source for option in options)),
+        "requirement": weakest(options),
+    }
+    if other.outputs is None:
+        return {**said, "refused": True, "stage": other.stage}
+    return {**said, **_outputs(group_type, other)}

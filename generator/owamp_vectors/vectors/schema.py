@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import get_args
+
+from owamp_reference.choices import Requirement
+from owamp_reference.errors import Stage
 
 from .declaration import SCHEMA_VERSION, Field, GroupType, Json, VectorFile
 from .drbg import DESCRIPTION
@@ -46,28 +50,70 @@ def _object(properties: Json, required: Iterable[str]) -> Json:
     }
 
 
+def _with_role(role: str, fields: Iterable[Field]) -> Json:
+    """Properties that say of themselves what they are: parameter, input or output."""
+    return {item.name: {**field_schema(item), "x-role": role} for item in fields}
+
+
 def _case_schema(group_type: GroupType) -> Json:
-    inputs = {item.name: field_schema(item) for item in group_type.inputs}
-    outputs = {item.name: field_schema(item) for item in group_type.outputs}
-    common: Json = {
+    inputs = _with_role("input", group_type.inputs)
+    outputs = _with_role("output", group_type.outputs)
+    trace = "the recorded trace of the models that the case is: model[+FLAG...]/lemma"
+    about: Json = {
         "tcId": {"type": "integer", "minimum": 1, "description": "number of the case in the file"},
         "comment": {"type": "string", "description": "what the case is about"},
         "source": {"type": "string", "description": "the section that the case comes from"},
         "flags": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
-    }
-    trace = "the recorded trace of the models that the case is: model[+FLAG...]/lemma"
-    verdict: Json = {
-        "trace": {"type": "string", "description": trace},
+        "requirement": _REQUIREMENT,
         "result": {"enum": ["valid", "invalid", "acceptable"]},
-        "reason": {"type": "string", "description": "why the case is not simply valid"},
     }
-    required = [*common, *inputs, "result"]
-    schema = _object({**common, **inputs, **outputs, **verdict}, required)
-    is_invalid = {"properties": {"result": {"const": "invalid"}}}
-    no_outputs: Json = {"required": ["reason"]}
-    if outputs:
-        no_outputs["not"] = {"anyOf": [{"required": [name]} for name in outputs]}
-    return {**schema, "if": is_invalid, "then": no_outputs, "else": {"required": list(outputs)}}
+    more: Json = {
+        "trace": {"type": "string", "description": trace},
+        "reason": {"type": "string", "description": "why the case is not simply valid"},
+        "stage": _STAGE,
+        "alternatives": {
+            "type": "array",
+            "minItems": 1,
+            "items": _alternative_schema(outputs),
+            "description": "what else an implementation may do, each complete",
+        },
+    }
+    schema = _object({**about, **inputs, **outputs, **more}, [*about, *inputs])
+    by_result = [
+        _where("valid", list(outputs), ["reason", "stage", "alternatives"]),
+        _where("invalid", ["reason", "stage"], [*outputs, "alternatives"]),
+        _where("acceptable", [*outputs, "reason", "alternatives"], ["stage"]),
+    ]
+    return {**schema, "allOf": by_result}
+
+
+_REQUIREMENT: Json = {
+    "enum": list(get_args(Requirement)),
+    "description": "what it rests on, in the words of RFC 2119; POLICY: no RFC says anything of it",
+}
+_STAGE: Json = {"enum": [str(stage) for stage in Stage], "description": "where it is refused"}
+
+
+def _alternative_schema(outputs: Json) -> Json:
+    """Another complete set of outputs, or a refusal."""
+    about: Json = {
+        "reason": {"type": "string", "description": "what is done otherwise, or why"},
+        "source": {"type": "string", "description": "the section that leaves it open"},
+        "requirement": _REQUIREMENT,
+    }
+    refusal = {"refused": {"const": True}, "stage": _STAGE}
+    schema = _object({**about, **refusal, **outputs}, about)
+    either = [_has(["refused"], list(outputs)), _has(list(outputs), list(refusal))]
+    return {**schema, "oneOf": either}
+
+
+def _where(result: str, required: list[str], absent: list[str]) -> Json:
+    """What a case of a result has, and what it does not have."""
+    return {"if": {"properties": {"result": {"const": result}}}, "then": _has(required, absent)}
+
+
+def _has(required: list[str], absent: list[str]) -> Json:
+    return {"required": required, "not": {"anyOf": [{"required": [name]} for name in absent]}}
 
 
 def _group_schema(group_type: GroupType) -> Json:
@@ -75,7 +121,7 @@ def _group_schema(group_type: GroupType) -> Json:
         "type": {"const": group_type.name},
         "source": {"type": "string"},
         "comment": {"type": "string"},
-        **{item.name: field_schema(item) for item in group_type.parameters},
+        **_with_role("parameter", group_type.parameters),
         "tests": {"type": "array", "minItems": 1, "items": _case_schema(group_type)},
     }
     schema = _object(properties, [name for name in properties if name != "comment"])

@@ -27,7 +27,9 @@ def _lines(case: StoredCase, notes: Json) -> Iterator[str]:
     if case.trace is not None:
         yield f"{_INDENT}trace   {case.trace}"
     reason = "" if case.reason is None else f": {case.reason}"
-    yield f"{_INDENT}result  {case.result}{reason}"
+    stage = "" if case.stage is None else f" (refused at: {case.stage})"
+    yield f"{_INDENT}result  {case.result}{reason}{stage}"
+    yield f"{_INDENT}rests   on a {case.requirement}"
     for flag in case.flags:
         yield f"{_INDENT}aim     {flag}: {notes[flag]['description']}"
     yield from _part("Parameters", case.type.parameters, case.parameters)
@@ -36,6 +38,20 @@ def _lines(case: StoredCase, notes: Json) -> Iterator[str]:
         yield from ("", _COMPUTATION, f"{_INDENT}none: the input is refused")
     else:
         yield from _part(_COMPUTATION, case.type.outputs, case.outputs)
+    for alternative in case.alternatives:
+        yield from _alternative_lines(case, alternative)
+
+
+def _alternative_lines(case: StoredCase, alternative: Json) -> Iterator[str]:
+    """What else an implementation may do: the outputs in which that differs."""
+    yield from ("", f"Or, by a {alternative['requirement']} of {alternative['source']}")
+    yield f"{_INDENT}{alternative['reason']}"
+    if "refused" in alternative:
+        yield f"{_INDENT}refused"
+        return
+    for item in case.type.asked_for:
+        if alternative[item.name] != case.outputs[item.name]:
+            yield from _value_lines(item, alternative[item.name], "")
 
 
 def _part(title: str, items: Sequence[Field], values: Json) -> Iterator[str]:

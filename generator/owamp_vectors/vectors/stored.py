@@ -9,9 +9,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..disk import FileError
+from ..disk import FileError, shortened
 from ..json_schema import misfit
-from .declaration import SCHEMA_VERSION, Field, GroupType, Json, Result, Values, VectorFile
+from .declaration import SCHEMA_VERSION, Case, Field, GroupType, Json, Result, VectorFile
+from .outcomes import Outcome
 from .schema import file_schema
 
 SCHEMA_DIRECTORY = "schema"
@@ -97,9 +98,40 @@ class StoredCase:
         """Its inputs, as the type computes with them."""
         return {item.name: item.from_json(self.test[item.name]) for item in self.type.inputs}
 
-    def evaluate(self) -> tuple[Values | None, str | None]:
-        """What the reference says of it: outputs, or None and why it refuses the inputs."""
+    @property
+    def requirement(self) -> str:
+        """What it rests on: MUST, SHOULD, MAY or POLICY."""
+        return str(self.test["requirement"])
+
+    @property
+    def stage(self) -> str | None:
+        """Where it is refused, if it is."""
+        return self.test.get("stage")
+
+    @property
+    def alternatives(self) -> list[Json]:
+        """What else an implementation may do, if it is acceptable."""
+        return list(self.test.get("alternatives", ()))
+
+    def evaluate(self) -> Outcome:
+        """What the reference makes of it, every SHOULD followed."""
         return self.type.evaluate(self.decoded_parameters, self.decoded_inputs)
+
+    def outcomes(self) -> list[Outcome]:
+        """Every outcome that the RFCs allow."""
+        return self.type.outcomes(self.decoded_parameters, self.decoded_inputs)
+
+    def as_written(self) -> Case:
+        """The case as its author wrote it, as far as the file tells."""
+        by_hand = [item for item in self.alternatives if "stage" not in item and "refused" in item]
+        reason = self.reason if by_hand and self.reason else ""
+        return Case(
+            self.comment,
+            self.decoded_inputs,
+            source=self.source,
+            reason=reason,
+            requirement=self.test["requirement"],
+        )
 
 
 def _chosen(items: Iterable[Field], values: Json) -> Json:
@@ -128,10 +160,17 @@ def targets(content: Json) -> set[str]:
     return {*content["notes"], *(group["type"] for group in content["testGroups"])}
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> Json:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("an object has the same key twice")
+class RepeatedNameError(ValueError):
+    """A JSON object that has a member twice; the text names it."""
+
+
+def no_duplicates(pairs: list[tuple[str, Any]]) -> Json:
+    """An object of JSON from its members, in order. Raises `RepeatedNameError`."""
+    content: Json = {}
+    for name, value in pairs:
+        if name in content:
+            raise RepeatedNameError(f"an object has the member {shortened(name)} twice")
+        content[name] = value
     return content
 
 
@@ -145,7 +184,7 @@ def parse_vectors(
             according to its schema.
     """
     try:
-        content = json.loads(text, object_pairs_hook=_no_duplicates)
+        content = json.loads(text, object_pairs_hook=no_duplicates)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise FileError(f"{path}: not JSON: {error.msg} at {where}") from None
