@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from ..replay.chain import LINKS, Chain, follow
-from .console import DIFFERENT, clear_errors, models_option, vectors_option
-from .places import EXIT_CODES, shown
+from .about_models import EXIT_CODES, clear_model_errors, shown
+from .console import DIFFERENT
+from .options import models_option, vectors_option
 
 
 @click.command(epilog=EXIT_CODES)
@@ -31,7 +32,7 @@ def chain(links: tuple[str, ...], models: Path, vectors: Path) -> None:
     chosen = [link for link in LINKS if not links or link.id in links]
     differing = 0
     for number, link in enumerate(chosen):
-        with clear_errors():
+        with clear_model_errors():
             found = follow(link, models, vectors)
         if number:
             click.echo()

@@ -12,8 +12,8 @@ from ..charon.check import Check, check
 from ..charon.log import LEVELS, CharonLog, ChildKeys, IkeKeys, LogError
 from ..charon.reader import parse
 from ..disk import FileError
-from .console import DIFFERENT, clear_errors, file_option, table
-from .secret_options import Hex
+from .console import DIFFERENT, clear_errors, print_table
+from .options import Hex, file_option
 
 EXIT_CODES = """\b
 Exit codes:
@@ -60,7 +60,7 @@ def charon(log: Path, secrets_path: Path | None, sid: bytes | None) -> None:
             secrets = _secrets(found, sid)
         except LogError as error:
             raise FileError(f"{log}: {error}") from None
-    table([_HEADINGS, *map(_row, checks)], (0,))
+    print_table([_HEADINGS, *map(_row, checks)], (0,))
     counts = Counter(item.agrees for item in checks)
     version = f"strongSwan {found.version}" if found.version else "strongSwan"
     total = ", ".join(f"{counts[key]} {text}" for key, text in _COUNTED.items() if counts[key])

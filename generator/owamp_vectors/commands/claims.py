@@ -12,7 +12,7 @@ from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import Ledger
 from ..claims.prover.rechecking import recheck
 from ..claims.prover.running import RunLimits, Runner
-from .claim_options import (
+from .about_claims import (
     EXIT_CODES,
     choose,
     directories,
@@ -20,7 +20,7 @@ from .claim_options import (
     running_prover,
     selection,
 )
-from .console import DIFFERENT, clear_errors, table
+from .console import DIFFERENT, clear_errors, print_table
 
 
 @click.command(epilog=EXIT_CODES)
@@ -92,7 +92,7 @@ def claims(
         elif form == "json":
             click.echo(claims_table.to_json(rows), nl=False)
         else:
-            table(claims_table.text(rows))
+            print_table(claims_table.text(rows))
         problems = [f"{row.claim.id}: {row.problem}" for row in rows if row.problem]
         if chosen == list(loaded.claims):
             problems += loaded.unclaimed()

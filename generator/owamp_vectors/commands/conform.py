@@ -20,11 +20,10 @@ from .console import (
     NO_PROGRAM,
     clear_errors,
     ending,
-    file_option,
+    print_table,
     progress,
-    table,
-    vectors_option,
 )
+from .options import file_option, seconds_option, vectors_option
 
 EXIT_CODES = """\b
 Exit codes:
@@ -52,14 +51,7 @@ class _NoProgram(click.ClickException):
     type=click.Choice(list(FILES)),
     help=f"Only this file; can be repeated: {', '.join(FILES)}.",
 )
-@click.option(
-    "--timeout",
-    default=10.0,
-    show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="S",
-    help="Seconds for each answer.",
-)
+@seconds_option("--timeout", 10.0, "for each answer")
 @click.option(
     "--partial", is_flag=True, help="Do not ask for outputs that the program leaves out, but one."
 )
@@ -102,7 +94,7 @@ def conform(
         files = [read_file(path) for path in paths or find_files([vectors])]
     cases = [case for file in files for case in stored_cases(*file)]
     judgements = _put_all(cases, Program(command, timeout), partial)
-    table(summary.summary_rows(judgements), (2, 3, 4, 5))
+    print_table(summary.summary_rows(judgements), (2, 3, 4, 5))
     numbers = summary.count(judgements)
     if numbers["failed"]:
         failed = [item for item in judgements if item.status == "failed"]

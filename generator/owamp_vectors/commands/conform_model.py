@@ -12,8 +12,9 @@ from ..theory.conform import Row, conform_all
 from ..theory.findings import Finding
 from ..theory.runs import DEFAULT_RUNS, Report, check_runs, has_runs
 from ..vectors.drbg import Drbg
-from .console import DIFFERENT, clear_errors, models_option, table, vectors_option
-from .places import EXIT_CODES, shown
+from .about_models import EXIT_CODES, clear_model_errors, shown
+from .console import DIFFERENT, print_table
+from .options import models_option, vectors_option
 
 _HEADINGS = (
     "model",
@@ -70,9 +71,9 @@ def conform_model(
       owamp-vectors conform-model --model rfc4656 --runs 100
     """
     started = time.perf_counter()
-    with clear_errors():
+    with clear_model_errors():
         rows = list(conform_all(models, vectors, names, seed))
-    table([_HEADINGS, *map(_cells, rows)], range(1, 10))
+    print_table([_HEADINGS, *map(_cells, rows)], range(1, 10))
     _abstractions(rows)
     _findings(rows, octets)
     _open_tuples(rows)

@@ -6,13 +6,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
 from ..disk import FileError
-from ..theory.grammar import NoGrammarError
 
 EXIT_CODES = """\b
 Exit codes:
@@ -31,7 +29,6 @@ NO_PROGRAM = 6
 NO_PEER = 7
 
 _T = TypeVar("_T")
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class BadInput(click.ClickException):
@@ -40,21 +37,13 @@ class BadInput(click.ClickException):
     exit_code = BAD_INPUT
 
 
-class NoGrammar(click.ClickException):
-    """The extra ``models`` is not installed."""
-
-    exit_code = NO_GRAMMAR
-
-
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """One line, and exit code 3 for a `FileError`, 5 for a `NoGrammarError`."""
+    """One line, and exit code 3, for a `FileError`."""
     try:
         yield
     except FileError as error:
         raise BadInput(str(error)) from None
-    except NoGrammarError as error:
-        raise NoGrammar(str(error)) from None
 
 
 @contextmanager
@@ -72,48 +61,7 @@ def ending(stop: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def directory(name: str, what: str, default: str | None = None) -> Callable[[_Command], _Command]:
-    """The option ``--name DIR`` for the directory of `what`; its default is its own name."""
-    return click.option(
-        f"--{name}",
-        default=None if default else name,
-        show_default=default is None,
-        metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        help=f"Directory of {what}." + (f"  [default: {default}]" if default else ""),
-    )
-
-
-def output_option(help_text: str, default: str | None = None) -> Callable[[_Command], _Command]:
-    """The option ``-o``, ``--output DIR``."""
-    return click.option(
-        "-o",
-        "--output",
-        default=default,
-        show_default=default is not None,
-        metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        help=help_text,
-    )
-
-
-def file_option(name: str, destination: str, text: str) -> Callable[[_Command], _Command]:
-    """An option that names a file."""
-    return click.option(
-        name,
-        destination,
-        metavar="FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help=text,
-    )
-
-
-models_option = directory("models", "claims.toml and the models")
-proofs_option = directory("proofs", "the recorded proofs", "proofs/ in the models' directory")
-vectors_option = directory("vectors", "the vector files")
-
-
-def table(rows: list[tuple[str, ...]], right: Iterable[int] = ()) -> None:
+def print_table(rows: list[tuple[str, ...]], right: Iterable[int] = ()) -> None:
     """Print rows in columns; those numbered in `right` are aligned to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     aligned = set(right)

@@ -16,11 +16,8 @@ from .console import (
     DIFFERENT,
     NO_PROGRAM,
     clear_errors,
-    models_option,
-    output_option,
-    proofs_option,
-    vectors_option,
 )
+from .options import models_option, output_option, proofs_option, vectors_option
 
 EXIT_CODES = """\b
 Exit codes:

@@ -12,8 +12,9 @@ from ..catalogue import FILES
 from ..vectors import stored
 from ..vectors.schema import file_schema
 from ..vectors.verify import verify_file
-from .console import EXIT_CODES, clear_errors, output_option, progress
-from .vector_files import counts, file_named, summarize
+from .about_files import counts, file_named, summarize
+from .console import EXIT_CODES, clear_errors, progress
+from .options import output_option
 
 
 @click.command(epilog=EXIT_CODES)

@@ -26,9 +26,17 @@ from ..live.observe.steps import Step, any_wrong, step_lines, text_lines, to_jso
 from ..live.probe.probe import Direction, ProbeConfig, UnreachableError, run_probe
 from ..live.serve.server import endpoint_text
 from ..vectors.declaration import Json
-from .console import DIFFERENT, clear_errors, file_option
-from .peer_options import MODES, PORTS, NoPeer, capture_option, protocol_option, seconds_option
-from .secret_options import read_secret_options, secret_options
+from .about_peers import (
+    MODES,
+    PORTS,
+    NoPeer,
+    capture_option,
+    protocol_option,
+    read_secret_options,
+    secret_options,
+)
+from .console import DIFFERENT, clear_errors
+from .options import file_option, seconds_option
 
 EXIT_CODES = """\b
 Exit codes:

@@ -15,7 +15,7 @@ from ..claims.ledger import ARTEFACTS, LEDGER, ConflictError, Ledger, merge
 from ..claims.prover.proving import Outcome, prove_all
 from ..claims.prover.running import RunLimits, Runner, command
 from ..disk import FileError
-from .claim_options import (
+from .about_claims import (
     EXIT_CODES,
     choose,
     directories,

@@ -13,7 +13,8 @@ from ..render.vector_sources import Source, Texts, read_sources
 from ..render.vectors_c import render_c
 from ..render.vectors_python import render_python
 from ..render.vectors_text import render_text
-from .console import clear_errors, output_option, table, vectors_option
+from .console import clear_errors, print_table
+from .options import output_option, vectors_option
 
 EXIT_CODES = """\b
 Exit codes:
@@ -57,5 +58,5 @@ def render(vectors: Path, output: Path | None, form: str, names: tuple[str, ...]
         texts = FORMATS[form](read_sources(vectors, names))
         disk.write_files(directory, texts)
     rows = [(name, str(len(text.encode())), disk.digest(text)[:16]) for name, text in texts.items()]
-    table([("file", "octets", "SHA-256"), *rows], (1,))
+    print_table([("file", "octets", "SHA-256"), *rows], (1,))
     click.echo(f"\nWritten to {directory}/.")

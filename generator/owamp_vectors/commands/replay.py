@@ -15,16 +15,9 @@ from ..replay.drive import Driven, drive, scripts_text
 from ..replay.replay import Replay, ReplayError, replay
 from ..theory.parse import read_model
 from ..theory.terms import Model
-from .console import (
-    DIFFERENT,
-    clear_errors,
-    file_option,
-    models_option,
-    progress,
-    proofs_option,
-    table,
-    vectors_option,
-)
+from .about_models import clear_model_errors
+from .console import DIFFERENT, clear_errors, print_table, progress
+from .options import file_option, models_option, proofs_option, vectors_option
 
 EXIT_CODES = """\b
 Exit codes:
@@ -81,7 +74,7 @@ def replay_command(
       owamp-vectors replay --record generator/owamp_vectors/groups/traces.inputs.json
     """
     started = time.perf_counter()
-    with clear_errors():
+    with clear_model_errors():
         claims = load(models, vectors)
         chosen = _chosen(claims, Ledger.load(proofs or models / "proofs"), claim_ids)
         rows, problems = [], []
@@ -108,7 +101,7 @@ def replay_command(
             driven.append((claim, played))
             result = "equal" if found.compared or played.compared else "runs"
             rows.append((name, claim.id, *_numbers(found), str(played.played), result))
-    table([_HEADINGS, *rows], (2, 3, 4, 5))
+    print_table([_HEADINGS, *rows], (2, 3, 4, 5))
     _show_not_bound([found for _, found in done])
     _show_not_played(driven)
     if octets:

@@ -12,11 +12,8 @@ from ..render.report_write import write_site
 from .console import (
     DIFFERENT,
     clear_errors,
-    models_option,
-    output_option,
-    proofs_option,
-    vectors_option,
 )
+from .options import models_option, output_option, proofs_option, vectors_option
 
 EXIT_CODES = """\b
 Exit codes:

@@ -18,9 +18,17 @@ from ..live.observe.steps import printable
 from ..live.secrets import Secrets
 from ..live.serve.limits import Limits
 from ..live.serve.server import Service, ServiceConfig, endpoint_text, offered_modes
+from .about_peers import (
+    MODES,
+    PORTS,
+    NoPeer,
+    capture_option,
+    protocol_option,
+    read_secret_options,
+    secret_options,
+)
 from .console import clear_errors
-from .peer_options import MODES, PORTS, NoPeer, capture_option, protocol_option, seconds_option
-from .secret_options import read_secret_options, secret_options
+from .options import seconds_option
 
 EXIT_CODES = """\b
 Exit codes:

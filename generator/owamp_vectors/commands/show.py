@@ -9,20 +9,15 @@ import click
 from ..catalogue import read_file
 from ..vectors.show import show_case
 from ..vectors.stored import stored_cases
+from .about_files import file_named
 from .console import EXIT_CODES, clear_errors
-from .vector_files import file_named
+from .options import vectors_option
 
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("name")
 @click.argument("tc_id", type=click.IntRange(min=1))
-@click.option(
-    "--vectors",
-    default="vectors",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory that holds the files.",
-)
+@vectors_option
 def show(name: str, tc_id: int, vectors: Path) -> None:
     """Lay out one case for a human: every value with its octets, every step with its formula.
 

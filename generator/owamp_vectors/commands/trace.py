@@ -11,7 +11,7 @@ from ..claims.chart import Chart, chart_of
 from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import CHART, TRACE, Ledger
 from ..disk import FileError
-from .claim_options import EXIT_CODES, choose, directories
+from .about_claims import EXIT_CODES, choose, directories
 from .console import clear_errors
 
 

@@ -13,8 +13,8 @@ from ..vectors import stored
 from ..vectors.declaration import GENERATOR_VERSION, VectorFile
 from ..vectors.schema import file_schema
 from ..vectors.verify import Difference, verify_file
+from .about_files import counts, summarize
 from .console import DIFFERENT, EXIT_CODES, clear_errors, progress
-from .vector_files import counts, summarize
 
 _MAX_DIFFERENCES = 20
 

@@ -1,44 +1,51 @@
-"""The options that name shared secrets, for the commands that talk to a peer."""
+"""What the commands that talk to a peer share: protocol, capture, and the shared secrets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import PRFS
 from owamp_reference.messages import encode_key_id
-from owamp_reference.negotiation import Credentials
+from owamp_reference.negotiation import Credentials, Mode, Protocol
 
 from ..live import secrets
 from ..live.secrets import Secrets
-from .console import file_option
+from .console import NO_PEER
+from .options import Command, Hex, file_option
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-class Hex(click.ParamType[bytes]):
-    """So many octets, in hex."""
-
-    name = "hex"
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> bytes:
-        """The octets; fails with one line."""
-        try:
-            octets = bytes.fromhex(value.removeprefix("0x"))
-        except ValueError:
-            octets = b""
-        if len(octets) != self.size:
-            self.fail(f"expected {self.size} octets in hex, found {value!r}", param, ctx)
-        return octets
+PORTS = {Protocol.OWAMP: 861, Protocol.TWAMP: 862}
 
 
-def secret_options(command: _Command) -> _Command:
+MODES = [mode.name.lower() for mode in Mode if mode.name]
+
+
+class NoPeer(click.ClickException):
+    """The peer cannot be reached, or the address not be listened on."""
+
+    exit_code = NO_PEER
+
+
+def protocol_option(command: Command) -> Command:
+    """The option ``--protocol``."""
+    return click.option(
+        "--protocol",
+        default="twamp",
+        show_default=True,
+        type=click.Choice([protocol.name.lower() for protocol in Protocol]),
+        help="What the peer is to speak.",
+    )(command)
+
+
+def capture_option(command: Command) -> Command:
+    """The option ``--write-pcap``."""
+    return file_option("--write-pcap", "write_pcap", "Write all that passes as a capture (pcap).")(
+        command
+    )
+
+
+def secret_options(command: Command) -> Command:
     """The options that name shared secrets; a secret itself is never on the command line."""
     for option in reversed(
         (

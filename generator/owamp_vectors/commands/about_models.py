@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
+from ..theory.grammar import NoGrammarError
 from ..theory.terms import Place
+from .console import NO_GRAMMAR, clear_errors
 
 EXIT_CODES = """\b
 Exit codes:
@@ -14,6 +20,22 @@ Exit codes:
   3  a file cannot be read, or a model cannot be understood
   5  the extra 'models' is not installed
 """
+
+
+class NoGrammar(click.ClickException):
+    """The extra ``models`` is not installed."""
+
+    exit_code = NO_GRAMMAR
+
+
+@contextmanager
+def clear_model_errors() -> Iterator[None]:
+    """One line, and exit code 3 for a `FileError`, 5 for a `NoGrammarError`."""
+    with clear_errors():
+        try:
+            yield
+        except NoGrammarError as error:
+            raise NoGrammar(str(error)) from None
 
 
 def shown(place: Place | None) -> str:

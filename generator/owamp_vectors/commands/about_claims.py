@@ -1,17 +1,17 @@
-"""The options that choose claims, and what all commands about them need."""
+"""What the commands about claims share: which claims, the prover, exit codes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 import click
 
 from ..claims.declared import Claim, Claims, select
 from ..claims.prover.finding import NoProverError, find_prover
 from ..claims.prover.running import MEMORY, TIMEOUT, Runner
-from .console import NO_PROVER, ending, models_option, proofs_option, vectors_option
+from .console import NO_PROVER, ending
+from .options import Command, models_option, proofs_option, vectors_option
 
 EXIT_CODES = """\b
 Exit codes:
@@ -21,9 +21,6 @@ Exit codes:
   3  a file cannot be read or written, or does not fit
   4  there is no tamarin-prover, or none that works
 """
-
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class NoProver(click.ClickException):
@@ -43,12 +40,12 @@ def running_prover(path: str | None) -> Iterator[Runner]:
         yield runner
 
 
-def directories(function: _Command) -> _Command:
+def directories(function: Command) -> Command:
     """The options that say where models, proofs and vectors are."""
     return models_option(proofs_option(vectors_option(function)))
 
 
-def selection(function: _Command) -> _Command:
+def selection(function: Command) -> Command:
     """The options that choose claims, and those about the prover."""
     for name, what in (("--claim", "claim"), ("--lemma", "lemma"), ("--model", "model")):
         function = click.option(
@@ -61,7 +58,7 @@ def selection(function: _Command) -> _Command:
     return function
 
 
-def prover_options(function: _Command) -> _Command:
+def prover_options(function: Command) -> Command:
     """The options about the prover and its limits."""
     usual = f"[default: the claim's own timeout, or {TIMEOUT}]"
     for option in (

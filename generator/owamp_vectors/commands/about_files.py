@@ -10,7 +10,7 @@ import click
 from ..catalogue import FILES
 from ..vectors.declaration import Json, Result, VectorFile
 from ..vectors.stored import by_group, stored_cases
-from .console import table
+from .console import print_table
 
 
 def counts(file: VectorFile, content: Json) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ def _total(rows: list[tuple[str, ...]]) -> tuple[str, ...]:
 
 def summarize(rows: list[tuple[str, ...]]) -> None:
     """Print a row per file, and their sums."""
-    table([_HEADINGS, *rows, _total(rows)], _NUMBERS)
+    print_table([_HEADINGS, *rows, _total(rows)], _NUMBERS)
 
 
 def file_named(name: str) -> VectorFile:

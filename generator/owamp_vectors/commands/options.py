@@ -1,0 +1,83 @@
+"""The options that several commands have, in one place each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def directory(name: str, what: str, default: str | None = None) -> Callable[[Command], Command]:
+    """The option ``--name DIR`` for the directory of `what`; its default is its own name."""
+    return click.option(
+        f"--{name}",
+        default=None if default else name,
+        show_default=default is None,
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help=f"Directory of {what}." + (f"  [default: {default}]" if default else ""),
+    )
+
+
+def output_option(help_text: str, default: str | None = None) -> Callable[[Command], Command]:
+    """The option ``-o``, ``--output DIR``."""
+    return click.option(
+        "-o",
+        "--output",
+        default=default,
+        show_default=default is not None,
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help=help_text,
+    )
+
+
+def file_option(name: str, destination: str, text: str) -> Callable[[Command], Command]:
+    """An option that names a file."""
+    return click.option(
+        name,
+        destination,
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=text,
+    )
+
+
+def seconds_option(name: str, default: float, text: str) -> Callable[[Command], Command]:
+    """An option that takes a number of seconds above 0."""
+    return click.option(
+        name,
+        default=default,
+        show_default=True,
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="S",
+        help=f"Seconds {text}.",
+    )
+
+
+class Hex(click.ParamType[bytes]):
+    """So many octets, in hex."""
+
+    name = "hex"
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> bytes:
+        """The octets; fails with one line."""
+        try:
+            octets = bytes.fromhex(value.removeprefix("0x"))
+        except ValueError:
+            octets = b""
+        if len(octets) != self.size:
+            self.fail(f"expected {self.size} octets in hex, found {value!r}", param, ctx)
+        return octets
+
+
+models_option = directory("models", "claims.toml and the models")
+proofs_option = directory("proofs", "the recorded proofs", "proofs/ in the models' directory")
+vectors_option = directory("vectors", "the vector files")
