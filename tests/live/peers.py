@@ -14,7 +14,8 @@ from owamp_reference.events import SetUp, Started, TestSession
 from owamp_reference.messages import Request
 from owamp_vectors.live.capture.capture import Capture
 from owamp_vectors.live.observe.steps import Step, Verdict
-from owamp_vectors.live.probe.probe import ProbeConfig, ProbeReport, run_probe
+from owamp_vectors.live.probe.config import ProbeConfig
+from owamp_vectors.live.probe.probe import ProbeReport, run_probe
 from owamp_vectors.live.secrets import Secrets
 from owamp_vectors.live.serve.limits import Limits
 from owamp_vectors.live.serve.server import Service, ServiceConfig

@@ -22,7 +22,8 @@ from owamp_reference.negotiation import Mode
 from owamp_vectors.commands import probe as probe_command
 from owamp_vectors.commands.cli import main
 from owamp_vectors.live.capture.capture import Capture
-from owamp_vectors.live.probe.probe import ProbeConfig, ProbeReport
+from owamp_vectors.live.probe.config import ProbeConfig
+from owamp_vectors.live.probe.probe import ProbeReport
 
 from ..reference.support import KEY_ID, PASSPHRASE, SK_D, SPI_I, SPI_R
 from .peers import playing, private, run

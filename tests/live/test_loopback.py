@@ -12,9 +12,10 @@ from owamp_reference import binding, ikev2
 from owamp_reference.messages import PacketRecord
 from owamp_reference.negotiation import Credentials, Protocol
 from owamp_vectors.live.capture.capture import Capture
-from owamp_vectors.live.capture.pcap import report_capture
+from owamp_vectors.live.observe.captured import report_capture
 from owamp_vectors.live.observe.steps import Who, any_wrong, text_lines
-from owamp_vectors.live.probe.probe import Direction, ProbeReport, run_probe
+from owamp_vectors.live.probe.config import Direction
+from owamp_vectors.live.probe.probe import ProbeReport, run_probe
 from owamp_vectors.live.secrets import Secrets
 from owamp_vectors.live.serve.server import Service, ServiceConfig
 

@@ -17,8 +17,9 @@ from owamp_reference.negotiation import Protocol
 from owamp_vectors.disk import FileError
 from owamp_vectors.live.capture import frames
 from owamp_vectors.live.capture.frames import Datagram, Flag, FrameReader, Segment
-from owamp_vectors.live.capture.pcap import CaptureWriter, ConnectionReport, report_capture
 from owamp_vectors.live.capture.reassembly import Direction
+from owamp_vectors.live.capture.writer import CaptureWriter
+from owamp_vectors.live.observe.captured import ConnectionReport, report_capture
 from owamp_vectors.live.observe.steps import Step, Verdict, Who, any_wrong, text_lines
 
 from ..reference.support import OWAMP, SETTINGS, TWAMP, Setting

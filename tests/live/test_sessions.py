@@ -26,7 +26,7 @@ from owamp_reference.negotiation import Mode
 from owamp_reference.packets import ReflectorPacket, SenderPacket, open_packet
 from owamp_reference.sessions import SessionSender
 from owamp_reference.sources import system_clock
-from owamp_vectors.live.net.udp import packed
+from owamp_vectors.live.net.addresses import packed
 from owamp_vectors.live.serve.limits import Limits
 from owamp_vectors.live.serve.policy import RefusedError, reserve
 

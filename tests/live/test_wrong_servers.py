@@ -30,7 +30,8 @@ from owamp_reference.messages import (
 from owamp_reference.negotiation import Mode, Protocol
 from owamp_vectors.live.observe.steps import Verdict, any_wrong, text_lines, to_json
 from owamp_vectors.live.probe import sessions as probe_sessions
-from owamp_vectors.live.probe.probe import Direction, ProbeReport, UnreachableError, run_probe
+from owamp_vectors.live.probe.config import Direction
+from owamp_vectors.live.probe.probe import ProbeReport, UnreachableError, run_probe
 from owamp_vectors.live.serve import sessions as server_sessions
 from owamp_vectors.mistakes import MISTAKES
 

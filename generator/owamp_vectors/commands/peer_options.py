@@ -13,9 +13,6 @@ from .console import NO_PEER, file_option
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-PORTS = {Protocol.OWAMP: 861, Protocol.TWAMP: 862}
-
-
 MODES = [mode.name.lower() for mode in Mode if mode.name]
 
 

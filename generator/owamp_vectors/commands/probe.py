@@ -21,13 +21,14 @@ from owamp_reference.token import DEFAULT_MAX_COUNT, MIN_COUNT, encode_passphras
 
 from .. import disk
 from ..live.capture.capture import Capture
-from ..live.capture.pcap import ConnectionReport, report_capture
+from ..live.net.addresses import CONTROL_PORTS, endpoint_text
+from ..live.observe.captured import ConnectionReport, report_capture
 from ..live.observe.steps import Step, any_wrong, step_lines, text_lines, to_json
-from ..live.probe.probe import Direction, ProbeConfig, UnreachableError, run_probe
-from ..live.serve.server import endpoint_text
+from ..live.probe.config import Direction, ProbeConfig
+from ..live.probe.probe import UnreachableError, run_probe
 from ..vectors.declaration import Json
 from .console import DIFFERENT, clear_errors, file_option
-from .peer_options import MODES, PORTS, NoPeer, capture_option, protocol_option, seconds_option
+from .peer_options import MODES, NoPeer, capture_option, protocol_option, seconds_option
 from .secret_options import read_secret_options, secret_options
 
 EXIT_CODES = """\b
@@ -121,7 +122,7 @@ def probe(
         _tell_capture(reports, octets, json_path)
         return
     assert peer is not None
-    host, port = _host_and_port(peer, PORTS[chosen])
+    host, port = _host_and_port(peer, CONTROL_PORTS[chosen])
     credentials = _credentials(options, mode)
     security = Mode[mode.upper()] if mode else Mode.ENCRYPTED
     if mode is None and credentials is None:

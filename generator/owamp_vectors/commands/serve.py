@@ -14,12 +14,13 @@ from owamp_reference.negotiation import SECURITY_BITS, Mode, Protocol
 from owamp_reference.token import MIN_COUNT, check_count
 
 from ..live.capture.capture import Capture
+from ..live.net.addresses import CONTROL_PORTS, endpoint_text
 from ..live.observe.steps import printable
 from ..live.secrets import Secrets
 from ..live.serve.limits import Limits
-from ..live.serve.server import Service, ServiceConfig, endpoint_text, offered_modes
+from ..live.serve.server import Service, ServiceConfig, offered_modes
 from .console import clear_errors
-from .peer_options import MODES, PORTS, NoPeer, capture_option, protocol_option, seconds_option
+from .peer_options import MODES, NoPeer, capture_option, protocol_option, seconds_option
 from .secret_options import read_secret_options, secret_options
 
 EXIT_CODES = """\b
@@ -128,7 +129,7 @@ def serve(
         raise click.BadParameter(str(error), param_hint="--count") from None
     config = ServiceConfig(chosen, offered, found, count, limits)
     capture = Capture(write_pcap)
-    where = PORTS[chosen] if port is None else port
+    where = CONTROL_PORTS[chosen] if port is None else port
     try:
         asyncio.run(_serve(config, capture, hosts, where))
     except OSError as error:

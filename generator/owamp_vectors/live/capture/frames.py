@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntFlag
 
-from ..observe.sessions import Address
+from ..net.addresses import Address
 
 ETHERNET, RAW_IP = 1, 101
 _IPV4, _IPV6 = 0x0800, 0x86DD

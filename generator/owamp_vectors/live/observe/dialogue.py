@@ -38,8 +38,9 @@ from owamp_reference.negotiation import (
     request_problem,
 )
 
+from ..net.addresses import Address, normalized
 from . import set_up
-from .sessions import Address, ObservedSession, normal, record_findings
+from .sessions import ObservedSession, record_findings
 from .steps import Finding, Part, Step, Verdict, Who, note, wrong
 from .stream import Conversation, Stream, divide, not_zero
 
@@ -76,8 +77,8 @@ class Dialogue:
         self.steps: list[Step] = []
         self.sessions: list[ObservedSession] = []
         self._credentials = tuple(credentials)
-        self._client_address = normal(client) if client is not None else None
-        self._server_address = normal(server) if server is not None else None
+        self._client_address = normalized(client) if client is not None else None
+        self._server_address = normalized(server) if server is not None else None
         self._max_count = max_count
         self._greeting: ServerGreeting | None = None
         self._response = set_up.Response("")

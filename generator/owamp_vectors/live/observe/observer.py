@@ -14,14 +14,14 @@ from owamp_reference.connection import DEFAULT_MAX_MESSAGE_SIZE, State
 from owamp_reference.negotiation import Credentials, Protocol
 from owamp_reference.packets import TestMode
 
+from ..net.addresses import CONTROL_PORTS, Address, normalized
 from . import set_up
 from .dialogue import Dialogue
-from .sessions import Address, ObservedSession, normal, open_sender_packet
+from .sessions import ObservedSession, open_sender_packet
 from .steps import Finding, Part, Step, Verdict, Who, any_wrong, note, wrong
 from .stream import HMAC_SOURCE
 
-CONTROL_PORTS = {861: Protocol.OWAMP, 862: Protocol.TWAMP}
-"""RFC 4656 §3, RFC 5357 §3."""
+_PROTOCOLS = {port: protocol for protocol, port in CONTROL_PORTS.items()}
 _KINDS_BY_SIZE = {
     Who.CLIENT: {
         144: "Request-Session with one schedule slot",
@@ -57,7 +57,7 @@ class Observer(Dialogue):
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
     ) -> None:
         if protocol is None and server is not None:
-            protocol = CONTROL_PORTS.get(server[1])
+            protocol = _PROTOCOLS.get(server[1])
         super().__init__(protocol, credentials, client, server, max_count, max_message_size)
         self._opaque: dict[Who, int] = {Who.CLIENT: 0, Who.SERVER: 0}
         self._is_finished = False
@@ -101,7 +101,7 @@ class Observer(Dialogue):
         """Whether a test packet between these addresses belongs to one of the sessions; `by_port`
         looks at ports alone.
         """
-        return self._find_session(normal(source), normal(destination), by_port) is not None
+        return self._find_session(normalized(source), normalized(destination), by_port) is not None
 
     def test_packet(
         self,
@@ -115,7 +115,7 @@ class Observer(Dialogue):
 
         `ttl` is the TTL or Hop Limit of the packet where it was seen.
         """
-        source, destination = normal(source), normal(destination)
+        source, destination = normalized(source), normalized(destination)
         found = self._find_session(source, destination) or self._find_session(
             source, destination, by_port=True
         )
@@ -256,6 +256,3 @@ class Observer(Dialogue):
             if who is not None:
                 return session, who
         return None
-
-
-__all__ = ["CONTROL_PORTS", "Address", "Observer"]

@@ -6,7 +6,7 @@ import ipaddress
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self, TypeAlias
+from typing import Self
 
 from owamp_reference import keys, primitives
 from owamp_reference.errors import ProtocolError
@@ -26,10 +26,8 @@ from owamp_reference.packets import (
 from owamp_reference.primitives import HMAC_SIZE
 from owamp_reference.sources import NTP_EPOCH_OFFSET
 
+from ..net.addresses import Address
 from .steps import Finding, Part, Step, Verdict, Who, wrong
-
-Address: TypeAlias = tuple[str, int]
-"""An IP address as text, and a port."""
 
 FORMAT = "RFC 4656 §4.1.2"
 REFLECTED_FORMAT = "RFC 5357 §4.2.1"
@@ -302,18 +300,6 @@ class ObservedSession:
 
 def _fits(expected: Address, found: Address, by_port: bool) -> bool:
     return expected[1] == found[1] and (by_port or expected[0] in ("", found[0]))
-
-
-def normal(address: Address) -> Address:
-    """An address in its shortest form, without a zone; IPv4 in IPv6 is IPv4."""
-    text, port = address
-    try:
-        parsed = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return text, port
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return str(parsed), port
 
 
 def _requested_address(ipvn: int, octets: bytes, otherwise: Address | None) -> str:

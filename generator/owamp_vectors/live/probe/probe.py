@@ -12,10 +12,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TypeVar
 
-from owamp_reference import token
 from owamp_reference.connection import ClientConfig, ControlClient
 from owamp_reference.events import (
     Closed,
@@ -28,54 +26,19 @@ from owamp_reference.events import (
     TestSession,
 )
 from owamp_reference.messages import Accept, ServerGreeting, StopSessions
-from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_reference.negotiation import Protocol
 
-from ..capture.capture import Capture, short
-from ..net.udp import SocketAddress, unmapped
+from ..capture.capture import Capture
+from ..net.addresses import SocketAddress, normalized, unmapped
 from ..observe.observer import Observer
 from ..observe.steps import Finding, Step, Verdict, Who, any_wrong, step, wrong
+from .config import Direction, ProbeConfig
 from .sessions import ProbeReceiver, ProbeSender, ProbeSession, ProbeTwoWay
 
 E = TypeVar("E", bound=Event)
 
 _READ_SIZE = 2**16
 _FAREWELL = 1.0
-
-
-class Direction(Enum):
-    """Who sends the test packets of OWAMP."""
-
-    SEND = "send"
-    RECEIVE = "receive"
-    BOTH = "both"
-
-
-@dataclass(frozen=True)
-class ProbeConfig:
-    """What a probe does; times in seconds.
-
-    Attributes:
-        security: the mode that it wants.
-        credentials: needed unless `security` is unauthenticated.
-        direction: of the test packets; TWAMP has no choice.
-        count, interval, padding: of the test packets.
-        timeout: for the connection, for each answer, and for the last test packet.
-        loss_timeout: Timeout of the request.
-        max_count: the largest Count that it computes with.
-        make_client: makes the sans-IO end; another than the reference's to test servers with.
-    """
-
-    protocol: Protocol
-    security: Mode
-    credentials: Credentials | None = None
-    direction: Direction = Direction.SEND
-    count: int = 5
-    interval: float = 0.1
-    padding: int = 64
-    timeout: float = 5
-    loss_timeout: float = 2
-    max_count: int = token.DEFAULT_MAX_COUNT
-    make_client: Callable[[ClientConfig], ControlClient] = ControlClient
 
 
 @dataclass
@@ -171,8 +134,8 @@ class _Probe:
         self._observer = Observer(
             config.protocol,
             [] if config.credentials is None else [config.credentials],
-            short(self._local),
-            short(self._peer),
+            normalized(self._local),
+            normalized(self._peer),
             config.max_count,
         )
         self._events: list[Event] = []
@@ -199,7 +162,9 @@ class _Probe:
         """Every test packet, sent or received, to the capture and to the observer."""
         self._capture.udp(data, source, destination, ttl)
         now = time.time_ns()
-        self._add(self._observer.test_packet(data, short(source), short(destination), ttl, now))
+        self._add(
+            self._observer.test_packet(data, normalized(source), normalized(destination), ttl, now)
+        )
 
     # Octets
 

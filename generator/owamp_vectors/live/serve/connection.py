@@ -22,18 +22,13 @@ from owamp_reference.messages import Accept, FetchSession, Request, SetUpRespons
 from owamp_reference.negotiation import Protocol
 
 from ..capture.capture import TcpCapture
-from ..net.udp import Datagrams, SocketAddress
+from ..net.addresses import SocketAddress
+from ..net.schedule import STOP_INCREMENT
+from ..net.udp import Datagrams, DatagramTap
 from .limits import Limits
 from .policy import RefusedError, Reservation, reserve
 from .results import Client, Result, identify, refused_fetch
-from .sessions import (
-    STOP_INCREMENT,
-    ReceiverSession,
-    ReflectorSession,
-    SenderSession,
-    ServerSession,
-    Tap,
-)
+from .sessions import ReceiverSession, ReflectorSession, SenderSession, ServerSession
 
 _READ_SIZE = 2**16
 
@@ -68,7 +63,7 @@ class Connection:
         find_result: Callable[[bytes, Client], Result | None],
         log: Callable[[str], None],
         capture: TcpCapture,
-        tap: Tap,
+        tap: DatagramTap,
     ) -> None:
         self._reader, self._writer = reader, writer
         self._local, self._peer = ends

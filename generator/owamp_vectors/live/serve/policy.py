@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from owamp_reference.messages import Accept, Request, RequestSession, RequestTWSession
 from owamp_reference.sources import system_clock
 
-from ..net.udp import SocketAddress, at_port, bind, ip_version, packed
+from ..net.addresses import SocketAddress, at_port, ip_version, packed
+from ..net.ntp import seconds, signed
+from ..net.udp import bind
 from .limits import Limits
-from .sessions import seconds, signed
 
 _LOWEST_PORT = 1024  # one below is the system's; a client does not choose it
 

@@ -19,7 +19,7 @@ from owamp_reference.sources import system_clock
 from owamp_reference.token import MIN_COUNT
 
 from ..capture.capture import Capture
-from ..net.udp import SocketAddress, ip_version, packed, unmapped
+from ..net.addresses import SocketAddress, endpoint_text, sid_address, unmapped
 from ..secrets import Secrets
 from .connection import Connection
 from .limits import Limits
@@ -40,12 +40,6 @@ def offered_modes(protocol: Protocol, security: Iterable[Mode], secrets: Secrets
 def log_nothing(line: str) -> None:
     """The default log."""
     del line
-
-
-def endpoint_text(address: SocketAddress) -> str:
-    """``host:port``, an IPv6 address in brackets."""
-    host = str(address[0])
-    return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
 
 
 @dataclass(frozen=True)
@@ -173,7 +167,7 @@ class Service:
     def _endpoint(
         self, local: SocketAddress, policy: Callable[[Request], tuple[Accept, int]]
     ) -> Server:
-        secrets, address = self.config.secrets, packed(local)
+        secrets = self.config.secrets
         config = ServerConfig(
             self.config.protocol,
             self.config.modes,
@@ -181,7 +175,7 @@ class Service:
             secrets.passphrase,
             secrets.ike_sa,
             policy,
-            sid_address=address[:4] if ip_version(local) == 4 else address[-4:],
+            sid_address=sid_address(local),
             start_time=self._started,
             max_message_size=self.config.limits.message_size,
         )

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import TypeAlias
 
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import TestSession
@@ -30,29 +29,14 @@ from owamp_reference.sessions import (
 )
 from owamp_reference.sources import system_clock, system_random
 
+from ..net.addresses import SocketAddress
+from ..net.ntp import seconds, signed
 from ..net.schedule import send_times
-from ..net.udp import Datagrams, SocketAddress
+from ..net.udp import Datagrams, DatagramTap
 from .limits import Limits
 from .results import Client, Result
 
-Tap: TypeAlias = Callable[[bytes, SocketAddress, SocketAddress, "int | None"], None]
-"""Is told of each datagram: payload, source, destination, TTL if it was received."""
-
-STOP_INCREMENT = 0.1
-"""Seconds that the side which sends waits beyond Timeout before Stop-Sessions, so that it does not
-come too early for the last packet to count (RFC 4656 §3.8)."""
-_SECOND = 1 << 32
 _LOST_ERROR_ESTIMATE = 64 << 8 | 1  # S 0, Scale 64, Multiplier 1 (RFC 4656 §3.9)
-
-
-def seconds(ntp: int) -> float:
-    """An NTP interval in seconds."""
-    return ntp / _SECOND
-
-
-def signed(difference: int) -> int:
-    """The difference of two NTP times, which wrap in 2036, as a signed number."""
-    return (difference + 2**63) % 2**64 - 2**63
 
 
 class ServerSession:
@@ -75,7 +59,7 @@ class ServerSession:
         datagrams: Datagrams,
         peer: SocketAddress,
         limits: Limits,
-        tap: Tap,
+        tap: DatagramTap,
         on_end: Callable[[ServerSession], None],
         client: Client,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Captures: written of what was sent and received, and read for a report (pcap, pcapng)."""
+"""The control connections in a capture, each with what an observer says of it (pcap, pcapng)."""
 
 from __future__ import annotations
 
@@ -9,103 +9,15 @@ from pathlib import Path
 from owamp_reference import token
 from owamp_reference.negotiation import Credentials, Protocol
 
-from ...disk import FileError, write_files
-from ..observe.observer import CONTROL_PORTS, Observer
-from ..observe.sessions import Address, normal
-from ..observe.steps import Step, Verdict, Who, step
-from . import files as capture_files
-from . import frames
-from .files import CaptureError
-from .frames import Datagram, Flag, FrameReader, Segment
-from .reassembly import Direction
+from ...disk import FileError
+from ..capture.files import CaptureError, read_packets
+from ..capture.frames import Datagram, Flag, FrameReader, Segment
+from ..capture.reassembly import Direction
+from ..net.addresses import CONTROL_PORTS, Address
+from .observer import Observer
+from .steps import Step, Verdict, Who, step
 
-_SEGMENT_SIZE = 1400
-_FIRST_CLIENT_NUMBER, _FIRST_SERVER_NUMBER = 1000, 2000
 _WELL_KNOWN = 1024
-
-
-class CaptureWriter:
-    """The octets of a classic pcap file (nanoseconds), made packet by packet.
-
-    Every checksum and sequence number is right, as in a capture of what was really sent.
-
-    Args:
-        ethernet: Ethernet frames, else raw IP.
-    """
-
-    def __init__(self, ethernet: bool = True) -> None:
-        self._ethernet = ethernet
-        link_type = frames.ETHERNET if ethernet else frames.RAW_IP
-        self._octets = bytearray(capture_files.file_header(link_type))
-
-    def open_tcp(self, client: Address, server: Address, time: int) -> TcpWriter:
-        """A TCP connection, with its handshake. `time` is in nanoseconds since 1970-01-01 UTC."""
-        return TcpWriter(self, normal(client), normal(server), time)
-
-    def udp(
-        self, source: Address, destination: Address, payload: bytes, time: int, ttl: int = 255
-    ) -> None:
-        """A UDP packet, not larger than UDP allows (else `ValueError`)."""
-        datagram = Datagram(normal(source), normal(destination), payload, ttl)
-        self.add(frames.udp_packet(datagram), time)
-
-    def add(self, packet: bytes, time: int, *, to_server: bool = True) -> None:
-        """An IP packet; `to_server` only chooses the Ethernet addresses."""
-        if self._ethernet:
-            packet = frames.ethernet_frame(packet, to_server=to_server)
-        self._octets += capture_files.record(time, packet)
-
-    def to_octets(self) -> bytes:
-        """The whole file."""
-        return bytes(self._octets)
-
-    def save(self, path: Path) -> None:
-        """Write the file, whole or not at all. Raises `FileError`."""
-        write_files(path.parent, {path.name: self.to_octets()})
-
-
-class TcpWriter:
-    """One TCP connection in a `CaptureWriter`; each side acknowledges at once."""
-
-    def __init__(self, capture: CaptureWriter, client: Address, server: Address, time: int) -> None:
-        self._capture = capture
-        self._ends = {True: client, False: server}
-        self._next = {True: _FIRST_CLIENT_NUMBER, False: _FIRST_SERVER_NUMBER}
-        self._is_closed = False
-        self._add(True, Flag.SYN, time)
-        self._add(False, Flag.SYN | Flag.ACK, time)
-        self._add(True, Flag.ACK, time)
-
-    def client_octets(self, data: bytes, time: int) -> None:
-        """Octets from the client, acknowledged by the server."""
-        self._send(True, data, time)
-
-    def server_octets(self, data: bytes, time: int) -> None:
-        """Octets from the server, acknowledged by the client."""
-        self._send(False, data, time)
-
-    def close(self, time: int, by_client: bool = True) -> None:
-        """FIN from one side, then from the other; a second call does nothing."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        for from_client in (by_client, not by_client):
-            self._add(from_client, Flag.FIN | Flag.ACK, time)
-            self._add(not from_client, Flag.ACK, time)
-
-    def _send(self, from_client: bool, data: bytes, time: int) -> None:
-        for start in range(0, len(data), _SEGMENT_SIZE):
-            piece = data[start : start + _SEGMENT_SIZE]
-            self._add(from_client, Flag.PSH | Flag.ACK, time, piece)
-            self._add(not from_client, Flag.ACK, time)
-
-    def _add(self, from_client: bool, flags: Flag, time: int, payload: bytes = b"") -> None:
-        number = self._next[from_client]
-        acknowledged = self._next[not from_client] if flags & Flag.ACK else 0
-        ends = self._ends[from_client], self._ends[not from_client]
-        packet = frames.tcp_packet(Segment(*ends, number, acknowledged, flags, payload))
-        self._capture.add(packet, time, to_server=from_client)
-        self._next[from_client] += len(payload) + bool(flags & (Flag.SYN | Flag.FIN))
 
 
 @dataclass(frozen=True)
@@ -180,7 +92,7 @@ class _Reader:
         self.connections: list[_Connection] = []
         self._credentials = tuple(credentials)
         self._protocol = protocol
-        self._ports = {*CONTROL_PORTS, *ports}
+        self._ports = {*CONTROL_PORTS.values(), *ports}
         self._max_count = max_count
         self._by_ends: dict[frozenset[Address], _Connection] = {}
 
@@ -275,7 +187,7 @@ def report_capture(
     frame_reader = FrameReader()
     try:
         with path.open("rb") as stream:
-            for packet in capture_files.read_packets(stream):
+            for packet in read_packets(stream):
                 try:
                     content = frame_reader.read(packet.link_type, packet.data)
                 except KeyError:
