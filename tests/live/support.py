@@ -39,7 +39,7 @@ from owamp_reference.sources import NTP_EPOCH_OFFSET
 from owamp_vectors.live.capture.writer import CaptureWriter
 from owamp_vectors.live.net.addresses import CONTROL_PORTS, Address
 from owamp_vectors.live.observe.observer import Observer
-from owamp_vectors.live.observe.steps import Step, Verdict, Who, text_lines
+from owamp_vectors.live.observe.steps import Severity, Step, Who, text_lines
 
 from ..reference.support import IKEV2_CREDENTIALS, PSK_CREDENTIALS, Draws, Setting
 
@@ -370,4 +370,4 @@ def lines(steps: list[Step]) -> str:
 
 
 def wrong_steps(steps: list[Step]) -> list[Step]:
-    return [step for step in steps if step.verdict is Verdict.WRONG]
+    return [step for step in steps if step.severity is Severity.WRONG]

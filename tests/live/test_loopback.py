@@ -244,7 +244,7 @@ def test_captures_of_both_ends_give_the_report_of_the_probe(
         (seen,) = report_capture(path, [setting.credentials], setting.protocol, [port])
         found = [(item.name, item.octets) for item in seen.steps]
         assert sorted(found) == sorted(expected)
-        assert {item.verdict.value for item in seen.steps} <= {"ok", "note"}
+        assert {item.severity.value for item in seen.steps} <= {"ok", "note"}
 
 
 def test_a_capture_stops_at_its_limit(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from owamp_reference.packets import ReflectorPacket, SenderPacket, open_packet
 from owamp_reference.sessions import SessionSender
 from owamp_reference.sources import system_clock
 from owamp_vectors.live.net.addresses import packed
-from owamp_vectors.live.serve.limits import Limits
+from owamp_vectors.live.serve.limits import ServiceLimits
 from owamp_vectors.live.serve.policy import RefusedError, reserve
 
 from ..reference.support import OWAMP, SID, TWAMP, Setting
@@ -154,7 +154,7 @@ def test_the_reflector_stops_at_its_limit_of_packets() -> None:
     async def main() -> None:
         with ports(1) as (port,):
             async with (
-                serving(TWAMP, Limits(packets=2)) as running,
+                serving(TWAMP, ServiceLimits(packets=2)) as running,
                 started(TWAMP, running, sender_port=port.number) as (client, session, sender),
             ):
                 for _ in range(4):
@@ -404,28 +404,28 @@ def test_requests_that_are_refused(
     setting: Setting, changes: dict[str, Any], accept: int, said: str
 ) -> None:
     with pytest.raises(RefusedError, match=said) as caught:
-        reserve(request_of(setting, **changes), HERE, THERE, Limits())
+        reserve(request_of(setting, **changes), HERE, THERE, ServiceLimits())
     assert caught.value.accept == accept
 
 
 def test_a_start_too_far_ahead_is_refused() -> None:
     request = request_of(TWAMP, start_time=system_clock() + 1000 * SECOND)
     with pytest.raises(RefusedError, match="Start Time: expected at most 900 s from now"):
-        reserve(request, HERE, THERE, Limits())
+        reserve(request, HERE, THERE, ServiceLimits())
 
 
 def test_a_host_that_is_not_here_has_no_port() -> None:
     with pytest.raises(RefusedError, match="no port") as caught:
-        reserve(TWAMP.request(), ("192.0.2.1", 1), ("192.0.2.1", 2), Limits())
+        reserve(TWAMP.request(), ("192.0.2.1", 1), ("192.0.2.1", 2), ServiceLimits())
     assert caught.value.accept is Accept.TEMPORARY_RESOURCE_LIMITATION
 
 
 def test_the_port_that_is_asked_for_is_taken_if_it_can_be() -> None:
     with ports(2) as (free, taken):
         free.close()
-        granted = reserve(TWAMP.request(receiver_port=free.number), HERE, THERE, Limits())
-        other = reserve(TWAMP.request(receiver_port=taken.number), HERE, THERE, Limits())
-        low = reserve(TWAMP.request(receiver_port=53), HERE, THERE, Limits())
+        granted = reserve(TWAMP.request(receiver_port=free.number), HERE, THERE, ServiceLimits())
+        other = reserve(TWAMP.request(receiver_port=taken.number), HERE, THERE, ServiceLimits())
+        low = reserve(TWAMP.request(receiver_port=53), HERE, THERE, ServiceLimits())
         found = [one.socket.getsockname()[1] for one in (granted, other, low)]
         for one in (granted, other, low):
             one.socket.close()
@@ -437,7 +437,7 @@ def test_the_port_that_is_asked_for_is_taken_if_it_can_be() -> None:
 @pytest.mark.parametrize("setting", [OWAMP, TWAMP], ids=str)
 def test_the_dscp_and_the_ttl_of_what_is_sent(setting: Setting) -> None:
     changes: dict[str, Any] = {} if setting is TWAMP else dict(SENDING)
-    granted = reserve(setting.request(type_p=46 << 24, **changes), HERE, THERE, Limits())
+    granted = reserve(setting.request(type_p=46 << 24, **changes), HERE, THERE, ServiceLimits())
     with granted.socket as bound:
         assert bound.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 46 << 2
         assert bound.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == 255

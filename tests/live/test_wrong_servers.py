@@ -28,7 +28,7 @@ from owamp_reference.messages import (
     StopSessions,
 )
 from owamp_reference.negotiation import Mode, Protocol
-from owamp_vectors.live.observe.steps import Verdict, any_wrong, text_lines, to_json
+from owamp_vectors.live.observe.steps import Severity, any_wrong, steps_to_json, text_lines
 from owamp_vectors.live.probe import sessions as probe_sessions
 from owamp_vectors.live.probe.config import Direction
 from owamp_vectors.live.probe.probe import ProbeReport, UnreachableError, run_probe
@@ -163,37 +163,39 @@ def test_no_udp_port_is_no_fault_of_the_peer(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "verdict", "said"),
+    ("changes", "severity", "said"),
     [
-        ({"modes": 0}, Verdict.NOTE, "Modes 0"),
-        ({"modes": 256}, Verdict.WRONG, "security bit"),
-        ({"modes": 1}, Verdict.NOTE, "Mode: expected one of the offered 0x00000001"),
-        ({"count": 1000}, Verdict.WRONG, "Count"),
-        ({"count": 1025}, Verdict.WRONG, "Count"),
-        ({"count": 0}, Verdict.WRONG, "Count"),
-        ({"count": 2**31}, Verdict.NOTE, "Count 2147483648 is above 32768"),
-        ({"salt": bytes(16)}, Verdict.WRONG, "Salt: expected random octets"),
-        ({"challenge": bytes(16)}, Verdict.WRONG, "Challenge: expected random octets"),
+        ({"modes": 0}, Severity.NOTE, "Modes 0"),
+        ({"modes": 256}, Severity.WRONG, "security bit"),
+        ({"modes": 1}, Severity.NOTE, "Mode: expected one of the offered 0x00000001"),
+        ({"count": 1000}, Severity.WRONG, "Count"),
+        ({"count": 1025}, Severity.WRONG, "Count"),
+        ({"count": 0}, Severity.WRONG, "Count"),
+        ({"count": 2**31}, Severity.NOTE, "Count 2147483648 is above 32768"),
+        ({"salt": bytes(16)}, Severity.WRONG, "Salt: expected random octets"),
+        ({"challenge": bytes(16)}, Severity.WRONG, "Challenge: expected random octets"),
     ],
 )
-def test_greetings(changes: dict[str, Any], verdict: Verdict, said: str) -> None:
+def test_greetings(changes: dict[str, Any], severity: Severity, said: str) -> None:
     report = report_on(saying(greeting(**changes)))
-    step = next(item for item in named(report, "Server-Greeting") if item.verdict is not Verdict.OK)
-    assert step.verdict is verdict
+    step = next(
+        item for item in named(report, "Server-Greeting") if item.severity is not Severity.OK
+    )
+    assert step.severity is severity
     assert said in step.text
     assert step.source in ("RFC 4656 §3.1", "RFC 5357 §6")
     assert not report.is_right
 
 
 @pytest.mark.parametrize(
-    ("accept", "verdict"),
-    [(1, Verdict.NOTE), (3, Verdict.NOTE), (77, Verdict.WRONG)],
+    ("accept", "severity"),
+    [(1, Severity.NOTE), (3, Severity.NOTE), (77, Severity.WRONG)],
 )
-def test_refusals_of_the_set_up(accept: int, verdict: Verdict) -> None:
+def test_refusals_of_the_set_up(accept: int, severity: Severity) -> None:
     start = ServerStart(accept, bytes(16), 0).to_octets()
     report = report_on(saying(greeting(), start))
     (step,) = named(report, "Server-Start")
-    assert step.verdict is verdict
+    assert step.severity is severity
     assert f"Accept {accept}" in step.text or str(accept) in step.text
     assert step.source == "RFC 4656 §3.3"
     assert not report.is_complete
@@ -252,8 +254,8 @@ class HmacNotReset(Server):
 
 def notes(report: ProbeReport) -> list[tuple[str, str]]:
     """Text and section of what is remarkable in the last step."""
-    findings = report.steps[-1].findings
-    return [(one.text, one.source) for one in findings if one.verdict is Verdict.NOTE]
+    remarks = report.steps[-1].remarks
+    return [(one.text, one.source) for one in remarks if one.severity is Severity.NOTE]
 
 
 @pytest.mark.parametrize(
@@ -301,7 +303,9 @@ def test_a_server_that_hangs_up_at_the_first_hmac(server: Any, setting: Setting)
     assert text == b"".join(
         part.octets + primitives.hmac_sha1_128(t2, part.octets) for part in inputs
     )
-    shown = "".join([*text_lines(report.steps, octets=True), json.dumps(to_json(report.steps))])
+    shown = "".join(
+        [*text_lines(report.steps, octets=True), json.dumps(steps_to_json(report.steps))]
+    )
     for secret in (t1, t2, PASSPHRASE):
         assert secret.hex() not in shown.replace(" ", "")
 
@@ -544,7 +548,7 @@ def test_refusals_are_no_mistakes(server: Any, step: str, said: str) -> None:
 def test_a_stop_by_failure_is_noted() -> None:
     report = probe_of(OWAMP, StopsByFailure, direction=Direction.RECEIVE)
     (step,) = named(report, "Session description")
-    assert (step.verdict, "Accept 1" in step.text) == (Verdict.NOTE, True)
+    assert (step.severity, "Accept 1" in step.text) == (Severity.NOTE, True)
 
 
 def test_records_that_come_twice_or_not_at_all() -> None:
@@ -555,8 +559,8 @@ def test_records_that_come_twice_or_not_at_all() -> None:
             super().answer_fetch(replace(ack, number_of_records=2), changed)
 
     (step,) = named(probe_of(OWAMP, Twice), "Fetched records")
-    assert step.verdict is Verdict.NOTE
-    assert sorted(finding.text for finding in step.findings) == [
+    assert step.severity is Severity.NOTE
+    assert sorted(remark.text for remark in step.remarks) == [
         "1 came more than once",
         "1 of 3 test packets are recorded as received",
         "the last 2 packets have no record",
@@ -564,13 +568,13 @@ def test_records_that_come_twice_or_not_at_all() -> None:
 
 
 def test_a_receiver_does_not_send(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = server_sessions.ReceiverSession._take
+    original = server_sessions.ServedReceiver._take
 
     def take(self: Any, data: bytes, source: Any, ttl: int) -> None:
         original(self, data, source, ttl)
         self._send(data, source)
 
-    monkeypatch.setattr(server_sessions.ReceiverSession, "_take", take)
+    monkeypatch.setattr(server_sessions.ServedReceiver, "_take", take)
     found = wrongs(probe_of(OWAMP))
     assert ("Test packets", "RFC 4656 §4", "a receiver sent test packets") in found
 
@@ -582,7 +586,7 @@ def reflecting(
     monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes, int], list[bytes]], **options: Any
 ) -> ProbeReport:
     """The report on a reflector whose answers are changed, given their number."""
-    original = server_sessions.ReflectorSession._send
+    original = server_sessions.ServedReflector._send
     number = 0
 
     def send(self: Any, data: bytes, destination: Any) -> bool:
@@ -590,7 +594,7 @@ def reflecting(
         number += 1
         return all(original(self, item, destination) for item in change(data, number))
 
-    monkeypatch.setattr(server_sessions.ReflectorSession, "_send", send)
+    monkeypatch.setattr(server_sessions.ServedReflector, "_send", send)
 
     async def main() -> ProbeReport:
         async with serving(TWAMP) as running:
@@ -613,14 +617,14 @@ def test_answers_that_are_missing_are_counted(monkeypatch: pytest.MonkeyPatch) -
 
     report = reflecting(monkeypatch, drop, timeout=0.5)
     (step,) = named(report, "Test packets")
-    assert (step.verdict, step.text) == (Verdict.NOTE, "2 of 3 test packets were reflected")
+    assert (step.severity, step.text) == (Severity.NOTE, "2 of 3 test packets were reflected")
     assert report.is_complete
 
 
 def test_answers_that_come_twice_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     report = reflecting(monkeypatch, lambda data, _: [data, data])
     (step,) = named(report, "Test packets")
-    assert any("came more than once" in finding.text for finding in step.findings)
+    assert any("came more than once" in remark.text for remark in step.remarks)
 
 
 def test_answers_from_elsewhere_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -629,10 +633,10 @@ def test_answers_from_elsewhere_are_not_looked_at(monkeypatch: pytest.MonkeyPatc
     def send(self: Any, data: bytes, destination: Any) -> bool:
         return other.sendto(data, destination) > 0
 
-    monkeypatch.setattr(server_sessions.ReflectorSession, "_send", send)
+    monkeypatch.setattr(server_sessions.ServedReflector, "_send", send)
     with other:
         report = probe_of(TWAMP, timeout=0.5)
     (step,) = named(report, "Test packets")
-    texts = [finding.text for finding in step.findings]
+    texts = [remark.text for remark in step.remarks]
     assert "0 of 3 test packets were reflected" in texts
     assert any(text.startswith("3 packets came from elsewhere") for text in texts)

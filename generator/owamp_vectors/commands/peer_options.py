@@ -13,7 +13,7 @@ from .console import NO_PEER, file_option
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-MODES = [mode.name.lower() for mode in Mode if mode.name]
+MODE_NAMES = [mode.name.lower() for mode in Mode if mode.name]
 
 
 class NoPeer(click.ClickException):

@@ -23,12 +23,12 @@ from .. import disk
 from ..live.capture.capture import Capture
 from ..live.net.addresses import CONTROL_PORTS, endpoint_text
 from ..live.observe.captured import ConnectionReport, report_capture
-from ..live.observe.steps import Step, any_wrong, step_lines, text_lines, to_json
+from ..live.observe.steps import Step, any_wrong, step_lines, steps_to_json, text_lines
 from ..live.probe.config import Direction, ProbeConfig
 from ..live.probe.probe import UnreachableError, run_probe
 from ..vectors.declaration import Json
 from .console import DIFFERENT, clear_errors, file_option
-from .peer_options import MODES, NoPeer, capture_option, protocol_option, seconds_option
+from .peer_options import MODE_NAMES, NoPeer, capture_option, protocol_option, seconds_option
 from .secret_options import read_secret_options, secret_options
 
 EXIT_CODES = """\b
@@ -44,7 +44,9 @@ Exit codes:
 @click.command(epilog=EXIT_CODES)
 @click.argument("peer", metavar="HOST[:PORT]", required=False)
 @protocol_option
-@click.option("--mode", type=click.Choice(MODES), help="[default: encrypted if there is a secret]")
+@click.option(
+    "--mode", type=click.Choice(MODE_NAMES), help="[default: encrypted if there is a secret]"
+)
 @secret_options
 @click.option(
     "--direction",
@@ -218,7 +220,7 @@ def _host_and_port(text: str, default: int) -> tuple[str, int]:
 
 def _write_json(path: Path | None, head: Json, steps: Iterable[Step]) -> None:
     if path is not None:
-        disk.write_files(path.parent, {path.name: disk.to_text({**head, **to_json(steps)})})
+        disk.write_files(path.parent, {path.name: disk.to_text({**head, **steps_to_json(steps)})})
 
 
 def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path | None) -> None:
@@ -231,7 +233,7 @@ def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path
             click.echo(line)
         protocol = report.protocol.value if report.protocol else None
         head = {"client": report.client, "server": report.server, "protocol": protocol}
-        connections.append({**head, **to_json(report.steps)})
+        connections.append({**head, **steps_to_json(report.steps)})
     if json_path is not None:
         text = disk.to_text({"connections": connections})
         with clear_errors():

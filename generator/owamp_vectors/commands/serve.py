@@ -17,10 +17,10 @@ from ..live.capture.capture import Capture
 from ..live.net.addresses import CONTROL_PORTS, endpoint_text
 from ..live.observe.steps import printable
 from ..live.secrets import Secrets
-from ..live.serve.limits import Limits
+from ..live.serve.limits import ServiceLimits
 from ..live.serve.server import Service, ServiceConfig, offered_modes
 from .console import clear_errors
-from .peer_options import MODES, NoPeer, capture_option, protocol_option, seconds_option
+from .peer_options import MODE_NAMES, NoPeer, capture_option, protocol_option, seconds_option
 from .secret_options import read_secret_options, secret_options
 
 EXIT_CODES = """\b
@@ -32,7 +32,7 @@ Exit codes:
 """
 
 
-_LIMITS = Limits()
+_LIMITS = ServiceLimits()
 
 
 @click.command(epilog=EXIT_CODES)
@@ -53,7 +53,7 @@ _LIMITS = Limits()
 @click.option(
     "--modes",
     metavar="MODE,...",
-    help=f"What to offer, of {', '.join(MODES)}.  [default: the protected ones if there is a "
+    help=f"What to offer, of {', '.join(MODE_NAMES)}.  [default: the protected ones if there is a "
     "secret, else unauthenticated]",
 )
 @secret_options
@@ -116,7 +116,7 @@ def serve(
     with clear_errors():
         found = read_secret_options(**secrets)
     offered = _offered(chosen, modes, found)
-    limits = Limits(
+    limits = ServiceLimits(
         connections=max_connections,
         connections_per_host=max_connections,
         sessions=max_sessions,
@@ -140,10 +140,10 @@ def serve(
 
 def _offered(protocol: Protocol, modes: str | None, found: Secrets) -> int:
     """The Modes to offer; raises `click.BadParameter`."""
-    names = MODES if modes is None else modes.split(",")
-    unknown = [name for name in names if name not in MODES]
+    names = MODE_NAMES if modes is None else modes.split(",")
+    unknown = [name for name in names if name not in MODE_NAMES]
     if unknown:
-        expected = f"expected some of {', '.join(MODES)}, found {unknown[0]!r}"
+        expected = f"expected some of {', '.join(MODE_NAMES)}, found {unknown[0]!r}"
         raise click.BadParameter(expected, param_hint="--modes")
     security = [Mode[name.upper()] for name in names]
     if modes is None:

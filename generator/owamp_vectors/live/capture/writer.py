@@ -7,7 +7,7 @@ from pathlib import Path
 from ...disk import write_files
 from ..net.addresses import Address, normalized
 from . import files, frames
-from .frames import Datagram, Flag, Segment
+from .frames import TcpFlag, TcpSegment, UdpDatagram
 
 _SEGMENT_SIZE = 1400
 _FIRST_CLIENT_NUMBER, _FIRST_SERVER_NUMBER = 1000, 2000
@@ -35,7 +35,7 @@ class CaptureWriter:
         self, source: Address, destination: Address, payload: bytes, time: int, ttl: int = 255
     ) -> None:
         """A UDP packet, not larger than UDP allows (else `ValueError`)."""
-        datagram = Datagram(normalized(source), normalized(destination), payload, ttl)
+        datagram = UdpDatagram(normalized(source), normalized(destination), payload, ttl)
         self.add(frames.udp_packet(datagram), time)
 
     def add(self, packet: bytes, time: int, *, to_server: bool = True) -> None:
@@ -61,9 +61,9 @@ class TcpWriter:
         self._ends = {True: client, False: server}
         self._next = {True: _FIRST_CLIENT_NUMBER, False: _FIRST_SERVER_NUMBER}
         self._is_closed = False
-        self._add(True, Flag.SYN, time)
-        self._add(False, Flag.SYN | Flag.ACK, time)
-        self._add(True, Flag.ACK, time)
+        self._add(True, TcpFlag.SYN, time)
+        self._add(False, TcpFlag.SYN | TcpFlag.ACK, time)
+        self._add(True, TcpFlag.ACK, time)
 
     def client_octets(self, data: bytes, time: int) -> None:
         """Octets from the client, acknowledged by the server."""
@@ -79,19 +79,19 @@ class TcpWriter:
             return
         self._is_closed = True
         for from_client in (by_client, not by_client):
-            self._add(from_client, Flag.FIN | Flag.ACK, time)
-            self._add(not from_client, Flag.ACK, time)
+            self._add(from_client, TcpFlag.FIN | TcpFlag.ACK, time)
+            self._add(not from_client, TcpFlag.ACK, time)
 
     def _send(self, from_client: bool, data: bytes, time: int) -> None:
         for start in range(0, len(data), _SEGMENT_SIZE):
             piece = data[start : start + _SEGMENT_SIZE]
-            self._add(from_client, Flag.PSH | Flag.ACK, time, piece)
-            self._add(not from_client, Flag.ACK, time)
+            self._add(from_client, TcpFlag.PSH | TcpFlag.ACK, time, piece)
+            self._add(not from_client, TcpFlag.ACK, time)
 
-    def _add(self, from_client: bool, flags: Flag, time: int, payload: bytes = b"") -> None:
+    def _add(self, from_client: bool, flags: TcpFlag, time: int, payload: bytes = b"") -> None:
         number = self._next[from_client]
-        acknowledged = self._next[not from_client] if flags & Flag.ACK else 0
+        acknowledged = self._next[not from_client] if flags & TcpFlag.ACK else 0
         ends = self._ends[from_client], self._ends[not from_client]
-        packet = frames.tcp_packet(Segment(*ends, number, acknowledged, flags, payload))
+        packet = frames.tcp_packet(TcpSegment(*ends, number, acknowledged, flags, payload))
         self._capture.add(packet, time, to_server=from_client)
-        self._next[from_client] += len(payload) + bool(flags & (Flag.SYN | Flag.FIN))
+        self._next[from_client] += len(payload) + bool(flags & (TcpFlag.SYN | TcpFlag.FIN))

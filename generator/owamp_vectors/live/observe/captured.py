@@ -11,11 +11,11 @@ from owamp_reference.negotiation import Credentials, Protocol
 
 from ...disk import FileError
 from ..capture.files import CaptureError, read_packets
-from ..capture.frames import Datagram, Flag, FrameReader, Segment
-from ..capture.reassembly import Direction
+from ..capture.frames import FrameReader, TcpFlag, TcpSegment, UdpDatagram
+from ..capture.reassembly import Reassembly
 from ..net.addresses import CONTROL_PORTS, Address
 from .observer import Observer
-from .steps import Step, Verdict, Who, step
+from .steps import Step, Who, note, wrong
 
 _WELL_KNOWN = 1024
 
@@ -36,19 +36,19 @@ class _Connection:
     server: Address
     observer: Observer
     client_number: int
-    directions: dict[Who, Direction] = field(
-        default_factory=lambda: {Who.CLIENT: Direction(), Who.SERVER: Direction()}
+    directions: dict[Who, Reassembly] = field(
+        default_factory=lambda: {Who.CLIENT: Reassembly(), Who.SERVER: Reassembly()}
     )
 
-    def take(self, segment: Segment, time: int | None) -> None:
+    def take(self, segment: TcpSegment, time: int | None) -> None:
         """Hand what a segment adds to the observer."""
         who, other = Who.CLIENT, Who.SERVER
         if segment.source == self.server:
             who, other = other, who
         mine, peers = self.directions[who], self.directions[other]
-        if peers.next is None and segment.flags & Flag.SYN and segment.flags & Flag.ACK:
+        if peers.next is None and segment.flags & TcpFlag.SYN and segment.flags & TcpFlag.ACK:
             peers.next = segment.acknowledged  # the client's SYN was not captured
-        if segment.flags & Flag.ACK:
+        if segment.flags & TcpFlag.ACK:
             missing = peers.acknowledged(segment.acknowledged)
             if missing:
                 self.observer.gap(other, f"{missing} octets were not captured", time)
@@ -75,7 +75,7 @@ class _Connection:
         steps = self.observer.steps
         if problem is not None:
             text = f"the capture ends here: {problem}"
-            steps = [*steps, step("capture", Who.CONNECTION, Verdict.NOTE, text)]
+            steps = [*steps, Step("capture", Who.CONNECTION, (note(text),))]
         return ConnectionReport(self.client, self.server, self.observer.protocol, tuple(steps))
 
 
@@ -96,13 +96,13 @@ class _Reader:
         self._max_count = max_count
         self._by_ends: dict[frozenset[Address], _Connection] = {}
 
-    def take(self, packet: Segment | Datagram, time: int | None) -> None:
-        if isinstance(packet, Datagram):
+    def take(self, packet: TcpSegment | UdpDatagram, time: int | None) -> None:
+        if isinstance(packet, UdpDatagram):
             self._take_datagram(packet, time)
             return
         ends = frozenset((packet.source, packet.destination))
         connection = self._by_ends.get(ends)
-        opens = bool(packet.flags & Flag.SYN) and not packet.flags & Flag.ACK
+        opens = bool(packet.flags & TcpFlag.SYN) and not packet.flags & TcpFlag.ACK
         again = (
             opens
             and connection is not None
@@ -117,7 +117,7 @@ class _Reader:
                 return
             connection = self._open(client, server, packet)
             self._by_ends[ends] = connection
-            if not packet.flags & Flag.SYN:
+            if not packet.flags & TcpFlag.SYN:
                 text = "the capture begins inside the connection"
                 connection.observer.gap(Who.CONNECTION, text, time)
         connection.take(packet, time)
@@ -132,17 +132,17 @@ class _Reader:
             earlier = challenges.setdefault(challenge, number)
             if earlier != number:
                 text = f"Challenge: expected new octets, found those of connection {earlier}"
-                found = step("Challenge", Who.SERVER, Verdict.WRONG, text, "RFC 4656 §3.1")
+                found = Step("Challenge", Who.SERVER, (wrong(text, "RFC 4656 §3.1"),))
                 connection.observer.steps.append(found)
         return [connection.report(problem) for connection in self.connections]
 
-    def _open(self, client: Address, server: Address, first: Segment) -> _Connection:
+    def _open(self, client: Address, server: Address, first: TcpSegment) -> _Connection:
         observer = Observer(self._protocol, self._credentials, client, server, self._max_count)
         connection = _Connection(client, server, observer, first.sequence)
         self.connections.append(connection)
         return connection
 
-    def _take_datagram(self, packet: Datagram, time: int | None) -> None:
+    def _take_datagram(self, packet: UdpDatagram, time: int | None) -> None:
         ends = packet.source, packet.destination
         observers = [connection.observer for connection in reversed(self.connections)]
         claimed = [item for item in observers if item.claims(*ends)]
@@ -159,7 +159,7 @@ class _Reader:
             return
         if packet.missing:
             text = f"{packet.missing} octets of a test packet were not captured"
-            claimed[0].steps.append(step("test packet", Who.SENDER, Verdict.NOTE, text, time=time))
+            claimed[0].steps.append(Step("test packet", Who.SENDER, (note(text),), time=time))
             return
         claimed[0].test_packet(packet.payload, *ends, packet.ttl, time)
 

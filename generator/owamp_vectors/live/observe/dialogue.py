@@ -40,8 +40,8 @@ from owamp_reference.negotiation import (
 
 from ..net.addresses import Address, normalized
 from . import set_up
-from .sessions import ObservedSession, record_findings
-from .steps import Finding, Part, Step, Verdict, Who, note, wrong
+from .sessions import ObservedSession, record_remarks
+from .steps import Part, Remark, Severity, Step, Who, note, right, wrong
 from .stream import Conversation, Stream, divide, not_zero
 
 _TW_MODE_BITS = 0b1110_1000
@@ -103,13 +103,13 @@ class Dialogue:
     def _failure_of(self, who: Who) -> Callable[[ProtocolError], None]:
         def failed(error: ProtocolError) -> None:
             stream = self._streams[who]
-            wire, segments, findings = stream.take()
+            wire, segments, remarks = stream.take()
             text = f"{error}; what follows cannot be read"
             if self._control_keys is not None and not stream.is_verified:
                 text += "; the keys in use may not be T1 and T2 of the Token"
-            findings.append(wrong(text, "RFC 4656 §3.4"))
+            remarks.append(wrong(text, "RFC 4656 §3.4"))
             parts = [Part(segment, title="Octets") for segment in segments if segment]
-            self._append(Step("message", who, tuple(findings), wire, tuple(parts), stream.time))
+            self._append(Step("message", who, tuple(remarks), wire, tuple(parts), stream.time))
 
         return failed
 
@@ -118,15 +118,15 @@ class Dialogue:
         who: Who,
         message: Message | FetchData,
         summary: str,
-        problems: Iterable[Finding],
+        problems: Iterable[Remark],
         clear_size: int = 0,
     ) -> None:
         """The step of a message that was just read; `summary` if all is well.
 
         `clear_size` is how much of its one segment could be read; 0 for all.
         """
-        wire, segments, findings = self._streams[who].take()
-        findings += problems
+        wire, segments, remarks = self._streams[who].take()
+        remarks += problems
         source, name = FetchSession.SOURCE, "Fetch-Session data"
         if isinstance(message, Message):
             source, name = message.SOURCE, message.LAYOUT.title
@@ -148,11 +148,11 @@ class Dialogue:
             if isinstance(message, ServerStart) and self._control_keys is not None:
                 problem += "; the keys in use may not be T1 and T2 of the Token, or the IV another"
             lenient = is_unused or self._response.extensions
-            findings.append(note(problem, source) if lenient else wrong(problem, source))
-        if all(finding.verdict is Verdict.NOTE for finding in findings):
-            findings.insert(0, Finding(Verdict.OK, summary, source))
+            remarks.append(note(problem, source) if lenient else wrong(problem, source))
+        if all(remark.severity is Severity.NOTE for remark in remarks):
+            remarks.insert(0, right(summary, source))
         time = self._streams[who].time
-        self._append(Step(name, who, tuple(findings), wire, tuple(parts), time))
+        self._append(Step(name, who, tuple(remarks), wire, tuple(parts), time))
 
     # Set-up
 
@@ -199,7 +199,7 @@ class Dialogue:
         self._greeting = greeting
         if self.protocol is None and greeting.modes & _TW_MODE_BITS:
             self.protocol = Protocol.TWAMP
-        problems = set_up.greeting_findings(self.protocol, greeting, self._max_count)
+        problems = set_up.greeting_remarks(self.protocol, greeting, self._max_count)
         if self._is_answered:
             problems.append(wrong("Server-Greeting after Set-Up-Response", set_up.SOURCE))
         self._refused = not greeting.modes
@@ -219,10 +219,10 @@ class Dialogue:
         )
         self.mode = response.mode
         self._control_keys = response.control_keys
-        self._message(Who.CLIENT, message, response.summary, response.findings)
+        self._message(Who.CLIENT, message, response.summary, response.remarks)
 
     def _take_start(self, start: ServerStart, is_opaque: bool) -> None:
-        problems = set_up.accept_findings(start.accept)
+        problems = set_up.accept_remarks(start.accept)
         if not self._is_answered:
             problems.append(wrong("Server-Start before Set-Up-Response", set_up.SOURCE))
         if start.accept == Accept.NO_IKE_SA and not (self.mode and self.mode.ikev2_derived):
@@ -235,7 +235,7 @@ class Dialogue:
                 text = f"Accept: expected a refusal, found 0 ({self._response.problem})"
                 problems.append(wrong(text, set_up.SOURCE))
             if self.mode is not None and self.mode.is_protected:
-                problems += set_up.random_findings("Server-IV", start.server_iv)
+                problems += set_up.random_remarks("Server-IV", start.server_iv)
         summary = f"Accept {start.accept}"
         if is_opaque:
             summary += "; Start-Time is encrypted"
@@ -255,7 +255,7 @@ class Dialogue:
             self._take_request((yield from RequestTWSession.reader(first_block)))
         elif command == Command.START_SESSIONS:
             start = yield from StartSessions.reader(first_block)
-            problems = self._command_findings()
+            problems = self._command_remarks()
             if not self._open_sessions() and not any(self._pending_requests()):
                 text = "Start-Sessions: expected an accepted session to start, found none"
                 problems.append(wrong(text, start.SOURCE))
@@ -269,13 +269,13 @@ class Dialogue:
             fetch = yield from FetchSession.reader(first_block)
             self._pending.append(fetch)
             summary = f"packets {fetch.begin_seq} to {fetch.end_seq} of {fetch.sid.hex()}"
-            self._message(Who.CLIENT, fetch, summary, self._command_findings())
+            self._message(Who.CLIENT, fetch, summary, self._command_remarks())
         else:
             self._pending.append(None)
             expected = f"a command of {self.protocol.value}"
             raise ProtocolError("Command Number", expected, str(command))
 
-    def _command_findings(self) -> list[Finding]:
+    def _command_remarks(self) -> list[Remark]:
         if self._refused or self._response.declines:
             return [wrong("a command on a connection that was refused", set_up.SOURCE)]
         if self.state is State.SETTING_UP:
@@ -293,7 +293,7 @@ class Dialogue:
 
     def _take_request(self, request: Request) -> None:
         assert self.protocol is not None
-        problems = self._command_findings()
+        problems = self._command_remarks()
         problem = request_problem(self.protocol, request)
         if problem is not None:
             problems.append(wrong(problem, request.SOURCE))
@@ -314,9 +314,9 @@ class Dialogue:
                 check_stop([item.session for item in self._running], stop, from_client)
             except ProtocolError as error:
                 problems.append(wrong(error, stop.SOURCE))
-        problems += set_up.accept_findings(stop.accept)
+        problems += set_up.accept_remarks(stop.accept)
         if isinstance(stop, StopSessions):
-            problems += record_findings(self._running, stop)
+            problems += record_remarks(self._running, stop)
             summary = f"Accept {stop.accept}, {len(stop.sessions)} session descriptions"
         else:
             summary = f"Accept {stop.accept}, Number of Sessions {stop.number_of_sessions}"
@@ -351,7 +351,7 @@ class Dialogue:
             self._take_accept(command, reply)
 
     def _take_start_ack(self, ack: StartAck) -> None:
-        problems = set_up.accept_findings(ack.accept)
+        problems = set_up.accept_remarks(ack.accept)
         if ack.accept == Accept.OK:
             if not self._running:
                 text = "Accept: expected a refusal, as no session was accepted, found 0"
@@ -363,7 +363,7 @@ class Dialogue:
 
     def _read_fetch_answer(self, command: FetchSession, first_block: bytes) -> Conversation:
         ack = yield from FetchAck.reader(first_block)
-        problems = set_up.accept_findings(ack.accept)
+        problems = set_up.accept_remarks(ack.accept)
         if ack.accept != Accept.OK:
             try:
                 check_fetch_answer(ack, None)
@@ -386,7 +386,7 @@ class Dialogue:
         self._message(Who.SERVER, data, numbers, problems)
 
     def _take_accept(self, command: _Pending, reply: AcceptSession) -> None:
-        problems = set_up.accept_findings(reply.accept)
+        problems = set_up.accept_remarks(reply.accept)
         source = reply.SOURCE
         problem = None
         session = None
@@ -407,7 +407,7 @@ class Dialogue:
             self._running.append(session)
 
     def _accepted(
-        self, request: Request, reply: AcceptSession, problems: list[Finding]
+        self, request: Request, reply: AcceptSession, problems: list[Remark]
     ) -> ObservedSession | None:
         if self.mode is None:
             return None

@@ -18,7 +18,7 @@ from ..net.addresses import CONTROL_PORTS, Address, normalized
 from . import set_up
 from .dialogue import Dialogue
 from .sessions import ObservedSession, open_sender_packet
-from .steps import Finding, Part, Step, Verdict, Who, any_wrong, note, wrong
+from .steps import Part, Remark, Severity, Step, Who, any_wrong, note, right, wrong
 from .stream import HMAC_SOURCE
 
 _PROTOCOLS = {port: protocol for protocol, port in CONTROL_PORTS.items()}
@@ -167,29 +167,29 @@ class Observer(Dialogue):
         first = not any(other.is_closed for other in self._streams.values())
         stream.is_closed = True
         if stream.is_inside_message:
-            finding = wrong("the connection ends inside a message", set_up.SOURCE)
+            remark = wrong("the connection ends inside a message", set_up.SOURCE)
         elif not first:
             return []
         elif self._refused or self._response.declines:
-            finding = Finding(Verdict.OK, "the connection ends, as refused", set_up.SOURCE)
+            remark = right("the connection ends, as refused", set_up.SOURCE)
         elif not all(other.is_readable for other in self._streams.values()):
-            finding = note("the connection ends; what was asked and answered is not known")
+            remark = note("the connection ends; what was asked and answered is not known")
         elif self.state is State.READY and not self._pending:
-            finding = Finding(Verdict.OK, "the connection ends while no session runs")
+            remark = right("the connection ends while no session runs")
         elif self._pending:
-            finding = wrong("the connection ends before a command was answered", "RFC 4656 §3.4")
+            remark = wrong("the connection ends before a command was answered", "RFC 4656 §3.4")
         elif self.state is State.TESTING:
-            finding = wrong("the connection ends without Stop-Sessions", "RFC 4656 §3.8")
+            remark = wrong("the connection ends without Stop-Sessions", "RFC 4656 §3.8")
         else:
-            finding = wrong(f"the connection ends while {self.state.value}", set_up.SOURCE)
-        causes: tuple[Finding, ...] = ()
+            remark = wrong(f"the connection ends while {self.state.value}", set_up.SOURCE)
+        causes: tuple[Remark, ...] = ()
         parts: tuple[Part, ...] = ()
-        if who is Who.SERVER and finding.verdict is Verdict.WRONG:
+        if who is Who.SERVER and remark.severity is Severity.WRONG:
             causes, parts = self.hang_up()
-        self._append(Step("end", who, (finding, *causes), parts=parts, time=time))
+        self._append(Step("end", who, (remark, *causes), parts=parts, time=time))
         return self.steps[before:]
 
-    def hang_up(self) -> tuple[tuple[Finding, ...], tuple[Part, ...]]:
+    def hang_up(self) -> tuple[tuple[Remark, ...], tuple[Part, ...]]:
         """Why a server may just have ended the connection without a word; and, for its developer,
         what it was sent last and the input of each HMAC in it. Keys are not among them.
 
@@ -243,10 +243,10 @@ class Observer(Dialogue):
             return
         kinds = _KINDS_BY_SIZE[who].get(size)
         text = f"{size} encrypted octets; the shared secret is not known, so nothing is checked"
-        finding = note(text + (f"; as long as {kinds}" if kinds else ""))
+        remark = note(text + (f"; as long as {kinds}" if kinds else ""))
         if size % primitives.AES_BLOCK_SIZE:
-            finding = wrong(f"{size} encrypted octets: not whole blocks", "RFC 4656 §3.4")
-        self._append(Step("encrypted octets", who, (finding,), time=self._streams[who].time))
+            remark = wrong(f"{size} encrypted octets: not whole blocks", "RFC 4656 §3.4")
+        self._append(Step("encrypted octets", who, (remark,), time=self._streams[who].time))
 
     def _find_session(
         self, source: Address, destination: Address, by_port: bool = False

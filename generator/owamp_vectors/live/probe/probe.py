@@ -31,7 +31,7 @@ from owamp_reference.negotiation import Protocol
 from ..capture.capture import Capture
 from ..net.addresses import SocketAddress, normalized, unmapped
 from ..observe.observer import Observer
-from ..observe.steps import Finding, Step, Verdict, Who, any_wrong, step, wrong
+from ..observe.steps import Remark, Severity, Step, Who, any_wrong, note, wrong
 from .config import Direction, ProbeConfig
 from .sessions import ProbeReceiver, ProbeSender, ProbeSession, ProbeTwoWay
 
@@ -151,10 +151,8 @@ class _Probe:
             for one in steps:
                 self._tell(one)
 
-    def _say(
-        self, name: str, verdict: Verdict, text: str, source: str = "", who: Who = Who.SERVER
-    ) -> None:
-        self._add([step(name, who, verdict, text, source, time.time_ns())])
+    def _say(self, name: str, *remarks: Remark, who: Who = Who.SERVER) -> None:
+        self._add([Step(name, who, remarks, time=time.time_ns())])
 
     def _tap(
         self, data: bytes, source: SocketAddress, destination: SocketAddress, ttl: int | None
@@ -193,7 +191,7 @@ class _Probe:
             self._octets_since_event = 0
         self._events += events
         for event in events:
-            said = any(one.verdict is not Verdict.OK for one in self.report.steps[before:])
+            said = any(one.severity is not Severity.OK for one in self.report.steps[before:])
             if isinstance(event, Closed) and not said:
                 self._say_why(event)
 
@@ -201,8 +199,8 @@ class _Probe:
         """What ends the connection in the client's eyes, where the observer saw nothing."""
         name, source = self._awaited
         assert closed.error is not None  # an end as agreed is not waited for
-        verdict = Verdict.NOTE if closed.error.field in _CHOICES else Verdict.WRONG
-        self._say(name, verdict, str(closed.error), source)
+        judge = note if closed.error.field in _CHOICES else wrong
+        self._say(name, judge(closed.error, source))
 
     async def _expect(self, kind: type[E], awaited: tuple[str, str]) -> E:
         """Send what is to be sent; the event that the server's answer brings about.
@@ -239,7 +237,7 @@ class _Probe:
             octets = self._octets_since_event
             come = f"; {octets} octets came" if octets else ""
             text = f"not there within {self._config.timeout:g} s{come}"
-            self._say(name, Verdict.WRONG, text, source)
+            self._say(name, wrong(text, source))
             raise _OverError from None
         self._take(data)
 
@@ -256,7 +254,7 @@ class _Probe:
                 raise _OverError
             await asyncio.gather(*(session.run() for session in self._sessions))
             for session in self._sessions:
-                self._add_findings("Test packets", session.peer_role, session.findings())
+                self._say("Test packets", *session.remarks(), who=session.peer_role)
             await self._stop()
             for session in self._sessions:
                 if isinstance(session, ProbeSender):
@@ -268,8 +266,8 @@ class _Probe:
             name, source = self._awaited
             text = f"the connection broke: {error.strerror or error}"
             causes, parts = self._observer.hang_up()
-            findings = (wrong(text, source), *causes)
-            self._add([Step(name, Who.SERVER, findings, parts=parts, time=time.time_ns())])
+            remarks = (wrong(text, source), *causes)
+            self._add([Step(name, Who.SERVER, remarks, parts=parts, time=time.time_ns())])
 
     async def _request_all(self) -> None:
         kinds = _KINDS[self._config.direction]
@@ -299,16 +297,13 @@ class _Probe:
         assert isinstance(stop.message, StopSessions)
         for session in self._sessions:
             if isinstance(session, ProbeReceiver):
-                findings = session.take_stop(stop.message)
-                self._add_findings("Session description", Who.SENDER, findings)
+                remarks = session.take_stop(stop.message)
+                self._say("Session description", *remarks, who=Who.SENDER)
 
     async def _fetch(self, session: ProbeSender) -> None:
         self._client.fetch_session(session.session.sid)
         fetched = await self._expect(Fetched, _AWAITED[Fetched])
-        self._add_findings("Fetched records", Who.RECEIVER, session.fetch_findings(fetched))
-
-    def _add_findings(self, name: str, who: Who, findings: list[Finding]) -> None:
-        self._add([Step(name, who, tuple(findings), time=time.time_ns())])
+        self._say("Fetched records", *session.fetch_remarks(fetched), who=Who.RECEIVER)
 
     async def close(self) -> None:
         """End the connection; whatever the server still says is looked at."""

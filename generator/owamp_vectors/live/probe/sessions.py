@@ -26,7 +26,7 @@ from ..net.addresses import SocketAddress, at_port, ip_version, packed, sid_addr
 from ..net.ntp import SECOND, seconds, signed
 from ..net.schedule import FIXED, STOP_INCREMENT, send_times
 from ..net.udp import Datagrams, DatagramTap, bind
-from ..observe.steps import Finding, Verdict, Who
+from ..observe.steps import Remark, Severity, Who, note, right, wrong
 from .config import ProbeConfig
 
 _FETCH = "RFC 4656 §3.9"
@@ -84,7 +84,7 @@ class ProbeSession:
         """What the client's Stop-Sessions says of the session."""
         return ()
 
-    def findings(self) -> list[Finding]:
+    def remarks(self) -> list[Remark]:
         """What came of the test packets."""
         raise NotImplementedError
 
@@ -119,20 +119,20 @@ class ProbeSession:
         except TimeoutError:
             pass
 
-    def _count_findings(self, what: str, source: str) -> list[Finding]:
+    def _count_remarks(self, what: str, source: str) -> list[Remark]:
         """What the counts of packets of the server say."""
         there, count = len(self._numbers), self._config.count
-        verdict = Verdict.OK if there == count else Verdict.NOTE if there else Verdict.WRONG
-        findings = [Finding(verdict, f"{there} of {count} test packets {what}", source)]
+        severity = Severity.OK if there == count else Severity.NOTE if there else Severity.WRONG
+        remarks = [Remark(severity, f"{there} of {count} test packets {what}", source)]
         again = sum(self._numbers.values()) - there
         if again:
-            findings.append(Finding(Verdict.NOTE, f"{again} came more than once", source))
+            remarks.append(note(f"{again} came more than once", source))
         if self._bad:
-            findings.append(Finding(Verdict.WRONG, f"{self._bad} did not verify", source))
+            remarks.append(wrong(f"{self._bad} did not verify", source))
         if self._foreign:
             text = f"{self._foreign} packets came from elsewhere and were not looked at"
-            findings.append(Finding(Verdict.NOTE, text))
-        return findings
+            remarks.append(note(text))
+        return remarks
 
 
 class _Sending(ProbeSession):
@@ -178,9 +178,9 @@ class ProbeTwoWay(_Sending):
     def _read(self, data: bytes) -> int:
         return self._sender.receive(data).sender_sequence_number
 
-    def findings(self) -> list[Finding]:
+    def remarks(self) -> list[Remark]:
         """A reflector answers each packet (RFC 5357 §4.2.1)."""
-        return self._count_findings("were reflected", "RFC 5357 §4.2.1")
+        return self._count_remarks("were reflected", "RFC 5357 §4.2.1")
 
 
 class _OneWay(ProbeSession):
@@ -246,24 +246,24 @@ class ProbeSender(_OneWay, _Sending):
         """All packets were sent."""
         return (SessionDescription(self.session.sid, self._sender.next_sequence_number),)
 
-    def findings(self) -> list[Finding]:
+    def remarks(self) -> list[Remark]:
         """What was sent; what arrived is known by Fetch-Session alone."""
-        findings = [Finding(Verdict.OK, f"{len(self.stamps)} test packets were sent")]
+        remarks = [right(f"{len(self.stamps)} test packets were sent")]
         if self._bad:
-            findings.append(Finding(Verdict.WRONG, "a receiver sent test packets", "RFC 4656 §4"))
-        return findings
+            remarks.append(wrong("a receiver sent test packets", "RFC 4656 §4"))
+        return remarks
 
-    def fetch_findings(self, fetched: Fetched) -> list[Finding]:
+    def fetch_remarks(self, fetched: Fetched) -> list[Remark]:
         """Compare the server's records with what was sent (RFC 4656 §3.9, §4.2)."""
         if fetched.data is None:
             text = f"refused with Accept {fetched.ack.accept} after a session that ended normally"
-            return [Finding(Verdict.WRONG, text, _FETCH)]
-        findings: list[Finding] = []
+            return [wrong(text, _FETCH)]
+        remarks: list[Remark] = []
 
         def want(name: str, expected: object, found: object, source: str = _FETCH) -> None:
             if expected != found:
                 text = f"{name}: expected {expected}, found {found}"
-                findings.append(Finding(Verdict.WRONG, text, source))
+                remarks.append(wrong(text, source))
 
         request = self.session.request
         assert isinstance(request, RequestSession)
@@ -288,24 +288,24 @@ class ProbeSender(_OneWay, _Sending):
         early = [number for number in missing if number < max(numbers, default=0)]
         if early:
             text = f"{len(early)} packets have no record, not even as lost"
-            findings.append(Finding(Verdict.WRONG, text, "RFC 4656 §4.2"))
+            remarks.append(wrong(text, "RFC 4656 §4.2"))
         if len(missing) > len(early):
             # By its own clock the receiver may have been told to stop within Timeout of them.
             text = f"the last {len(missing) - len(early)} packets have no record"
-            findings.append(Finding(Verdict.NOTE, text, "RFC 4656 §3.8"))
-        return findings + self._arrivals(fetched.data.records)
+            remarks.append(note(text, "RFC 4656 §3.8"))
+        return remarks + self._arrivals(fetched.data.records)
 
-    def _arrivals(self, records: tuple[PacketRecord, ...]) -> list[Finding]:
+    def _arrivals(self, records: tuple[PacketRecord, ...]) -> list[Remark]:
         there = len({record.seq_number for record in records if not record.is_lost})
         count = len(self.stamps)
-        verdict = Verdict.OK if there == count else Verdict.NOTE if there else Verdict.WRONG
+        severity = Severity.OK if there == count else Severity.NOTE if there else Severity.WRONG
         text = f"{there} of {count} test packets are recorded as received"
-        findings = [Finding(verdict, text, "RFC 4656 §4.2")]
+        remarks = [Remark(severity, text, "RFC 4656 §4.2")]
         received = sum(not record.is_lost for record in records)
         if received > there:
             text = f"{received - there} came more than once"
-            findings.append(Finding(Verdict.NOTE, text, "RFC 4656 §4.2"))
-        return findings
+            remarks.append(note(text, "RFC 4656 §4.2"))
+        return remarks
 
 
 def _shown(value: object) -> str:
@@ -330,24 +330,24 @@ class ProbeReceiver(_OneWay):
     def _read(self, data: bytes) -> int:
         return self._receiver.receive(data).sequence_number
 
-    def take_stop(self, message: StopSessions) -> list[Finding]:
+    def take_stop(self, message: StopSessions) -> list[Remark]:
         """What the server's Stop-Sessions says of the session, against what arrived (§3.8)."""
         source = "RFC 4656 §3.8"
         described = [item for item in message.sessions if item.sid == self.session.sid]
         if message.accept != Accept.OK:
-            return [
-                Finding(Verdict.NOTE, f"the server stopped with Accept {message.accept}", source)
-            ]
+            return [note(f"the server stopped with Accept {message.accept}", source)]
         next_seqno = described[0].next_seqno if described else 0
         highest = max(self._numbers, default=-1)
         if highest >= next_seqno:
             text = f"Next Seqno: expected more than {highest}, which arrived, found {next_seqno}"
-            return [Finding(Verdict.WRONG, text, source)]
+            return [wrong(text, source)]
         skipped = sum(item.last - item.first + 1 for one in described for item in one.skip_ranges)
         text = f"{next_seqno - skipped} of {self._config.count} test packets were sent"
-        verdict = Verdict.OK if next_seqno == self._config.count and not skipped else Verdict.NOTE
-        return [Finding(verdict, text, source)]
+        severity = (
+            Severity.OK if next_seqno == self._config.count and not skipped else Severity.NOTE
+        )
+        return [Remark(severity, text, source)]
 
-    def findings(self) -> list[Finding]:
+    def remarks(self) -> list[Remark]:
         """What arrived."""
-        return self._count_findings("arrived", "RFC 4656 §4.1")
+        return self._count_remarks("arrived", "RFC 4656 §4.1")

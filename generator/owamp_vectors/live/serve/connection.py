@@ -25,10 +25,10 @@ from ..capture.capture import TcpCapture
 from ..net.addresses import SocketAddress
 from ..net.schedule import STOP_INCREMENT
 from ..net.udp import Datagrams, DatagramTap
-from .limits import Limits
+from .limits import ServiceLimits
 from .policy import RefusedError, Reservation, reserve
-from .results import Client, Result, identify, refused_fetch
-from .sessions import ReceiverSession, ReflectorSession, SenderSession, ServerSession
+from .results import ClientIdentity, SessionResult, identify, refused_fetch
+from .sessions import ServedReceiver, ServedReflector, ServedSender, ServedSession
 
 _READ_SIZE = 2**16
 
@@ -56,11 +56,11 @@ class Connection:
         writer: asyncio.StreamWriter,
         ends: tuple[SocketAddress, SocketAddress],
         make_endpoint: Callable[[Callable[[Request], tuple[Accept, int]]], Server],
-        limits: Limits,
+        limits: ServiceLimits,
         room: Callable[[int], bool],
-        keep: Callable[[ServerSession], None],
-        keep_result: Callable[[Result, Client, str], None],
-        find_result: Callable[[bytes, Client], Result | None],
+        keep: Callable[[ServedSession], None],
+        keep_result: Callable[[SessionResult, ClientIdentity, str], None],
+        find_result: Callable[[bytes, ClientIdentity], SessionResult | None],
         log: Callable[[str], None],
         capture: TcpCapture,
         tap: DatagramTap,
@@ -70,10 +70,10 @@ class Connection:
         self._limits = limits
         self._room, self._keep, self._log = room, keep, log
         self._keep_result, self._find_result = keep_result, find_result
-        self._client: Client = None
+        self._client: ClientIdentity = None
         self._capture, self._tap = capture, tap
         self._reserved: deque[Reservation] = deque()  # granted, the event still to be handled
-        self._sessions: list[ServerSession] = []
+        self._sessions: list[ServedSession] = []
         self._stopper: asyncio.Task[None] | None = None
         self._stop_sent = False
         self._loop = asyncio.get_running_loop()
@@ -244,21 +244,21 @@ class Connection:
     def _open(self, session: TestSession) -> None:
         reservation = self._reserved.popleft()
         datagrams, peer = Datagrams(reservation.socket), reservation.peer
-        kind: type[ServerSession] = ReflectorSession
+        kind: type[ServedSession] = ServedReflector
         if self._endpoint.protocol is Protocol.OWAMP:
-            kind = SenderSession if session.request.conf_sender else ReceiverSession
+            kind = ServedSender if session.request.conf_sender else ServedReceiver
         made = kind(session, datagrams, peer, self._limits, self._tap, self._say_end, self._client)
         self._sessions.append(made)
         self._keep(made)
         self._log(f"session {session.sid.hex()}: {made.role} at port {datagrams.local[1]}")
 
-    def _say_end(self, session: ServerSession) -> None:
+    def _say_end(self, session: ServedSession) -> None:
         self._log(session.describe())
 
     def _start(self) -> None:
         for session in self._sessions:
             session.start()
-        if any(isinstance(session, SenderSession) for session in self._sessions):
+        if any(isinstance(session, ServedSender) for session in self._sessions):
             self._stopper = self._loop.create_task(self._stop_when_complete())
 
     async def _stop_when_complete(self) -> None:
@@ -273,7 +273,7 @@ class Connection:
         if self._stop_sent or self._endpoint.state is not State.TESTING:
             return
         self._stop_sent = True
-        senders = [session for session in self._sessions if isinstance(session, SenderSession)]
+        senders = [session for session in self._sessions if isinstance(session, ServedSender)]
         for session in senders:
             session.close()
         self._endpoint.stop_sessions(tuple(session.description() for session in senders))
@@ -283,7 +283,7 @@ class Connection:
         if isinstance(message, StopSessions):
             descriptions = {item.sid: item for item in message.sessions}
             for session in self._sessions:
-                if isinstance(session, ReceiverSession):
+                if isinstance(session, ServedReceiver):
                     result = session.finish(descriptions[session.sid], message.accept)
                     if result is not None:
                         self._keep_result(result, self._client, self._peer[0])

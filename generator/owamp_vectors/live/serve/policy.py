@@ -11,7 +11,7 @@ from owamp_reference.sources import system_clock
 from ..net.addresses import SocketAddress, at_port, ip_version, packed
 from ..net.ntp import seconds, signed
 from ..net.udp import bind
-from .limits import Limits
+from .limits import ServiceLimits
 
 _LOWEST_PORT = 1024  # one below is the system's; a client does not choose it
 
@@ -42,7 +42,7 @@ def _unsupported(name: str, expected: str, found: str) -> RefusedError:
 
 
 def reserve(
-    request: Request, local: SocketAddress, peer: SocketAddress, limits: Limits
+    request: Request, local: SocketAddress, peer: SocketAddress, limits: ServiceLimits
 ) -> Reservation:
     """Grant a request that is well-formed: bind the server's socket.
 
@@ -95,7 +95,7 @@ def _dscp(request: Request) -> int:
     return request.type_p >> 24
 
 
-def _check_limits(request: Request, limits: Limits) -> None:
+def _check_limits(request: Request, limits: ServiceLimits) -> None:
     if seconds(request.timeout) > limits.timeout:
         found = f"{seconds(request.timeout):.0f} s"
         raise _permanent("Timeout", f"at most {limits.timeout:g} s", found)

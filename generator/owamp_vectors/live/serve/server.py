@@ -22,9 +22,9 @@ from ..capture.capture import Capture
 from ..net.addresses import SocketAddress, endpoint_text, sid_address, unmapped
 from ..secrets import Secrets
 from .connection import Connection
-from .limits import Limits
-from .results import Client, Result, Results, may_fetch
-from .sessions import ReceiverSession, ServerSession
+from .limits import ServiceLimits
+from .results import ClientIdentity, Results, SessionResult, may_fetch
+from .sessions import ServedReceiver, ServedSession
 
 
 def offered_modes(protocol: Protocol, security: Iterable[Mode], secrets: Secrets) -> int:
@@ -56,7 +56,7 @@ class ServiceConfig:
     modes: int
     secrets: Secrets = field(default_factory=Secrets)
     count: int = MIN_COUNT
-    limits: Limits = field(default_factory=Limits)
+    limits: ServiceLimits = field(default_factory=ServiceLimits)
     make_server: Callable[[ServerConfig], Server] = Server
 
 
@@ -80,12 +80,12 @@ class Service:
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._hosts: Counter[str] = Counter()
-        self._sessions: set[ServerSession] = set()
+        self._sessions: set[ServedSession] = set()
         self._results = Results(config.limits)
         self._started = system_clock()
 
     @property
-    def sessions(self) -> list[ServerSession]:
+    def sessions(self) -> list[ServedSession]:
         """The test sessions that are not over."""
         return [session for session in self._sessions if not session.is_over]
 
@@ -181,10 +181,10 @@ class Service:
         )
         return self.config.make_server(config)
 
-    def _find_result(self, sid: bytes, client: Client) -> Result | None:
+    def _find_result(self, sid: bytes, client: ClientIdentity) -> SessionResult | None:
         """For Fetch-Session: of a session that runs, on another connection, or has ended."""
         for session in self.sessions:
-            if isinstance(session, ReceiverSession) and session.sid == sid:
+            if isinstance(session, ServedReceiver) and session.sid == sid:
                 return session.so_far() if may_fetch(session.client, client) else None
         return self._results.find(sid, client)
 

@@ -33,13 +33,13 @@ from ..net.addresses import SocketAddress
 from ..net.ntp import seconds, signed
 from ..net.schedule import send_times
 from ..net.udp import Datagrams, DatagramTap
-from .limits import Limits
-from .results import Client, Result
+from .limits import ServiceLimits
+from .results import ClientIdentity, SessionResult
 
 _LOST_ERROR_ESTIMATE = 64 << 8 | 1  # S 0, Scale 64, Multiplier 1 (RFC 4656 §3.9)
 
 
-class ServerSession:
+class ServedSession:
     """What the three kinds share: the socket, the peer, the counts, the time-out.
 
     Args:
@@ -58,10 +58,10 @@ class ServerSession:
         session: TestSession,
         datagrams: Datagrams,
         peer: SocketAddress,
-        limits: Limits,
+        limits: ServiceLimits,
         tap: DatagramTap,
-        on_end: Callable[[ServerSession], None],
-        client: Client,
+        on_end: Callable[[ServedSession], None],
+        client: ClientIdentity,
     ) -> None:
         self.session = session
         self.peer = peer
@@ -155,7 +155,7 @@ class ServerSession:
         return f"session {self.sid.hex()} ({self.role}): {counts}"
 
 
-class ReflectorSession(ServerSession):
+class ServedReflector(ServedSession):
     """The Session-Reflector (RFC 5357 §4.2)."""
 
     role = "reflector"
@@ -177,7 +177,7 @@ class ReflectorSession(ServerSession):
         self._timer = self._loop.call_later(self.timeout, self.close)
 
 
-class _Scheduled(ServerSession):
+class _Scheduled(ServedSession):
     """A session with a schedule (OWAMP)."""
 
     @property
@@ -198,7 +198,7 @@ class _Scheduled(ServerSession):
         return self._completed_at
 
 
-class ReceiverSession(_Scheduled):
+class ServedReceiver(_Scheduled):
     """The Session-Receiver (RFC 4656 §4.2), and what it records."""
 
     role = "receiver"
@@ -231,13 +231,13 @@ class ReceiverSession(_Scheduled):
             )
         )
 
-    def so_far(self) -> Result | None:
+    def so_far(self) -> SessionResult | None:
         """What is recorded while the session runs; None if it does not."""
         if not self.is_started or self.is_over:
             return None
         return self._result(None)
 
-    def finish(self, description: SessionDescription, accept: int) -> Result | None:
+    def finish(self, description: SessionDescription, accept: int) -> SessionResult | None:
         """Take the sender's record in Stop-Sessions; None if results are not valid by it (§3.8)."""
         highest = max((record.seq_number for record in self._records), default=-1)
         if accept != Accept.OK or description.next_seqno > len(self._times):
@@ -254,10 +254,10 @@ class ReceiverSession(_Scheduled):
         ]
         return self._result(description)
 
-    def _result(self, description: SessionDescription | None) -> Result:
+    def _result(self, description: SessionDescription | None) -> SessionResult:
         # The SID too: it seeds the schedule, and clients read it here.
         request = replace(self.request, receiver_port=self.session.port, sid=self.sid)
-        return Result(request, tuple(self._records), description)
+        return SessionResult(request, tuple(self._records), description)
 
     def _lost(self, description: SessionDescription) -> Iterator[PacketRecord]:
         seen = {record.seq_number for record in self._records}
@@ -270,7 +270,7 @@ class ReceiverSession(_Scheduled):
                 yield PacketRecord(number, _LOST_ERROR_ESTIMATE, mine, time, 0, DEFAULT_TTL)
 
 
-class SenderSession(_Scheduled):
+class ServedSender(_Scheduled):
     """The Session-Sender of OWAMP (RFC 4656 §4.1)."""
 
     role = "sender"
