@@ -125,7 +125,7 @@ def test_a_session_that_runs_can_be_fetched_in_part() -> None:
                 sender = SessionSender(session.mode, session.keys, lambda: stamp)
                 for _ in range(2):
                     port.sendto(sender.next_packet(), ("127.0.0.1", session.port))
-            while running.service.sessions[0].received < 2:
+            while running.service.register.sessions[0].received < 2:
                 await asyncio.sleep(0.005)
             part = await fetched(OWAMP, running, session.sid, 1, 3)
             assert (part.ack.finished, part.ack.next_seqno) == (0, 0)

@@ -208,7 +208,7 @@ async def results(
 
 async def arrived(running: Running, number: int) -> None:
     """Wait until the one session has seen so many packets."""
-    (session,) = running.service.sessions
+    (session,) = running.service.register.sessions
     while session.received + session.discarded < number:
         await asyncio.sleep(0.005)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from owamp_reference.messages import Accept, Request, RequestSession, RequestTWSession
 from owamp_reference.sources import system_clock
@@ -12,6 +14,9 @@ from ..net.addresses import SocketAddress, at_port, ip_version, packed
 from ..net.ntp import seconds, signed
 from ..net.udp import bind
 from .limits import ServiceLimits
+
+Policy: TypeAlias = Callable[[Request], tuple[Accept, int]]
+"""Accept and port for a request that is well-formed."""
 
 _LOWEST_PORT = 1024  # one below is the system's; a client does not choose it
 

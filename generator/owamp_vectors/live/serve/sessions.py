@@ -34,6 +34,7 @@ from ..net.ntp import seconds, signed
 from ..net.schedule import send_times
 from ..net.udp import Datagrams, DatagramTap
 from .limits import ServiceLimits
+from .policy import Reservation
 from .results import ClientIdentity, SessionResult
 
 _LOST_ERROR_ESTIMATE = 64 << 8 | 1  # S 0, Scale 64, Multiplier 1 (RFC 4656 §3.9)
@@ -44,11 +45,10 @@ class ServedSession:
 
     Args:
         session: as the control connection agreed on it.
-        datagrams: a bound socket; closed by `close`.
-        peer: the other end's address; its port 0 stands for any.
+        reservation: its socket, closed by `close`, and its peer, whose port 0 stands for any.
+        client: who asked for it.
         tap: is told of every datagram.
         on_end: called once, when the session is over for good.
-        client: who asked for it.
     """
 
     role = ""
@@ -56,18 +56,17 @@ class ServedSession:
     def __init__(
         self,
         session: TestSession,
-        datagrams: Datagrams,
-        peer: SocketAddress,
+        reservation: Reservation,
+        client: ClientIdentity,
         limits: ServiceLimits,
         tap: DatagramTap,
         on_end: Callable[[ServedSession], None],
-        client: ClientIdentity,
     ) -> None:
         self.session = session
-        self.peer = peer
+        self.peer = reservation.peer
         self.client = client
         self.received = self.sent = self.discarded = 0
-        self._datagrams = datagrams
+        self._datagrams = Datagrams(reservation.socket)
         self._limits = limits
         self._tap = tap
         self._on_end = on_end
@@ -80,6 +79,11 @@ class ServedSession:
     def sid(self) -> bytes:
         """The SID, 16 octets."""
         return self.session.sid
+
+    @property
+    def port(self) -> int:
+        """The UDP port of this side."""
+        return int(self._datagrams.local[1])
 
     @property
     def timeout(self) -> float:
