@@ -8,9 +8,12 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_reference.connection import ControlClient
+from owamp_reference.connection import DEFAULT_MAX_MESSAGE_SIZE, ControlClient
 from owamp_reference.negotiation import Mode, Protocol
+from owamp_reference.token import DEFAULT_MAX_COUNT
+from owamp_vectors.live.observe.dialogue import Dialogue
 from owamp_vectors.live.observe.observer import Observer
+from owamp_vectors.live.observe.progress import Progress
 from owamp_vectors.live.observe.steps import (
     Severity,
     Step,
@@ -155,9 +158,15 @@ def test_no_secret_is_in_a_report(setting: Setting) -> None:
     session = Session(setting)
     session.client = ControlClient(setting.client_config, draws)
     session.run()
-    observer = session.observer()
-    steps = observed(observer, session.seen)
-    text = lines(steps) + json.dumps(steps_to_json(steps)) + repr(steps) + repr(vars(observer))
+    steps = session.observed()
+    progress = Progress(setting.protocol, CREDENTIALS, None, None, DEFAULT_MAX_COUNT)
+    streams = Dialogue(progress, DEFAULT_MAX_MESSAGE_SIZE).streams
+    for item in session.seen:
+        if item.who in streams:
+            streams[item.who].feed(item.octets, item.time)
+    known = [progress.response, *progress.sessions]
+    assert len(known) == 2
+    text = lines(steps) + json.dumps(steps_to_json(steps)) + repr(steps) + repr(known)
     for secret in (draws.given["T1"], draws.given["T2"], setting.credentials.shared_secret):
         assert secret.hex() not in text
         assert repr(secret)[2:-1] not in text

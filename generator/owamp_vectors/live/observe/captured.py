@@ -133,7 +133,7 @@ class _Reader:
             if earlier != number:
                 text = f"Challenge: expected new octets, found those of connection {earlier}"
                 found = Step("Challenge", Who.SERVER, (wrong(text, "RFC 4656 §3.1"),))
-                connection.observer.steps.append(found)
+                connection.observer.add(found)
         return [connection.report(problem) for connection in self.connections]
 
     def _open(self, client: Address, server: Address, first: TcpSegment) -> _Connection:
@@ -159,7 +159,7 @@ class _Reader:
             return
         if packet.missing:
             text = f"{packet.missing} octets of a test packet were not captured"
-            claimed[0].steps.append(Step("test packet", Who.SENDER, (note(text),), time=time))
+            claimed[0].add(Step("test packet", Who.SENDER, (note(text),), time=time))
             return
         claimed[0].test_packet(packet.payload, *ends, packet.ttl, time)
 

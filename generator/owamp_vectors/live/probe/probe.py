@@ -265,7 +265,7 @@ class _Probe:
         except OSError as error:
             name, source = self._awaited
             text = f"the connection broke: {error.strerror or error}"
-            causes, parts = self._observer.hang_up()
+            causes, parts = self._observer.likely_cause()
             remarks = (wrong(text, source), *causes)
             self._add([Step(name, Who.SERVER, remarks, parts=parts, time=time.time_ns())])
 
