@@ -25,8 +25,10 @@ from ..reference.support import IKEV2_CREDENTIALS, PSK_CREDENTIALS, Setting
 T = TypeVar("T")
 
 SECRETS = Secrets((PSK_CREDENTIALS, IKEV2_CREDENTIALS))
-GUARD = 30.0
+GUARD = 120.0
 """Seconds after which a test that hangs fails."""
+PATIENCE = 2.0
+"""Seconds that a probe waits for what never comes: on a slow machine still enough for the rest."""
 
 
 def private(path: Path, text: str) -> Path:

@@ -46,10 +46,10 @@ async def fetched(setting: Setting, running: Running, sid: bytes, *numbers: int)
 
 
 async def begun(client: LiveClient, **changes: Any) -> TestSession:
-    """A session of four packets, all of which were to be sent some seconds ago."""
+    """A session of four packets, all of which were to be sent longer than Timeout ago."""
     values: dict[str, Any] = {
-        "start_time": system_clock() - 8 * SECOND,
-        "timeout": 5 * SECOND,
+        "start_time": system_clock() - 80 * SECOND,
+        "timeout": 50 * SECOND,
         "number_of_packets": 4,
         "slots": (ScheduleSlot(1, SECOND // 10),),
     }
@@ -121,7 +121,7 @@ def test_a_session_that_runs_can_be_fetched_in_part() -> None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
                 port.bind(("127.0.0.1", 0))
                 session = await begun(client, sender_port=port.getsockname()[1])
-                stamp = system_clock() - 4 * SECOND
+                stamp = system_clock() - 40 * SECOND
                 sender = SessionSender(session.mode, session.keys, lambda: stamp)
                 for _ in range(2):
                     port.sendto(sender.next_packet(), ("127.0.0.1", session.port))

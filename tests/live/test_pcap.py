@@ -138,7 +138,7 @@ def test_large_messages_are_sent_in_several_segments(report: Report) -> None:
     session.close()
     (found,) = report(session.capture().to_octets())
     assert found.steps == tuple(session.observed())
-    assert len(found.steps[3].octets) > 4000
+    assert len(found.steps[3].octets) == 112 + 300 * 16 + 16
 
 
 def test_a_capture_is_saved_whole_or_refused(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_server_on_another_port_is_named_by_the_caller(report: Report) -> None
     octets = session.run().capture().to_octets()
     assert report(octets) == []
     (found,) = report(octets, ports=[8620])
-    assert found.protocol is Protocol.OWAMP or found.protocol is Protocol.TWAMP
+    assert found.protocol is Protocol.TWAMP
     (found,) = report(octets, ports=[8620], protocol=Protocol.TWAMP)
     assert {step.severity for step in found.steps} == {Severity.OK}
 

@@ -82,7 +82,7 @@ def hold(pair: Pair, plan: Plan, mine: Credentials, other: Credentials) -> Sessi
         mine,
         count=TEST_PACKETS,
         interval=0.01,
-        loss_timeout=0.2,
+        loss_timeout=0.5,
         timeout=TIMEOUT,
     )
     with (

@@ -166,7 +166,7 @@ def test_a_log_that_is_cut_gives_an_error_or_fewer_keys(name: str, data: st.Data
 @given(st.text() | st.lists(st.sampled_from(SMALL.splitlines())).map("\n".join))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(LogError):
-        assert all(item.agrees in {True, False, None} for item in check_keys(parse_log(text)))
+        list(check_keys(parse_log(text)))
 
 
 DAMAGES = {

@@ -35,7 +35,7 @@ class Packet:
     payload: bytes
 
     @classmethod
-    def parse_log(cls, octets: bytes) -> Packet:
+    def parse(cls, octets: bytes) -> Packet:
         size = 4 * (octets[0] & 15)
         assert octets[0] >> 4 == 4
         assert int.from_bytes(octets[6:8], "big") & 0x3FFF == 0, "a fragment"
@@ -75,7 +75,7 @@ def captured(host: Host) -> Iterator[list[Packet]]:
             except BlockingIOError:
                 return
             if frame[12:14] == b"\x08\x00":
-                packets.append(Packet.parse_log(frame[14:]))
+                packets.append(Packet.parse(frame[14:]))
 
 
 def _open_socket() -> socket.socket:
@@ -134,7 +134,7 @@ class Tunnel:
         encryption, integrity = self._keys[packet.source, esp[:4]]
         text = self._gcm(esp, encryption) if self._is_gcm else self._cbc(esp, encryption, integrity)
         assert text[-1] == 4, "not IPv4"
-        return Packet.parse_log(text[: -2 - text[-2]])
+        return Packet.parse(text[: -2 - text[-2]])
 
     def _gcm(self, esp: bytes, key: bytes) -> bytes:
         """RFC 4106: the last 4 octets of the key are the salt."""

@@ -120,19 +120,20 @@ class ServedSession:
             self.discarded += 1
             return
         try:
-            self._take(data, source, DEFAULT_TTL if ttl is None else ttl)
+            self.take(data, source, DEFAULT_TTL if ttl is None else ttl)
         except ProtocolError:
             self.discarded += 1
             return
         self.received += 1
         self._last_packet = self._loop.time()
 
-    def _take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+    def take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
         """Deal with a packet of the peer. Raises `ProtocolError` if it is to be discarded."""
         del data, source, ttl
         raise ProtocolError("test packet", "none from a receiver", "one")
 
-    def _send(self, data: bytes, destination: SocketAddress) -> bool:
+    def send(self, data: bytes, destination: SocketAddress) -> bool:
+        """Send a packet; False if the system does not take it."""
         if not self._datagrams.send(data, destination):
             return False
         self._tap(data, self._datagrams.local, destination, None)
@@ -169,8 +170,9 @@ class ServedReflector(ServedSession):
         self._reflector = SessionReflector(self.session.mode, self.session.keys)
         super().start()
 
-    def _take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
-        self._send(self._reflector.reflect(data, ttl), source)
+    def take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+        """Answer it (RFC 5357 §4.2.1)."""
+        self.send(self._reflector.reflect(data, ttl), source)
 
     def stop(self) -> None:
         """Go on for Timeout: packets may be on their way (RFC 5357 §3.5)."""
@@ -213,7 +215,8 @@ class ServedReceiver(_Scheduled):
         self._records: list[PacketRecord] = []
         super().start()
 
-    def _take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+    def take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+        """Record it, unless it is out of its time (RFC 4656 §4.2)."""
         del source
         now = system_clock()
         packet = self._receiver.receive(data)
@@ -295,7 +298,7 @@ class ServedSender(_Scheduled):
                 self._skip(number)
                 continue
             await asyncio.sleep(max(0.0, ahead))
-            if not self._send(self._sender.next_packet(self.request.padding_length), self.peer):
+            if not self.send(self._sender.next_packet(self.request.padding_length), self.peer):
                 self._skip(number)
 
     def _skip(self, number: int) -> None:
