@@ -33,8 +33,8 @@ from .steps import Part, Severity, Step, Who, note, right, wrong
 from .stream import Conversation, Stream, divide, not_zero
 
 
-class Sent(NamedTuple):
-    """A message of the client: its name, its octets on the wire, its text between HMACs."""
+class ClientMessage(NamedTuple):
+    """A message as it was sent: its name, its octets on the wire, its text between HMACs."""
 
     name: str
     wire: bytes
@@ -55,7 +55,7 @@ class Dialogue:
     def __init__(self, progress: Progress, max_message_size: int) -> None:
         self.progress = progress
         self.steps: list[Step] = []
-        self.last_sent = Sent("", b"", [])
+        self.last_sent = ClientMessage("", b"", [])
         self.streams = {
             who: Stream(conversation, self._failure_of(who), max_message_size)
             for who, conversation in (
@@ -100,7 +100,7 @@ class Dialogue:
         if isinstance(message, Message):
             source, name = message.SOURCE, message.LAYOUT.title
         if who is Who.CLIENT:
-            self.last_sent = Sent(name, wire, segments)
+            self.last_sent = ClientMessage(name, wire, segments)
         parts = divide(message, segments)
         canonical = b"".join(message.segments())
         text = b"".join(segments)
