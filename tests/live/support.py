@@ -35,7 +35,7 @@ from owamp_reference.packets import (
     seal_packet,
 )
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
-from owamp_reference.sources import NTP_EPOCH_OFFSET
+from owamp_reference.sources import ntp_timestamp
 from owamp_vectors.live.capture.pcap import CaptureWriter
 from owamp_vectors.live.observe.observer import Address, Observer
 from owamp_vectors.live.observe.steps import Step, Verdict, Who, text_lines
@@ -99,8 +99,7 @@ class Session:
 
     def clock(self) -> int:
         self.now += 10**6
-        seconds, rest = divmod(self.now, 10**9)
-        return (seconds + NTP_EPOCH_OFFSET) << 32 | (rest << 32) // 10**9
+        return ntp_timestamp(self.now)
 
     def pump(self) -> list[Any]:
         """Carry octets both ways until none are left; the client's events."""

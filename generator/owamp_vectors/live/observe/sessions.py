@@ -24,7 +24,7 @@ from owamp_reference.packets import (
     protected_size,
 )
 from owamp_reference.primitives import HMAC_SIZE
-from owamp_reference.sources import NTP_EPOCH_OFFSET
+from owamp_reference.sources import ntp_timestamp
 
 from .steps import Finding, Part, Step, Verdict, Who, wrong
 
@@ -293,7 +293,7 @@ class ObservedSession:
         estimate = ErrorEstimate.from_int(packet.error_estimate)
         if time is None or not estimate.synchronized:
             return
-        off = abs(packet.timestamp / 2**32 - (time / 10**9 + NTP_EPOCH_OFFSET) % 2**32)
+        off = abs(packet.timestamp - ntp_timestamp(time)) / 2**32
         off = min(off, 2**32 - off)  # across the end of an era
         if off > estimate.multiplier * 2.0 ** (estimate.scale - 32) + _CLOCK_TOLERANCE:
             text = f"Timestamp: S says synchronized to UTC, but it is {off:.0f} s off the capture"
