@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from .errors import ProtocolError, check_size
 from .ikev2 import SPI_SIZE, Prf, prf
 from .keys import SID_SIZE
+from .messages import KEY_ID_SIZE
 
-KEY_ID_SIZE = 80
 IPPM_LABEL = b"IPPM"
 """RFC 7717 §5.1: the string "IPPM", encoded in ASCII; 4 octets, no terminator."""
 

@@ -1,7 +1,8 @@
-"""The two ends of a control connection, sans-IO (RFC 4656 §3, RFC 5357 §3).
+"""The two ends of a control connection, Control-Client and Server, sans-IO (RFC 4656 §3, RFC 5357
+§3).
 
-`ControlClient` and `Server` open no socket, draw no random number and read no clock: the caller
-hands in octets, a `RandomSource` and a `Clock`, and sends what `data_to_send()` returns.
+They open no socket, draw no random number and read no clock: the caller hands in octets, a
+`RandomSource` and a `Clock`, and sends what `data_to_send()` returns.
 
 What a peer sends never raises: a broken rule ends the connection with a `Closed` event. Calling a
 method in the wrong state is the caller's mistake and raises `ProtocolError`.
@@ -10,8 +11,9 @@ method in the wrong state is the caller's mistake and raises `ProtocolError`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import ClassVar
 
 from . import binding, control, keys, negotiation, primitives, token
 from .errors import ProtocolError, check_size
@@ -26,10 +28,11 @@ from .events import (
     StopReceived,
     TestSession,
 )
-from .keys import SID_SIZE
+from .keys import SID_SIZE, ControlKeys
 from .messages import (
     COMPLETE_SESSION_END,
     IV_SIZE,
+    KEY_ID_SIZE,
     Accept,
     AcceptSession,
     ClientCommand,
@@ -50,9 +53,16 @@ from .messages import (
     StopSessions,
     StopTWSessions,
     Want,
-    decode_key_id,
 )
-from .negotiation import Credentials, Mode, NegotiatedMode, Protocol
+from .negotiation import (
+    REQUESTS,
+    Credentials,
+    FindSecret,
+    Mode,
+    NegotiatedMode,
+    Protocol,
+    secrets_of,
+)
 from .packets import TestMode
 from .sources import Clock, RandomSource, system_clock, system_random
 
@@ -71,12 +81,15 @@ DEFAULT_MAX_MESSAGE_SIZE = 2**20
 """Octets between two HMACs that an endpoint is willing to hold."""
 
 
-class _Endpoint:
-    """Shared by both ends: a buffer, the two streams, and a generator that reads the peer."""
+class Endpoint:
+    """What both ends have: a buffer, the two streams, and a generator that reads the peer."""
+
+    IS_CLIENT: ClassVar[bool]
 
     def __init__(self, protocol: Protocol, max_message_size: int) -> None:
         self.protocol = protocol
         self.state = State.SETTING_UP
+        self.mode: NegotiatedMode | None = None
         self.sessions: list[TestSession] = []
         self._max_message_size = max_message_size
         self._inbox = bytearray()
@@ -84,6 +97,7 @@ class _Endpoint:
         self._events: list[Event] = []
         self._sender: control.Sender = control.OpenSender()
         self._receiver: control.Receiver = control.OpenReceiver()
+        self._control_keys: ControlKeys | None = None
         self._held = 0  # octets of text read since the last HMAC
         self._stop_sent = self._stop_received = False
         self._conversation = self._converse()
@@ -151,32 +165,42 @@ class _Endpoint:
     def _send(self, message: Message | FetchData) -> None:
         self._outbox += control.write_message(self._sender, message.segments())
 
-    def _protect(self, t1: bytes, t2: bytes, sender_iv: bytes, receiver_iv: bytes) -> None:
-        self._sender = control.ProtectedSender(t1, t2, sender_iv)
-        self._receiver = control.ProtectedReceiver(t1, t2, receiver_iv)
+    def _protect(self, sender_iv: bytes, receiver_iv: bytes) -> None:
+        if self._control_keys is not None:
+            self._sender = control.ProtectedSender(self._control_keys, sender_iv)
+            self._receiver = control.ProtectedReceiver(self._control_keys, receiver_iv)
 
     def _require(self, *states: State) -> None:
         if self.state not in states:
             expected = " or ".join(state.value for state in states)
             raise ProtocolError("state", expected, self.state.value)
 
-    def _open_session(
-        self, request: Request, sid: bytes, port: int, mode: TestMode, t1: bytes, t2: bytes
-    ) -> None:
-        session_keys = None
-        if mode is not TestMode.UNAUTHENTICATED:
-            session_keys = keys.derive_test_session_keys(t1, t2, sid)
+    def _open_session(self, request: Request, sid: bytes, port: int) -> None:
+        assert self.mode is not None  # there are no requests before
+        mode, session_keys = self.mode.test_mode, None
+        if mode is not TestMode.UNAUTHENTICATED and self._control_keys is not None:
+            session_keys = keys.derive_test_session_keys(self._control_keys, sid)
         session = TestSession(request, sid, port, mode, session_keys)
         self.sessions.append(session)
         self._events.append(session)
 
-    def _require_stop_to_come(self) -> None:
+    def _send_stop(self, stop: StopSessions | StopTWSessions) -> None:
+        self._require(State.TESTING)
+        if self._stop_sent:
+            raise ProtocolError("Stop-Sessions", "to be sent once", "a second one")
+        check_stop(self.sessions, stop, self.IS_CLIENT)
+        self._send(stop)
+        self._stop_sent = True
+        self._stopped()
+
+    def _take_stop(self, stop: StopSessions | StopTWSessions) -> None:
         if self.state is not State.TESTING or self._stop_received:
             found = "a second one" if self._stop_received else f"one while {self.state.value}"
             raise ProtocolError("Stop-Sessions", "one while testing", found)
-
-    def _check_stop(self, message: StopSessions | StopTWSessions, from_client: bool) -> None:
-        check_stop(self.sessions, message, from_client)
+        check_stop(self.sessions, stop, not self.IS_CLIENT)
+        self._stop_received = True
+        self._events.append(StopReceived(stop))
+        self._stopped()
 
     def _stopped(self) -> None:
         """Back to requests once both sides have sent Stop-Sessions (TWAMP: once the client has)."""
@@ -240,12 +264,14 @@ class ClientConfig:
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
 
 
-class ControlClient(_Endpoint):
+class ControlClient(Endpoint):
     """The Control-Client: answers the greeting by itself, then does as its methods are called.
 
     Raises:
         ProtocolError: a mode without the credentials that it needs.
     """
+
+    IS_CLIENT = True
 
     def __init__(self, config: ClientConfig, random: RandomSource = system_random) -> None:
         if config.security is not Mode.UNAUTHENTICATED and config.credentials is None:
@@ -253,9 +279,7 @@ class ControlClient(_Endpoint):
                 "credentials", f"a shared secret for {config.security.name}", "none"
             )
         self.config = config
-        self.mode: NegotiatedMode | None = None
         self._random = random
-        self._t1 = self._t2 = b""
         self._pending: ClientCommand | None = None
         super().__init__(config.protocol, config.max_message_size)
 
@@ -266,7 +290,7 @@ class ControlClient(_Endpoint):
             ProtocolError: not ready, or a request that the protocol does not have or allow.
         """
         self._require(State.READY)
-        wanted = RequestSession if self.protocol is Protocol.OWAMP else RequestTWSession
+        wanted = REQUESTS[self.protocol]
         if not isinstance(request, wanted):
             raise ProtocolError("request", wanted.LAYOUT.title, request.LAYOUT.title)
         self._ask(request)
@@ -298,18 +322,10 @@ class ControlClient(_Endpoint):
         Raises:
             ProtocolError: sessions do not run, or records that do not account for them.
         """
-        self._require(State.TESTING)
-        if self._stop_sent:
-            raise ProtocolError("Stop-Sessions", "to be sent once", "a second one")
-        message: StopSessions | StopTWSessions
         if self.protocol is Protocol.TWAMP:
-            message = StopTWSessions(accept, len(self.sessions))
+            self._send_stop(StopTWSessions(accept, len(self.sessions)))
         else:
-            message = StopSessions(accept, sessions)
-            self._check_stop(message, from_client=True)
-        self._send(message)
-        self._stop_sent = True
-        self._stopped()
+            self._send_stop(StopSessions(accept, sessions))
 
     def _converse(self) -> Generator[Want, bytes, None]:
         greeting = yield from ServerGreeting.reader()
@@ -320,12 +336,7 @@ class ControlClient(_Endpoint):
         while True:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             if self.state is State.TESTING and self.protocol is Protocol.OWAMP:
-                stop = yield from StopSessions.reader(first_block)
-                self._require_stop_to_come()
-                self._check_stop(stop, from_client=False)
-                self._stop_received = True
-                self._events.append(StopReceived(stop))
-                self._stopped()
+                self._take_stop((yield from StopSessions.reader(first_block)))
             elif self._pending is not None:
                 yield from self._read_reply(self._pending, first_block)
             else:
@@ -338,21 +349,21 @@ class ControlClient(_Endpoint):
         if ikev2_derived:
             chosen |= negotiation.IKEV2_DERIVED[self.protocol]
         self.mode = negotiation.read_mode(self.protocol, greeting.modes, chosen)
-        key_id, sealed, client_iv = bytes(80), bytes(64), bytes(IV_SIZE)
+        key_id, sealed, client_iv = bytes(KEY_ID_SIZE), bytes(token.TOKEN_SIZE), bytes(IV_SIZE)
         if self.mode.is_protected and credentials is not None:
             token.check_count(greeting.count, self.config.max_count)
             key = token.derive_token_key(credentials.shared_secret, greeting.salt, greeting.count)
-            self._t1 = self._random("T1", token.T1_SIZE)
-            self._t2 = self._random("T2", token.T2_SIZE)
+            t1, t2 = self._random("T1", keys.T1_SIZE), self._random("T2", keys.T2_SIZE)
+            self._control_keys = ControlKeys(t1, t2)
             client_iv = self._random("Client-IV", IV_SIZE)
             key_id = credentials.key_id
-            sealed = token.seal_token(key, greeting.challenge, self._t1, self._t2)
+            sealed = token.seal_token(key, greeting.challenge, self._control_keys)
         response = SetUpResponse(chosen, key_id, sealed, client_iv)
         self._outbox += response.to_octets()
         clear = yield Want(ServerStart.CLEAR_SIZE)
         accept, server_iv = clear[15], clear[16:]
-        if self.mode.is_protected and accept == Accept.OK:
-            self._protect(self._t1, self._t2, client_iv, server_iv)
+        if accept == Accept.OK:
+            self._protect(client_iv, server_iv)
         start = ServerStart.parse(clear + (yield Want(primitives.AES_BLOCK_SIZE)))
         if accept != Accept.OK:
             error = ProtocolError("Accept", "0", str(accept))
@@ -380,11 +391,10 @@ class ControlClient(_Endpoint):
         else:
             assert isinstance(command, RequestSession | RequestTWSession)  # Stop has no reply
             reply = yield from AcceptSession.reader(first_block)
-            if reply.accept == Accept.OK and self.mode is not None:
+            if reply.accept == Accept.OK:
                 only_sender = command.conf_sender and not command.conf_receiver
                 sid = command.sid if only_sender else reply.sid
-                mode = self.mode.test_mode
-                self._open_session(command, sid, reply.port, mode, self._t1, self._t2)
+                self._open_session(command, sid, reply.port)
             else:
                 self._events.append(SessionRejected(command, Accept.interpret(reply.accept)))
         self._pending = None
@@ -396,18 +406,6 @@ def accept_all(request: Request) -> tuple[Accept, int]:
     return Accept.OK, request.sender_port if request.conf_sender else request.receiver_port
 
 
-def no_passphrase(name: str) -> bytes | None:
-    """The default of `ServerConfig.passphrase`: no KeyID is known."""
-    del name
-    return None
-
-
-def no_ike_sa(spi_i: bytes, spi_r: bytes) -> bytes | None:
-    """The default of `ServerConfig.ike_sa`: there is no IKE SA."""
-    del spi_i, spi_r
-    return None
-
-
 @dataclass(frozen=True)
 class ServerConfig:
     """How a `Server` behaves.
@@ -415,8 +413,7 @@ class ServerConfig:
     Attributes:
         modes: the bits that it offers; 0 turns every client away.
         count: PBKDF2 iterations, a power of 2, at least 1024.
-        passphrase: the shared secret of a KeyID, None if unknown.
-        ike_sa: the shared secret of the IKE SA with these SPIs, None if there is none.
+        find_secret: the shared secrets that it knows, passphrases and keys from IKEv2.
         policy: Accept and port for a request that is well-formed.
         sid_address: the 4 octets that SIDs start with (RFC 4656 §3.5).
         start_time: when this instance of the server started, NTP.
@@ -425,20 +422,21 @@ class ServerConfig:
     protocol: Protocol
     modes: int
     count: int = token.MIN_COUNT
-    passphrase: Callable[[str], bytes | None] = no_passphrase
-    ike_sa: Callable[[bytes, bytes], bytes | None] = no_ike_sa
+    find_secret: FindSecret = field(default_factory=secrets_of)
     policy: Callable[[Request], tuple[Accept, int]] = accept_all
     sid_address: bytes = b"\x7f\0\0\1"
     start_time: int = 0
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
 
 
-class Server(_Endpoint):
+class Server(Endpoint):
     """The Server: greets, authenticates, and answers requests by its configuration.
 
     Raises:
         ProtocolError: a Count that RFC 4656 does not allow, or a `sid_address` not of 4 octets.
     """
+
+    IS_CLIENT = False
 
     def __init__(
         self,
@@ -449,10 +447,8 @@ class Server(_Endpoint):
         token.check_count(config.count, 2**32 - 1)
         check_size("sid_address", config.sid_address, 4)
         self.config = config
-        self.mode: NegotiatedMode | None = None
         self._random = random
         self._clock = clock
-        self._t1 = self._t2 = b""
         self._fetching = False
         super().__init__(config.protocol, config.max_message_size)
 
@@ -464,16 +460,9 @@ class Server(_Endpoint):
         Raises:
             ProtocolError: TWAMP, sessions do not run, or records that do not account for them.
         """
-        self._require(State.TESTING)
         if self.protocol is Protocol.TWAMP:
             raise ProtocolError("Stop-Sessions", "to come from the Control-Client", "the Server")
-        if self._stop_sent:
-            raise ProtocolError("Stop-Sessions", "to be sent once", "a second one")
-        message = StopSessions(accept, sessions)
-        self._check_stop(message, from_client=False)
-        self._send(message)
-        self._stop_sent = True
-        self._stopped()
+        self._send_stop(StopSessions(accept, sessions))
 
     def answer_fetch(self, ack: FetchAck, data: FetchData | None = None) -> None:
         """Answer a `FetchRequested`: Fetch-Ack, and the data if Accept is 0.
@@ -512,45 +501,38 @@ class Server(_Endpoint):
     def _authenticate(
         self, greeting: ServerGreeting, response: SetUpResponse
     ) -> tuple[Accept, ProtocolError | None]:
-        """Check Mode, KeyID and Token; Accept and why not."""
+        """Check Mode, KeyID and Token, and take the control keys; Accept, and why it refuses."""
         try:
             self.mode = negotiation.read_mode(self.protocol, greeting.modes, response.mode)
         except ProtocolError as error:
             return Accept.NOT_SUPPORTED, error
         if not self.mode.is_protected:
             return Accept.OK, None
-        if self.mode.ikev2_derived:
-            spi_i, spi_r = binding.spis_from_key_id(response.key_id)
-            secret = self.config.ike_sa(spi_i, spi_r)
-            if secret is None:
-                spis = f"SPIi {spi_i.hex()}, SPIr {spi_r.hex()}"
-                return Accept.NO_IKE_SA, ProtocolError("KeyID", "the SPIs of an IKE SA", spis)
-        else:
-            try:
-                secret = self.config.passphrase(decode_key_id(response.key_id))
-            except ProtocolError:
-                secret = None
+        name = self.mode.secret_name(response.key_id)
+        secret = self.config.find_secret(name)
+        if secret is None and name.ikev2_derived:
+            spi_i, spi_r = binding.spis_from_key_id(name.key_id)
+            spis = f"SPIi {spi_i.hex()}, SPIr {spi_r.hex()}"
+            return Accept.NO_IKE_SA, ProtocolError("KeyID", "the SPIs of an IKE SA", spis)
         # An unknown KeyID costs the same work and gets the same answer as a wrong passphrase.
         key = token.derive_token_key(secret or b"", greeting.salt, greeting.count)
         try:
-            opened = token.open_token(key, response.token, greeting.challenge)
+            control_keys = token.open_token(key, response.token, greeting.challenge)
         except ProtocolError as error:
             return Accept.FAILURE, error
         if secret is None:
             return Accept.FAILURE, ProtocolError("KeyID", "one that is known", "another")
-        self._t1, self._t2 = opened.t1, opened.t2
+        self._control_keys = control_keys
         return Accept.OK, None
 
     def _start(self, client_iv: bytes) -> None:
-        server_iv = bytes(IV_SIZE)
-        if self.mode is not None and self.mode.is_protected:
-            server_iv = self._random("Server-IV", IV_SIZE)
-            self._protect(self._t1, self._t2, server_iv, client_iv)
+        assert self.mode is not None
+        server_iv = self._random("Server-IV", IV_SIZE) if self.mode.is_protected else bytes(IV_SIZE)
+        self._protect(server_iv, client_iv)
         start = ServerStart(Accept.OK, server_iv, self.config.start_time).to_octets()
         clear, block = start[: ServerStart.CLEAR_SIZE], start[ServerStart.CLEAR_SIZE :]
         self._outbox += clear + self._sender.write(block)
         self.state = State.READY
-        assert self.mode is not None
         self._events.append(SetUp(self.mode, self.config.start_time))
 
     def _read_command(self, first_block: bytes) -> Generator[Want, bytes, bool]:
@@ -604,8 +586,7 @@ class Server(_Endpoint):
         else:
             sid = answered_sid = self._new_sid()
         self._send(AcceptSession(accept, port, answered_sid))
-        assert self.mode is not None
-        self._open_session(request, sid, port, self.mode.test_mode, self._t1, self._t2)
+        self._open_session(request, sid, port)
 
     def _new_sid(self) -> bytes:
         """Address 4 | time 8 | random 4 (RFC 4656 §3.5)."""
@@ -618,10 +599,3 @@ class Server(_Endpoint):
         self._events.append(Started(accept))
         if accept is Accept.OK:
             self.state = State.TESTING
-
-    def _take_stop(self, stop: StopSessions | StopTWSessions) -> None:
-        self._require_stop_to_come()
-        self._check_stop(stop, from_client=True)
-        self._stop_received = True
-        self._events.append(StopReceived(stop))
-        self._stopped()

@@ -7,39 +7,12 @@ direction since the previous HMAC, under T2, and is encrypted along with the res
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TypeAlias
 
 from . import primitives
 from .errors import ProtocolError, check_size
-from .messages import IV_SIZE
+from .keys import ControlKeys
 from .primitives import AES_BLOCK_SIZE, HMAC_SIZE
-from .token import T1_SIZE, T2_SIZE
-
-
-class Sender(Protocol):
-    """The sending end of one direction."""
-
-    def write(self, text: bytes) -> bytes:
-        """The octets to send for `text`, whole blocks, which the next HMAC will cover."""
-
-    def write_hmac(self) -> bytes:
-        """The 16 octets to send for the HMAC over the text since the last one."""
-
-
-class Receiver(Protocol):
-    """The receiving end of one direction."""
-
-    def read(self, data: bytes) -> bytes:
-        """The text of received octets, whole blocks."""
-
-    def read_hmac(self, data: bytes) -> None:
-        """Check the 16 received octets of an HMAC; raise `ProtocolError` if it does not verify."""
-
-
-def _check_stream(t1: bytes, t2: bytes, iv: bytes) -> None:
-    check_size("AES Session-key (T1)", t1, T1_SIZE)
-    check_size("HMAC Session-key (T2)", t2, T2_SIZE)
-    check_size("IV", iv, IV_SIZE)
 
 
 def _check_blocks(data: bytes) -> None:
@@ -52,14 +25,14 @@ class ProtectedSender:
     """Encrypts and authenticates one direction (RFC 4656 §3.2, §3.4).
 
     Args:
-        t1, t2: the control keys, 16 and 32 octets.
         iv: Client-IV or Server-IV, 16 octets.
+    Raises:
+        ProtocolError: an IV of the wrong size.
     """
 
-    def __init__(self, t1: bytes, t2: bytes, iv: bytes) -> None:
-        _check_stream(t1, t2, iv)
-        self._cipher = primitives.cbc_encryptor(t1, iv)
-        self._t2 = t2
+    def __init__(self, keys: ControlKeys, iv: bytes) -> None:
+        self._cipher = primitives.cbc_encryptor(keys.t1, iv)
+        self._t2 = keys.t2
         self._covered = b""
 
     def write(self, text: bytes) -> bytes:
@@ -78,10 +51,9 @@ class ProtectedSender:
 class ProtectedReceiver:
     """Decrypts and checks one direction (RFC 4656 §3.2, §3.4); arguments as `ProtectedSender`."""
 
-    def __init__(self, t1: bytes, t2: bytes, iv: bytes) -> None:
-        _check_stream(t1, t2, iv)
-        self._cipher = primitives.cbc_decryptor(t1, iv)
-        self._t2 = t2
+    def __init__(self, keys: ControlKeys, iv: bytes) -> None:
+        self._cipher = primitives.cbc_decryptor(keys.t1, iv)
+        self._t2 = keys.t2
         self._covered = b""
 
     def read(self, data: bytes) -> bytes:
@@ -126,6 +98,12 @@ class OpenReceiver:
 
     def read_hmac(self, data: bytes) -> None:
         """Nothing is checked: the field has the semantics of MBZ."""
+
+
+Sender: TypeAlias = ProtectedSender | OpenSender
+"""The sending end of one direction."""
+Receiver: TypeAlias = ProtectedReceiver | OpenReceiver
+"""The receiving end of one direction."""
 
 
 def write_message(sender: Sender, segments: list[bytes]) -> bytes:

@@ -1,7 +1,8 @@
-"""The keys of a test session, T3 and T4, from the control keys and the SID.
+"""The keys of a control connection, T1 and T2, and those of a test session, T3 and T4.
 
-RFC 4656 §4.1.2 (and RFC 5357 §4.2.1 in the same words) derives them with AES, the **SID as the
-key** and the control key as the *plaintext*::
+T1 and T2 are drawn by the client (RFC 4656 §3.1). RFC 4656 §4.1.2 (and RFC 5357 §4.2.1 in the same
+words) derives T3 and T4 from them with AES, the **SID as the key** and the control key as the
+*plaintext*::
 
     T3 = AES-128-ECB(key = SID, T1)             one block
     T4 = AES-128-CBC(key = SID, IV = 0, T2)     two blocks
@@ -19,19 +20,48 @@ from cryptography.hazmat.primitives import hashes, hmac
 
 from . import primitives
 from .errors import check_size
-from .token import T1_SIZE, T2_SIZE
 
 SID_SIZE = 16
+T1_SIZE = 16
+"""Octets of an AES Session-key: T1, and so T3."""
+T2_SIZE = 32
+"""Octets of an HMAC Session-key: T2, and so T4."""
+
+
+@dataclass(frozen=True)
+class ControlKeys:
+    """T1, the AES Session-key (16 octets), and T2, the HMAC Session-key (32), of a control
+    connection (RFC 4656 §3.1).
+
+    Raises:
+        ProtocolError: a key of the wrong size.
+    """
+
+    t1: bytes = field(repr=False)
+    t2: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_size("AES Session-key (T1)", self.t1, T1_SIZE)
+        check_size("HMAC Session-key (T2)", self.t2, T2_SIZE)
 
 
 @dataclass(frozen=True)
 class TestSessionKeys:
-    """T3, the AES Session-key (16 octets), and T4, the HMAC Session-key (32), of a session."""
+    """T3, the AES Session-key (16 octets), and T4, the HMAC Session-key (32), of a test session
+    (RFC 4656 §4.1.2).
+
+    Raises:
+        ProtocolError: a key of the wrong size.
+    """
 
     __test__ = False  # not a test class, whatever pytest makes of the name
 
     t3: bytes = field(repr=False)
     t4: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_size("T3", self.t3, T1_SIZE)
+        check_size("T4", self.t4, T2_SIZE)
 
 
 def derive_t3(t1: bytes, sid: bytes) -> bytes:
@@ -48,49 +78,46 @@ def derive_t4(t2: bytes, sid: bytes) -> bytes:
     return primitives.aes_cbc_encrypt(sid, primitives.ZERO_IV, t2)
 
 
-def derive_test_session_keys(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
-    """T3 and T4 of the test session `sid` (RFC 4656 §4.1.2).
+def derive_test_session_keys(keys: ControlKeys, sid: bytes) -> TestSessionKeys:
+    """T3 and T4 of the test session `sid`, 16 octets (RFC 4656 §4.1.2).
 
-    Args:
-        t1, t2: the control connection's keys, 16 and 32 octets.
-        sid: 16 octets.
     Raises:
-        ProtocolError: an argument of the wrong size.
+        ProtocolError: a SID of the wrong size.
     """
-    return TestSessionKeys(derive_t3(t1, sid), derive_t4(t2, sid))
+    return TestSessionKeys(derive_t3(keys.t1, sid), derive_t4(keys.t2, sid))
 
 
-def control_keys_from_test_keys(keys: TestSessionKeys, sid: bytes) -> tuple[bytes, bytes]:
+def control_keys_from_test_keys(keys: TestSessionKeys, sid: bytes) -> ControlKeys:
     """T1 and T2 recovered from T3, T4 and the SID: the derivation of §4.1.2 run backwards.
 
     Not a step of the protocol. It shows what a leaked test-session key costs: the SID is an
     identifier, not a secret.
 
     Raises:
-        ProtocolError: T3, T4 or the SID of the wrong size.
+        ProtocolError: a SID of the wrong size.
     """
     check_size("SID", sid, SID_SIZE)
-    check_size("T3", keys.t3, T1_SIZE)
-    check_size("T4", keys.t4, T2_SIZE)
-    return (
+    return ControlKeys(
         primitives.aes_ecb_decrypt(sid, keys.t3),
         primitives.aes_cbc_decrypt(sid, primitives.ZERO_IV, keys.t4),
     )
 
 
-def one_way_test_session_keys(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
+def one_way_test_session_keys(keys: ControlKeys, sid: bytes) -> TestSessionKeys:
     """ALTERNATIVE, not RFC 4656 §4.1.2: KDF(T1||SID), KDF(T2||SID) with a one-way KDF.
 
     The construction that RFC 4656 §6.7 names for a future replacement, HMAC-SHA256 with the
     control key as the key and the SID as the message; T3 is its first 16 octets. It exists so
     that the two readings can be told apart; no O/TWAMP implementation will interoperate with it.
+
+    Raises:
+        ProtocolError: a SID of the wrong size.
     """
     check_size("SID", sid, SID_SIZE)
-    check_size("AES Session-key (T1)", t1, T1_SIZE)
-    check_size("HMAC Session-key (T2)", t2, T2_SIZE)
-    outputs = []
-    for control_key in (t1, t2):
-        mac = hmac.HMAC(control_key, hashes.SHA256())
-        mac.update(sid)
-        outputs.append(mac.finalize())
-    return TestSessionKeys(outputs[0][:T1_SIZE], outputs[1])
+    return TestSessionKeys(_one_way(keys.t1, sid)[:T1_SIZE], _one_way(keys.t2, sid))
+
+
+def _one_way(control_key: bytes, sid: bytes) -> bytes:
+    mac = hmac.HMAC(control_key, hashes.SHA256())
+    mac.update(sid)
+    return mac.finalize()

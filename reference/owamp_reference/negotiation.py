@@ -1,11 +1,13 @@
-"""What the two ends of a control connection agree on: modes, requests, sessions stopped and fetched
-(RFC 4656 §3, RFC 5357 §3).
+"""What the two ends of a control connection agree on: a mode, a shared secret, test sessions
+(RFC 4656 §3.1, §3.5; RFC 5357 §3.1, §3.5; RFC 7717 §5).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
+from typing import NamedTuple, TypeAlias
 
 from . import binding, token
 from .errors import ProtocolError
@@ -29,12 +31,24 @@ class Mode(IntFlag):
     MIXED = 8  # RFC 5618: unauthenticated test, encrypted control; TWAMP only
 
 
+SECURITY_BITS = {Protocol.OWAMP: 0b0111, Protocol.TWAMP: 0b1111}
+"""The bits of which a client chooses exactly one."""
+
 IKEV2_DERIVED = {Protocol.OWAMP: 16, Protocol.TWAMP: 128}
 """The IKEv2Derived bit (RFC 7718 §3.2.4 for OWAMP, RFC 7717 §7 for TWAMP)."""
 
 
-SECURITY_BITS = {Protocol.OWAMP: 0b0111, Protocol.TWAMP: 0b1111}
-"""The bits of which a client chooses exactly one."""
+class SecretName(NamedTuple):
+    """Which shared secret is meant: a KeyID of 80 octets, and whether it has the SPIs of an IKE SA
+    (RFC 7717 §5.3) or a name (RFC 4656 §3.1).
+    """
+
+    key_id: bytes
+    ikev2_derived: bool
+
+
+FindSecret: TypeAlias = Callable[[SecretName], bytes | None]
+"""The shared secret of a name, None if there is none."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,15 @@ class NegotiatedMode:
         if self.security is Mode.ENCRYPTED:
             return TestMode.ENCRYPTED
         return TestMode.UNAUTHENTICATED
+
+    def secret_name(self, key_id: bytes) -> SecretName:
+        """Which secret the 80 octets of a Set-Up-Response's KeyID mean.
+
+        What follows the SPIs of an IKE SA is ignored (RFC 7717 §5.3), and zeros here.
+        """
+        if self.ikev2_derived:
+            key_id = binding.key_id_from_spis(*binding.spis_from_key_id(key_id))
+        return SecretName(key_id, self.ikev2_derived)
 
 
 def read_mode(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
@@ -100,32 +123,48 @@ class Credentials:
         """A key from `binding`, named by its SPIs (RFC 7717 §5.3); raises `ProtocolError`."""
         return cls(binding.key_id_from_spis(spi_i, spi_r), shared_secret, ikev2_derived=True)
 
+    @property
+    def name(self) -> SecretName:
+        """By which a server finds the secret."""
+        return SecretName(self.key_id, self.ikev2_derived)
+
+
+def secrets_of(*known: Credentials) -> FindSecret:
+    """Finds the shared secrets of these credentials, and no other."""
+    return {item.name: item.shared_secret for item in known}.get
+
+
+REQUESTS: dict[Protocol, type[RequestSession | RequestTWSession]] = {
+    Protocol.OWAMP: RequestSession,
+    Protocol.TWAMP: RequestTWSession,
+}
+"""The request for a test session that each protocol has."""
+
 
 def request_problem(protocol: Protocol, request: Request) -> ProtocolError | None:
     """Why a server answers a request with Accept 3, or None (RFC 4656 §3.5, RFC 5357 §3.5)."""
-    try:
-        check_request(protocol, request)
-    except ProtocolError as error:
-        return error
+    if request.ipvn not in (4, 6):
+        return ProtocolError("IPVN", "4 or 6", str(request.ipvn))
+    wanted = REQUESTS[protocol]
+    if not isinstance(request, wanted):
+        return ProtocolError("request", wanted.LAYOUT.title, request.LAYOUT.title)
+    if isinstance(request, RequestSession):
+        return _one_way_problem(request)
+    return _two_way_problem(request)
+
+
+def _one_way_problem(request: RequestSession) -> ProtocolError | None:
+    if not (request.conf_sender or request.conf_receiver):
+        return ProtocolError("Conf-Sender, Conf-Receiver", "at least one set", "none")
+    if not request.slots:
+        return ProtocolError("Number of Schedule Slots", "at least 1", "0")
+    for slot in request.slots:
+        if slot.slot_type not in (0, 1):
+            return ProtocolError("Slot Type", "0 or 1", str(slot.slot_type))
     return None
 
 
-def check_request(protocol: Protocol, request: Request) -> None:
-    """Raise `ProtocolError` for a request that `request_problem` is about."""
-    if request.ipvn not in (4, 6):
-        raise ProtocolError("IPVN", "4 or 6", str(request.ipvn))
-    wanted = RequestSession if protocol is Protocol.OWAMP else RequestTWSession
-    if not isinstance(request, wanted):
-        raise ProtocolError("request", wanted.LAYOUT.title, request.LAYOUT.title)
-    if isinstance(request, RequestSession):
-        if not (request.conf_sender or request.conf_receiver):
-            raise ProtocolError("Conf-Sender, Conf-Receiver", "at least one set", "none")
-        if not request.slots:
-            raise ProtocolError("Number of Schedule Slots", "at least 1", "0")
-        for slot in request.slots:
-            if slot.slot_type not in (0, 1):
-                raise ProtocolError("Slot Type", "0 or 1", str(slot.slot_type))
-        return
+def _two_way_problem(request: RequestTWSession) -> ProtocolError | None:
     zeros = {
         "Conf-Sender": request.conf_sender,
         "Conf-Receiver": request.conf_receiver,
@@ -135,4 +174,5 @@ def check_request(protocol: Protocol, request: Request) -> None:
     }
     for label, value in zeros.items():
         if value:
-            raise ProtocolError(label, "0", "another value")
+            return ProtocolError(label, "0", "another value")
+    return None

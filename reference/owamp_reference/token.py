@@ -10,17 +10,13 @@ the server, with one 64-octet value::
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from . import primitives
 from .errors import ProtocolError, check_range, check_size
+from .keys import T1_SIZE, ControlKeys
 
 CHALLENGE_SIZE = 16
 SALT_SIZE = 16
-T1_SIZE = 16
-"""Octets of the AES Session-key of the control connection."""
-T2_SIZE = 32
-"""Octets of the HMAC Session-key of the control connection."""
 TOKEN_SIZE = 64
 TOKEN_KEY_SIZE = 16
 
@@ -28,15 +24,6 @@ MIN_COUNT = 1024
 """RFC 4656 §3.1: Count MUST be at least 1024 (and a power of 2)."""
 DEFAULT_MAX_COUNT = 32768
 """RFC 5357 §6: the maximum that a client accepts SHOULD be 32768 unless configured."""
-
-
-@dataclass(frozen=True)
-class TokenPlaintext:
-    """What a Token carries: Challenge (16), AES Session-key T1 (16), HMAC Session-key T2 (32)."""
-
-    challenge: bytes
-    t1: bytes = field(repr=False)
-    t2: bytes = field(repr=False)
 
 
 def check_passphrase(passphrase: bytes) -> None:
@@ -94,29 +81,27 @@ def derive_token_key(shared_secret: bytes, salt: bytes, count: int) -> bytes:
     return primitives.pbkdf2_hmac_sha1(shared_secret, salt, count, TOKEN_KEY_SIZE)
 
 
-def token_plaintext(challenge: bytes, t1: bytes, t2: bytes) -> bytes:
+def token_plaintext(challenge: bytes, keys: ControlKeys) -> bytes:
     """The 64 octets Challenge (16) | T1 (16) | T2 (32) that a Token encrypts (RFC 4656 §3.1)."""
     check_size("Challenge", challenge, CHALLENGE_SIZE)
-    check_size("AES Session-key (T1)", t1, T1_SIZE)
-    check_size("HMAC Session-key (T2)", t2, T2_SIZE)
-    return challenge + t1 + t2
+    return challenge + keys.t1 + keys.t2
 
 
-def seal_token(token_key: bytes, challenge: bytes, t1: bytes, t2: bytes) -> bytes:
+def seal_token(token_key: bytes, challenge: bytes, keys: ControlKeys) -> bytes:
     """The 64-octet Token (RFC 4656 §3.1).
 
     Args:
         token_key: 16 octets from `derive_token_key`.
-        challenge, t1, t2: 16, 16 and 32 octets.
+        challenge: 16 octets from the Server-Greeting.
     Raises:
         ProtocolError: an argument of the wrong size.
     """
-    plaintext = token_plaintext(challenge, t1, t2)
+    plaintext = token_plaintext(challenge, keys)
     return primitives.aes_cbc_encrypt(token_key, primitives.ZERO_IV, plaintext)
 
 
-def open_token(token_key: bytes, token: bytes, challenge: bytes) -> TokenPlaintext:
-    """Decrypt a 64-octet Token and check that it carries `challenge` (RFC 4656 §3.1).
+def open_token(token_key: bytes, token: bytes, challenge: bytes) -> ControlKeys:
+    """T1 and T2 from a 64-octet Token, if it carries `challenge` (RFC 4656 §3.1).
 
     Nothing else in the Token is authenticated: T1 and T2 are whatever the last three blocks
     decrypt to (RFC 4656 §6.10).
@@ -127,8 +112,7 @@ def open_token(token_key: bytes, token: bytes, challenge: bytes) -> TokenPlainte
     check_size("Challenge", challenge, CHALLENGE_SIZE)
     check_size("Token", token, TOKEN_SIZE)
     plaintext = primitives.aes_cbc_decrypt(token_key, primitives.ZERO_IV, token)
-    found = plaintext[:CHALLENGE_SIZE]
+    found, keys = plaintext[:CHALLENGE_SIZE], plaintext[CHALLENGE_SIZE:]
     if not primitives.equal(found, challenge):
         raise ProtocolError("Token", "the challenge that the server sent", "another challenge")
-    t1_end = CHALLENGE_SIZE + T1_SIZE
-    return TokenPlaintext(found, plaintext[CHALLENGE_SIZE:t1_end], plaintext[t1_end:])
+    return ControlKeys(keys[:T1_SIZE], keys[T1_SIZE:])

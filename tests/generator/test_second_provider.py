@@ -19,7 +19,7 @@ from Crypto.Util.strxor import strxor
 from owamp_reference import ikev2, keys, primitives
 from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import Prf
-from owamp_reference.keys import TestSessionKeys
+from owamp_reference.keys import ControlKeys, TestSessionKeys
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.mistakes import Mistake, Swap
 from owamp_vectors.vectors.declaration import Note, VectorFile
@@ -86,8 +86,8 @@ class Stream:
         return b""
 
 
-def one_way(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
-    return TestSessionKeys(hmac(SHA256, t1, sid)[:16], hmac(SHA256, t2, sid))
+def one_way(own: ControlKeys, sid: bytes) -> TestSessionKeys:
+    return TestSessionKeys(hmac(SHA256, own.t1, sid)[:16], hmac(SHA256, own.t2, sid))
 
 
 SECOND: dict[tuple[ModuleType, str], Any] = {

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from owamp_reference import control, token
 from owamp_reference.connection import ControlClient, Server
 from owamp_reference.events import TestSession
-from owamp_reference.keys import TestSessionKeys, derive_test_session_keys
+from owamp_reference.keys import ControlKeys, TestSessionKeys, derive_test_session_keys
 from owamp_reference.messages import (
     AcceptSession,
     FetchAck,
@@ -35,7 +35,7 @@ from owamp_reference.packets import (
     seal_packet,
 )
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
-from owamp_reference.sources import NTP_EPOCH_OFFSET
+from owamp_reference.sources import ntp_timestamp
 from owamp_vectors.live.capture.writer import CaptureWriter
 from owamp_vectors.live.net.addresses import CONTROL_PORTS, Address
 from owamp_vectors.live.observe.observer import Observer
@@ -99,8 +99,7 @@ class Session:
 
     def clock(self) -> int:
         self.now += 10**6
-        seconds, rest = divmod(self.now, 10**9)
-        return (seconds + NTP_EPOCH_OFFSET) << 32 | (rest << 32) // 10**9
+        return ntp_timestamp(self.now)
 
     def pump(self) -> list[Any]:
         """Carry octets both ways until none are left; the client's events."""
@@ -271,7 +270,7 @@ def cut(seen: Iterable[Seen], size: int) -> Iterator[Seen]:
 class Script:
     """Both ends played by hand, so that each can say what the reference would not."""
 
-    t1, t2 = bytes(range(1, 17)), bytes(range(17, 49))
+    control_keys = ControlKeys(bytes(range(1, 17)), bytes(range(17, 49)))
     client_iv, server_iv = bytes(range(49, 65)), bytes(range(65, 81))
     sid = bytes(range(81, 97))
     source, destination = ("192.0.2.1", 5000), ("192.0.2.2", 6000)
@@ -296,7 +295,7 @@ class Script:
 
     @property
     def keys(self) -> TestSessionKeys:
-        return derive_test_session_keys(self.t1, self.t2, self.sid)
+        return derive_test_session_keys(self.control_keys, self.sid)
 
     def greet(self, **changes: Any) -> Script:
         self.greeting = replace(self.greeting, **changes)
@@ -309,12 +308,12 @@ class Script:
             known = self.setting.credentials
             greeting = self.greeting
             key = token.derive_token_key(known.shared_secret, greeting.salt, greeting.count)
-            sealed = token.seal_token(key, greeting.challenge, self.t1, self.t2)
+            sealed = token.seal_token(key, greeting.challenge, self.control_keys)
             response = SetUpResponse(self.setting.mode, known.key_id, sealed, self.client_iv)
         response = replace(response, **changes)
         self.observer.client_octets(response.to_octets())
         if self.setting.is_protected:
-            self.client_stream = control.ProtectedSender(self.t1, self.t2, response.client_iv)
+            self.client_stream = control.ProtectedSender(self.control_keys, response.client_iv)
         return self
 
     def begin(self, **changes: Any) -> Script:
@@ -322,7 +321,7 @@ class Script:
         start = replace(ServerStart(0, self.server_iv, 7), **changes)
         octets = start.to_octets()
         if self.setting.is_protected and start.accept == 0:
-            self.server_stream = control.ProtectedSender(self.t1, self.t2, start.server_iv)
+            self.server_stream = control.ProtectedSender(self.control_keys, start.server_iv)
         block = self.server_stream.write(octets[ServerStart.CLEAR_SIZE :])
         self.observer.server_octets(octets[: ServerStart.CLEAR_SIZE] + block)
         return self

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from owamp_reference.events import Fetched, StopReceived, TestSession
 from owamp_reference.messages import PacketRecord, RequestSession, ScheduleSlot, SessionDescription
-from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol
+from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol, SecretName
 from owamp_reference.sessions import SessionSender
 from owamp_reference.sources import system_clock
 from owamp_vectors.live.secrets import Secrets
@@ -211,13 +211,13 @@ def test_a_result_larger_than_all_room_is_not_kept() -> None:
     assert kept(results, range(1)) == []
 
 
-@pytest.mark.parametrize("flood", [None, (False, b"bob"), (True, b"alice")])
+@pytest.mark.parametrize("flood", [None, SecretName(b"bob", False), SecretName(b"alice", True)])
 @pytest.mark.parametrize("limits", [ServiceLimits(results=4), ServiceLimits(records=400)])
 def test_nobody_can_push_out_the_results_of_others(
     flood: ClientIdentity, limits: ServiceLimits
 ) -> None:
     results = Results(limits)
-    alice = (False, b"alice")
+    alice = SecretName(b"alice", False)
     results.keep(result(0, 100), alice, "192.0.2.1")
     results.keep(result(1, 100), None, "192.0.2.2")
     for number in range(2, 20):

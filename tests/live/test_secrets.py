@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from owamp_reference import binding, ikev2
+from owamp_reference.negotiation import Credentials
 from owamp_vectors.disk import FileError
 from owamp_vectors.live.secrets import Secrets, combine, read_hex, read_passphrase, read_secrets
 
@@ -30,10 +31,10 @@ def path(tmp_path: Path) -> Path:
 def test_passphrases_are_found_by_key_id(path: Path) -> None:
     text = '[passphrases]\nalice = "correct horse"\n"böb" = " ü "\n'
     found = secrets_of(path, text)
-    assert found.passphrase("alice") == b"correct horse"
-    assert found.passphrase("böb") == " ü ".encode()
-    assert found.passphrase("carol") is None
-    assert found.ike_sa(SPI_I, SPI_R) is None
+    assert found.credentials == (
+        Credentials.from_passphrase("alice", b"correct horse"),
+        Credentials.from_passphrase("böb", " ü ".encode()),
+    )
     assert found.any_passphrase
     assert not found.any_ike_sa
 
@@ -41,20 +42,21 @@ def test_passphrases_are_found_by_key_id(path: Path) -> None:
 @pytest.mark.parametrize("name", ikev2.PRFS)
 def test_sk_d_gives_the_key_of_rfc_7717(path: Path, name: str) -> None:
     found = secrets_of(path, SA + f'prf = "{name}"\nsk_d = "{SK_D.hex()}"\n')
-    assert found.ike_sa(SPI_I, SPI_R) == binding.shared_secret_from_sk_d(ikev2.PRFS[name], SK_D)
-    assert found.ike_sa(SPI_R, SPI_I) is None
+    secret = binding.shared_secret_from_sk_d(ikev2.PRFS[name], SK_D)
+    assert found.credentials == (Credentials.from_ikev2(SPI_I, SPI_R, secret),)
     assert found.any_ike_sa
 
 
 def test_keymat_gives_the_key_of_the_proposal(path: Path) -> None:
     text = SA + f'prf = "PRF_HMAC_SHA1"\nkeymat = "{SK_D.hex()}"\nsid = "{SID.hex()}"\n'
-    expected = binding.shared_secret_from_keymat(ikev2.PRF_HMAC_SHA1, SK_D, SID)
-    assert secrets_of(path, text).ike_sa(SPI_I, SPI_R) == expected
+    secret = binding.shared_secret_from_keymat(ikev2.PRF_HMAC_SHA1, SK_D, SID)
+    expected = (Credentials.from_ikev2(SPI_I, SPI_R, secret),)
+    assert secrets_of(path, text).credentials == expected
 
 
 def test_a_shared_secret_is_taken_as_it_is(path: Path) -> None:
     found = secrets_of(path, SA + f'shared_secret = "{SECRET}"\n')
-    assert found.ike_sa(SPI_I, SPI_R) == bytes.fromhex(SECRET)
+    assert found.credentials == (Credentials.from_ikev2(SPI_I, SPI_R, bytes.fromhex(SECRET)),)
 
 
 @pytest.mark.parametrize(

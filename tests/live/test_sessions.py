@@ -98,7 +98,7 @@ def test_the_reflector_answers_what_verifies_and_nothing_else(security: Mode) ->
                 first = sender.next_packet(64)
                 assert session.keys is not None
                 control_keys = control_keys_from_test_keys(session.keys, session.sid)
-                strange = derive_test_session_keys(*control_keys, SID)
+                strange = derive_test_session_keys(control_keys, SID)
                 forgeries = [
                     bytes([first[0] ^ 1]) + first[1:],
                     first[:40],

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from owamp_reference import binding, control, events, ikev2, primitives, token
 from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
 from owamp_reference.events import Closed, Event
+from owamp_reference.keys import ControlKeys
 from owamp_reference.layout import Layout
 from owamp_reference.messages import (
     AcceptSession,
@@ -38,7 +39,7 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
-from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol
+from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol, secrets_of
 from owamp_reference.packets import ReflectorPacket, SenderPacket
 
 T = TypeVar("T")
@@ -258,8 +259,7 @@ class Setting:
         return ServerConfig(
             self.protocol,
             self.mode,
-            passphrase={KEY_ID: PASSPHRASE}.get,
-            ike_sa=lambda i, r: IKEV2_SECRET if (i, r) == (SPI_I, SPI_R) else None,
+            find_secret=secrets_of(PSK_CREDENTIALS, IKEV2_CREDENTIALS),
         )
 
     def request(self, **changes: Any) -> Request:
@@ -374,7 +374,7 @@ class Pair:
 class _Raw:
     """One end, played by hand."""
 
-    t1, t2 = bytes(range(1, 17)), bytes(range(17, 49))
+    keys = ControlKeys(bytes(range(1, 17)), bytes(range(17, 49)))
     iv = bytes(range(49, 65))
 
     def __init__(self, setting: Setting, peer: ControlClient | Server) -> None:
@@ -390,9 +390,9 @@ class _Raw:
         assert len(taken) == size
         return taken
 
-    def protect(self, t1: bytes, t2: bytes, sender_iv: bytes, receiver_iv: bytes) -> None:
-        self.sender = control.ProtectedSender(t1, t2, sender_iv)
-        self.receiver = control.ProtectedReceiver(t1, t2, receiver_iv)
+    def protect(self, keys: ControlKeys, sender_iv: bytes, receiver_iv: bytes) -> None:
+        self.sender = control.ProtectedSender(keys, sender_iv)
+        self.receiver = control.ProtectedReceiver(keys, receiver_iv)
 
     def sealed_text(self, segments: list[bytes]) -> bytes:
         """The octets on the wire of text of this side, each segment with its HMAC."""
@@ -440,7 +440,7 @@ class RawClient(_Raw):
                 credentials.shared_secret, self.greeting.salt, self.greeting.count
             )
             key_id = credentials.key_id
-            sealed = token.seal_token(key, self.greeting.challenge, self.t1, self.t2)
+            sealed = token.seal_token(key, self.greeting.challenge, self.keys)
         values: dict[str, Any] = {
             "mode": self.setting.mode,
             "key_id": key_id,
@@ -455,7 +455,7 @@ class RawClient(_Raw):
         clear, block = self._take(ServerStart.CLEAR_SIZE), self._take(16)
         accept, server_iv = clear[15], clear[16:]
         if accept == 0 and self.setting.is_protected:
-            self.protect(self.t1, self.t2, self.iv, server_iv)
+            self.protect(self.keys, self.iv, server_iv)
             assert any(server_iv)
         else:
             assert not any(server_iv)
@@ -499,7 +499,7 @@ class RawServer(_Raw):
         if accept == 0 and self.setting.is_protected:
             key = token.derive_token_key(self.setting.credentials.shared_secret, self.salt, 1024)
             opened = token.open_token(key, response.token, self.challenge)
-            self.protect(opened.t1, opened.t2, self.iv, response.client_iv)
+            self.protect(opened, self.iv, response.client_iv)
         return self.peer.receive(clear + self.sender.write(block))
 
     def ready(self) -> RawServer:

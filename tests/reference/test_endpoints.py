@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -44,10 +46,11 @@ from owamp_reference.negotiation import (
     Protocol,
     read_mode,
     request_problem,
+    secrets_of,
 )
 from owamp_reference.packets import TestMode
 from owamp_reference.sessions import SessionReceiver, SessionSender
-from owamp_reference.sources import NTP_EPOCH_OFFSET, system_clock, system_random
+from owamp_reference.sources import system_clock, system_random
 
 from .support import (
     OWAMP,
@@ -104,8 +107,8 @@ def test_unknown_key_id_and_wrong_passphrase_have_one_outcome(
     setting: Setting, secret: bytes
 ) -> None:
     """Not even a Token made with an empty passphrase gets a client with an unknown KeyID in."""
-    unknown = RawClient(setting, replace(setting.server_config, passphrase=lambda name: None))
-    wrong = RawClient(setting, replace(setting.server_config, passphrase=lambda name: b"wrong"))
+    unknown = RawClient(setting, replace(setting.server_config, find_secret=lambda name: None))
+    wrong = RawClient(setting, replace(setting.server_config, find_secret=lambda name: b"wrong"))
     outcomes = []
     for raw in (unknown, wrong):
         raw.setting = replace(setting, given=Credentials(setting.credentials.key_id, secret))
@@ -119,7 +122,7 @@ def test_unknown_key_id_costs_as_much_as_a_wrong_passphrase(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = RawClient(
-        setting, replace(setting.server_config, passphrase=lambda name: None, count=4096)
+        setting, replace(setting.server_config, find_secret=lambda name: None, count=4096)
     )
     response = raw.response().to_octets()
     counts = []
@@ -154,7 +157,7 @@ def test_accept_6_says_that_there_is_no_such_ike_sa(setting: Setting) -> None:
 
 @pytest.mark.parametrize("setting", FROM_IKEV2, ids=str)
 def test_client_reports_accept_6(setting: Setting) -> None:
-    pair = Pair(setting, server_config=replace(setting.server_config, ike_sa=lambda i, r: None))
+    pair = Pair(setting, server_config=replace(setting.server_config, find_secret=secrets_of()))
     at_client, at_server = pair.pump()
     assert only(at_client, Closed).accept is Accept.NO_IKE_SA
     assert only(at_server, Closed).accept is Accept.NO_IKE_SA
@@ -240,8 +243,30 @@ def test_server_without_random_source_and_clock_uses_the_systems() -> None:
     assert first != second
     assert ServerGreeting.parse(first).count == 1024
     assert len(system_random("Salt", 16)) == 16
-    assert 0 < system_clock() >> 32 < 2**32
-    assert system_clock() >> 32 > NTP_EPOCH_OFFSET
+    pair = Pair(TWAMP)
+    pair.server = Server(TWAMP.server_config)
+    before, sid, after = system_clock(), pair.ready().accepted().sid, system_clock()
+    elapsed = (int.from_bytes(sid[4:12], "big") - before) % 2**64
+    assert elapsed <= (after - before) % 2**64
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"),
+    [
+        ("1970-01-01T00:00:00", 0x83AA7E80),
+        ("2000-01-01T00:00:00", 3155673600),
+        ("2036-02-07T06:28:15", 2**32 - 1),
+        ("2036-02-07T06:28:16", 0),
+        ("2036-02-07T06:28:17", 1),
+        ("2040-01-01T00:00:00", 123010304),
+    ],
+)
+def test_the_clock_goes_on_into_the_era_that_begins_in_2036(
+    moment: str, seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since_1970 = int(datetime.fromisoformat(moment + "+00:00").timestamp())
+    monkeypatch.setattr(time, "time_ns", lambda: since_1970 * 10**9 + 750_000_000)
+    assert system_clock() == seconds << 32 | 0xC0000000
 
 
 # Connection set-up: the client

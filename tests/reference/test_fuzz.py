@@ -21,10 +21,10 @@ from owamp_reference.connection import State
 from owamp_reference.control import OpenReceiver, ProtectedReceiver
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Closed, Event
-from owamp_reference.keys import TestSessionKeys
-from owamp_reference.layout import Layout
+from owamp_reference.keys import ControlKeys, TestSessionKeys
+from owamp_reference.layout import Layout, unpack_records
 from owamp_reference.messages import FetchAck, FetchData, Message, ServerGreeting
-from owamp_reference.negotiation import Protocol
+from owamp_reference.negotiation import Mode, NegotiatedMode, Protocol
 from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
@@ -47,10 +47,11 @@ from .support import (
 )
 
 T1, T2, IV = bytes(range(16)), bytes(range(32)), bytes(16)
+CONTROL_KEYS = ControlKeys(T1, T2)
 KEYS = TestSessionKeys(bytes(range(16, 32)), bytes(range(32, 64)))
 SA = binding.IkeSa(bytes(8), bytes(8), ikev2.PRF_HMAC_SHA1, b"SK_d")
 CHALLENGE = bytes(range(96, 112))
-TOKEN = token.seal_token(T1, CHALLENGE, T1, T2)
+TOKEN = token.seal_token(T1, CHALLENGE, CONTROL_KEYS)
 
 
 def in_each_mode(run: Callable[[TestMode, bytes], object]) -> Callable[[bytes], None]:
@@ -120,9 +121,13 @@ PARSERS: dict[str, Parser] = {
         .map(lambda text: text.encode().ljust(80, b"\0")),
     ),
     "layout.Layout.unpack": Parser(ServerGreeting.LAYOUT.unpack, keys_of(64)),
+    "layout.unpack_records": Parser(partial(unpack_records, messages.SkipRange), keys_of(24)),
     "binding.spis_from_key_id": Parser(binding.spis_from_key_id, keys_of(80)),
     "binding.shared_secret_for_key_id": Parser(
         partial(binding.shared_secret_for_key_id, [SA]), keys_of(80)
+    ),
+    "negotiation.NegotiatedMode.secret_name": Parser(
+        NegotiatedMode(Mode.ENCRYPTED, ikev2_derived=True).secret_name, keys_of(80)
     ),
     "token.open_token": Parser(
         lambda data: token.open_token(T1, data, CHALLENGE),
@@ -131,10 +136,10 @@ PARSERS: dict[str, Parser] = {
     "control.OpenReceiver.read": Parser(OpenReceiver().read, st.binary()),
     "control.OpenReceiver.read_hmac": Parser(OpenReceiver().read_hmac, st.binary()),
     "control.ProtectedReceiver.read": Parser(
-        lambda data: ProtectedReceiver(T1, T2, IV).read(data), keys_of(32)
+        lambda data: ProtectedReceiver(CONTROL_KEYS, IV).read(data), keys_of(32)
     ),
     "control.ProtectedReceiver.read_hmac": Parser(
-        lambda data: ProtectedReceiver(T1, T2, IV).read_hmac(data),
+        lambda data: ProtectedReceiver(CONTROL_KEYS, IV).read_hmac(data),
         st.just(primitives.aes_cbc_encrypt(T1, IV, primitives.hmac_sha1_128(T2, b""))),
     ),
     "packets.open_packet": Parser(
@@ -165,7 +170,7 @@ PARSERS: dict[str, Parser] = {
         sealed(SenderPacket),
     ),
 }
-ENDPOINTS = {"connection.ControlClient.receive", "connection.Server.receive"}
+ENDPOINTS = {f"connection.{end}.receive" for end in ("Endpoint", "ControlClient", "Server")}
 """They have a state, and tests of their own below."""
 NOT_PARSERS = {
     "ikev2.prf",
@@ -190,7 +195,7 @@ def functions_of(module: ModuleType) -> Iterator[tuple[str, Any]]:
             continue
         if inspect.isfunction(value):
             yield name, value
-        elif inspect.isclass(value) and not getattr(value, "_is_protocol", False):
+        elif inspect.isclass(value):
             for method, function in inspect.getmembers(value):
                 is_method = inspect.isfunction(function) or inspect.ismethod(function)
                 if is_method and not method.startswith("_"):

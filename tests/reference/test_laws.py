@@ -11,6 +11,7 @@ from owamp_reference.control import ProtectedReceiver, ProtectedSender
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import SetUp, Started, StopReceived, TestSession
 from owamp_reference.ikev2 import PRFS, Prf
+from owamp_reference.keys import ControlKeys
 from owamp_reference.messages import Accept, SessionDescription
 from owamp_reference.negotiation import Mode, Protocol
 from owamp_reference.packets import TestMode
@@ -22,35 +23,35 @@ prfs = pytest.mark.parametrize("function", PRFS.values(), ids=PRFS)
 nonces = st.binary(min_size=32, max_size=256)
 
 
-@given(t1=keys_of(16), t2=keys_of(32), sid=keys_of(16))
+control_keys = st.builds(ControlKeys, keys_of(16), keys_of(32))
+
+
+@given(control_keys, keys_of(16))
 def test_whoever_knows_the_sid_runs_the_derivation_of_t3_and_t4_backwards(
-    t1: bytes, t2: bytes, sid: bytes
+    own: ControlKeys, sid: bytes
 ) -> None:
-    derived = keys.derive_test_session_keys(t1, t2, sid)
-    assert keys.control_keys_from_test_keys(derived, sid) == (t1, t2)
+    derived = keys.derive_test_session_keys(own, sid)
+    assert keys.control_keys_from_test_keys(derived, sid) == own
 
 
 @given(t3=keys_of(16), t4=keys_of(32), sid=keys_of(16))
 def test_every_t3_and_t4_belongs_to_some_t1_and_t2(t3: bytes, t4: bytes, sid: bytes) -> None:
     found = keys.TestSessionKeys(t3, t4)
-    control_keys = keys.control_keys_from_test_keys(found, sid)
-    assert keys.derive_test_session_keys(*control_keys, sid) == found
+    assert keys.derive_test_session_keys(keys.control_keys_from_test_keys(found, sid), sid) == found
 
 
-@given(t1=keys_of(16), t2=keys_of(32), sids=st.sets(keys_of(16), min_size=2, max_size=2))
-def test_sessions_do_not_share_keys(t1: bytes, t2: bytes, sids: set[bytes]) -> None:
-    first, second = (keys.derive_test_session_keys(t1, t2, sid) for sid in sids)
+@given(control_keys, st.sets(keys_of(16), min_size=2, max_size=2))
+def test_sessions_do_not_share_keys(own: ControlKeys, sids: set[bytes]) -> None:
+    first, second = (keys.derive_test_session_keys(own, sid) for sid in sids)
     assert first.t3 != second.t3
     assert first.t4 != second.t4
 
 
-@given(t1=keys_of(16), t2=keys_of(32), sid=keys_of(16))
-def test_one_way_reading_is_not_the_derivation_of_rfc_4656(
-    t1: bytes, t2: bytes, sid: bytes
-) -> None:
-    one_way = keys.one_way_test_session_keys(t1, t2, sid)
+@given(control_keys, keys_of(16))
+def test_one_way_reading_is_not_the_derivation_of_rfc_4656(own: ControlKeys, sid: bytes) -> None:
+    one_way = keys.one_way_test_session_keys(own, sid)
     assert (len(one_way.t3), len(one_way.t4)) == (16, 32)
-    assert one_way != keys.derive_test_session_keys(t1, t2, sid)
+    assert one_way != keys.derive_test_session_keys(own, sid)
 
 
 @prfs
@@ -119,12 +120,13 @@ def test_cbc_in_parts_is_cbc_at_once(key: bytes, iv: bytes, data: bytes, sizes: 
 # The control stream
 
 texts = st.lists(blocks, min_size=1, max_size=4)
-control_keys = st.tuples(keys_of(16), keys_of(32), keys_of(16))
+streams = st.tuples(control_keys, keys_of(16))
+Stream = tuple[ControlKeys, bytes]
 
 
-@given(control_keys, texts, st.lists(st.integers(1, 4), min_size=1), st.data())
+@given(streams, texts, st.lists(st.integers(1, 4), min_size=1), st.data())
 def test_both_ends_of_a_stream_agree_however_it_is_cut(
-    drawn: tuple[bytes, bytes, bytes], said: list[bytes], sizes: list[int], data: st.DataObject
+    drawn: Stream, said: list[bytes], sizes: list[int], data: st.DataObject
 ) -> None:
     sender, receiver = ProtectedSender(*drawn), ProtectedReceiver(*drawn)
     at_once = ProtectedSender(*drawn)
@@ -137,9 +139,9 @@ def test_both_ends_of_a_stream_agree_however_it_is_cut(
         receiver.read_hmac(tag)
 
 
-@given(control_keys, texts, st.data())
+@given(streams, texts, st.data())
 def test_a_changed_octet_is_refused_at_the_next_hmac(
-    drawn: tuple[bytes, bytes, bytes], said: list[bytes], data: st.DataObject
+    drawn: Stream, said: list[bytes], data: st.DataObject
 ) -> None:
     sender, receiver = ProtectedSender(*drawn), ProtectedReceiver(*drawn)
     sent = [(sender.write(text), sender.write_hmac()) for text in said]
@@ -154,9 +156,9 @@ def test_a_changed_octet_is_refused_at_the_next_hmac(
         receiver.read_hmac(bytes(segment[-16:]))
 
 
-@given(control_keys, st.lists(blocks.filter(bool), min_size=2, max_size=2, unique=True))
+@given(streams, st.lists(blocks.filter(bool), min_size=2, max_size=2, unique=True))
 def test_a_message_that_is_dropped_repeated_or_swapped_is_refused(
-    drawn: tuple[bytes, bytes, bytes], said: list[bytes]
+    drawn: Stream, said: list[bytes]
 ) -> None:
     sender = ProtectedSender(*drawn)
     first, second = [(sender.write(text), sender.write_hmac()) for text in said]
@@ -168,13 +170,12 @@ def test_a_message_that_is_dropped_repeated_or_swapped_is_refused(
                 receiver.read_hmac(tag)
 
 
-@given(control_keys, keys_of(32), blocks)
-def test_hmac_under_another_key_is_refused(
-    drawn: tuple[bytes, bytes, bytes], other: bytes, text: bytes
-) -> None:
-    t1, t2, iv = drawn
-    assume(t2 != other)
-    sender, receiver = ProtectedSender(t1, other, iv), ProtectedReceiver(t1, t2, iv)
+@given(streams, keys_of(32), blocks)
+def test_hmac_under_another_key_is_refused(drawn: Stream, other: bytes, text: bytes) -> None:
+    own, iv = drawn
+    assume(own.t2 != other)
+    sender = ProtectedSender(ControlKeys(own.t1, other), iv)
+    receiver = ProtectedReceiver(own, iv)
     receiver.read(sender.write(text))
     with pytest.raises(ProtocolError, match="HMAC"):
         receiver.read_hmac(sender.write_hmac())
@@ -182,23 +183,22 @@ def test_hmac_under_another_key_is_refused(
 
 # The Token
 
-token_parts = st.tuples(keys_of(16), keys_of(16), keys_of(16), keys_of(32))
+token_parts = st.tuples(keys_of(16), keys_of(16), control_keys)
+Parts = tuple[bytes, bytes, ControlKeys]
 
 
 @given(token_parts)
-def test_token_carries_t1_and_t2(parts: tuple[bytes, bytes, bytes, bytes]) -> None:
-    key, challenge, t1, t2 = parts
-    sealed = token.seal_token(key, challenge, t1, t2)
-    assert token.open_token(key, sealed, challenge) == token.TokenPlaintext(challenge, t1, t2)
+def test_token_carries_t1_and_t2(parts: Parts) -> None:
+    key, challenge, own = parts
+    sealed = token.seal_token(key, challenge, own)
+    assert token.open_token(key, sealed, challenge) == own
 
 
 @given(token_parts, keys_of(16))
-def test_token_for_another_challenge_or_key_is_refused(
-    parts: tuple[bytes, bytes, bytes, bytes], other: bytes
-) -> None:
-    key, challenge, t1, t2 = parts
+def test_token_for_another_challenge_or_key_is_refused(parts: Parts, other: bytes) -> None:
+    key, challenge, own = parts
     assume(other not in (key, challenge))
-    sealed = token.seal_token(key, challenge, t1, t2)
+    sealed = token.seal_token(key, challenge, own)
     for wrong in ((key, sealed, other), (other, sealed, challenge)):
         with pytest.raises(ProtocolError, match="Token: expected the challenge"):
             token.open_token(*wrong)
@@ -206,18 +206,17 @@ def test_token_for_another_challenge_or_key_is_refused(
 
 @given(token_parts, st.integers(0, 63), st.integers(1, 255))
 def test_token_protects_the_challenge_and_nothing_else(
-    parts: tuple[bytes, bytes, bytes, bytes], position: int, bits: int
+    parts: Parts, position: int, bits: int
 ) -> None:
     """A change behind the first block goes unnoticed, and changes the keys (RFC 4656 §6.10)."""
-    key, challenge, t1, t2 = parts
-    spoiled = bytearray(token.seal_token(key, challenge, t1, t2))
+    key, challenge, own = parts
+    spoiled = bytearray(token.seal_token(key, challenge, own))
     spoiled[position] ^= bits
     if position < 16:
         with pytest.raises(ProtocolError, match="Token"):
             token.open_token(key, bytes(spoiled), challenge)
     else:
-        opened = token.open_token(key, bytes(spoiled), challenge)
-        assert (opened.t1, opened.t2) != (t1, t2)
+        assert token.open_token(key, bytes(spoiled), challenge) != own
 
 
 @given(st.binary(max_size=40), keys_of(16), st.sampled_from([1, 2, 1024]))
@@ -275,7 +274,7 @@ def test_client_and_server_agree_in_every_mode_however_octets_are_cut(
     if session.keys is not None:
         drawn = pair.client_draws.given
         found = keys.control_keys_from_test_keys(session.keys, session.sid)
-        assert found == (drawn["T1"], drawn["T2"])
+        assert found == ControlKeys(drawn["T1"], drawn["T2"])
     assert session.sid[:4] == b"\x7f\0\0\1"
     assert session.sid[12:] == pair.server_draws.given["SID"]
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from owamp_reference import binding, control, ikev2, keys, messages, packets, primitives, token
 from owamp_reference.errors import ProtocolError
-from owamp_reference.keys import TestSessionKeys
-from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_reference.keys import ControlKeys, TestSessionKeys
+from owamp_reference.negotiation import Credentials, Mode, Protocol, secrets_of
 from owamp_reference.packets import SenderPacket, TestMode
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
@@ -92,6 +92,7 @@ SECRETS = {
 }
 PASSPHRASE, SK_D, KEYMAT, T1, T2, T3, T4 = SECRETS.values()
 SID, CHALLENGE, NONCE = bytes(16), bytes(range(16)), bytes(range(32))
+CONTROL_KEYS = ControlKeys(T1, T2)
 KEYS = TestSessionKeys(T3, T4)
 KEY = token.derive_token_key(PASSPHRASE, bytes(16), 1024)
 
@@ -106,14 +107,14 @@ def test_the_search_finds_a_secret_in_each_of_its_forms() -> None:
 
 
 VALUES: dict[str, object] = {
-    "TokenPlaintext": token.TokenPlaintext(CHALLENGE, T1, T2),
+    "ControlKeys": CONTROL_KEYS,
     "TestSessionKeys": KEYS,
     "IkeSaKeys": ikev2.IkeSaKeys(SK_D, T1, T2, T3, T4, T1, T2),
     "IkeSa": binding.IkeSa(bytes(8), bytes(8), ikev2.PRF_HMAC_SHA1, SK_D),
     "Credentials": Credentials.from_passphrase("alice", PASSPHRASE),
     "Credentials from IKEv2": Credentials.from_ikev2(bytes(8), bytes(8), SK_D),
-    "ProtectedSender": control.ProtectedSender(T1, T2, bytes(16)),
-    "ProtectedReceiver": control.ProtectedReceiver(T1, T2, bytes(16)),
+    "ProtectedSender": control.ProtectedSender(CONTROL_KEYS, bytes(16)),
+    "ProtectedReceiver": control.ProtectedReceiver(CONTROL_KEYS, bytes(16)),
     "SessionSender": SessionSender(TestMode.ENCRYPTED, KEYS),
     "SessionReceiver": SessionReceiver(TestMode.ENCRYPTED, KEYS),
     "SessionReflector": SessionReflector(TestMode.ENCRYPTED, KEYS),
@@ -134,29 +135,32 @@ ERRORS: dict[str, Callable[[], object]] = {
     "credentials with a newline": lambda: Credentials.from_passphrase("a", PASSPHRASE + b"\n"),
     "salt too short": lambda: token.derive_token_key(PASSPHRASE, b"", 1024),
     "Count too small": lambda: token.derive_token_key(PASSPHRASE, bytes(16), 0),
-    "T1 too long": lambda: token.seal_token(KEY, CHALLENGE, T1 + T1, T2),
-    "T2 too short": lambda: token.seal_token(KEY, CHALLENGE, T1, T2[1:]),
-    "key of the Token too long": lambda: token.seal_token(T2, CHALLENGE, T1, T2),
+    "T1 too long": lambda: ControlKeys(T1 + T1, T2),
+    "T2 too short": lambda: ControlKeys(T1, T2[1:]),
+    "key of the Token too long": lambda: token.seal_token(T2, CHALLENGE, CONTROL_KEYS),
     "other challenge": lambda: token.open_token(
-        KEY, token.seal_token(KEY, CHALLENGE, T1, T2), bytes(16)
+        KEY, token.seal_token(KEY, CHALLENGE, CONTROL_KEYS), bytes(16)
     ),
     "T1 too short for T3": lambda: keys.derive_t3(T1[1:], SID),
     "T2 too short for T4": lambda: keys.derive_t4(T2[1:], SID),
-    "T1 too short for the one-way reading": lambda: keys.one_way_test_session_keys(T2, T2, SID),
-    "T3 of the wrong size": lambda: keys.control_keys_from_test_keys(TestSessionKeys(T4, T4), SID),
-    "T4 of the wrong size": lambda: keys.control_keys_from_test_keys(TestSessionKeys(T3, T3), SID),
+    "T3 of the wrong size": lambda: TestSessionKeys(T4, T4),
+    "T4 of the wrong size": lambda: TestSessionKeys(T3, T3),
+    "SID too short": lambda: keys.derive_test_session_keys(CONTROL_KEYS, SID[1:]),
+    "SID too short to go back": lambda: keys.control_keys_from_test_keys(KEYS, SID[1:]),
+    "SID too short, one-way": lambda: keys.one_way_test_session_keys(CONTROL_KEYS, SID[1:]),
     "AES key of the wrong size": lambda: primitives.aes_ecb_encrypt(T2, bytes(16)),
     "AES key of the wrong size, CBC": lambda: primitives.cbc_decryptor(T2, bytes(16)),
     "plaintext not of whole blocks": lambda: primitives.aes_cbc_encrypt(T1, bytes(16), T2[1:]),
-    "stream with T1 too long": lambda: control.ProtectedSender(T2, T2, bytes(16)),
-    "stream with T2 too short": lambda: control.ProtectedReceiver(T1, T1, bytes(16)),
-    "text not of whole blocks": lambda: control.ProtectedSender(T1, T2, bytes(16)).write(T2[1:]),
-    "wrong HMAC": lambda: control.ProtectedReceiver(T1, T2, bytes(16)).read_hmac(bytes(16)),
+    "IV too long": lambda: control.ProtectedSender(CONTROL_KEYS, T2),
+    "IV too short": lambda: control.ProtectedReceiver(CONTROL_KEYS, T1[1:]),
+    "text not of whole blocks": lambda: control.ProtectedSender(CONTROL_KEYS, bytes(16)).write(
+        T2[1:]
+    ),
+    "wrong HMAC": lambda: control.ProtectedReceiver(CONTROL_KEYS, bytes(16)).read_hmac(bytes(16)),
     "wrong HMAC of a packet": lambda: packets.open_packet(
         TestMode.ENCRYPTED, SenderPacket, bytes(48), KEYS
     ),
     "empty key of a prf": lambda: ikev2.prf(ikev2.PRF_HMAC_SHA1, b"", SK_D),
-    "unknown prf": lambda: ikev2.prf(ikev2.Prf("PRF_HMAC_MD5", 1, 16), SK_D, b""),
     "nonce too short": lambda: ikev2.keymat(ikev2.PRF_HMAC_SHA1, SK_D, b"", NONCE, 16),
     "nonce too short, rekeying": lambda: ikev2.rekeyed_skeyseed(
         ikev2.PRF_HMAC_SHA1, SK_D, KEYMAT, NONCE, b""
@@ -193,11 +197,10 @@ def test_neither_end_nor_its_events_tell_a_secret(setting: Setting, is_right: bo
         setting = replace(setting, given=Credentials.from_ikev2(SPI_I, SPI_R, SK_D))
     else:
         setting = replace(setting, given=Credentials.from_passphrase("alice", PASSPHRASE))
-    config = replace(
-        setting.server_config,
-        passphrase=lambda name: PASSPHRASE if is_right else SK_D,
-        ike_sa=lambda i, r: SK_D if is_right else None,
-    )
+    known = [setting.credentials] if is_right else []
+    if not is_right and not setting.ikev2_derived:
+        known = [replace(setting.credentials, shared_secret=SK_D)]
+    config = replace(setting.server_config, find_secret=secrets_of(*known))
     pair = Pair(setting, server_config=config, client_draws=Watched("client"))
     events: list[Any] = list(pair.pump())
     if is_right:
@@ -210,7 +213,7 @@ def test_neither_end_nor_its_events_tell_a_secret(setting: Setting, is_right: bo
             events += pair.pump()
     secrets = SECRETS | {"shared secret": setting.credentials.shared_secret}
     if is_right and setting.security in (Mode.AUTHENTICATED, Mode.ENCRYPTED):
-        derived = keys.derive_test_session_keys(T1, T2, session.sid)
+        derived = keys.derive_test_session_keys(CONTROL_KEYS, session.sid)
         assert session.keys == derived
         secrets |= {"derived T3": derived.t3, "derived T4": derived.t4}
     assert leaks(texts_of(events, pair.client.config, pair.server.config), secrets) == []

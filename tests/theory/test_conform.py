@@ -504,7 +504,7 @@ def test_a_finding_that_no_longer_reproduces_fails(monkeypatch: pytest.MonkeyPat
     finding = next(item for item in FINDINGS if item.id == "t3-gives-t1")
 
     def one_way(t1: bytes, sid: bytes) -> bytes:
-        return keys.one_way_test_session_keys(t1, bytes(32), sid).t3
+        return keys.one_way_test_session_keys(keys.ControlKeys(t1, bytes(32)), sid).t3
 
     monkeypatch.setattr(keys, "derive_t3", one_way)
     failure = finding.failure(Drbg("test"))

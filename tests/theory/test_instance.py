@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from owamp_reference import messages, primitives, token
 from owamp_reference.control import ProtectedSender, write_message
+from owamp_reference.keys import ControlKeys
 from owamp_vectors.theory.bind import TTL, Binding
 from owamp_vectors.theory.infer import Inference, infer, samples
 from owamp_vectors.theory.instance import (
@@ -56,7 +57,8 @@ def token_run() -> list[Instance]:
         for name in names
     ]
     key = token.derive_token_key(VALUES["psk"], VALUES["salt"], 1024)
-    sealed = token.seal_token(key, VALUES["challenge"], VALUES["t1"], VALUES["t2a"] + VALUES["t2b"])
+    control_keys = ControlKeys(VALUES["t1"], VALUES["t2a"] + VALUES["t2b"])
+    sealed = token.seal_token(key, VALUES["challenge"], control_keys)
     assert steps[-1].conclusions == (OctetFact("Out", (sealed,)),)
     rule = rule_of(model, "Server_Token")
     given = by_name(rule, VALUES | {f"b{n}": b"" for n in (2, 3, 4)})
@@ -160,7 +162,7 @@ def test_messages_of_the_reference_are_read_by_the_rules() -> None:
     values = samples(kinds, source)
     named = {str(term): octets for term, octets in values.items()}
     request = messages.RequestTWSession.parse(b"\x05" + named["$parameters"] + bytes(16))
-    sender = ProtectedSender(named["t1"], named["t2"], named["client_iv"])
+    sender = ProtectedSender(ControlKeys(named["t1"], named["t2"]), named["client_iv"])
     received = write_message(sender, request.segments())
     asked = values.pop(Var("parameters", "pub"))
     reading = Reading(rule.name, inference, values)

@@ -184,7 +184,7 @@ def _credentials(options: dict[str, Any], mode: str | None) -> Credentials | Non
     elif options["spi_i"] is not None:
         wanted = key_id_from_spis(options["spi_i"], options["spi_r"]), True
     for item in found.credentials:
-        if wanted in (None, (item.key_id, item.ikev2_derived)):
+        if wanted in (None, item.name):
             return item
     if wanted is not None and found.credentials:
         raise click.UsageError("--secrets: expected the secret of the KeyID or SPIs, found none")

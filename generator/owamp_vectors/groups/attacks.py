@@ -12,7 +12,7 @@ from owamp_reference import control, keys, messages, primitives, token
 from owamp_reference.connection import ControlClient, Server
 from owamp_reference.errors import ProtocolError, check_size
 from owamp_reference.events import Event, TestSession
-from owamp_reference.keys import TestSessionKeys
+from owamp_reference.keys import ControlKeys, TestSessionKeys
 from owamp_reference.negotiation import Mode
 from owamp_reference.packets import (
     ReflectorPacket,
@@ -161,9 +161,9 @@ def _run_session(v: Values) -> Json:
 
 def _invert(v: Values) -> Json:
     sent, *_ = _connect(v)
-    t1, t2 = keys.control_keys_from_test_keys(TestSessionKeys(sent["t3"], sent["t4"]), v["sid"])
-    text = primitives.aes_cbc_decrypt(t1, v["clientIv"], sent["requestSession"])
-    return {**sent, "recoveredT1": t1, "recoveredT2": t2, "decryptedRequest": text}
+    found = keys.control_keys_from_test_keys(TestSessionKeys(sent["t3"], sent["t4"]), v["sid"])
+    text = primitives.aes_cbc_decrypt(found.t1, v["clientIv"], sent["requestSession"])
+    return {**sent, "recoveredT1": found.t1, "recoveredT2": found.t2, "decryptedRequest": text}
 
 
 def _forge(v: Values) -> Json:
@@ -184,7 +184,7 @@ def _forge(v: Values) -> Json:
     still_open(server.receive(response))
     start = server.data_to_send()
     accept = start[messages.ServerStart.CLEAR_SIZE - messages.IV_SIZE - 1]
-    adversary = control.ProtectedSender(opened.t1, opened.t2, v["clientIv"])
+    adversary = control.ProtectedSender(opened, v["clientIv"])
     request = control.write_message(adversary, bind.tw_request(v["parameters"]).segments())
     session = _session(server.receive(request))
     return {
@@ -206,7 +206,7 @@ def _forge(v: Values) -> Json:
 
 def _reflect_to_sender(v: Values) -> Json:
     mode = TestMode(v["testMode"])
-    derived = keys.derive_test_session_keys(v["t1"], v["t2"], v["sid"])
+    derived = keys.derive_test_session_keys(ControlKeys(v["t1"], v["t2"]), v["sid"])
     sender, packet = _packet(mode, derived, v)
     size = protected_size(SenderPacket.PROTECTED_LAYOUT, mode)
     claimed = ReflectorPacket(
@@ -219,13 +219,7 @@ def _reflect_to_sender(v: Values) -> Json:
         ESTIMATE.to_int(),
         bind.TTL,
     )
-    clear = ReflectorPacket.PROTECTED_LAYOUT.pack(
-        {
-            item.name: getattr(claimed, item.name)
-            for item in ReflectorPacket.PROTECTED_LAYOUT.fields
-            if item.name
-        }
-    )
+    clear = ReflectorPacket.PROTECTED_LAYOUT.pack(vars(claimed))
     forged = packet[:size] + clear[size:] + packet[-primitives.HMAC_SIZE :]
     accepted = sender.receive(forged)
     return {
@@ -239,12 +233,13 @@ def _reflect_to_sender(v: Values) -> Json:
 
 def _reflect_to_receiver(v: Values) -> Json:
     mode = TestMode(v["testMode"])
+    control_keys = ControlKeys(v["t1"], v["t2"])
     outputs: Json = {}
     found = []
     for side, sid in (("sender", v["senderSid"]), ("receiver", v["receiverSid"])):
-        derived = keys.derive_test_session_keys(v["t1"], v["t2"], sid)
+        derived = keys.derive_test_session_keys(control_keys, sid)
         if v["keys"] == _SHARED:
-            derived = TestSessionKeys(v["t1"], v["t2"])
+            derived = TestSessionKeys(control_keys.t1, control_keys.t2)
         found.append(derived)
         outputs |= {f"{side}T3": derived.t3, f"{side}T4": derived.t4}
     _, packet = _packet(mode, found[0], v)

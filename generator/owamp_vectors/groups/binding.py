@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from owamp_reference import binding, ikev2, token
 from owamp_reference.binding import IkeSa
 from owamp_reference.ikev2 import PRFS, Prf
+from owamp_reference.keys import ControlKeys
 from owamp_reference.layout import Layout, mbz, octets
 from owamp_reference.messages import Accept
 
@@ -33,7 +34,7 @@ _KEY_ID_SOURCE = "RFC 7717 §5.3"
 _PROPOSAL = "proposal: PRF{ KEYMAT, Session ID }"
 KEY_ID_LAYOUT = Layout(
     "KeyID of an IKE SA",
-    (octets("spi_i", "SPIi", 8), octets("spi_r", "SPIr", 8), mbz(64, "zeros")),
+    (octets("SPIi", 8, name="spi_i"), octets("SPIr", 8, name="spi_r"), mbz(64, "zeros")),
 )
 KEY_ID = Field("keyId", "KeyID of the Set-Up-Response", size=80, layouts=(KEY_ID_LAYOUT,))
 SECRET_KEY = Field(
@@ -63,7 +64,8 @@ def _spis(values: Values) -> Json:
 
 def _seal(secret_key: bytes, values: Values) -> Json:
     token_key = token.derive_token_key(secret_key, values["salt"], values["count"])
-    sealed = token.seal_token(token_key, values["challenge"], values["t1"], values["t2"])
+    control_keys = ControlKeys(values["t1"], values["t2"])
+    sealed = token.seal_token(token_key, values["challenge"], control_keys)
     return {"tokenKey": token_key, "token": sealed}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from owamp_reference import control, primitives
 from owamp_reference.errors import ProtocolError
+from owamp_reference.keys import ControlKeys
 from owamp_reference.messages import (
     AcceptSession,
     FetchAck,
@@ -58,8 +59,12 @@ LAYOUT = Field(
 Segments = Sequence[tuple[bytes, bool]]
 
 
+def _control_keys(values: Values) -> ControlKeys:
+    return ControlKeys(values["t1"], values["t2"])
+
+
 def _send(values: Values) -> Json:
-    sender = control.ProtectedSender(values["t1"], values["t2"], values["iv"])
+    sender = control.ProtectedSender(_control_keys(values), values["iv"])
     covered, hmacs, plaintext, wire = b"", [], b"", b""
     for segment in values["segments"]:
         wire += sender.write(segment["text"])
@@ -74,7 +79,7 @@ def _send(values: Values) -> Json:
 
 
 def _receive(values: Values) -> Json:
-    receiver = control.ProtectedReceiver(values["t1"], values["t2"], values["iv"])
+    receiver = control.ProtectedReceiver(_control_keys(values), values["iv"])
     wire, texts, position = values["wire"], [], 0
     sizes = [part["size"] + HMAC_SIZE * part["hmacAfter"] for part in values["layout"]]
     if sum(sizes) != len(wire):

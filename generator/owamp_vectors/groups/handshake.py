@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from owamp_reference import binding, events, ikev2, keys, messages, primitives, sources, token
+from owamp_reference import binding, events, ikev2, messages, primitives, sources, token
 from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, State
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Closed, FetchRequested, StopReceived, TestSession
@@ -30,7 +30,15 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
-from owamp_reference.negotiation import IKEV2_DERIVED, SECURITY_BITS, Credentials, Mode, Protocol
+from owamp_reference.negotiation import (
+    IKEV2_DERIVED,
+    REQUESTS,
+    SECURITY_BITS,
+    Credentials,
+    Mode,
+    Protocol,
+    secrets_of,
+)
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
 from ..vectors.declaration import Case, Field, Group, GroupType, Json, Values, VectorFile, valid
@@ -147,31 +155,17 @@ def _ticking(start: bytes) -> sources.Clock:
 
 
 def _parse_request(protocol: Protocol, octets: bytes) -> Request:
-    kind = RequestSession if protocol is Protocol.OWAMP else RequestTWSession
-    return kind.parse(octets)
+    return REQUESTS[protocol].parse(octets)
 
 
 def _server(values: Values, credentials: Credentials | None) -> Server:
-    """The server of a case: it knows one passphrase and one IKE SA at the most."""
-
-    def passphrase(name: str) -> bytes | None:
-        if credentials is None or credentials.ikev2_derived:
-            return None
-        known = messages.encode_key_id(name) == credentials.key_id
-        return credentials.shared_secret if known else None
-
-    def ike_sa(spi_i: bytes, spi_r: bytes) -> bytes | None:
-        if credentials is None or not credentials.ikev2_derived:
-            return None
-        known = binding.key_id_from_spis(spi_i, spi_r) == credentials.key_id
-        return credentials.shared_secret if known else None
-
+    """The server of a case: it knows one shared secret at the most."""
+    known = () if credentials is None else (credentials,)
     config = ServerConfig(
         Protocol(values["protocol"]),
         values["offeredModes"],
         values["count"],
-        passphrase,
-        ike_sa,
+        secrets_of(*known),
         sid_address=_SID_ADDRESS,
         start_time=int.from_bytes(values["startTime"], "big"),
     )
@@ -333,9 +327,8 @@ def converse(values: Values, credentials: Credentials | None) -> tuple[list[Sent
             run.fetch(session, payloads)
     records = []
     for session, payloads in zip(sessions, exchanged, strict=True):
-        session_keys = session.keys or keys.TestSessionKeys(b"", b"")
-        record = {"sid": session.sid, "t3": session_keys.t3, "t4": session_keys.t4}
-        records.append({**record, "packets": payloads})
+        t3, t4 = (session.keys.t3, session.keys.t4) if session.keys else (b"", b"")
+        records.append({"sid": session.sid, "t3": t3, "t4": t4, "packets": payloads})
     return run.transcript, records
 
 

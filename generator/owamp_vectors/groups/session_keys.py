@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from owamp_reference import keys, primitives
 from owamp_reference.errors import check_size
-from owamp_reference.keys import SID_SIZE, TestSessionKeys
+from owamp_reference.keys import SID_SIZE, ControlKeys, TestSessionKeys
 from owamp_reference.layout import Layout, octets, uint
 
 from ..vectors.declaration import (
@@ -27,9 +27,9 @@ _SOURCE = "RFC 4656 §4.1.2"
 SID_LAYOUT = Layout(
     "SID",
     (
-        octets("address", "IPv4 address", 4),
-        uint("timestamp", "NTP timestamp", 8),
-        octets("random", "random octets", 4),
+        octets("IPv4 address", 4, name="address"),
+        uint("NTP timestamp", 8, name="timestamp"),
+        octets("random octets", 4, name="random"),
     ),
 )
 SID = Field("sid", "SID of the test session", size=16, layouts=(SID_LAYOUT,))
@@ -37,11 +37,15 @@ T3 = Field("t3", "AES Session-key of the test session", size=16)
 T4 = Field("t4", "HMAC Session-key of the test session", size=32)
 
 
+def _control_keys(values: Values) -> ControlKeys:
+    return ControlKeys(values["t1"], values["t2"])
+
+
 def _derive(values: Values) -> Json:
-    t1, t2, sid = values["t1"], values["t2"], values["sid"]
-    derived = keys.derive_test_session_keys(t1, t2, sid)
-    first = primitives.aes_ecb_encrypt(sid, t2[:16])
-    second_input = bytes(a ^ b for a, b in zip(first, t2[16:], strict=True))
+    control_keys, sid = _control_keys(values), values["sid"]
+    derived = keys.derive_test_session_keys(control_keys, sid)
+    first = primitives.aes_ecb_encrypt(sid, control_keys.t2[:16])
+    second_input = bytes(a ^ b for a, b in zip(first, control_keys.t2[16:], strict=True))
     return {
         "t3": derived.t3,
         "t4FirstBlock": first,
@@ -51,14 +55,13 @@ def _derive(values: Values) -> Json:
 
 
 def _invert(values: Values) -> Json:
-    t1, t2 = keys.control_keys_from_test_keys(
-        TestSessionKeys(values["t3"], values["t4"]), values["sid"]
-    )
-    return {"t1": t1, "t2": t2}
+    session_keys = TestSessionKeys(values["t3"], values["t4"])
+    found = keys.control_keys_from_test_keys(session_keys, values["sid"])
+    return {"t1": found.t1, "t2": found.t2}
 
 
 def _derive_one_way(values: Values) -> Json:
-    derived = keys.one_way_test_session_keys(values["t1"], values["t2"], values["sid"])
+    derived = keys.one_way_test_session_keys(_control_keys(values), values["sid"])
     return {"t3": derived.t3, "t4": derived.t4}
 
 
@@ -219,7 +222,7 @@ def _invert_cases(drbg: Drbg) -> Iterator[Case]:
     for number in range(1, 5):
         comment = f"pseudo-random control keys, number {number}"
         made = _inputs(drbg.at(comment), _SIZES, {})
-        derived = keys.derive_test_session_keys(made["t1"], made["t2"], made["sid"])
+        derived = keys.derive_test_session_keys(_control_keys(made), made["sid"])
         yield valid(comment, {"t3": derived.t3, "t4": derived.t4, "sid": made["sid"]})
     zeros = {"t3": bytes(16), "t4": bytes(32), "sid": bytes(16)}
     yield valid("all zero", zeros)

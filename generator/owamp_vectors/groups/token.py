@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from owamp_reference import messages, primitives, token
 from owamp_reference.errors import check_size
+from owamp_reference.keys import ControlKeys
 from owamp_reference.layout import Layout, octets
 
 from ..vectors.declaration import (
@@ -28,9 +29,9 @@ _SOURCE = "RFC 4656 §3.1"
 PLAINTEXT_LAYOUT = Layout(
     "Token plaintext",
     (
-        octets("challenge", "Challenge", 16),
-        octets("t1", "AES Session-key (T1)", 16),
-        octets("t2", "HMAC Session-key (T2)", 32),
+        octets("Challenge", 16, name="challenge"),
+        octets("AES Session-key (T1)", 16, name="t1"),
+        octets("HMAC Session-key (T2)", 32, name="t2"),
     ),
 )
 
@@ -65,8 +66,9 @@ MAX_COUNT = Field("maxCount", "the largest Count that the client is configured f
 def _seal(shared_secret: bytes, values: Values) -> Json:
     token.check_count(values["count"], values["maxCount"])
     key = token.derive_token_key(shared_secret, values["salt"], values["count"])
-    sealed = token.seal_token(key, values["challenge"], values["t1"], values["t2"])
-    plaintext = token.token_plaintext(values["challenge"], values["t1"], values["t2"])
+    control_keys = ControlKeys(values["t1"], values["t2"])
+    sealed = token.seal_token(key, values["challenge"], control_keys)
+    plaintext = token.token_plaintext(values["challenge"], control_keys)
     return {"tokenKey": key, "plaintext": plaintext, "token": sealed}
 
 
@@ -266,10 +268,15 @@ def _sealed(drbg: Drbg, count: int = 1024, fixed: Values = NOTHING) -> tuple[Jso
     """The inputs of an honest `OPEN` case, and its secret values with the Token's key."""
     randoms = _randoms(drbg, fixed)
     key = token.derive_token_key(_TEXT, randoms["salt"], count)
-    sealed = token.seal_token(key, randoms["challenge"], randoms["t1"], randoms["t2"])
+    control_keys = ControlKeys(randoms["t1"], randoms["t2"])
+    sealed = token.seal_token(key, randoms["challenge"], control_keys)
     inputs = {"sharedSecret": _TEXT, "count": count, "token": sealed}
     inputs.update({name: randoms[name] for name in ("salt", "challenge")})
     return inputs, {**randoms, "tokenKey": key}
+
+
+def _plaintext(secrets: Json) -> bytes:
+    return token.token_plaintext(secrets["challenge"], ControlKeys(secrets["t1"], secrets["t2"]))
 
 
 def _flipped(octets_: bytes, offset: int, bit: int = 1) -> bytes:
@@ -326,12 +333,12 @@ def _open_cases(drbg: Drbg) -> Iterator[Case]:
 
     comment = "sealed with an IV that is not zero (here the Challenge)"
     inputs, secrets = _sealed(drbg.at(comment))
-    plaintext = token.token_plaintext(secrets["challenge"], secrets["t1"], secrets["t2"])
+    plaintext = _plaintext(secrets)
     sealed = primitives.aes_cbc_encrypt(secrets["tokenKey"], secrets["challenge"], plaintext)
     yield invalid(comment, {**inputs, "token": sealed}, "TokenIvNotZero")
     comment = "sealed under a key from PBKDF2-HMAC-SHA256"
     inputs, secrets = _sealed(drbg.at(comment))
-    plaintext = token.token_plaintext(secrets["challenge"], secrets["t1"], secrets["t2"])
+    plaintext = _plaintext(secrets)
     key = _pbkdf2_sha256(_TEXT, secrets["salt"], 1024, 16)
     sealed = primitives.aes_cbc_encrypt(key, bytes(16), plaintext)
     yield invalid(comment, {**inputs, "token": sealed}, "Pbkdf2Sha256")

@@ -31,7 +31,6 @@ from typing import Any
 from owamp_reference import binding
 from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import PRFS
-from owamp_reference.messages import encode_key_id
 from owamp_reference.negotiation import Credentials
 from owamp_reference.token import encode_passphrase
 
@@ -45,23 +44,9 @@ _FIELDS = {"spi_i", "spi_r", "prf", "sid", *_SOURCES}
 
 @dataclass(frozen=True)
 class Secrets:
-    """The shared secrets of one end, found by KeyID or by SPIs."""
+    """The shared secrets of one end."""
 
     credentials: tuple[Credentials, ...] = ()
-
-    def passphrase(self, name: str) -> bytes | None:
-        """The shared secret of a KeyID; None if it has none."""
-        return self._find(encode_key_id(name), ikev2_derived=False)
-
-    def ike_sa(self, spi_i: bytes, spi_r: bytes) -> bytes | None:
-        """The shared secret of the IKE SA with these SPIs; None if there is none."""
-        return self._find(binding.key_id_from_spis(spi_i, spi_r), ikev2_derived=True)
-
-    def _find(self, key_id: bytes, *, ikev2_derived: bool) -> bytes | None:
-        for item in self.credentials:
-            if (item.key_id, item.ikev2_derived) == (key_id, ikev2_derived):
-                return item.shared_secret
-        return None
 
     @property
     def any_passphrase(self) -> bool:
@@ -77,7 +62,7 @@ class Secrets:
 def combine(path: Path | None, credentials: Iterable[Credentials]) -> Secrets:
     """All secrets together. Raises `FileError` if two have the same KeyID."""
     found = tuple(credentials)
-    names = [(item.key_id, item.ikev2_derived) for item in found]
+    names = [item.name for item in found]
     if len(set(names)) != len(names):
         raise FileError(f"{path or 'secrets'}: expected each KeyID once, found one twice")
     return Secrets(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from owamp_reference import keys
-from owamp_reference.keys import TestSessionKeys
+from owamp_reference.keys import ControlKeys, TestSessionKeys
 
 from ..vectors.declaration import Note
 from .base import Swap, mistake
@@ -68,8 +68,8 @@ NOTES = {
 }
 
 
-def _shared(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
-    return TestSessionKeys(t1, t2)
+def _shared(control_keys: ControlKeys, sid: bytes) -> TestSessionKeys:
+    return TestSessionKeys(control_keys.t1, control_keys.t2)
 
 
 MISTAKES = (

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, hmac
 from owamp_reference import control, primitives
 from owamp_reference.control import ProtectedReceiver, ProtectedSender
 from owamp_reference.errors import ProtocolError
+from owamp_reference.keys import ControlKeys
 
 from ..vectors.declaration import Note
 from .base import Mistake, Swap, mistake
@@ -109,9 +110,9 @@ class _LastCoveringReceiver(ProtectedReceiver):
 
 
 class _RestartingSender(ProtectedSender):
-    def __init__(self, t1: bytes, t2: bytes, iv: bytes) -> None:
-        super().__init__(t1, t2, iv)
-        self._start = (t1, iv)
+    def __init__(self, keys: ControlKeys, iv: bytes) -> None:
+        super().__init__(keys, iv)
+        self._start = (keys.t1, iv)
 
     def write_hmac(self) -> bytes:
         """The next message begins with the IV again."""
@@ -121,9 +122,9 @@ class _RestartingSender(ProtectedSender):
 
 
 class _RestartingReceiver(ProtectedReceiver):
-    def __init__(self, t1: bytes, t2: bytes, iv: bytes) -> None:
-        super().__init__(t1, t2, iv)
-        self._start = (t1, iv)
+    def __init__(self, keys: ControlKeys, iv: bytes) -> None:
+        super().__init__(keys, iv)
+        self._start = (keys.t1, iv)
 
     def read_hmac(self, data: bytes) -> None:
         """The next message begins with the IV again."""
@@ -132,13 +133,13 @@ class _RestartingReceiver(ProtectedReceiver):
 
 
 class _ZeroIvSender(ProtectedSender):
-    def __init__(self, t1: bytes, t2: bytes, iv: bytes) -> None:
-        super().__init__(t1, t2, bytes(len(iv)))
+    def __init__(self, keys: ControlKeys, iv: bytes) -> None:
+        super().__init__(keys, bytes(len(iv)))
 
 
 class _ZeroIvReceiver(ProtectedReceiver):
-    def __init__(self, t1: bytes, t2: bytes, iv: bytes) -> None:
-        super().__init__(t1, t2, bytes(len(iv)))
+    def __init__(self, keys: ControlKeys, iv: bytes) -> None:
+        super().__init__(keys, bytes(len(iv)))
 
 
 class _Ecb:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from owamp_reference import connection, control, events, keys, negotiation
-from owamp_reference.connection import ControlClient, Server, State
+from owamp_reference.connection import ControlClient, Endpoint, Server, State
 from owamp_reference.errors import ProtocolError
-from owamp_reference.keys import TestSessionKeys
+from owamp_reference.keys import ControlKeys, TestSessionKeys
 from owamp_reference.messages import (
     Accept,
-    RequestSession,
-    RequestTWSession,
+    Request,
     ServerGreeting,
     SetUpResponse,
     StartAck,
@@ -30,26 +29,22 @@ _BROKEN = "Set-up, or the first protected message after it, fails between the tw
 
 
 _read_mode = negotiation.read_mode
-_open_session = connection._Endpoint._open_session
+_open_session = Endpoint._open_session
 _start = Server._start
-_protect = connection._Endpoint._protect
+_protect = Endpoint._protect
 _authenticate = Server._authenticate
 _read_command = Server._read_command
 _set_up = ControlClient._set_up
-_check_request = negotiation.check_request
+_request_problem = negotiation.request_problem
 
 
-def _protect_exchanged(
-    self: connection._Endpoint, t1: bytes, t2: bytes, mine: bytes, theirs: bytes
-) -> None:
-    _protect(self, t1, t2, theirs, mine)
+def _protect_exchanged(self: Endpoint, mine: bytes, theirs: bytes) -> None:
+    _protect(self, theirs, mine)
 
 
-def _protect_alike(
-    self: connection._Endpoint, t1: bytes, t2: bytes, mine: bytes, theirs: bytes
-) -> None:
-    client_iv = theirs if isinstance(self, Server) else mine
-    _protect(self, t1, t2, client_iv, client_iv)
+def _protect_alike(self: Endpoint, mine: bytes, theirs: bytes) -> None:
+    client_iv = mine if self.IS_CLIENT else theirs
+    _protect(self, client_iv, client_iv)
 
 
 def _start_in_clear(self: Server, client_iv: bytes) -> None:
@@ -58,14 +53,14 @@ def _start_in_clear(self: Server, client_iv: bytes) -> None:
     self._outbox[-16:] = start_time + bytes(8)
 
 
-def _sid_of_the_request(self: connection._Endpoint, request: Any, sid: bytes, *rest: Any) -> None:
+def _sid_of_the_request(self: Endpoint, request: Any, sid: bytes, port: int) -> None:
     del sid
-    _open_session(self, request, request.sid, *rest)
+    _open_session(self, request, request.sid, port)
 
 
-def _reused(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
+def _reused(control_keys: ControlKeys, sid: bytes) -> TestSessionKeys:
     del sid
-    return TestSessionKeys(t1, t2)
+    return TestSessionKeys(control_keys.t1, control_keys.t2)
 
 
 def _mode_taking(check: Callable[[Protocol, int, int], NegotiatedMode]) -> tuple[Swap, ...]:
@@ -138,15 +133,12 @@ def _answer_any_start(self: Server) -> None:
     self.state = State.TESTING
 
 
-def _check_except(*labels: str) -> Callable[[Protocol, Any], None]:
-    def check(protocol: Protocol, request: RequestSession | RequestTWSession) -> None:
-        try:
-            _check_request(protocol, request)
-        except ProtocolError as error:
-            if error.field not in labels:
-                raise
+def _problem_except(*labels: str) -> Callable[[Protocol, Request], ProtocolError | None]:
+    def problem_of(protocol: Protocol, request: Request) -> ProtocolError | None:
+        problem = _request_problem(protocol, request)
+        return None if problem is not None and problem.field in labels else problem
 
-    return check
+    return problem_of
 
 
 def _set_up_regardless(
@@ -200,7 +192,7 @@ MISTAKES = (
         "T3 and T4 derived with the SID of the request, which is zero, and not with the one that "
         "Accept-Session gave.",
         "No test packet verifies; with one such SID at both ends, all sessions share their keys.",
-        Swap(connection._Endpoint, "_open_session", _sid_of_the_request),
+        Swap(Endpoint, "_open_session", _sid_of_the_request),
     ),
     mistake(
         "MixedTestProtected",
@@ -224,14 +216,14 @@ MISTAKES = (
         "CIPHER_MODE",
         "Client-IV used for the server's stream and Server-IV for the client's.",
         _BROKEN,
-        Swap(connection._Endpoint, "_protect", _protect_exchanged),
+        Swap(Endpoint, "_protect", _protect_exchanged),
     ),
     mistake(
         "OneStreamForBoth",
         "CIPHER_MODE",
         "Client-IV used for both directions.",
         _BROKEN,
-        Swap(connection._Endpoint, "_protect", _protect_alike),
+        Swap(Endpoint, "_protect", _protect_alike),
     ),
     mistake(
         "StartTimeInClear",
@@ -315,7 +307,7 @@ MISTAKES = (
         "MISSING_CHECK",
         "Stop-Sessions taken although it does not account for exactly the sender's sessions.",
         "Results that RFC 4656 §3.8 declares invalid are used.",
-        Swap(connection._Endpoint, "_check_stop", lambda *_args, **_named: None),
+        Swap(connection, "check_stop", ignore),
     ),
     mistake(
         "CommandWhileTesting",
@@ -329,35 +321,35 @@ MISTAKES = (
         "MISSING_CHECK",
         "An IP version number other than 4 and 6 accepted.",
         "Addresses are misread.",
-        Swap(negotiation, "check_request", _check_except("IPVN")),
+        Swap(negotiation, "request_problem", _problem_except("IPVN")),
     ),
     mistake(
         "ConfUnchecked",
         "MISSING_CHECK",
         "A request accepted that configures neither sender nor receiver.",
         "A session without a role for the server.",
-        Swap(negotiation, "check_request", _check_except("Conf-Sender, Conf-Receiver")),
+        Swap(negotiation, "request_problem", _problem_except("Conf-Sender, Conf-Receiver")),
     ),
     mistake(
         "SlotTypeUnchecked",
         "MISSING_CHECK",
         "A schedule slot of unknown type accepted.",
         "Sender and receiver compute different schedules.",
-        Swap(negotiation, "check_request", _check_except("Slot Type")),
+        Swap(negotiation, "request_problem", _problem_except("Slot Type")),
     ),
     mistake(
         "SlotsUnchecked",
         "MISSING_CHECK",
         "A request without schedule slots accepted.",
         "There is no schedule to send by.",
-        Swap(negotiation, "check_request", _check_except("Number of Schedule Slots")),
+        Swap(negotiation, "request_problem", _problem_except("Number of Schedule Slots")),
     ),
     mistake(
         "TwZerosUnchecked",
         "MISSING_CHECK",
         "A Request-TW-Session accepted with a field that RFC 5357 §3.5 wants zero.",
         "A request for something else than a two-way session is taken for one.",
-        Swap(negotiation, "check_request", ignore),
+        Swap(negotiation, "request_problem", ignore),
     ),
     mistake(
         "NoServiceIgnored",

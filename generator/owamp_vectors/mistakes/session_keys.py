@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cryptography.hazmat.primitives import hashes
 from owamp_reference import keys, primitives
-from owamp_reference.keys import TestSessionKeys
+from owamp_reference.keys import ControlKeys, TestSessionKeys
 
 from ..vectors.declaration import Note
 from .base import Swap, mistake
@@ -18,26 +18,31 @@ _derive = keys.derive_test_session_keys
 _one_way = keys.one_way_test_session_keys
 
 
-def _swapped(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
-    first = primitives.aes_ecb_encrypt(t2[:16], sid)
-    return TestSessionKeys(
-        primitives.aes_ecb_encrypt(t1, sid), first + primitives.aes_ecb_encrypt(t2[16:], sid)
-    )
+def _swapped(control_keys: ControlKeys, sid: bytes) -> TestSessionKeys:
+    keys_of_aes = control_keys.t1, control_keys.t2[:16], control_keys.t2[16:]
+    t3, first, second = (primitives.aes_ecb_encrypt(key, sid) for key in keys_of_aes)
+    return TestSessionKeys(t3, first + second)
 
 
-def _hash_of_concatenation(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
+def _hash_of_concatenation(control_keys: ControlKeys, sid: bytes) -> TestSessionKeys:
     outputs = []
-    for control_key in (t1, t2):
+    for control_key in (control_keys.t1, control_keys.t2):
         digest = hashes.Hash(hashes.SHA256())
         digest.update(control_key + sid)
         outputs.append(digest.finalize())
     return TestSessionKeys(outputs[0][:16], outputs[1])
 
 
-def _decrypted(t1: bytes, t2: bytes, sid: bytes) -> TestSessionKeys:
+def _decrypted(control_keys: ControlKeys, sid: bytes) -> TestSessionKeys:
     return TestSessionKeys(
-        primitives.aes_ecb_decrypt(sid, t1), primitives.aes_cbc_decrypt(sid, bytes(16), t2)
+        primitives.aes_ecb_decrypt(sid, control_keys.t1),
+        primitives.aes_cbc_decrypt(sid, bytes(16), control_keys.t2),
     )
+
+
+def _from_t1_alone(control_keys: ControlKeys, sid: bytes) -> TestSessionKeys:
+    t1 = control_keys.t1
+    return TestSessionKeys(_derive_t3(t1, sid), _derive_t4(t1 + t1, sid))
 
 
 def _blocks_exchanged(t2: bytes, sid: bytes) -> bytes:
@@ -100,11 +105,7 @@ MISTAKES = (
         "KEY_DERIVATION",
         "T4 made from T1: KDF(T1||SID) for both keys.",
         "Test packets decrypt, and their HMAC does not verify.",
-        Swap(
-            keys,
-            "derive_test_session_keys",
-            lambda t1, t2, sid: TestSessionKeys(_derive_t3(t1, sid), _derive_t4(t1 + t1, sid)),
-        ),
+        Swap(keys, "derive_test_session_keys", _from_t1_alone),
     ),
     mistake(
         "T2Cut",
@@ -125,6 +126,10 @@ MISTAKES = (
         "ENCODING",
         "The SID handled as a little-endian number, its octets reversed.",
         _NO_PACKET,
-        Swap(keys, "derive_test_session_keys", lambda t1, t2, sid: _derive(t1, t2, sid[::-1])),
+        Swap(
+            keys,
+            "derive_test_session_keys",
+            lambda given, sid: _derive(given, sid[::-1]),
+        ),
     ),
 )

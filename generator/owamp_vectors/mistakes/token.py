@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from owamp_reference import errors, messages, primitives, token
 from owamp_reference.errors import ProtocolError
-from owamp_reference.token import TokenPlaintext
+from owamp_reference.keys import ControlKeys
 
 from ..vectors.declaration import Note
 from .base import Swap, ignore, mistake
@@ -56,34 +56,38 @@ def _cbc_256(encrypt: bool) -> Callable[[bytes, bytes, bytes], bytes]:
     return run
 
 
-def _seal_in_ecb(key: bytes, challenge: bytes, t1: bytes, t2: bytes) -> bytes:
-    return primitives.aes_ecb_encrypt(key, challenge + t1 + t2)
+def _seal_in_ecb(key: bytes, challenge: bytes, keys: ControlKeys) -> bytes:
+    return primitives.aes_ecb_encrypt(key, challenge + keys.t1 + keys.t2)
 
 
-def _seal_with_challenge_as_iv(key: bytes, challenge: bytes, t1: bytes, t2: bytes) -> bytes:
-    return primitives.aes_cbc_encrypt(key, challenge, challenge + t1 + t2)
+def _seal_with_challenge_as_iv(key: bytes, challenge: bytes, keys: ControlKeys) -> bytes:
+    return primitives.aes_cbc_encrypt(key, challenge, challenge + keys.t1 + keys.t2)
 
 
-def _open_with_challenge_as_iv(key: bytes, sealed: bytes, challenge: bytes) -> TokenPlaintext:
+def _open_with_challenge_as_iv(key: bytes, sealed: bytes, challenge: bytes) -> ControlKeys:
     return _split(primitives.aes_cbc_decrypt(key, challenge, sealed), challenge)
 
 
-def _seal_with_keys_first(key: bytes, challenge: bytes, t1: bytes, t2: bytes) -> bytes:
-    return primitives.aes_cbc_encrypt(key, primitives.ZERO_IV, t1 + t2 + challenge)
+def _seal_with_keys_first(key: bytes, challenge: bytes, keys: ControlKeys) -> bytes:
+    return primitives.aes_cbc_encrypt(key, primitives.ZERO_IV, keys.t1 + keys.t2 + challenge)
 
 
-def _split(plaintext: bytes, challenge: bytes, compared: int = 16) -> TokenPlaintext:
+def _seal_with_short_t2(key: bytes, challenge: bytes, keys: ControlKeys) -> bytes:
+    return _seal(key, challenge, ControlKeys(keys.t1, keys.t2[:20].ljust(32, b"\0")))
+
+
+def _split(plaintext: bytes, challenge: bytes, compared: int = 16) -> ControlKeys:
     if plaintext[:compared] != challenge[:compared]:
         raise ProtocolError("Token", "the challenge that the server sent", "another challenge")
-    return TokenPlaintext(plaintext[:16], plaintext[16:32], plaintext[32:])
+    return ControlKeys(plaintext[16:32], plaintext[32:])
 
 
-def _open_in_ecb(key: bytes, sealed: bytes, challenge: bytes) -> TokenPlaintext:
+def _open_in_ecb(key: bytes, sealed: bytes, challenge: bytes) -> ControlKeys:
     return _split(primitives.aes_ecb_decrypt(key, sealed), challenge)
 
 
-def _open_comparing(compared: int) -> Callable[[bytes, bytes, bytes], TokenPlaintext]:
-    def run(key: bytes, sealed: bytes, challenge: bytes) -> TokenPlaintext:
+def _open_comparing(compared: int) -> Callable[[bytes, bytes, bytes], ControlKeys]:
+    def run(key: bytes, sealed: bytes, challenge: bytes) -> ControlKeys:
         plaintext = primitives.aes_cbc_decrypt(key, primitives.ZERO_IV, sealed)
         return _split(plaintext, challenge, compared)
 
@@ -217,11 +221,7 @@ MISTAKES = (
         "LAYOUT",
         "A T2 of 20 octets, as long as SHA-1's output, padded with zeros.",
         "The HMAC keys of the two ends differ.",
-        Swap(
-            token,
-            "seal_token",
-            lambda key, challenge, t1, t2: _seal(key, challenge, t1, t2[:20].ljust(32, b"\0")),
-        ),
+        Swap(token, "seal_token", _seal_with_short_t2),
     ),
     mistake(
         "ChallengeUnchecked",

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from owamp_reference import ProtocolError, binding, messages, token
+from owamp_reference import ProtocolError, binding, messages
+from owamp_reference.keys import T2_SIZE
 
 from ..claims.declared import Claim
 from ..disk import to_text
@@ -452,7 +453,7 @@ def _server_start(server: Mapping[str, Any], t1: bytes) -> bytes:
     """Server-Start of a server that has this T1, where the model leaves the message out."""
     values = {
         "t1": t1,
-        "t2": bytes(token.T2_SIZE),  # there is no HMAC yet
+        "t2": bytes(T2_SIZE),  # there is no HMAC yet
         "server_iv": server["serverIv"],
         "start_time": server["startTime"] + bytes(8),
     }

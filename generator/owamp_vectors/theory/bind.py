@@ -112,12 +112,12 @@ SECRET = Type("shared secret", usual=20)
 SALT = _role("Salt", token.SALT_SIZE)
 COUNT = _role("Count", 4, _count)
 CHALLENGE = _role("Challenge", token.CHALLENGE_SIZE)
-T1 = _role("T1", token.T1_SIZE)
-T2 = _role("T2", token.T2_SIZE)
+T1 = _role("T1", keys.T1_SIZE)
+T2 = _role("T2", keys.T2_SIZE)
 T2_HALF_A = _role("first half of T2", 16)
 T2_HALF_B = _role("second half of T2", 16)
 SID = _role("SID", keys.SID_SIZE)
-KEY_ID = _role("KeyID", ike_binding.KEY_ID_SIZE)
+KEY_ID = _role("KeyID", messages.KEY_ID_SIZE)
 TOKEN = Type("Token", token.TOKEN_SIZE)
 CLIENT_IV = _role("Client-IV", messages.IV_SIZE)
 SERVER_IV = _role("Server-IV", messages.IV_SIZE)
@@ -332,9 +332,9 @@ def _slices(prf: ikev2.Prf) -> dict[str, tuple[int, int]]:
 
 
 def _kdf(key: bytes, sid: bytes) -> bytes:
-    if len(key) == token.T1_SIZE:
-        return keys.one_way_test_session_keys(key, bytes(token.T2_SIZE), sid).t3
-    return keys.one_way_test_session_keys(bytes(token.T1_SIZE), key, sid).t4
+    if len(key) == keys.T1_SIZE:
+        return keys.one_way_test_session_keys(keys.ControlKeys(key, bytes(keys.T2_SIZE)), sid).t3
+    return keys.one_way_test_session_keys(keys.ControlKeys(bytes(keys.T1_SIZE), key), sid).t4
 
 
 def _cut_keys(prf_output: Type) -> tuple[Symbol, ...]:
@@ -799,7 +799,7 @@ def _number(octets: bytes) -> int:
 def _token(secret: bytes, challenge: bytes, salt: bytes, count: bytes, *t: bytes) -> bytes:
     """The Token; T2 may come in halves."""
     key = token.derive_token_key(secret, salt, _number(count))
-    return token.seal_token(key, challenge, t[0], b"".join(t[1:]))
+    return token.seal_token(key, challenge, keys.ControlKeys(t[0], b"".join(t[1:])))
 
 
 def _mac_of_blocks(secret: bytes, salt: bytes, count: bytes, *blocks: bytes) -> bytes:
@@ -885,7 +885,9 @@ def _macros(prf: ikev2.Prf, keymat_size: int) -> tuple[Macro, ...]:
             "token",
             "owamp_reference.token.seal_token",
             (AES_KEY, CHALLENGE, T1, T2),
-            token.seal_token,
+            lambda key, challenge, t1, t2: token.seal_token(
+                key, challenge, keys.ControlKeys(t1, t2)
+            ),
             "RFC 4656 §3.1",
         ),
         Macro(
@@ -991,12 +993,16 @@ MODEL_ONLY_MACROS: Mapping[str, str] = {
 # --------------------------------------------------------------------------------------- messages
 
 
+def _control_keys(v: Values) -> keys.ControlKeys:
+    return keys.ControlKeys(v["t1"], v["t2"])
+
+
 def _session_keys(v: Values) -> keys.TestSessionKeys:
-    return keys.derive_test_session_keys(v["t1"], v["t2"], v["sid"])
+    return keys.derive_test_session_keys(_control_keys(v), v["sid"])
 
 
 def _one_way_keys(v: Values) -> keys.TestSessionKeys:
-    return keys.one_way_test_session_keys(v["t1"], v["t2"], v["sid"])
+    return keys.one_way_test_session_keys(_control_keys(v), v["sid"])
 
 
 def _sender_packet(v: Values) -> SenderPacket:
@@ -1085,14 +1091,14 @@ def _block(number: int) -> Callable[[Values], bytes]:
 
 
 def _accepted(v: Values) -> bytes:
-    sender = control.ProtectedSender(v["t1"], v["t2"], v["server_iv"])
+    sender = control.ProtectedSender(_control_keys(v), v["server_iv"])
     sender.write(v["start_time"])
     text = messages.AcceptSession(messages.Accept.OK, _number(v["port"]), v["sid"])
     return control.write_message(sender, text.segments())
 
 
 def _requested(v: Values) -> bytes:
-    sender = control.ProtectedSender(v["t1"], v["t2"], v["client_iv"])
+    sender = control.ProtectedSender(_control_keys(v), v["client_iv"])
     return control.write_message(sender, tw_request(v["parameters"]).segments())
 
 
@@ -1105,7 +1111,7 @@ def _response(v: Values) -> bytes:
 def server_start(v: Values) -> bytes:
     """Server-Start with Accept 0, from ``t1``, ``t2``, ``server_iv`` and ``start_time``."""
     clear = messages.ServerStart(messages.Accept.OK, v["server_iv"], 0).to_octets()[:32]
-    sender = control.ProtectedSender(v["t1"], v["t2"], v["server_iv"])
+    sender = control.ProtectedSender(_control_keys(v), v["server_iv"])
     return clear + sender.write(v["start_time"])
 
 

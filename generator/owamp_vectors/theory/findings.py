@@ -76,17 +76,18 @@ def _makes_tokens(model: Model) -> bool:
 
 
 def _t3_gives_t1(source: Drbg) -> Octets:
-    t1, t2, sid = source.octets("t1", 16), source.octets("t2", 32), source.octets("sid", 16)
-    leaked = keys.derive_test_session_keys(t1, t2, sid)
+    own = keys.ControlKeys(source.octets("t1", 16), source.octets("t2", 32))
+    sid = source.octets("sid", 16)
+    leaked = keys.derive_test_session_keys(own, sid)
     back = keys.control_keys_from_test_keys(leaked, sid)
     return {
-        "T1": t1,
-        "T2": t2,
+        "T1": own.t1,
+        "T2": own.t2,
         "SID": sid,
         "T3": leaked.t3,
         "T4": leaked.t4,
-        "AES-1(SID, T3)": back[0],
-        "CBC-1(SID, T4)": back[1],
+        "AES-1(SID, T3)": back.t1,
+        "CBC-1(SID, T4)": back.t2,
     }
 
 
@@ -112,8 +113,9 @@ def _token_from_blocks(source: Drbg) -> Octets:
     key = token.derive_token_key(secret, salt, 1024)
 
     def honest_answer(number: int, chosen: bytes) -> bytes:
-        keys_of = source.at(number)
-        return token.seal_token(key, chosen, keys_of.octets("t1", 16), keys_of.octets("t2", 32))
+        drawn = source.at(number)
+        own = keys.ControlKeys(drawn.octets("t1", 16), drawn.octets("t2", 32))
+        return token.seal_token(key, chosen, own)
 
     octets = {"Salt": salt, "Challenge": challenge}
     blocks, chosen = b"", challenge

@@ -134,7 +134,7 @@ class Dialogue:
             return
         if control_keys is not None:
             self.streams[Who.CLIENT].receiver = control.ProtectedReceiver(
-                control_keys.t3, control_keys.t4, response.client_iv
+                control_keys, response.client_iv
             )
         while True:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
@@ -147,9 +147,7 @@ class Dialogue:
         accept, server_iv = clear[15], clear[16:]
         control_keys = self.progress.response.control_keys
         if accept == Accept.OK and control_keys is not None:
-            self.streams[Who.SERVER].receiver = control.ProtectedReceiver(
-                control_keys.t3, control_keys.t4, server_iv
-            )
+            self.streams[Who.SERVER].receiver = control.ProtectedReceiver(control_keys, server_iv)
         block = yield Want(primitives.AES_BLOCK_SIZE)
         start = ServerStart.parse(clear + block)
         is_opaque = self.progress.is_sealed and accept == Accept.OK

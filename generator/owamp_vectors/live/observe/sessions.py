@@ -11,7 +11,7 @@ from typing import Self
 from owamp_reference import keys, primitives
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import TestSession
-from owamp_reference.keys import TestSessionKeys
+from owamp_reference.keys import ControlKeys
 from owamp_reference.layout import Layout
 from owamp_reference.messages import Request, RequestSession, SkipRange, StopSessions
 from owamp_reference.packets import (
@@ -24,7 +24,7 @@ from owamp_reference.packets import (
     protected_size,
 )
 from owamp_reference.primitives import HMAC_SIZE
-from owamp_reference.sources import NTP_EPOCH_OFFSET
+from owamp_reference.sources import ntp_timestamp
 
 from ..net.addresses import Address
 from .steps import Part, Remark, Step, Who, note, right, wrong
@@ -57,7 +57,7 @@ class ObservedSession:
     """
 
     session: TestSession
-    control_keys: TestSessionKeys | None = field(repr=False)
+    control_keys: ControlKeys | None = field(repr=False)
     sender: Address
     receiver: Address
     is_started: bool = False
@@ -74,7 +74,7 @@ class ObservedSession:
         sid: bytes,
         port: int,
         mode: TestMode,
-        control_keys: TestSessionKeys | None,
+        control_keys: ControlKeys | None,
         ends: tuple[Address | None, Address | None],
     ) -> Self:
         """The session of a request that was accepted with a SID and a port; `ends` are the
@@ -82,8 +82,7 @@ class ObservedSession:
         """
         session_keys = None
         if control_keys is not None and mode is not TestMode.UNAUTHENTICATED:
-            t1, t2 = control_keys.t3, control_keys.t4
-            session_keys = keys.derive_test_session_keys(t1, t2, sid)
+            session_keys = keys.derive_test_session_keys(control_keys, sid)
         session = TestSession(request, sid, port, mode, session_keys)
         near, far = ends
         ports = request.sender_port, port
@@ -205,10 +204,11 @@ class ObservedSession:
         }
         candidates = [("under T3, T4", self.session.keys)]
         if self.control_keys is not None:
-            t1, t2 = self.control_keys.t3, self.control_keys.t4
-            one_way = keys.one_way_test_session_keys(t1, t2, self.session.sid)
+            control_keys = self.control_keys
+            themselves = keys.TestSessionKeys(control_keys.t1, control_keys.t2)
+            one_way = keys.one_way_test_session_keys(control_keys, self.session.sid)
             candidates += [
-                ("under the control keys T1, T2", self.control_keys),
+                ("under the control keys T1, T2", themselves),
                 ("under keys from a one-way KDF", one_way),
             ]
         for key_name, candidate in candidates:
@@ -291,7 +291,7 @@ class ObservedSession:
         estimate = ErrorEstimate.from_int(packet.error_estimate)
         if time is None or not estimate.synchronized:
             return
-        off = abs(packet.timestamp / 2**32 - (time / 10**9 + NTP_EPOCH_OFFSET) % 2**32)
+        off = abs(packet.timestamp - ntp_timestamp(time)) / 2**32
         off = min(off, 2**32 - off)  # across the end of an era
         if off > estimate.multiplier * 2.0 ** (estimate.scale - 32) + _CLOCK_TOLERANCE:
             text = f"Timestamp: S says synchronized to UTC, but it is {off:.0f} s off the capture"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from owamp_reference import binding, token
 from owamp_reference.errors import ProtocolError
-from owamp_reference.keys import TestSessionKeys
+from owamp_reference.keys import ControlKeys
 from owamp_reference.messages import Accept, ServerGreeting, SetUpResponse, decode_key_id
 from owamp_reference.negotiation import (
     SECURITY_BITS,
@@ -89,7 +89,7 @@ class Response:
     summary: str
     mode: NegotiatedMode | None = None
     key_name: str = ""
-    control_keys: TestSessionKeys | None = field(default=None, repr=False)
+    control_keys: ControlKeys | None = field(default=None, repr=False)
     declines: bool = False
     extensions: int = 0
     problem: ProtocolError | None = None
@@ -139,27 +139,22 @@ def _open_token(
     credentials: Sequence[Credentials],
     max_count: int,
 ) -> None:
-    key_id = message.key_id
+    name = mode.secret_name(message.key_id)
     if mode.ikev2_derived:
-        if any(key_id[16:]):
+        if message.key_id != name.key_id:
             text = "KeyID: expected zeros after the two SPIs, found others"
             result.remarks.append(wrong(text, "RFC 7717 §5.3"))
-        key_id = binding.key_id_from_spis(*binding.spis_from_key_id(key_id))
     else:
         try:
-            decode_key_id(key_id)
+            decode_key_id(message.key_id)
         except ProtocolError as error:
             result.remarks.append(wrong(error, SOURCE))
     if greeting is None or not 1 <= greeting.count <= max_count:
         result.remarks.append(note("the Token is not opened: no usable Count", SOURCE))
         return
-    secrets = [
-        item.shared_secret
-        for item in credentials
-        if item.key_id == key_id and item.ikev2_derived == mode.ikev2_derived
-    ]
+    secrets = [item.shared_secret for item in credentials if item.name == name]
     if not secrets:
-        text = f"no secret is known here for {key_name(mode, key_id)}: the Token is not opened"
+        text = f"no secret is known here for {result.key_name}: the Token is not opened"
         result.remarks.append(note(text, SOURCE))
     for secret in secrets:
         key = token.derive_token_key(secret, greeting.salt, greeting.count)
@@ -169,7 +164,7 @@ def _open_token(
             result.problem = error
             continue
         result.problem = None
-        result.control_keys = TestSessionKeys(opened.t1, opened.t2)
+        result.control_keys = opened
         result.summary += ", the Token carries the Challenge"
         if not any(opened.t1 + opened.t2):
             text = "Token: T1 and T2 are zero, as in one forged of encryptions of the Challenge"

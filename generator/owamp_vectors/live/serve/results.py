@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from owamp_reference import binding
 from owamp_reference.messages import (
     COMPLETE_SESSION_END,
     Accept,
@@ -20,24 +19,20 @@ from owamp_reference.messages import (
     SessionDescription,
     SetUpResponse,
 )
-from owamp_reference.negotiation import NegotiatedMode
+from owamp_reference.negotiation import NegotiatedMode, SecretName
 
 from .limits import ServiceLimits
 
-ClientIdentity: TypeAlias = tuple[bool, bytes] | None
-"""Who a client has shown to be: whether by a key from IKEv2, and its KeyID. None in the
-unauthenticated mode, which shows nothing."""
+ClientIdentity: TypeAlias = SecretName | None
+"""Who a client has shown to be, by the secret that it knows. None in the unauthenticated mode,
+which shows nothing."""
 
 _COMPLETE = (0, COMPLETE_SESSION_END)
 
 
 def identify(mode: NegotiatedMode, response: SetUpResponse) -> ClientIdentity:
     """Who the client of a connection is that was set up so."""
-    if not mode.is_protected:
-        return None
-    if mode.ikev2_derived:  # what follows the SPIs means nothing (RFC 7717 §5.3)
-        return True, b"".join(binding.spis_from_key_id(response.key_id))
-    return False, response.key_id
+    return mode.secret_name(response.key_id) if mode.is_protected else None
 
 
 def may_fetch(owner: ClientIdentity, client: ClientIdentity) -> bool:

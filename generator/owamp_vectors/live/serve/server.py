@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from owamp_reference.connection import Server, ServerConfig
-from owamp_reference.negotiation import IKEV2_DERIVED, Mode, Protocol
+from owamp_reference.negotiation import IKEV2_DERIVED, Mode, Protocol, secrets_of
 from owamp_reference.sources import system_clock
 from owamp_reference.token import MIN_COUNT
 
@@ -148,13 +148,11 @@ class Service:
 
     def make_endpoint(self, local: SocketAddress, policy: Policy) -> Server:
         """The sans-IO end of a connection at an address of the service."""
-        secrets = self.config.secrets
         config = ServerConfig(
             self.config.protocol,
             self.config.modes,
             self.config.count,
-            secrets.passphrase,
-            secrets.ike_sa,
+            secrets_of(*self.config.secrets.credentials),
             policy,
             sid_address=sid_address(local),
             start_time=self._started,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from owamp_reference import binding, ikev2
 from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
 from owamp_reference.keys import SID_SIZE
-from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol
+from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol, secrets_of
 
 from ...vectors.drbg import Drbg
 from ..bind import KEYMAT_SIZE, PRF, ike_sa_keys
@@ -89,11 +89,9 @@ class IkeSa:
         tap = Tap(world.source.at(title))
         client_name, server_name = end[1]
         modes = IKEV2_DERIVED[Protocol.TWAMP] | Mode.AUTHENTICATED
-
-        def ike_sa(spi_i: bytes, spi_r: bytes) -> bytes | None:
-            return secret if (spi_i, spi_r) == (self.spi_i, self.spi_r) else None
-
-        server = Server(ServerConfig(Protocol.TWAMP, modes, ike_sa=ike_sa), tap, world.clock)
+        credentials = Credentials.from_ikev2(self.spi_i, self.spi_r, secret)
+        config = ServerConfig(Protocol.TWAMP, modes, find_secret=secrets_of(credentials))
+        server = Server(config, tap, world.clock)
         greeting = server.data_to_send()
         actor = f"{title}/server"
         yield Event(
@@ -104,7 +102,6 @@ class IkeSa:
             sent=greeting,
             rule="Server_Greeting",
         )
-        credentials = Credentials.from_ikev2(self.spi_i, self.spi_r, secret)
         client = ControlClient(ClientConfig(Protocol.TWAMP, Mode.AUTHENTICATED, credentials), tap)
         failed = why(world.hand(client, greeting))
         response = client.data_to_send()

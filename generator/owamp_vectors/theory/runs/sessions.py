@@ -14,7 +14,7 @@ from owamp_reference.messages import (
     ScheduleSlot,
     encode_key_id,
 )
-from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_reference.negotiation import Credentials, Mode, Protocol, secrets_of
 from owamp_reference.packets import TestMode
 
 from ...vectors.drbg import Drbg
@@ -60,7 +60,7 @@ class _Agreed:
         secret = self.source.octets("secret", 20)
         credentials = Credentials(encode_key_id("it"), secret)
         server = Server(
-            ServerConfig(self._protocol, self._security, passphrase=lambda name: secret),  # noqa: ARG005
+            ServerConfig(self._protocol, self._security, find_secret=secrets_of(credentials)),
             self.tap,
             self.world.clock,
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from owamp_reference import token
 from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
 from owamp_reference.messages import ServerGreeting, SetUpResponse
-from owamp_reference.negotiation import Mode, Protocol
+from owamp_reference.negotiation import Mode, Protocol, secrets_of
 
 from ...vectors.drbg import Drbg
 from ..bind import server_start
@@ -41,7 +41,7 @@ class _TokenOnly:
         config = ServerConfig(
             Protocol.TWAMP,
             Mode.AUTHENTICATED,
-            passphrase=lambda _: credentials.shared_secret,
+            find_secret=secrets_of(credentials),
             start_time=world.clock(),
         )
         server = Server(config, self._tap, world.clock)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from owamp_reference import binding
 from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
 from owamp_reference.events import Event as EndpointEvent
 from owamp_reference.events import SetUp, TestSession
-from owamp_reference.messages import RequestTWSession, encode_key_id
-from owamp_reference.negotiation import IKEV2_DERIVED, Mode, NegotiatedMode, Protocol
+from owamp_reference.messages import RequestTWSession
+from owamp_reference.negotiation import IKEV2_DERIVED, Mode, NegotiatedMode, Protocol, secrets_of
 from owamp_reference.packets import TestMode
 
 from ...vectors.drbg import Drbg
@@ -64,21 +63,10 @@ class _Connection:
 
     def new_server(self, tap: Tap) -> Server:
         """The server's end of a connection."""
-        by_key_id = {item.credentials.key_id: item.credentials for item in self._everybody}
-
-        def passphrase(name: str) -> bytes | None:
-            found = by_key_id.get(encode_key_id(name))
-            return found.shared_secret if found else None
-
-        def ike_sa(spi_i: bytes, spi_r: bytes) -> bytes | None:
-            found = by_key_id.get(binding.key_id_from_spis(spi_i, spi_r))
-            return found.shared_secret if found else None
-
         config = ServerConfig(
             Protocol.TWAMP,
             modes=Mode.AUTHENTICATED | Mode.ENCRYPTED | IKEV2_DERIVED[Protocol.TWAMP],
-            passphrase=passphrase,
-            ike_sa=ike_sa,
+            find_secret=secrets_of(*(item.credentials for item in self._everybody)),
             start_time=self.source.uint("start time", 8),
         )
         return Server(config, tap, self.world.clock)
