@@ -4,6 +4,7 @@ their binding to IKEv2 (RFC 7717 and the proposal before it).
 Small, typed, sans-IO, to be read beside the RFCs:
 
 - `primitives`: the cryptographic operations, each one call into `cryptography`
+- `layout`: messages as tables of fields; `errors`: the one error
 - `keys`: T1 and T2 of a control connection, T3 and T4 of a test session
 - `token`: the shared secret, its key, the Token
 - `control`: encryption and HMAC of the control connection

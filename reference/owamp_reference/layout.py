@@ -1,11 +1,13 @@
-"""Fixed layouts: a message as a table of fields, big-endian, as the RFCs draw them."""
+"""Fixed layouts, big-endian, as the RFCs draw them: tables of fields, and records, whose classes
+declare each field once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from .errors import ProtocolError, Stage, check_range, check_size
 
@@ -15,40 +17,51 @@ class Field:
     """One field of a layout.
 
     Attributes:
-        name: the attribute that holds it; empty for MBZ and unused fields.
         label: its name in the RFC.
         size: octets.
+        name: the attribute that holds it; empty for MBZ and unused fields.
         is_integer: an unsigned integer, else an octet string.
         constant: the only value that a parser accepts, such as a command number.
         mask: the bits of an integer that belong to the field; the others are MBZ.
+        counts: the attribute whose number of items it is.
+        default: its value in a record that is not given another.
     """
 
-    name: str
     label: str
     size: int
+    name: str = ""
     is_integer: bool = False
     constant: int | None = None
     mask: int | None = None
+    counts: str = ""
+    default: int | bytes | None = None
 
 
-def uint(name: str, label: str, size: int, mask: int | None = None) -> Field:
-    """An unsigned integer of `size` octets."""
-    return Field(name, label, size, is_integer=True, mask=mask)
+def uint(
+    label: str, size: int, *, name: str = "", mask: int | None = None, default: int | None = None
+) -> Any:
+    """An unsigned integer of `size` octets; in a record, its name is the attribute's."""
+    return Field(label, size, name, is_integer=True, mask=mask, default=default)
 
 
-def octets(name: str, label: str, size: int) -> Field:
-    """An octet string of `size` octets."""
-    return Field(name, label, size)
+def octets(label: str, size: int, *, name: str = "", default: bytes | None = None) -> Any:
+    """An octet string of `size` octets; in a record, its name is the attribute's."""
+    return Field(label, size, name, default=default)
 
 
 def mbz(size: int, label: str = "MBZ") -> Field:
     """`size` octets that are sent as zero and ignored on receipt (RFC 4656 §3.1)."""
-    return Field("", label, size)
+    return Field(label, size)
 
 
 def constant(label: str, size: int, value: int) -> Field:
     """An integer that identifies the message, such as the command number."""
-    return Field("", label, size, is_integer=True, constant=value)
+    return Field(label, size, is_integer=True, constant=value)
+
+
+def number_of(counts: str, label: str, size: int) -> Field:
+    """How many items the attribute `counts` of a record has: an unsigned integer."""
+    return Field(label, size, is_integer=True, counts=counts)
 
 
 @dataclass(frozen=True)
@@ -107,3 +120,59 @@ class Layout:
                 masked = number if field.mask is None else number & field.mask
                 values[field.name] = masked if field.is_integer else chunk
         return values
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(uint, octets))
+class Record:
+    """A frozen dataclass with a layout.
+
+    A subclass declares its fields in the order of the RFC's figure: those that it holds with their
+    type, as ``port: int = uint("Port", 2)``, and those of the figure alone without, by `mbz`,
+    `constant` or `number_of`. Attributes that are not in the layout follow.
+    """
+
+    LAYOUT: ClassVar[Layout]
+
+    def __init_subclass__(cls, *, title: str = "", kw_only: bool = False) -> None:
+        super().__init_subclass__()
+        fields = []
+        for name, field in list(vars(cls).items()):
+            if not isinstance(field, Field):
+                continue
+            is_held = name in cls.__annotations__
+            fields.append(replace(field, name=name) if is_held or field.counts else field)
+            if is_held and field.default is not None:
+                setattr(cls, name, field.default)
+            else:
+                delattr(cls, name)
+        if title:
+            cls.LAYOUT = Layout(title, tuple(fields))
+        dataclass(frozen=True, kw_only=kw_only)(cls)
+
+    def pack(self) -> bytes:
+        """The octets of the layout. Raises `ProtocolError` for a value that does not fit."""
+        counts = {
+            field.name: len(getattr(self, field.counts))
+            for field in self.LAYOUT.fields
+            if field.counts
+        }
+        return self.LAYOUT.pack({**vars(self), **counts})
+
+
+R = TypeVar("R", bound=Record)
+
+
+def pack_records(records: Iterable[Record]) -> bytes:
+    """The octets of records, one after the other."""
+    return b"".join(record.pack() for record in records)
+
+
+def unpack_records(kind: type[R], data: bytes) -> tuple[R, ...]:
+    """The records of one kind in `data`, one after the other.
+
+    Raises:
+        ProtocolError: octets are left over.
+    """
+    size = kind.LAYOUT.size
+    chunks = (data[start : start + size] for start in range(0, len(data), size))
+    return tuple(kind(**kind.LAYOUT.unpack(chunk)) for chunk in chunks)

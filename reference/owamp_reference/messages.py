@@ -13,14 +13,23 @@ HMACs are the business of `control`; here a message is
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Generator
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, NamedTuple, Self, TypeAlias, TypeVar
 
 from .errors import ProtocolError, Stage
 from .keys import SID_SIZE
-from .layout import Layout, constant, mbz, octets, uint
+from .layout import (
+    Record,
+    constant,
+    mbz,
+    number_of,
+    octets,
+    pack_records,
+    uint,
+    unpack_records,
+)
 from .primitives import AES_BLOCK_SIZE, HMAC_SIZE
 from .token import CHALLENGE_SIZE, SALT_SIZE, TOKEN_SIZE
 
@@ -98,16 +107,15 @@ def read_octets(name: str, reader: Reader[T], data: bytes) -> T:
         return stop.value  # type: ignore[no-any-return]
 
 
-class Message:
+class Message(Record):
     """A message that is one layout; `HAS_HMAC` says whether an HMAC follows it."""
 
-    LAYOUT: ClassVar[Layout]
     SOURCE: ClassVar[str]
     HAS_HMAC: ClassVar[bool] = True
 
     def segments(self) -> list[bytes]:
         """The octets between the HMACs. Raises `ProtocolError` for a value that does not fit."""
-        return [self.LAYOUT.pack(vars(self))]
+        return [self.pack()]
 
     def to_octets(self) -> bytes:
         """The message as in the unauthenticated mode: HMAC fields zero (RFC 4656 §3.2)."""
@@ -133,58 +141,37 @@ class Message:
         return read_octets(cls.LAYOUT.title, cls.reader(), data)
 
 
-@dataclass(frozen=True)
-class ServerGreeting(Message):
+class ServerGreeting(Message, title="Server-Greeting"):
     """Server-Greeting, 64 octets, in clear (RFC 4656 §3.1)."""
 
-    LAYOUT = Layout(
-        "Server-Greeting",
-        (
-            mbz(12, "Unused"),
-            uint("modes", "Modes", 4),
-            octets("challenge", "Challenge", CHALLENGE_SIZE),
-            octets("salt", "Salt", SALT_SIZE),
-            uint("count", "Count", 4),
-            mbz(12),
-        ),
-    )
     SOURCE = "RFC 4656 §3.1"
     HAS_HMAC = False
 
-    modes: int
-    challenge: bytes
-    salt: bytes
-    count: int
+    mbz_1 = mbz(12, "Unused")
+    modes: int = uint("Modes", 4)
+    challenge: bytes = octets("Challenge", CHALLENGE_SIZE)
+    salt: bytes = octets("Salt", SALT_SIZE)
+    count: int = uint("Count", 4)
+    mbz_2 = mbz(12)
 
 
-@dataclass(frozen=True)
-class SetUpResponse(Message):
+class SetUpResponse(Message, title="Set-Up-Response"):
     """Set-Up-Response, 164 octets, in clear (RFC 4656 §3.1).
 
     Figure 3 of RFC 7717 draws a Token of 16 and a Client-IV of 12 octets; the message did not
     shrink, and implementations keep the sizes of RFC 4656.
     """
 
-    LAYOUT = Layout(
-        "Set-Up-Response",
-        (
-            uint("mode", "Mode", 4),
-            octets("key_id", "KeyID", KEY_ID_SIZE),
-            octets("token", "Token", TOKEN_SIZE),
-            octets("client_iv", "Client-IV", IV_SIZE),
-        ),
-    )
     SOURCE = "RFC 4656 §3.1"
     HAS_HMAC = False
 
-    mode: int
-    key_id: bytes
-    token: bytes
-    client_iv: bytes
+    mode: int = uint("Mode", 4)
+    key_id: bytes = octets("KeyID", KEY_ID_SIZE)
+    token: bytes = octets("Token", TOKEN_SIZE)
+    client_iv: bytes = octets("Client-IV", IV_SIZE)
 
 
-@dataclass(frozen=True)
-class ServerStart(Message):
+class ServerStart(Message, title="Server-Start"):
     """Server-Start, 48 octets (RFC 4656 §3.1).
 
     The first 32 are clear; the last 16 are the first block of the server's encrypted stream,
@@ -192,23 +179,15 @@ class ServerStart(Message):
     (RFC 5357 §3.2).
     """
 
-    LAYOUT = Layout(
-        "Server-Start",
-        (
-            mbz(15),
-            uint("accept", "Accept", 1),
-            octets("server_iv", "Server-IV", IV_SIZE),
-            uint("start_time", "Start-Time", TIMESTAMP_SIZE),
-            mbz(8),
-        ),
-    )
     SOURCE = "RFC 4656 §3.1"
     HAS_HMAC = False
     CLEAR_SIZE: ClassVar[int] = 32
 
-    accept: int
-    server_iv: bytes
-    start_time: int
+    mbz_1 = mbz(15)
+    accept: int = uint("Accept", 1)
+    server_iv: bytes = octets("Server-IV", IV_SIZE)
+    start_time: int = uint("Start-Time", TIMESTAMP_SIZE)
+    mbz_2 = mbz(8)
 
 
 def encode_key_id(text: str) -> bytes:
@@ -247,73 +226,41 @@ def decode_key_id(key_id: bytes) -> str:
         ) from None
 
 
-@dataclass(frozen=True)
-class ScheduleSlot:
+class ScheduleSlot(Record, title="Schedule Slot"):
     """A schedule slot, 16 octets: type 0 exponential or 1 fixed, and its parameter (§3.5, §3.6)."""
 
-    LAYOUT: ClassVar[Layout] = Layout(
-        "Schedule Slot",
-        (
-            uint("slot_type", "Slot Type", 1),
-            mbz(7),
-            uint("parameter", "Slot Parameter", TIMESTAMP_SIZE),
-        ),
-    )
-
-    slot_type: int
-    parameter: int
+    slot_type: int = uint("Slot Type", 1)
+    mbz_1 = mbz(7)
+    parameter: int = uint("Slot Parameter", TIMESTAMP_SIZE)
 
 
-def _request_fields(command: Command) -> Layout:
-    return Layout(
-        "Request-Session" if command is Command.REQUEST_SESSION else "Request-TW-Session",
-        (
-            constant("Command Number", 1, command),
-            uint("ipvn", "IPVN", 1, mask=0x0F),
-            uint("conf_sender", "Conf-Sender", 1),
-            uint("conf_receiver", "Conf-Receiver", 1),
-            uint("number_of_slots", "Number of Schedule Slots", 4),
-            uint("number_of_packets", "Number of Packets", 4),
-            uint("sender_port", "Sender Port", 2),
-            uint("receiver_port", "Receiver Port", 2),
-            octets("sender_address", "Sender Address", ADDRESS_SIZE),
-            octets("receiver_address", "Receiver Address", ADDRESS_SIZE),
-            octets("sid", "SID", SID_SIZE),
-            uint("padding_length", "Padding Length", 4),
-            uint("start_time", "Start Time", TIMESTAMP_SIZE),
-            uint("timeout", "Timeout", TIMESTAMP_SIZE),
-            uint("type_p", "Type-P Descriptor", 4),
-            mbz(8),
-        ),
-    )
-
-
-@dataclass(frozen=True)
-class RequestSession(Message):
+class RequestSession(Message, title="Request-Session"):
     """Request-Session: 96 octets, HMAC, schedule slots of 16, HMAC (RFC 4656 §3.5)."""
 
-    LAYOUT = _request_fields(Command.REQUEST_SESSION)
     SOURCE = "RFC 4656 §3.5"
 
-    ipvn: int
-    conf_sender: int
-    conf_receiver: int
-    number_of_packets: int
-    sender_port: int
-    receiver_port: int
-    sender_address: bytes
-    receiver_address: bytes
-    sid: bytes
-    padding_length: int
-    start_time: int
-    timeout: int
-    type_p: int
+    command = constant("Command Number", 1, Command.REQUEST_SESSION)
+    ipvn: int = uint("IPVN", 1, mask=0x0F)
+    conf_sender: int = uint("Conf-Sender", 1)
+    conf_receiver: int = uint("Conf-Receiver", 1)
+    number_of_slots = number_of("slots", "Number of Schedule Slots", 4)
+    number_of_packets: int = uint("Number of Packets", 4)
+    sender_port: int = uint("Sender Port", 2)
+    receiver_port: int = uint("Receiver Port", 2)
+    sender_address: bytes = octets("Sender Address", ADDRESS_SIZE)
+    receiver_address: bytes = octets("Receiver Address", ADDRESS_SIZE)
+    sid: bytes = octets("SID", SID_SIZE)
+    padding_length: int = uint("Padding Length", 4)
+    start_time: int = uint("Start Time", TIMESTAMP_SIZE)
+    timeout: int = uint("Timeout", TIMESTAMP_SIZE)
+    type_p: int = uint("Type-P Descriptor", 4)
+    mbz_1 = mbz(8)
+
     slots: tuple[ScheduleSlot, ...]
 
     def segments(self) -> list[bytes]:
         """The header of 96 octets and the slots."""
-        header = self.LAYOUT.pack({**vars(self), "number_of_slots": len(self.slots)})
-        return [header, b"".join(ScheduleSlot.LAYOUT.pack(vars(slot)) for slot in self.slots)]
+        return [self.pack(), pack_records(self.slots)]
 
     @classmethod
     def reader(cls, first_block: bytes = b"") -> Reader[Self]:
@@ -321,96 +268,73 @@ class RequestSession(Message):
         rest = yield Want(cls.LAYOUT.size - len(first_block))
         values = cls.LAYOUT.unpack(first_block + rest)
         yield WANT_HMAC
-        size = ScheduleSlot.LAYOUT.size
-        count = values.pop("number_of_slots")
-        data = yield Want(count * size)
+        data = yield Want(values.pop("number_of_slots") * ScheduleSlot.LAYOUT.size)
         yield WANT_HMAC
-        starts = range(0, count * size, size)
-        slots = tuple(
-            ScheduleSlot(**ScheduleSlot.LAYOUT.unpack(data[i : i + size])) for i in starts
-        )
-        return cls(**values, slots=slots)
+        return cls(**values, slots=unpack_records(ScheduleSlot, data))
 
 
-@dataclass(frozen=True)
-class RequestTWSession(Message):
+class RequestTWSession(Message, title="Request-TW-Session", kw_only=True):
     """Request-TW-Session, 112 octets with its HMAC (RFC 5357 §3.5).
 
     Conf-Sender, Conf-Receiver, the numbers of slots and of packets and the SID are to be zero;
     a server answers others with Accept 3, so they are fields here and not errors.
     """
 
-    LAYOUT = _request_fields(Command.REQUEST_TW_SESSION)
     SOURCE = "RFC 5357 §3.5"
 
-    ipvn: int
-    sender_port: int
-    receiver_port: int
-    sender_address: bytes
-    receiver_address: bytes
-    padding_length: int
-    start_time: int
-    timeout: int
-    type_p: int
-    conf_sender: int = 0
-    conf_receiver: int = 0
-    number_of_slots: int = 0
-    number_of_packets: int = 0
-    sid: bytes = bytes(SID_SIZE)
+    command = constant("Command Number", 1, Command.REQUEST_TW_SESSION)
+    ipvn: int = uint("IPVN", 1, mask=0x0F)
+    conf_sender: int = uint("Conf-Sender", 1, default=0)
+    conf_receiver: int = uint("Conf-Receiver", 1, default=0)
+    number_of_slots: int = uint("Number of Schedule Slots", 4, default=0)
+    number_of_packets: int = uint("Number of Packets", 4, default=0)
+    sender_port: int = uint("Sender Port", 2)
+    receiver_port: int = uint("Receiver Port", 2)
+    sender_address: bytes = octets("Sender Address", ADDRESS_SIZE)
+    receiver_address: bytes = octets("Receiver Address", ADDRESS_SIZE)
+    sid: bytes = octets("SID", SID_SIZE, default=bytes(SID_SIZE))
+    padding_length: int = uint("Padding Length", 4)
+    start_time: int = uint("Start Time", TIMESTAMP_SIZE)
+    timeout: int = uint("Timeout", TIMESTAMP_SIZE)
+    type_p: int = uint("Type-P Descriptor", 4)
+    mbz_1 = mbz(8)
 
 
-@dataclass(frozen=True)
-class AcceptSession(Message):
+class AcceptSession(Message, title="Accept-Session"):
     """Accept-Session, 48 octets with its HMAC (RFC 4656 §3.5)."""
 
-    LAYOUT = Layout(
-        "Accept-Session",
-        (
-            uint("accept", "Accept", 1),
-            mbz(1),
-            uint("port", "Port", 2),
-            octets("sid", "SID", SID_SIZE),
-            mbz(12),
-        ),
-    )
     SOURCE = "RFC 4656 §3.5"
 
-    accept: int
-    port: int
-    sid: bytes
+    accept: int = uint("Accept", 1)
+    mbz_1 = mbz(1)
+    port: int = uint("Port", 2)
+    sid: bytes = octets("SID", SID_SIZE)
+    mbz_2 = mbz(12)
 
 
-@dataclass(frozen=True)
-class StartSessions(Message):
+class StartSessions(Message, title="Start-Sessions"):
     """Start-Sessions, 32 octets with its HMAC (RFC 4656 §3.7)."""
 
-    LAYOUT = Layout(
-        "Start-Sessions", (constant("Command Number", 1, Command.START_SESSIONS), mbz(15))
-    )
     SOURCE = "RFC 4656 §3.7"
 
+    command = constant("Command Number", 1, Command.START_SESSIONS)
+    mbz_1 = mbz(15)
 
-@dataclass(frozen=True)
-class StartAck(Message):
+
+class StartAck(Message, title="Start-Ack"):
     """Start-Ack, 32 octets with its HMAC (RFC 4656 §3.7)."""
 
-    LAYOUT = Layout("Start-Ack", (uint("accept", "Accept", 1), mbz(15)))
     SOURCE = "RFC 4656 §3.7"
 
-    accept: int
+    accept: int = uint("Accept", 1)
+    mbz_1 = mbz(15)
 
 
-@dataclass(frozen=True)
-class SkipRange:
+class SkipRange(Record, title="Skip Range"):
     """Packets `first` to `last`, inclusive, that were never sent; 8 octets (RFC 4656 §3.8)."""
 
-    LAYOUT: ClassVar[Layout] = Layout(
-        "Skip Range",
-        (uint("first", "First Seqno Skipped", 4), uint("last", "Last Seqno Skipped", 4)),
-    )
-
-    first: int
-    last: int
+    first: int = uint("First Seqno Skipped", 4)
+    last: int = uint("Last Seqno Skipped", 4)
 
 
 def _padded(data: bytes) -> bytes:
@@ -421,15 +345,9 @@ def _padding_after(size: int) -> int:
     return -size % AES_BLOCK_SIZE
 
 
-def _pack_skip_ranges(ranges: Sequence[SkipRange]) -> bytes:
-    return b"".join(SkipRange.LAYOUT.pack(vars(item)) for item in ranges)
-
-
 def _unpack_skip_ranges(data: bytes) -> tuple[SkipRange, ...]:
     """Skip ranges, which MUST be in order and disjoint (RFC 4656 §3.8, §3.9)."""
-    size = SkipRange.LAYOUT.size
-    starts = range(0, len(data), size)
-    ranges = tuple(SkipRange(**SkipRange.LAYOUT.unpack(data[i : i + size])) for i in starts)
+    ranges = unpack_records(SkipRange, data)
     floor = 0
     for item in ranges:
         if item.first < floor or item.last < item.first:
@@ -441,29 +359,20 @@ def _unpack_skip_ranges(data: bytes) -> tuple[SkipRange, ...]:
     return ranges
 
 
-@dataclass(frozen=True)
-class SessionDescription:
+class SessionDescription(Record, title="Session Description Record"):
     """A session description record of Stop-Sessions: 24 octets, then skip ranges of 8 each, the
     whole padded with zeros to a block (RFC 4656 §3.8).
     """
 
-    LAYOUT: ClassVar[Layout] = Layout(
-        "Session Description Record",
-        (
-            octets("sid", "SID", SID_SIZE),
-            uint("next_seqno", "Next Seqno", 4),
-            uint("number_of_skip_ranges", "Number of Skip Ranges", 4),
-        ),
-    )
+    sid: bytes = octets("SID", SID_SIZE)
+    next_seqno: int = uint("Next Seqno", 4)
+    number_of_skip_ranges = number_of("skip_ranges", "Number of Skip Ranges", 4)
 
-    sid: bytes
-    next_seqno: int
     skip_ranges: tuple[SkipRange, ...] = ()
 
     def to_octets(self) -> bytes:
         """The record, padded to a whole number of blocks."""
-        values = {**vars(self), "number_of_skip_ranges": len(self.skip_ranges)}
-        return _padded(self.LAYOUT.pack(values) + _pack_skip_ranges(self.skip_ranges))
+        return _padded(self.pack() + pack_records(self.skip_ranges))
 
     @classmethod
     def reader(cls) -> Reader[Self]:
@@ -476,29 +385,22 @@ class SessionDescription:
         return cls(**values, skip_ranges=_unpack_skip_ranges(data[head_size:end]))
 
 
-@dataclass(frozen=True)
-class StopSessions(Message):
+class StopSessions(Message, title="Stop-Sessions"):
     """Stop-Sessions of OWAMP: 16 octets, session description records, HMAC (RFC 4656 §3.8)."""
 
-    LAYOUT = Layout(
-        "Stop-Sessions",
-        (
-            constant("Command Number", 1, Command.STOP_SESSIONS),
-            uint("accept", "Accept", 1),
-            mbz(2),
-            uint("number_of_sessions", "Number of Sessions", 4),
-            mbz(8),
-        ),
-    )
     SOURCE = "RFC 4656 §3.8"
 
-    accept: int
+    command = constant("Command Number", 1, Command.STOP_SESSIONS)
+    accept: int = uint("Accept", 1)
+    mbz_1 = mbz(2)
+    number_of_sessions = number_of("sessions", "Number of Sessions", 4)
+    mbz_2 = mbz(8)
+
     sessions: tuple[SessionDescription, ...]
 
     def segments(self) -> list[bytes]:
         """One segment: the header and all records."""
-        header = self.LAYOUT.pack({**vars(self), "number_of_sessions": len(self.sessions)})
-        return [header + b"".join(session.to_octets() for session in self.sessions)]
+        return [self.pack() + b"".join(session.to_octets() for session in self.sessions)]
 
     @classmethod
     def reader(cls, first_block: bytes = b"") -> Reader[Self]:
@@ -512,92 +414,60 @@ class StopSessions(Message):
         return cls(values["accept"], tuple(sessions))
 
 
-@dataclass(frozen=True)
-class StopTWSessions(Message):
+class StopTWSessions(Message, title="Stop-Sessions"):
     """Stop-Sessions of TWAMP, 32 octets with its HMAC: a number of sessions, no records (RFC 5357
     §3.8).
     """
 
-    LAYOUT = StopSessions.LAYOUT
     SOURCE = "RFC 5357 §3.8"
 
-    accept: int
-    number_of_sessions: int
+    command = constant("Command Number", 1, Command.STOP_SESSIONS)
+    accept: int = uint("Accept", 1)
+    mbz_1 = mbz(2)
+    number_of_sessions: int = uint("Number of Sessions", 4)
+    mbz_2 = mbz(8)
 
 
 COMPLETE_SESSION_END = 0xFFFFFFFF
 """End Seq that, with Begin Seq 0, asks for the complete session (RFC 4656 §3.9)."""
 
 
-@dataclass(frozen=True)
-class FetchSession(Message):
+class FetchSession(Message, title="Fetch-Session"):
     """Fetch-Session, 48 octets with its HMAC (RFC 4656 §3.9)."""
 
-    LAYOUT = Layout(
-        "Fetch-Session",
-        (
-            constant("Command Number", 1, Command.FETCH_SESSION),
-            mbz(7),
-            uint("begin_seq", "Begin Seq", 4),
-            uint("end_seq", "End Seq", 4),
-            octets("sid", "SID", SID_SIZE),
-        ),
-    )
     SOURCE = "RFC 4656 §3.9"
 
-    begin_seq: int
-    end_seq: int
-    sid: bytes
+    command = constant("Command Number", 1, Command.FETCH_SESSION)
+    mbz_1 = mbz(7)
+    begin_seq: int = uint("Begin Seq", 4)
+    end_seq: int = uint("End Seq", 4)
+    sid: bytes = octets("SID", SID_SIZE)
 
 
-@dataclass(frozen=True)
-class FetchAck(Message):
+class FetchAck(Message, title="Fetch-Ack"):
     """Fetch-Ack, 32 octets with its HMAC (RFC 4656 §3.9)."""
 
-    LAYOUT = Layout(
-        "Fetch-Ack",
-        (
-            uint("accept", "Accept", 1),
-            uint("finished", "Finished", 1),
-            mbz(2),
-            uint("next_seqno", "Next Seqno", 4),
-            uint("number_of_skip_ranges", "Number of Skip Ranges", 4),
-            uint("number_of_records", "Number of Records", 4),
-        ),
-    )
     SOURCE = "RFC 4656 §3.9"
 
-    accept: int
-    finished: int
-    next_seqno: int
-    number_of_skip_ranges: int
-    number_of_records: int
+    accept: int = uint("Accept", 1)
+    finished: int = uint("Finished", 1)
+    mbz_1 = mbz(2)
+    next_seqno: int = uint("Next Seqno", 4)
+    number_of_skip_ranges: int = uint("Number of Skip Ranges", 4)
+    number_of_records: int = uint("Number of Records", 4)
 
 
-@dataclass(frozen=True)
-class PacketRecord:
+class PacketRecord(Record, title="Packet Record"):
     """A packet record, 25 octets, in the order of the figure of RFC 4656 §3.9 (its text names
     the fields in another order).
     """
 
-    LAYOUT: ClassVar[Layout] = Layout(
-        "Packet Record",
-        (
-            uint("seq_number", "Seq Number", 4),
-            uint("send_error_estimate", "Send Error Estimate", 2),
-            uint("receive_error_estimate", "Receive Error Estimate", 2),
-            uint("send_timestamp", "Send Timestamp", TIMESTAMP_SIZE),
-            uint("receive_timestamp", "Receive Timestamp", TIMESTAMP_SIZE),
-            uint("ttl", "TTL", 1),
-        ),
-    )
-
-    seq_number: int
-    send_error_estimate: int
-    receive_error_estimate: int
-    send_timestamp: int
-    receive_timestamp: int
-    ttl: int
+    seq_number: int = uint("Seq Number", 4)
+    send_error_estimate: int = uint("Send Error Estimate", 2)
+    receive_error_estimate: int = uint("Receive Error Estimate", 2)
+    send_timestamp: int = uint("Send Timestamp", TIMESTAMP_SIZE)
+    receive_timestamp: int = uint("Receive Timestamp", TIMESTAMP_SIZE)
+    ttl: int = uint("TTL", 1)
 
     @property
     def is_lost(self) -> bool:
@@ -618,9 +488,8 @@ class FetchData:
 
     def segments(self) -> list[bytes]:
         """The request's two segments, the skip ranges, the records."""
-        records = b"".join(PacketRecord.LAYOUT.pack(asdict(record)) for record in self.records)
-        skip_ranges = _pack_skip_ranges(self.skip_ranges)
-        return [*self.request.segments(), _padded(skip_ranges), _padded(records)]
+        parts = (self.skip_ranges, self.records)
+        return [*self.request.segments(), *(_padded(pack_records(part)) for part in parts)]
 
     def to_octets(self) -> bytes:
         """The data as in the unauthenticated mode: HMAC fields zero."""
@@ -633,12 +502,9 @@ class FetchData:
         size = ack.number_of_skip_ranges * SkipRange.LAYOUT.size
         skip_ranges = _unpack_skip_ranges((yield Want(size + _padding_after(size)))[:size])
         yield WANT_HMAC
-        record_size = PacketRecord.LAYOUT.size
-        size = ack.number_of_records * record_size
-        data = yield Want(size + _padding_after(size))
+        size = ack.number_of_records * PacketRecord.LAYOUT.size
+        records = unpack_records(PacketRecord, (yield Want(size + _padding_after(size)))[:size])
         yield WANT_HMAC
-        chunks = (data[i : i + record_size] for i in range(0, size, record_size))
-        records = tuple(PacketRecord(**PacketRecord.LAYOUT.unpack(chunk)) for chunk in chunks)
         return cls(request, skip_ranges, records)
 
     @classmethod

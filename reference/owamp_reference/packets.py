@@ -23,7 +23,7 @@ from typing import ClassVar, Self, TypeVar
 from . import primitives
 from .errors import ProtocolError, Stage, check_range
 from .keys import TestSessionKeys
-from .layout import Layout, mbz, uint
+from .layout import Field, Layout, Record, mbz, uint
 from .primitives import AES_BLOCK_SIZE, HMAC_SIZE, ZERO_IV
 
 ERROR_ESTIMATE_SIZE = 2
@@ -69,10 +69,34 @@ class ErrorEstimate:
         return cls(bool(value >> 15), value >> 8 & 0x3F, value & 0xFF)
 
 
-class _Packet:
+@dataclass(frozen=True)
+class _Gap(Field):
+    """MBZ octets of a protected packet; `open_size` of them are in an open one too."""
+
+    open_size: int = 0
+
+
+def _mbz(size: int, open_size: int = 0) -> _Gap:
+    return _Gap("MBZ", size, open_size=open_size)
+
+
+class _Packet(Record):
+    """A test packet, of which the RFCs draw two figures: the fields are the same, the protected
+    one has more MBZ octets. Declared is the protected one, without its HMAC.
+    """
+
     OPEN_LAYOUT: ClassVar[Layout]
     PROTECTED_LAYOUT: ClassVar[Layout]
-    padding: bytes
+
+    def __init_subclass__(cls, *, title: str) -> None:
+        super().__init_subclass__(title=f"{title} (authenticated, encrypted)")
+        cls.PROTECTED_LAYOUT = cls.LAYOUT
+        narrow = (
+            mbz(field.open_size) if isinstance(field, _Gap) else field
+            for field in cls.LAYOUT.fields
+        )
+        fields = tuple(field for field in narrow if field.size)
+        cls.OPEN_LAYOUT = Layout(f"{title} (unauthenticated)", fields)
 
     @classmethod
     def header_size(cls, mode: TestMode) -> int:
@@ -82,85 +106,39 @@ class _Packet:
         return cls.PROTECTED_LAYOUT.size + HMAC_SIZE
 
 
-@dataclass(frozen=True)
-class SenderPacket(_Packet):
+class SenderPacket(_Packet, title="Sender test packet"):
     """A packet of the OWAMP or TWAMP Session-Sender (RFC 4656 §4.1.2).
 
     `timestamp` is 64 bits in NTP format, `error_estimate` the 16-bit field.
     """
 
-    OPEN_LAYOUT = Layout(
-        "Sender test packet (unauthenticated)",
-        (
-            uint("sequence_number", "Sequence Number", 4),
-            uint("timestamp", "Timestamp", 8),
-            uint("error_estimate", "Error Estimate", ERROR_ESTIMATE_SIZE),
-        ),
-    )
-    PROTECTED_LAYOUT = Layout(
-        "Sender test packet (authenticated, encrypted)",
-        (
-            uint("sequence_number", "Sequence Number", 4),
-            mbz(12),
-            uint("timestamp", "Timestamp", 8),
-            uint("error_estimate", "Error Estimate", ERROR_ESTIMATE_SIZE),
-            mbz(6),
-        ),
-    )
+    sequence_number: int = uint("Sequence Number", 4)
+    mbz_1 = _mbz(12)
+    timestamp: int = uint("Timestamp", 8)
+    error_estimate: int = uint("Error Estimate", ERROR_ESTIMATE_SIZE)
+    mbz_2 = _mbz(6)
 
-    sequence_number: int
-    timestamp: int
-    error_estimate: int
     padding: bytes = b""
 
 
-@dataclass(frozen=True)
-class ReflectorPacket(_Packet):
+class ReflectorPacket(_Packet, title="Reflector test packet"):
     """A packet of the TWAMP Session-Reflector (RFC 5357 §4.2.1)."""
 
-    OPEN_LAYOUT = Layout(
-        "Reflector test packet (unauthenticated)",
-        (
-            uint("sequence_number", "Sequence Number", 4),
-            uint("timestamp", "Timestamp", 8),
-            uint("error_estimate", "Error Estimate", ERROR_ESTIMATE_SIZE),
-            mbz(2),
-            uint("receive_timestamp", "Receive Timestamp", 8),
-            uint("sender_sequence_number", "Sender Sequence Number", 4),
-            uint("sender_timestamp", "Sender Timestamp", 8),
-            uint("sender_error_estimate", "Sender Error Estimate", ERROR_ESTIMATE_SIZE),
-            mbz(2),
-            uint("sender_ttl", "Sender TTL", 1),
-        ),
-    )
-    PROTECTED_LAYOUT = Layout(
-        "Reflector test packet (authenticated, encrypted)",
-        (
-            uint("sequence_number", "Sequence Number", 4),
-            mbz(12),
-            uint("timestamp", "Timestamp", 8),
-            uint("error_estimate", "Error Estimate", ERROR_ESTIMATE_SIZE),
-            mbz(6),
-            uint("receive_timestamp", "Receive Timestamp", 8),
-            mbz(8),
-            uint("sender_sequence_number", "Sender Sequence Number", 4),
-            mbz(12),
-            uint("sender_timestamp", "Sender Timestamp", 8),
-            uint("sender_error_estimate", "Sender Error Estimate", ERROR_ESTIMATE_SIZE),
-            mbz(6),
-            uint("sender_ttl", "Sender TTL", 1),
-            mbz(15),
-        ),
-    )
+    sequence_number: int = uint("Sequence Number", 4)
+    mbz_1 = _mbz(12)
+    timestamp: int = uint("Timestamp", 8)
+    error_estimate: int = uint("Error Estimate", ERROR_ESTIMATE_SIZE)
+    mbz_2 = _mbz(6, open_size=2)
+    receive_timestamp: int = uint("Receive Timestamp", 8)
+    mbz_3 = _mbz(8)
+    sender_sequence_number: int = uint("Sender Sequence Number", 4)
+    mbz_4 = _mbz(12)
+    sender_timestamp: int = uint("Sender Timestamp", 8)
+    sender_error_estimate: int = uint("Sender Error Estimate", ERROR_ESTIMATE_SIZE)
+    mbz_5 = _mbz(6, open_size=2)
+    sender_ttl: int = uint("Sender TTL", 1)
+    mbz_6 = _mbz(15)
 
-    sequence_number: int
-    timestamp: int
-    error_estimate: int
-    receive_timestamp: int
-    sender_sequence_number: int
-    sender_timestamp: int
-    sender_error_estimate: int
-    sender_ttl: int
     padding: bytes = b""
 
 

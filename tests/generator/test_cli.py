@@ -190,7 +190,7 @@ def test_verify_of_a_directory_without_vectors(tmp_path: Path) -> None:
         (b"{}", "schema: expected one of"),
         (b'{"schema": ["token.schema.json"]}', "schema: expected one of"),
         (b'{"schema": "token.schema.json"}', "does not fit token.schema.json"),
-        (b'{"schema": 1, "schema": 2}', "has the member \"schema\" twice"),
+        (b'{"schema": 1, "schema": 2}', 'has the member "schema" twice'),
         (b"\xff\xfe", "not UTF-8"),
         (b"[" * 100_000, "not usable as JSON"),
         (b'{"schema": "token.schema.json", "schemaVersion": 3}', "expected at most 2, found 3"),

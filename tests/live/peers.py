@@ -13,10 +13,11 @@ from owamp_reference.connection import ControlClient, Server, ServerConfig
 from owamp_reference.events import SetUp, Started, TestSession
 from owamp_reference.messages import Request
 from owamp_vectors.live.capture.capture import Capture
-from owamp_vectors.live.observe.steps import Step, Verdict
-from owamp_vectors.live.probe.probe import ProbeConfig, ProbeReport, run_probe
+from owamp_vectors.live.observe.steps import Severity, Step
+from owamp_vectors.live.probe.config import ProbeConfig
+from owamp_vectors.live.probe.probe import ProbeReport, run_probe
 from owamp_vectors.live.secrets import Secrets
-from owamp_vectors.live.serve.limits import Limits
+from owamp_vectors.live.serve.limits import ServiceLimits
 from owamp_vectors.live.serve.server import Service, ServiceConfig
 
 from ..reference.support import IKEV2_CREDENTIALS, PSK_CREDENTIALS, Setting
@@ -24,8 +25,10 @@ from ..reference.support import IKEV2_CREDENTIALS, PSK_CREDENTIALS, Setting
 T = TypeVar("T")
 
 SECRETS = Secrets((PSK_CREDENTIALS, IKEV2_CREDENTIALS))
-GUARD = 30.0
+GUARD = 120.0
 """Seconds after which a test that hangs fails."""
+PATIENCE = 2.0
+"""Seconds that a probe waits for what never comes: on a slow machine still enough for the rest."""
 
 
 def private(path: Path, text: str) -> Path:
@@ -69,7 +72,7 @@ class Running:
 @asynccontextmanager
 async def serving(
     setting: Setting,
-    limits: Limits | None = None,
+    limits: ServiceLimits | None = None,
     make_server: Callable[[ServerConfig], Server] = Server,
     host: str = "127.0.0.1",
     capture: Capture | None = None,
@@ -80,7 +83,11 @@ async def serving(
     log: list[str] = []
     offered = setting.mode if modes is None else modes
     config = ServiceConfig(
-        setting.protocol, offered, secrets, limits=limits or Limits(), make_server=make_server
+        setting.protocol,
+        offered,
+        secrets,
+        limits=limits or ServiceLimits(),
+        make_server=make_server,
     )
     service = Service(config, log.append, capture)
     (address,) = await service.start(host, 0)
@@ -122,10 +129,10 @@ def probe_of(
 def wrongs(report: ProbeReport) -> list[tuple[str, str, str]]:
     """Name, section and text of everything that is wrong."""
     return [
-        (item.name, finding.source, finding.text)
+        (item.name, remark.source, remark.text)
         for item in report.steps
-        for finding in item.findings
-        if finding.verdict is Verdict.WRONG
+        for remark in item.remarks
+        if remark.severity is Severity.WRONG
     ]
 
 

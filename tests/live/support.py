@@ -35,17 +35,17 @@ from owamp_reference.packets import (
     seal_packet,
 )
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
-from owamp_reference.sources import NTP_EPOCH_OFFSET
-from owamp_vectors.live.capture.pcap import CaptureWriter
-from owamp_vectors.live.observe.observer import Address, Observer
-from owamp_vectors.live.observe.steps import Step, Verdict, Who, text_lines
+from owamp_reference.sources import ntp_timestamp
+from owamp_vectors.live.capture.writer import CaptureWriter
+from owamp_vectors.live.net.addresses import CONTROL_PORTS, Address
+from owamp_vectors.live.observe.observer import Observer
+from owamp_vectors.live.observe.steps import Severity, Step, Who, text_lines
 
 from ..reference.support import IKEV2_CREDENTIALS, PSK_CREDENTIALS, Draws, Setting
 
 START = 1_700_000_000 * 10**9
 """When the recorded sessions begin, in nanoseconds since 1970."""
 CREDENTIALS = (PSK_CREDENTIALS, IKEV2_CREDENTIALS)
-PORTS = {Protocol.OWAMP: 861, Protocol.TWAMP: 862}
 V4 = ("192.0.2.1", "192.0.2.2")
 V6 = ("2001:db8::1", "2001:db8::2")
 PADDING = 70
@@ -95,12 +95,11 @@ class Session:
         config = replace(self.setting.server_config, start_time=self.clock())
         self.server = Server(config, Draws(f"server {self.seed}"), self.clock)
         self.client_address = self.addresses[0], 40000
-        self.server_address = self.addresses[1], PORTS[self.setting.protocol]
+        self.server_address = self.addresses[1], CONTROL_PORTS[self.setting.protocol]
 
     def clock(self) -> int:
         self.now += 10**6
-        seconds, rest = divmod(self.now, 10**9)
-        return (seconds + NTP_EPOCH_OFFSET) << 32 | (rest << 32) // 10**9
+        return ntp_timestamp(self.now)
 
     def pump(self) -> list[Any]:
         """Carry octets both ways until none are left; the client's events."""
@@ -282,7 +281,7 @@ class Script:
             setting.protocol,
             CREDENTIALS,
             (V4[0], 40000),
-            (V4[1], PORTS[setting.protocol]),
+            (V4[1], CONTROL_PORTS[setting.protocol]),
         )
         self.greeting = ServerGreeting(
             setting.mode, b"challenge".ljust(16), b"salt".ljust(16), 1024
@@ -370,4 +369,4 @@ def lines(steps: list[Step]) -> str:
 
 
 def wrong_steps(steps: list[Step]) -> list[Step]:
-    return [step for step in steps if step.verdict is Verdict.WRONG]
+    return [step for step in steps if step.severity is Severity.WRONG]

@@ -14,8 +14,8 @@ from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protoc
 from owamp_reference.sessions import SessionSender
 from owamp_reference.sources import system_clock
 from owamp_vectors.live.secrets import Secrets
-from owamp_vectors.live.serve.limits import Limits
-from owamp_vectors.live.serve.results import Client, Result, Results
+from owamp_vectors.live.serve.limits import ServiceLimits
+from owamp_vectors.live.serve.results import ClientIdentity, Results, SessionResult
 
 from ..reference.support import IKEV2_CREDENTIALS, OWAMP, Setting
 from .peers import LiveClient, Running, connected, run, serving
@@ -33,7 +33,7 @@ ALL_MODES = 7 | IKEV2_DERIVED[Protocol.OWAMP]
 SECRETS = Secrets(tuple(one.credentials for one in (OWAMP, IKEV2, BOB, OTHER_SA)))
 
 
-def all_modes(limits: Limits | None = None) -> Any:
+def all_modes(limits: ServiceLimits | None = None) -> Any:
     """A service for every setting above."""
     return serving(OWAMP, limits, modes=ALL_MODES, secrets=SECRETS)
 
@@ -46,10 +46,10 @@ async def fetched(setting: Setting, running: Running, sid: bytes, *numbers: int)
 
 
 async def begun(client: LiveClient, **changes: Any) -> TestSession:
-    """A session of four packets, all of which were to be sent some seconds ago."""
+    """A session of four packets, all of which were to be sent longer than Timeout ago."""
     values: dict[str, Any] = {
-        "start_time": system_clock() - 8 * SECOND,
-        "timeout": 5 * SECOND,
+        "start_time": system_clock() - 80 * SECOND,
+        "timeout": 50 * SECOND,
         "number_of_packets": 4,
         "slots": (ScheduleSlot(1, SECOND // 10),),
     }
@@ -121,11 +121,11 @@ def test_a_session_that_runs_can_be_fetched_in_part() -> None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
                 port.bind(("127.0.0.1", 0))
                 session = await begun(client, sender_port=port.getsockname()[1])
-                stamp = system_clock() - 4 * SECOND
+                stamp = system_clock() - 40 * SECOND
                 sender = SessionSender(session.mode, session.keys, lambda: stamp)
                 for _ in range(2):
                     port.sendto(sender.next_packet(), ("127.0.0.1", session.port))
-            while running.service.sessions[0].received < 2:
+            while running.service.register.sessions[0].received < 2:
                 await asyncio.sleep(0.005)
             part = await fetched(OWAMP, running, session.sid, 1, 3)
             assert (part.ack.finished, part.ack.next_seqno) == (0, 0)
@@ -161,7 +161,7 @@ def test_a_session_that_has_not_started_has_no_results() -> None:
 
 def test_results_are_not_kept_for_ever() -> None:
     async def main() -> None:
-        async with all_modes(Limits(results_for=0)) as running:
+        async with all_modes(ServiceLimits(results_for=0)) as running:
             _, own = await ended(OWAMP, running)
             assert own.data is None
 
@@ -171,14 +171,14 @@ def test_results_are_not_kept_for_ever() -> None:
 # The limits
 
 
-def result(number: int, records: int = 1) -> Result:
+def result(number: int, records: int = 1) -> SessionResult:
     request = OWAMP.request(sid=number.to_bytes(16, "big"))
     assert isinstance(request, RequestSession)
     kept = (PacketRecord(0, 1, 1, 1, 1, 255),) * records
-    return Result(request, kept, SessionDescription(request.sid, records))
+    return SessionResult(request, kept, SessionDescription(request.sid, records))
 
 
-def kept(results: Results, numbers: range, client: Client = None) -> list[int]:
+def kept(results: Results, numbers: range, client: ClientIdentity = None) -> list[int]:
     return [
         number for number in numbers if results.find(number.to_bytes(16, "big"), client) is not None
     ]
@@ -186,7 +186,7 @@ def kept(results: Results, numbers: range, client: Client = None) -> list[int]:
 
 def test_results_are_kept_for_a_time() -> None:
     now = 100.0
-    results = Results(Limits(results_for=10), lambda: now)
+    results = Results(ServiceLimits(results_for=10), lambda: now)
     results.keep(result(0), None, "192.0.2.1")
     now = 105.0
     results.keep(result(1), None, "192.0.2.1")
@@ -197,8 +197,8 @@ def test_results_are_kept_for_a_time() -> None:
     assert kept(results, range(2)) == []
 
 
-@pytest.mark.parametrize("limits", [Limits(results=3), Limits(records=300)])
-def test_the_oldest_results_make_room(limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [ServiceLimits(results=3), ServiceLimits(records=300)])
+def test_the_oldest_results_make_room(limits: ServiceLimits) -> None:
     results = Results(limits)
     for number in range(8):
         results.keep(result(number, 100), None, "192.0.2.1")
@@ -206,14 +206,16 @@ def test_the_oldest_results_make_room(limits: Limits) -> None:
 
 
 def test_a_result_larger_than_all_room_is_not_kept() -> None:
-    results = Results(Limits(records=300))
+    results = Results(ServiceLimits(records=300))
     results.keep(result(0, 301), None, "192.0.2.1")
     assert kept(results, range(1)) == []
 
 
 @pytest.mark.parametrize("flood", [None, SecretName(b"bob", False), SecretName(b"alice", True)])
-@pytest.mark.parametrize("limits", [Limits(results=4), Limits(records=400)])
-def test_nobody_can_push_out_the_results_of_others(flood: Client, limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [ServiceLimits(results=4), ServiceLimits(records=400)])
+def test_nobody_can_push_out_the_results_of_others(
+    flood: ClientIdentity, limits: ServiceLimits
+) -> None:
     results = Results(limits)
     alice = SecretName(b"alice", False)
     results.keep(result(0, 100), alice, "192.0.2.1")

@@ -8,17 +8,20 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_reference.connection import ControlClient
+from owamp_reference.connection import DEFAULT_MAX_MESSAGE_SIZE, ControlClient
 from owamp_reference.negotiation import Mode, Protocol
+from owamp_reference.token import DEFAULT_MAX_COUNT
+from owamp_vectors.live.observe.dialogue import Dialogue
 from owamp_vectors.live.observe.observer import Observer
+from owamp_vectors.live.observe.progress import Progress
 from owamp_vectors.live.observe.steps import (
+    Severity,
     Step,
-    Verdict,
     Who,
     any_wrong,
     printable,
+    steps_to_json,
     text_lines,
-    to_json,
 )
 from owamp_vectors.mistakes import MISTAKES
 
@@ -56,7 +59,7 @@ IN_ALL_MODES = pytest.mark.parametrize("setting", SETTINGS, ids=str)
 )
 def test_an_honest_session_gives_only_ok_steps(setting: Setting, server_sends: bool) -> None:
     steps = Session(setting, server_sends=server_sends).run().observed()
-    assert {step.verdict for step in steps} == {Verdict.OK}, lines(steps)
+    assert {step.severity for step in steps} == {Severity.OK}, lines(steps)
     names = [step.name for step in steps]
     assert names[:3] == ["Server-Greeting", "Set-Up-Response", "Server-Start"]
     assert names[-1] == "end"
@@ -87,7 +90,7 @@ def test_the_pieces_in_which_octets_come_do_not_matter(setting: Setting, sizes: 
 def test_the_protocol_is_told_from_the_messages_alone(setting: Setting) -> None:
     session = Session(setting).run()
     observer = session.observer(protocol=None, client=None, server=None)
-    assert {step.verdict for step in observed(observer, session.seen)} == {Verdict.OK}
+    assert {step.severity for step in observed(observer, session.seen)} == {Severity.OK}
     assert observer.protocol is setting.protocol
 
 
@@ -104,9 +107,9 @@ def test_the_protocol_is_told_from_the_port(setting: Setting) -> None:
 def test_without_the_secret_it_says_so_and_checks_the_rest(setting: Setting) -> None:
     steps = Session(setting).run().observed(credentials=())
     assert not any_wrong(steps), lines(steps)
-    assert steps[1].verdict is Verdict.NOTE
+    assert steps[1].severity is Severity.NOTE
     assert "no secret is known" in steps[1].text
-    assert steps[2].verdict is Verdict.OK
+    assert steps[2].severity is Severity.OK
     encrypted = [step for step in steps if step.name == "encrypted octets"]
     kind = "Request-Session" if setting.protocol is Protocol.OWAMP else "Request-TW-Session"
     assert kind in encrypted[0].text
@@ -138,7 +141,7 @@ def test_a_count_above_the_limit_is_not_computed_with() -> None:
     key_id = OWAMP.credentials.key_id
     observer.client_octets(bytes([0, 0, 0, 4]) + key_id + bytes(64) + bytes(range(16)))
     greeting, response = observer.steps
-    assert (greeting.verdict, greeting.source) == (Verdict.NOTE, "RFC 5357 §6")
+    assert (greeting.severity, greeting.source) == (Severity.NOTE, "RFC 5357 §6")
     assert "no usable Count" in response.text
 
 
@@ -155,9 +158,15 @@ def test_no_secret_is_in_a_report(setting: Setting) -> None:
     session = Session(setting)
     session.client = ControlClient(setting.client_config, draws)
     session.run()
-    observer = session.observer()
-    steps = observed(observer, session.seen)
-    text = lines(steps) + json.dumps(to_json(steps)) + repr(steps) + repr(vars(observer))
+    steps = session.observed()
+    progress = Progress(setting.protocol, CREDENTIALS, None, None, DEFAULT_MAX_COUNT)
+    streams = Dialogue(progress, DEFAULT_MAX_MESSAGE_SIZE).streams
+    for item in session.seen:
+        if item.who in streams:
+            streams[item.who].feed(item.octets, item.time)
+    known = [progress.response, *progress.sessions]
+    assert len(known) == 2
+    text = lines(steps) + json.dumps(steps_to_json(steps)) + repr(steps) + repr(known)
     for secret in (draws.given["T1"], draws.given["T2"], setting.credentials.shared_secret):
         assert secret.hex() not in text
         assert repr(secret)[2:-1] not in text
@@ -256,9 +265,9 @@ def test_a_mistake_of_one_mode_or_end_is_found(flag: str, setting: Setting, text
 
 def is_a_report(steps: list[Step]) -> None:
     """The steps can be printed, whatever they are."""
-    assert all(step.findings for step in steps)
+    assert all(step.remarks for step in steps)
     assert all(printable(line) == line for line in text_lines(steps, octets=True))
-    json.dumps(to_json(steps))
+    json.dumps(steps_to_json(steps))
 
 
 turns = st.lists(
@@ -337,7 +346,7 @@ def test_a_message_larger_than_the_limit_is_not_waited_for() -> None:
     huge = head[:4] + b"\xff\xff\xff\xff" + head[8:]
     script.observer.client_octets(huge + bytes(16))
     step = script.observer.steps[-1]
-    assert step.verdict is Verdict.WRONG
+    assert step.severity is Severity.WRONG
     assert "at most" in step.text
     script.observer.client_octets(bytes(100))
     assert "100 octets" in script.observer.finish()[0].text
@@ -354,7 +363,7 @@ def test_octets_after_a_message_that_could_not_be_read_are_counted() -> None:
 # Reports
 
 
-def test_a_report_is_printed_with_its_findings_fields_and_times() -> None:
+def test_a_report_is_printed_with_its_remarks_fields_and_times() -> None:
     steps = Session(TWAMP, packets=1).run().observed()
     text = lines(steps)
     assert "Server-Greeting  ok: Modes 0x4, Count 1024 (RFC 4656 §3.1)" in text
@@ -365,7 +374,7 @@ def test_a_report_is_printed_with_its_findings_fields_and_times() -> None:
 
 
 def test_a_report_as_json_has_the_values_of_the_fields() -> None:
-    report = to_json(Session(TWAMP, packets=1).run().observed())
+    report = steps_to_json(Session(TWAMP, packets=1).run().observed())
     assert report["verdicts"] == {"ok": report["numberOfSteps"], "note": 0, "wrong": 0}
     accept = report["steps"][4]
     assert (accept["name"], accept["who"]) == ("Accept-Session", "server")

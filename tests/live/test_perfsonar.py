@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from owamp_reference.negotiation import Mode, Protocol
 from owamp_vectors.live.observe.steps import text_lines
-from owamp_vectors.live.probe.probe import Direction, ProbeReport, UnreachableError, run_probe
+from owamp_vectors.live.probe.config import Direction
+from owamp_vectors.live.probe.probe import ProbeReport, UnreachableError, run_probe
 
 from ..reference.support import KEY_ID, OWAMP, PASSPHRASE, TWAMP, Setting
 from .peers import plan, private, run, serving

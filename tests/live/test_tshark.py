@@ -25,7 +25,7 @@ import pytest
 from owamp_reference.negotiation import Mode, Protocol
 from owamp_reference.packets import ErrorEstimate
 from owamp_reference.sources import NTP_EPOCH_OFFSET
-from owamp_vectors.live.capture.pcap import CaptureWriter
+from owamp_vectors.live.capture.writer import CaptureWriter
 from owamp_vectors.live.observe.steps import Part, Step, Who
 
 from ..reference.support import SETTINGS, Setting

@@ -24,7 +24,7 @@ from owamp_reference.messages import (
     StopTWSessions,
 )
 from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode, seal_packet
-from owamp_vectors.live.observe.steps import Verdict, Who, any_wrong
+from owamp_vectors.live.observe.steps import Severity, Who, any_wrong
 
 from ..reference.support import OWAMP, TWAMP, Setting
 from .support import (
@@ -373,7 +373,7 @@ def test_wrong_behaviour_is_found_at_its_message(case: str) -> None:
     # With two steps the second end of a broken agreement is named too.
     found = [step for step in wrong if step.name == name and step.who is who]
     assert found, lines(steps)
-    named = [f for f in found[-1].findings if f.verdict is Verdict.WRONG and text in f.text]
+    named = [f for f in found[-1].remarks if f.severity is Severity.WRONG and text in f.text]
     assert named, lines(steps)
     assert named[0].source == source
     assert steps.index(wrong[0]) >= steps.index(found[0]) or "Accept 0 to" in case
@@ -429,38 +429,38 @@ def test_what_is_only_remarkable_is_a_note(setting: Setting, play: Play, text: s
     steps = script.observer.steps
     assert not any_wrong(steps), lines(steps)
     assert text in steps[-1].text
-    assert steps[-1].verdict is Verdict.NOTE
+    assert steps[-1].severity is Severity.NOTE
 
 
 @pytest.mark.parametrize("accept", [1, 3])
 def test_a_refused_request_is_a_note_and_the_connection_goes_on(accept: int) -> None:
     script = Script(TWAMP).ready()
     script.client(script.setting.request()).server(AcceptSession(accept, 0, bytes(16)))
-    assert script.observer.steps[-1].verdict is Verdict.NOTE
+    assert script.observer.steps[-1].severity is Severity.NOTE
     script.accepted().observer.client_closed()
-    assert [step.verdict for step in script.observer.steps[-3:]] == [Verdict.OK] * 3
+    assert [step.severity for step in script.observer.steps[-3:]] == [Severity.OK] * 3
 
 
-@pytest.mark.parametrize(("number", "findings"), [(1, 3), (2, 1)])
+@pytest.mark.parametrize(("number", "remarks"), [(1, 3), (2, 1)])
 def test_a_cause_is_given_only_if_it_is_known_which_command_it_was(
-    number: int, findings: int
+    number: int, remarks: int
 ) -> None:
     script = Script(TWAMP).ready().client(*[TWAMP.request()] * number)
     (step,) = script.observer.server_closed()
-    assert step.verdict is Verdict.WRONG
-    assert len(step.findings) == findings
+    assert step.severity is Severity.WRONG
+    assert len(step.remarks) == remarks
     assert bool(step.parts) == (number == 1)
 
 
 def test_a_session_in_no_mode_is_not_followed() -> None:
     script = Script(OPEN).greet(modes=7).respond(mode=3).begin().accepted()
     assert script.observer.steps[-1].name == "Accept-Session"
-    assert script.observer.sessions == []
+    assert not script.observer.claims(script.source, script.destination, by_port=True)
 
 
 def test_a_refused_connection_ends_as_it_should() -> None:
     script = Script(OPEN).greet().respond().begin(accept=1)
-    assert script.observer.server_closed()[0].verdict is Verdict.OK
+    assert script.observer.server_closed()[0].severity is Severity.OK
     assert script.observer.client_closed() == []
 
 
@@ -468,13 +468,13 @@ def test_a_synchronized_clock_far_from_the_capture_is_remarked() -> None:
     script = Script(TWAMP).testing()
     data = seal_packet(script.mode, packet(error_estimate=0x8001), script.keys)
     (step,) = script.observer.test_packet(data, script.source, script.destination, time=10**18)
-    assert (step.verdict, step.source) == (Verdict.NOTE, "RFC 4656 §4.1.2")
+    assert (step.severity, step.source) == (Severity.NOTE, "RFC 4656 §4.1.2")
 
 
 def test_a_test_packet_is_told_by_its_ports_if_addresses_were_translated() -> None:
     script = Script(TWAMP).testing()
     data = seal_packet(script.mode, packet(), script.keys)
     (step,) = script.observer.test_packet(data, ("10.0.0.9", 5000), ("10.0.0.8", 6000))
-    assert (step.verdict, step.who) == (Verdict.OK, Who.SENDER)
+    assert (step.severity, step.who) == (Severity.OK, Who.SENDER)
     assert not script.observer.claims(("10.0.0.9", 5000), ("10.0.0.8", 6000))
     assert script.observer.claims(("::ffff:192.0.2.1", 5000), ("192.0.2.2", 6000))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -48,7 +50,7 @@ from owamp_reference.negotiation import (
 )
 from owamp_reference.packets import TestMode
 from owamp_reference.sessions import SessionReceiver, SessionSender
-from owamp_reference.sources import NTP_EPOCH_OFFSET, system_clock, system_random
+from owamp_reference.sources import system_clock, system_random
 
 from .support import (
     OWAMP,
@@ -241,8 +243,30 @@ def test_server_without_random_source_and_clock_uses_the_systems() -> None:
     assert first != second
     assert ServerGreeting.parse(first).count == 1024
     assert len(system_random("Salt", 16)) == 16
-    assert 0 < system_clock() >> 32 < 2**32
-    assert system_clock() >> 32 > NTP_EPOCH_OFFSET
+    pair = Pair(TWAMP)
+    pair.server = Server(TWAMP.server_config)
+    before, sid, after = system_clock(), pair.ready().accepted().sid, system_clock()
+    elapsed = (int.from_bytes(sid[4:12], "big") - before) % 2**64
+    assert elapsed <= (after - before) % 2**64
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"),
+    [
+        ("1970-01-01T00:00:00", 0x83AA7E80),
+        ("2000-01-01T00:00:00", 3155673600),
+        ("2036-02-07T06:28:15", 2**32 - 1),
+        ("2036-02-07T06:28:16", 0),
+        ("2036-02-07T06:28:17", 1),
+        ("2040-01-01T00:00:00", 123010304),
+    ],
+)
+def test_the_clock_goes_on_into_the_era_that_begins_in_2036(
+    moment: str, seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since_1970 = int(datetime.fromisoformat(moment + "+00:00").timestamp())
+    monkeypatch.setattr(time, "time_ns", lambda: since_1970 * 10**9 + 750_000_000)
+    assert system_clock() == seconds << 32 | 0xC0000000
 
 
 # Connection set-up: the client

@@ -22,7 +22,7 @@ from owamp_reference.control import OpenReceiver, ProtectedReceiver
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Closed, Event
 from owamp_reference.keys import ControlKeys, TestSessionKeys
-from owamp_reference.layout import Layout
+from owamp_reference.layout import Layout, unpack_records
 from owamp_reference.messages import FetchAck, FetchData, Message, ServerGreeting
 from owamp_reference.negotiation import Mode, NegotiatedMode, Protocol
 from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode
@@ -121,6 +121,7 @@ PARSERS: dict[str, Parser] = {
         .map(lambda text: text.encode().ljust(80, b"\0")),
     ),
     "layout.Layout.unpack": Parser(ServerGreeting.LAYOUT.unpack, keys_of(64)),
+    "layout.unpack_records": Parser(partial(unpack_records, messages.SkipRange), keys_of(24)),
     "binding.spis_from_key_id": Parser(binding.spis_from_key_id, keys_of(80)),
     "binding.shared_secret_for_key_id": Parser(
         partial(binding.shared_secret_for_key_id, [SA]), keys_of(80)

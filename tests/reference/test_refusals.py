@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from owamp_reference import binding, ikev2, keys, messages, packets, primitives, token
 from owamp_reference.errors import ProtocolError
-from owamp_reference.layout import Field, Layout, mbz
+from owamp_reference.layout import Field, Layout, Record, constant, mbz, number_of, uint
 from owamp_reference.messages import PacketRecord, ScheduleSlot, SkipRange
 from owamp_reference.packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
 from owamp_reference.sessions import SessionReflector, SessionSender
@@ -87,6 +87,25 @@ def test_message_of_another_command_is_refused(kind: type[messages.Message]) -> 
             kind.LAYOUT.unpack(bytes(octets))
     else:
         kind.LAYOUT.unpack(bytes(octets))
+
+
+class Example(Record, title="Example", kw_only=True):
+    command = constant("Command Number", 1, 9)
+    accept: int = uint("Accept", 1, default=7)
+    mbz_1 = mbz(2)
+    number_of_items = number_of("items", "Number of Items", 4)
+
+    items: tuple[str, ...]
+
+
+def test_a_record_is_laid_out_as_its_class_is_written() -> None:
+    example = Example(items=("a", "b"))
+    assert example == Example(accept=7, items=("a", "b"))
+    assert repr(example) == "Example(accept=7, items=('a', 'b'))"
+    assert example.pack() == bytes.fromhex("09070000 00000002")
+    assert Example.LAYOUT.unpack(example.pack()) == {"accept": 7, "number_of_items": 2}
+    with pytest.raises(FrozenInstanceError):
+        example.accept = 1  # type: ignore[misc]
 
 
 def test_layout_of_mbz_alone_holds_no_values() -> None:

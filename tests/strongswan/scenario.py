@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from owamp_vectors.charon.log import CharonLog, LogError
-from owamp_vectors.charon.reader import parse
+from owamp_vectors.charon.reader import parse_log
 
 from .daemons import Host, Pair
 from .processes import wait_until
@@ -17,7 +17,7 @@ def keys_of(host: Host) -> CharonLog:
 
     def is_whole() -> bool:
         try:
-            found.append(parse(host.log()))
+            found.append(parse_log(host.log()))
         except LogError as error:
             found.append(error)
         return isinstance(found[-1], CharonLog)

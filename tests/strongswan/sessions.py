@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from owamp_reference.negotiation import Credentials, Mode, Protocol
 from owamp_vectors.charon.log import CharonLog
-from owamp_vectors.live.probe.probe import ProbeConfig, ProbeReport, run_probe
+from owamp_vectors.live.probe.config import ProbeConfig
+from owamp_vectors.live.probe.probe import ProbeReport, run_probe
 from owamp_vectors.live.secrets import Secrets, ike_credentials
 from owamp_vectors.live.serve.server import Service, ServiceConfig, offered_modes
 
@@ -81,7 +82,7 @@ def hold(pair: Pair, plan: Plan, mine: Credentials, other: Credentials) -> Sessi
         mine,
         count=TEST_PACKETS,
         interval=0.01,
-        loss_timeout=0.2,
+        loss_timeout=0.5,
         timeout=TIMEOUT,
     )
     with (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from owamp_reference import binding
-from owamp_vectors.charon.reader import parse
+from owamp_vectors.charon.reader import parse_log
 from owamp_vectors.commands.cli import main
 from owamp_vectors.live.secrets import read_secrets
 
@@ -58,7 +58,7 @@ def test_writes_secrets_for_serve_and_probe(tmp_path: Path, sid: bytes | None) -
         found.append(read_secrets(path))
         assert path.read_text().count("[[ike_sa]]") == 1
     assert found[0] == found[1]
-    log = parse(recorded("cmac", "initiator"))
+    log = parse_log(recorded("cmac", "initiator"))
     sa, child = log.ike_sas[-1], log.child_sas[-1]
     (secret,) = found[0]
     assert secret.key_id == binding.key_id_from_spis(*sa.spis)
@@ -71,7 +71,7 @@ def test_writes_secrets_for_serve_and_probe(tmp_path: Path, sid: bytes | None) -
 
 def test_output_has_no_secret() -> None:
     shown = run(DATA / "sha1-initiator.log").output.replace(" ", "")
-    log = parse(recorded("sha1", "initiator"))
+    log = parse_log(recorded("sha1", "initiator"))
     for sa in log.ike_sas:
         for secret in (sa.keys.sk_d, sa.keys.sk_ei, sa.skeyseed, sa.shared_secret, sa.ni):
             assert secret.hex()[:16] not in shown.lower()

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 from cryptography.exceptions import InvalidTag
 from owamp_reference.negotiation import Mode, Protocol
-from owamp_vectors.charon.check import check
+from owamp_vectors.charon.check import check_keys
 from owamp_vectors.charon.log import CharonLog
-from owamp_vectors.live.observe.steps import Verdict
+from owamp_vectors.live.observe.steps import Severity
 
 from .daemons import INNER, KERNEL, LIBIPSEC, LINK, NotHereError, Pair, pair
 from .logs import shared_view
@@ -108,7 +108,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 def test_both_daemons_derived_what_the_reference_derives(run: Run) -> None:
     for log in run.after:
-        checks = list(check(log))
+        checks = list(check_keys(log))
         names = [item.name for item in checks]
         assert names[:4] == ["SKEYSEED", "SK_*", "SKEYSEED", "SK_*"]
         if not run.no_tunnel:
@@ -143,7 +143,7 @@ def is_accepted(session: Session) -> bool:
     """Whether the whole session went well, with the IKE SA's SPIs as KeyID."""
     steps = {step.name: step for step in session.report.steps}
     packets = [step for step in session.report.steps if "Test packet" in step.name]
-    named = "".join(finding.text for finding in steps["Set-Up-Response"].findings)
+    named = "".join(remark.text for remark in steps["Set-Up-Response"].remarks)
     assert session.key_id[:8].hex() in named
     assert session.key_id[8:16].hex() in named
     return session.report.is_right and bool(packets)
@@ -218,7 +218,7 @@ def test_stale_ike_sa_is_refused(run: Run) -> None:
     """RFC 7717 §5.3: the server has no IKE SA with these SPIs, and says so."""
     assert not run.stale.report.is_complete
     last = next(step for step in run.stale.report.steps if step.name == "Server-Start")
-    assert "Accept 6" in "".join(finding.text for finding in last.findings)
+    assert "Accept 6" in "".join(remark.text for remark in last.remarks)
     assert is_accepted(run.rekeyed)
 
 
@@ -227,9 +227,9 @@ def test_stale_secret_is_refused_under_the_new_name(run: Run) -> None:
     assert run.misnamed.key_id == run.rekeyed.key_id
     assert not run.misnamed.report.is_complete
     last = next(step for step in run.misnamed.report.steps if step.name == "Server-Start")
-    text = "".join(finding.text for finding in last.findings)
+    text = "".join(remark.text for remark in last.remarks)
     assert "Accept 1" in text
     assert all(
-        step.verdict is not Verdict.OK or "Test" not in step.name
+        step.severity is not Severity.OK or "Test" not in step.name
         for step in run.misnamed.report.steps
     )

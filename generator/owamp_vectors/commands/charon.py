@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from .. import disk
-from ..charon.check import Check, check
+from ..charon.check import KeyCheck, check_keys
 from ..charon.log import LEVELS, CharonLog, ChildKeys, IkeKeys, LogError
-from ..charon.reader import parse
+from ..charon.reader import parse_log
 from ..disk import FileError
 from .console import DIFFERENT, clear_errors, print_table
 from .options import Hex, file_option
@@ -55,8 +55,8 @@ def charon(log: Path, secrets_path: Path | None, sid: bytes | None) -> None:
     with clear_errors():
         text = disk.read_text(log)
         try:
-            found = parse(text)
-            checks = list(check(found))
+            found = parse_log(text)
+            checks = list(check_keys(found))
             secrets = _secrets(found, sid)
         except LogError as error:
             raise FileError(f"{log}: {error}") from None
@@ -72,7 +72,7 @@ def charon(log: Path, secrets_path: Path | None, sid: bytes | None) -> None:
         raise click.exceptions.Exit(DIFFERENT)
 
 
-def _row(item: Check) -> tuple[str, ...]:
+def _row(item: KeyCheck) -> tuple[str, ...]:
     verdict = _VERDICTS[item.agrees] + (f": {item.note}" if item.note else "")
     spis = (item.spis.initiator.hex(), item.spis.responder.hex())
     return (str(item.line), *spis, item.name, item.formula, verdict)

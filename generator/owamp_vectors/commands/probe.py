@@ -21,14 +21,14 @@ from owamp_reference.token import DEFAULT_MAX_COUNT, MIN_COUNT, encode_passphras
 
 from .. import disk
 from ..live.capture.capture import Capture
-from ..live.capture.pcap import ConnectionReport, report_capture
-from ..live.observe.steps import Step, any_wrong, step_lines, text_lines, to_json
-from ..live.probe.probe import Direction, ProbeConfig, UnreachableError, run_probe
-from ..live.serve.server import endpoint_text
+from ..live.net.addresses import CONTROL_PORTS, endpoint_text
+from ..live.observe.captured import ConnectionReport, report_capture
+from ..live.observe.steps import Step, any_wrong, step_lines, steps_to_json, text_lines
+from ..live.probe.config import Direction, ProbeConfig
+from ..live.probe.probe import UnreachableError, run_probe
 from ..vectors.declaration import Json
 from .about_peers import (
-    MODES,
-    PORTS,
+    MODE_NAMES,
     NoPeer,
     capture_option,
     protocol_option,
@@ -51,7 +51,9 @@ Exit codes:
 @click.command(epilog=EXIT_CODES)
 @click.argument("peer", metavar="HOST[:PORT]", required=False)
 @protocol_option
-@click.option("--mode", type=click.Choice(MODES), help="[default: encrypted if there is a secret]")
+@click.option(
+    "--mode", type=click.Choice(MODE_NAMES), help="[default: encrypted if there is a secret]"
+)
 @secret_options
 @click.option(
     "--direction",
@@ -129,7 +131,7 @@ def probe(
         _tell_capture(reports, octets, json_path)
         return
     assert peer is not None
-    host, port = _host_and_port(peer, PORTS[chosen])
+    host, port = _host_and_port(peer, CONTROL_PORTS[chosen])
     credentials = _credentials(options, mode)
     security = Mode[mode.upper()] if mode else Mode.ENCRYPTED
     if mode is None and credentials is None:
@@ -225,7 +227,7 @@ def _host_and_port(text: str, default: int) -> tuple[str, int]:
 
 def _write_json(path: Path | None, head: Json, steps: Iterable[Step]) -> None:
     if path is not None:
-        disk.write_files(path.parent, {path.name: disk.to_text({**head, **to_json(steps)})})
+        disk.write_files(path.parent, {path.name: disk.to_text({**head, **steps_to_json(steps)})})
 
 
 def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path | None) -> None:
@@ -238,7 +240,7 @@ def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path
             click.echo(line)
         protocol = report.protocol.value if report.protocol else None
         head = {"client": report.client, "server": report.server, "protocol": protocol}
-        connections.append({**head, **to_json(report.steps)})
+        connections.append({**head, **steps_to_json(report.steps)})
     if json_path is not None:
         text = disk.to_text({"connections": connections})
         with clear_errors():

@@ -14,13 +14,13 @@ from owamp_reference.negotiation import SECURITY_BITS, Mode, Protocol
 from owamp_reference.token import MIN_COUNT, check_count
 
 from ..live.capture.capture import Capture
+from ..live.net.addresses import CONTROL_PORTS, endpoint_text
 from ..live.observe.steps import printable
 from ..live.secrets import Secrets
-from ..live.serve.limits import Limits
-from ..live.serve.server import Service, ServiceConfig, endpoint_text, offered_modes
+from ..live.serve.limits import ServiceLimits
+from ..live.serve.server import Service, ServiceConfig, offered_modes
 from .about_peers import (
-    MODES,
-    PORTS,
+    MODE_NAMES,
     NoPeer,
     capture_option,
     protocol_option,
@@ -39,7 +39,7 @@ Exit codes:
 """
 
 
-_LIMITS = Limits()
+_LIMITS = ServiceLimits()
 
 
 @click.command(epilog=EXIT_CODES)
@@ -60,7 +60,7 @@ _LIMITS = Limits()
 @click.option(
     "--modes",
     metavar="MODE,...",
-    help=f"What to offer, of {', '.join(MODES)}.  [default: the protected ones if there is a "
+    help=f"What to offer, of {', '.join(MODE_NAMES)}.  [default: the protected ones if there is a "
     "secret, else unauthenticated]",
 )
 @secret_options
@@ -123,7 +123,7 @@ def serve(
     with clear_errors():
         found = read_secret_options(**secrets)
     offered = _offered(chosen, modes, found)
-    limits = Limits(
+    limits = ServiceLimits(
         connections=max_connections,
         connections_per_host=max_connections,
         sessions=max_sessions,
@@ -136,7 +136,7 @@ def serve(
         raise click.BadParameter(str(error), param_hint="--count") from None
     config = ServiceConfig(chosen, offered, found, count, limits)
     capture = Capture(write_pcap)
-    where = PORTS[chosen] if port is None else port
+    where = CONTROL_PORTS[chosen] if port is None else port
     try:
         asyncio.run(_serve(config, capture, hosts, where))
     except OSError as error:
@@ -147,10 +147,10 @@ def serve(
 
 def _offered(protocol: Protocol, modes: str | None, found: Secrets) -> int:
     """The Modes to offer; raises `click.BadParameter`."""
-    names = MODES if modes is None else modes.split(",")
-    unknown = [name for name in names if name not in MODES]
+    names = MODE_NAMES if modes is None else modes.split(",")
+    unknown = [name for name in names if name not in MODE_NAMES]
     if unknown:
-        expected = f"expected some of {', '.join(MODES)}, found {unknown[0]!r}"
+        expected = f"expected some of {', '.join(MODE_NAMES)}, found {unknown[0]!r}"
         raise click.BadParameter(expected, param_hint="--modes")
     security = [Mode[name.upper()] for name in names]
     if modes is None:

@@ -219,13 +219,7 @@ def _reflect_to_sender(v: Values) -> Json:
         ESTIMATE.to_int(),
         bind.TTL,
     )
-    clear = ReflectorPacket.PROTECTED_LAYOUT.pack(
-        {
-            item.name: getattr(claimed, item.name)
-            for item in ReflectorPacket.PROTECTED_LAYOUT.fields
-            if item.name
-        }
-    )
+    clear = ReflectorPacket.PROTECTED_LAYOUT.pack(vars(claimed))
     forged = packet[:size] + clear[size:] + packet[-primitives.HMAC_SIZE :]
     accepted = sender.receive(forged)
     return {

@@ -34,7 +34,7 @@ _KEY_ID_SOURCE = "RFC 7717 §5.3"
 _PROPOSAL = "proposal: PRF{ KEYMAT, Session ID }"
 KEY_ID_LAYOUT = Layout(
     "KeyID of an IKE SA",
-    (octets("spi_i", "SPIi", 8), octets("spi_r", "SPIr", 8), mbz(64, "zeros")),
+    (octets("SPIi", 8, name="spi_i"), octets("SPIr", 8, name="spi_r"), mbz(64, "zeros")),
 )
 KEY_ID = Field("keyId", "KeyID of the Set-Up-Response", size=80, layouts=(KEY_ID_LAYOUT,))
 SECRET_KEY = Field(

@@ -88,7 +88,9 @@ def to_object(value: Any) -> Json:
     """The fields of a message, or of a part of one, as JSON."""
     layout: Layout = type(value).LAYOUT if hasattr(type(value), "LAYOUT") else Layout("", ())
     sizes = {field.name: field.size for field in layout.fields}
-    return {_camel(name): _to_json(item, sizes.get(name, 0)) for name, item in vars(value).items()}
+    # Fields that a message is made without come last, wherever they stand in it.
+    items = sorted(vars(value).items(), key=lambda item: hasattr(type(value), item[0]))
+    return {_camel(name): _to_json(item, sizes.get(name, 0)) for name, item in items}
 
 
 def _to_json(value: Any, size: int) -> Any:
@@ -516,7 +518,7 @@ def _mode_cases(protocol: Protocol) -> Iterator[Case]:
 def _request_cases(protocol: Protocol) -> Iterator[Case]:
     def given(comment: str, **change: Any) -> tuple[str, Json]:
         base: Message = _OW_REQUEST if protocol is Protocol.OWAMP else _TW_REQUEST
-        return comment, {"octets": replace(base, **change).to_octets()}  # type: ignore[type-var]
+        return comment, {"octets": replace(base, **change).to_octets()}
 
     yield valid(*given("IPv4"))
     yield valid(*given("IPv6", ipvn=6, sender_address=_IPV6, receiver_address=_IPV6))

@@ -27,9 +27,9 @@ _SOURCE = "RFC 4656 §4.1.2"
 SID_LAYOUT = Layout(
     "SID",
     (
-        octets("address", "IPv4 address", 4),
-        uint("timestamp", "NTP timestamp", 8),
-        octets("random", "random octets", 4),
+        octets("IPv4 address", 4, name="address"),
+        uint("NTP timestamp", 8, name="timestamp"),
+        octets("random octets", 4, name="random"),
     ),
 )
 SID = Field("sid", "SID of the test session", size=16, layouts=(SID_LAYOUT,))

@@ -29,9 +29,9 @@ _SOURCE = "RFC 4656 §3.1"
 PLAINTEXT_LAYOUT = Layout(
     "Token plaintext",
     (
-        octets("challenge", "Challenge", 16),
-        octets("t1", "AES Session-key (T1)", 16),
-        octets("t2", "HMAC Session-key (T2)", 32),
+        octets("Challenge", 16, name="challenge"),
+        octets("AES Session-key (T1)", 16, name="t1"),
+        octets("HMAC Session-key (T2)", 32, name="t2"),
     ),
 )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from owamp_reference import messages, negotiation
 from owamp_reference.errors import ProtocolError
-from owamp_reference.layout import Layout, mbz, octets, uint
+from owamp_reference.layout import Layout, mbz, octets, uint, unpack_records
 from owamp_reference.messages import (
     WANT_HMAC,
     Accept,
@@ -112,13 +113,9 @@ def _read_request_with_one_hmac(
 ) -> Reader[RequestSession]:
     rest = yield Want(cls.LAYOUT.size - len(first_block))
     values = cls.LAYOUT.unpack(first_block + rest)
-    size = ScheduleSlot.LAYOUT.size
-    count = values.pop("number_of_slots")
-    data = yield Want(count * size)
+    data = yield Want(values.pop("number_of_slots") * ScheduleSlot.LAYOUT.size)
     yield WANT_HMAC
-    starts = range(0, count * size, size)
-    slots = tuple(ScheduleSlot(**ScheduleSlot.LAYOUT.unpack(data[i : i + size])) for i in starts)
-    return cls(**values, slots=slots)
+    return cls(**values, slots=unpack_records(ScheduleSlot, data))
 
 
 def _read_stop_without_records(
@@ -132,8 +129,7 @@ def _read_stop_without_records(
 
 
 def _skip_ranges_unchecked(data: bytes) -> tuple[SkipRange, ...]:
-    starts = range(0, len(data), 8)
-    return tuple(SkipRange(**SkipRange.LAYOUT.unpack(data[i : i + 8])) for i in starts)
+    return unpack_records(SkipRange, data)
 
 
 def _read_record_unpadded(cls: type[SessionDescription]) -> Reader[SessionDescription]:
@@ -144,8 +140,7 @@ def _read_record_unpadded(cls: type[SessionDescription]) -> Reader[SessionDescri
 
 def _wide_ipvn(cls: type[RequestSession | RequestTWSession]) -> Swap:
     fields = (
-        uint(field.name, field.label, field.size) if field.name == "ipvn" else field
-        for field in cls.LAYOUT.fields
+        replace(field, mask=None) if field.name == "ipvn" else field for field in cls.LAYOUT.fields
     )
     return Swap(cls, "LAYOUT", Layout(cls.LAYOUT.title, tuple(fields)))
 
@@ -258,10 +253,10 @@ MISTAKES = (
             Layout(
                 "Set-Up-Response",
                 (
-                    uint("mode", "Mode", 4),
-                    octets("key_id", "KeyID", 80),
-                    octets("token", "Token", 16),
-                    octets("client_iv", "Client-IV", 12),
+                    uint("Mode", 4, name="mode"),
+                    octets("KeyID", 80, name="key_id"),
+                    octets("Token", 16, name="token"),
+                    octets("Client-IV", 12, name="client_iv"),
                 ),
             ),
         ),
@@ -277,10 +272,10 @@ MISTAKES = (
             Layout(
                 "Server-Start",
                 (
-                    uint("accept", "Accept", 1),
+                    uint("Accept", 1, name="accept"),
                     mbz(15),
-                    octets("server_iv", "Server-IV", 16),
-                    uint("start_time", "Start-Time", 8),
+                    octets("Server-IV", 16, name="server_iv"),
+                    uint("Start-Time", 8, name="start_time"),
                     mbz(8),
                 ),
             ),

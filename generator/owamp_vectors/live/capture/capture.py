@@ -5,16 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ..net.udp import SocketAddress
-from ..observe.observer import Address
-from .pcap import CaptureWriter, TcpWriter
+from ..net.addresses import SocketAddress, normalized
+from .writer import CaptureWriter, TcpWriter
 
 MAX_CAPTURED = 64 * 2**20
-
-
-def short(address: SocketAddress) -> Address:
-    """Host and port of a socket's address."""
-    return str(address[0]).split("%")[0], int(address[1])
 
 
 class Capture:
@@ -39,7 +33,7 @@ class Capture:
         writer = self.take(0)
         opened = None
         if writer is not None:
-            opened = writer.open_tcp(short(client), short(server), time.time_ns())
+            opened = writer.open_tcp(normalized(client), normalized(server), time.time_ns())
         return TcpCapture(self, opened)
 
     def udp(
@@ -49,7 +43,7 @@ class Capture:
         writer = self.take(len(data))
         if writer is not None:
             hops = 255 if ttl is None else ttl
-            writer.udp(short(source), short(destination), data, time.time_ns(), hops)
+            writer.udp(normalized(source), normalized(destination), data, time.time_ns(), hops)
 
     def save(self) -> None:
         """Write the file. Raises `FileError`."""

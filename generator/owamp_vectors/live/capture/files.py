@@ -24,7 +24,7 @@ class CaptureError(Exception):
     """A file that is not a capture, or is damaged; the text is one line for people."""
 
 
-class Packet(NamedTuple):
+class CapturedPacket(NamedTuple):
     """A packet as it was captured.
 
     Attributes:
@@ -37,7 +37,7 @@ class Packet(NamedTuple):
     data: bytes
 
 
-def read_packets(stream: BinaryIO) -> Iterator[Packet]:
+def read_packets(stream: BinaryIO) -> Iterator[CapturedPacket]:
     """The packets of a capture, in order.
 
     Raises:
@@ -65,14 +65,14 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
     return data
 
 
-def _read_pcap(stream: BinaryIO, order: str, resolution: int) -> Iterator[Packet]:
+def _read_pcap(stream: BinaryIO, order: str, resolution: int) -> Iterator[CapturedPacket]:
     *_, link_type = struct.unpack(order + "HHiIII", _exactly(stream, 20))
     link_type &= 0x0FFFFFFF  # the other bits say whether frames end with a checksum
     while header := stream.read(16):
         header += _exactly(stream, 16 - len(header))
         seconds, fraction, size, _ = struct.unpack(order + "IIII", header)
         time = seconds * _NANOSECONDS + fraction * (_NANOSECONDS // resolution)
-        yield Packet(time, link_type, _exactly(stream, size))
+        yield CapturedPacket(time, link_type, _exactly(stream, size))
 
 
 class _Interface(NamedTuple):
@@ -86,7 +86,7 @@ class _Interface(NamedTuple):
         return units * _NANOSECONDS // self.resolution + self.offset * _NANOSECONDS
 
 
-def _read_pcapng(stream: BinaryIO) -> Iterator[Packet]:
+def _read_pcapng(stream: BinaryIO) -> Iterator[CapturedPacket]:
     order = "<"
     interfaces: list[_Interface] = []
     kind_octets = struct.pack("<I", _PCAPNG_MAGIC)  # a palindrome, and already read
@@ -133,14 +133,14 @@ def _read_interface(order: str, body: bytes) -> _Interface:
     return interface
 
 
-def _read_block(order: str, kind: int, body: bytes, interfaces: list[_Interface]) -> Packet:
+def _read_block(order: str, kind: int, body: bytes, interfaces: list[_Interface]) -> CapturedPacket:
     if kind == _SIMPLE_PACKET:
         (size,) = struct.unpack_from(order + "I", body)
-        return Packet(None, interfaces[0].link_type, body[4 : 4 + size])
+        return CapturedPacket(None, interfaces[0].link_type, body[4 : 4 + size])
     head = "IIIII" if kind == _PACKET else "HHIIII"
     number, *_, high, low, size, _ = struct.unpack_from(order + head, body)
     interface = interfaces[number]
-    return Packet(interface.time(high, low), interface.link_type, body[20 : 20 + size])
+    return CapturedPacket(interface.time(high, low), interface.link_type, body[20 : 20 + size])
 
 
 def file_header(link_type: int) -> bytes:

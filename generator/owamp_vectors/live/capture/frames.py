@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntFlag
 
-from ..observe.sessions import Address
+from ..net.addresses import Address
 
 ETHERNET, RAW_IP = 1, 101
 _IPV4, _IPV6 = 0x0800, 0x86DD
@@ -22,7 +22,7 @@ _MAX_FRAGMENTED = 64
 """Datagrams in fragments that are held at once."""
 
 
-class Flag(IntFlag):
+class TcpFlag(IntFlag):
     """TCP's flags that matter here."""
 
     FIN = 1
@@ -33,19 +33,19 @@ class Flag(IntFlag):
 
 
 @dataclass(frozen=True)
-class Segment:
+class TcpSegment:
     """A TCP segment."""
 
     source: Address
     destination: Address
     sequence: int
     acknowledged: int
-    flags: Flag
+    flags: TcpFlag
     payload: bytes = b""
 
 
 @dataclass(frozen=True)
-class Datagram:
+class UdpDatagram:
     """A UDP packet; `missing` octets of its payload were not captured."""
 
     source: Address
@@ -89,7 +89,7 @@ def _with_checksum(
     return data[:place] + value.to_bytes(2, "big") + data[place + 2 :]
 
 
-def udp_packet(datagram: Datagram) -> bytes:
+def udp_packet(datagram: UdpDatagram) -> bytes:
     """The IP packet of a datagram. Raises `ValueError` for more than `MAX_UDP_PAYLOAD` octets."""
     if len(datagram.payload) > MAX_UDP_PAYLOAD:
         raise ValueError(f"UDP: expected at most {MAX_UDP_PAYLOAD} octets")
@@ -100,7 +100,7 @@ def udp_packet(datagram: Datagram) -> bytes:
     return _ip(source, destination, UDP, data, datagram.ttl)
 
 
-def tcp_packet(segment: Segment) -> bytes:
+def tcp_packet(segment: TcpSegment) -> bytes:
     """The IP packet of a segment."""
     source, destination = segment.source, segment.destination
     head = struct.pack(
@@ -135,7 +135,7 @@ class FrameReader:
     def __init__(self) -> None:
         self._fragments: dict[bytes, dict[int, tuple[bytes, bool]]] = {}
 
-    def read(self, link_type: int, data: bytes) -> Segment | Datagram | None:
+    def read(self, link_type: int, data: bytes) -> TcpSegment | UdpDatagram | None:
         """What a frame carries; None if neither TCP nor UDP, a part, or damaged.
 
         Raises:
@@ -147,7 +147,7 @@ class FrameReader:
         except (struct.error, IndexError):
             return None  # shorter than its headers
 
-    def _read_ip(self, packet: bytes) -> Segment | Datagram | None:
+    def _read_ip(self, packet: bytes) -> TcpSegment | UdpDatagram | None:
         version = packet[0] >> 4 if packet else 0
         if version == 4:
             return self._read_ipv4(packet)
@@ -155,7 +155,7 @@ class FrameReader:
             return self._read_ipv6(packet)
         return None
 
-    def _read_ipv4(self, packet: bytes) -> Segment | Datagram | None:
+    def _read_ipv4(self, packet: bytes) -> TcpSegment | UdpDatagram | None:
         size, number, place, ttl, protocol = struct.unpack_from(">HHHBB", packet, 2)
         start = (packet[0] & 0x0F) * 4
         if start < 20:
@@ -170,7 +170,7 @@ class FrameReader:
             return self._read_part(key, (place & 0x1FFF) * 8, more, data, (near, far, ttl))
         return _read_transport(protocol, near, far, ttl, data, missing)
 
-    def _read_ipv6(self, packet: bytes) -> Segment | Datagram | None:
+    def _read_ipv6(self, packet: bytes) -> TcpSegment | UdpDatagram | None:
         size, protocol, ttl = struct.unpack_from(">HBB", packet, 4)
         near, far = packet[8:24], packet[24:40]
         data = packet[40 : 40 + size] if size else packet[40:]
@@ -186,7 +186,7 @@ class FrameReader:
 
     def _read_part(
         self, key: bytes, place: int, more: bool, data: bytes, head: tuple[bytes, bytes, int]
-    ) -> Segment | Datagram | None:
+    ) -> TcpSegment | UdpDatagram | None:
         """Keep a fragment; the whole if it was the last that was missing (RFC 791 §3.2)."""
         if key not in self._fragments and len(self._fragments) >= _MAX_FRAGMENTED:
             del self._fragments[next(iter(self._fragments))]
@@ -206,7 +206,7 @@ class FrameReader:
 
 def _read_transport(
     protocol: int, near: bytes, far: bytes, ttl: int, data: bytes, missing: int
-) -> Segment | Datagram | None:
+) -> TcpSegment | UdpDatagram | None:
     if protocol not in (TCP, UDP):
         return None
     source_port, destination_port = struct.unpack_from(">HH", data)
@@ -215,12 +215,14 @@ def _read_transport(
     if protocol == UDP:
         (size,) = struct.unpack_from(">H", data, 4)
         payload = data[8 : size if size >= 8 else None]
-        return Datagram(source, destination, payload, ttl, missing)
+        return UdpDatagram(source, destination, payload, ttl, missing)
     sequence, acknowledged, offset, flags = struct.unpack_from(">IIBB", data, 4)
     start = (offset >> 4) * 4
     if start < 20 or len(data) < 20:
         return None
-    return Segment(source, destination, sequence, acknowledged, Flag(flags & 0x1F), data[start:])
+    return TcpSegment(
+        source, destination, sequence, acknowledged, TcpFlag(flags & 0x1F), data[start:]
+    )
 
 
 def _by_ethertype(kind: int, data: bytes) -> bytes:

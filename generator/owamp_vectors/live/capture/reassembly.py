@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .frames import Flag, Segment
+from .frames import TcpFlag, TcpSegment
 
 _MODULUS = 2**32
 _MAX_AHEAD = 2**30
@@ -17,7 +17,7 @@ def _ahead(later: int, earlier: int) -> int:
 
 
 @dataclass
-class Direction:
+class Reassembly:
     """One direction of a connection.
 
     Attributes:
@@ -33,19 +33,19 @@ class Direction:
     _held: dict[int, bytes] = field(default_factory=dict)
     _fin: int | None = None
 
-    def add(self, segment: Segment) -> bytes:
+    def add(self, segment: TcpSegment) -> bytes:
         """The octets that are in order by now and were not given before."""
-        start = segment.sequence + bool(segment.flags & Flag.SYN)
+        start = segment.sequence + bool(segment.flags & TcpFlag.SYN)
         if self.next is None:
             self.next = start % _MODULUS
-        if segment.flags & Flag.FIN:
+        if segment.flags & TcpFlag.FIN:
             self._fin = (start + len(segment.payload)) % _MODULUS
         if segment.payload and not self.gap and abs(_ahead(start, self.next)) < _MAX_AHEAD:
             start %= _MODULUS
             if len(segment.payload) > len(self._held.get(start, b"")):
                 self._held[start] = segment.payload
         given = self._take()
-        if segment.flags & Flag.RST or (self._fin is not None and self.next == self._fin):
+        if segment.flags & TcpFlag.RST or (self._fin is not None and self.next == self._fin):
             self.is_finished = True
         return given
 

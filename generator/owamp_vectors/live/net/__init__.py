@@ -1,1 +1,1 @@
-"""Sockets and times that both ends need."""
+"""Addresses, sockets and times that both ends need."""

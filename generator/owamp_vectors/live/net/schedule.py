@@ -1,7 +1,7 @@
 """The send schedule of an OWAMP test session (RFC 4656 §3.6, §5).
 
 Sender and receiver compute the same schedule, so that a receiver knows when a lost packet was to
-be sent. Times and intervals are 64-bit NTP: 32 bits of seconds, 32 of fraction.
+be sent. Times and intervals are 64-bit NTP.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from owamp_reference.messages import ScheduleSlot
 from owamp_reference.primitives import AES_BLOCK_SIZE, aes_ecb_encrypt
 
 EXPONENTIAL, FIXED = 0, 1
+
+STOP_INCREMENT = 0.1
+"""Seconds that the side which sends waits beyond Timeout before Stop-Sessions, so that it does not
+come too early for the last packet to count (§3.8)."""
 
 _Q = (
     0,  # so that indices are those of §5.2

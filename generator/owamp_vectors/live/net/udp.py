@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from owamp_reference.messages import ADDRESS_SIZE
+from .addresses import SocketAddress, at_port, ip_version
 
-SocketAddress: TypeAlias = tuple[Any, ...]
-"""As the module `socket` has it: host, port and, for IPv6, flow label and scope."""
 Receive: TypeAlias = Callable[[bytes, SocketAddress, "int | None"], None]
 """Takes a datagram: its payload, its source, its TTL or Hop Limit."""
+DatagramTap: TypeAlias = Callable[[bytes, SocketAddress, SocketAddress, "int | None"], None]
+"""Is told of each datagram: payload, source, destination, TTL if it was received."""
 
 MAX_DATAGRAM = 65535
 _TTL = 255  # RFC 4656 §4.1.2, RFC 5357 §4.1.2
@@ -34,33 +33,6 @@ _TTL_RECEIVED = {
     (socket.IPPROTO_IP, _IP_RECVTTL),
     (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT),
 }
-
-
-def at_port(address: SocketAddress, port: int) -> SocketAddress:
-    """The same host, another port."""
-    return (address[0], port, *address[2:])
-
-
-def _host(address: SocketAddress) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    return ipaddress.ip_address(str(address[0]).split("%")[0])
-
-
-def unmapped(address: SocketAddress) -> SocketAddress:
-    """The address of an IPv4 host as such, where a socket of both families has it as IPv6."""
-    parsed = _host(address)
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        return (str(parsed.ipv4_mapped), address[1])
-    return address
-
-
-def packed(address: SocketAddress) -> bytes:
-    """The 16 octets of an address field: IPv4 addresses are padded with zeros (RFC 4656 §3.5)."""
-    return _host(address).packed.ljust(ADDRESS_SIZE, b"\0")
-
-
-def ip_version(address: SocketAddress) -> int:
-    """4 or 6."""
-    return _host(address).version
 
 
 def bind(local: SocketAddress, port: int, dscp: int = 0) -> socket.socket:

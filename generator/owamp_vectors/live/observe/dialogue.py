@@ -1,15 +1,12 @@
-"""The dialogue on an observed control connection: each message checked in its place."""
+"""The dialogue on an observed control connection: octets of both ends in, a step a message out."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import NamedTuple
 
 from owamp_reference import control, primitives
-from owamp_reference.connection import State, check_fetch_answer, check_stop
 from owamp_reference.errors import ProtocolError
-from owamp_reference.keys import SID_SIZE, ControlKeys
 from owamp_reference.messages import (
     Accept,
     AcceptSession,
@@ -18,7 +15,6 @@ from owamp_reference.messages import (
     FetchData,
     FetchSession,
     Message,
-    Request,
     RequestSession,
     RequestTWSession,
     ServerGreeting,
@@ -30,64 +26,37 @@ from owamp_reference.messages import (
     StopTWSessions,
     Want,
 )
-from owamp_reference.negotiation import (
-    IKEV2_DERIVED,
-    Credentials,
-    NegotiatedMode,
-    Protocol,
-    request_problem,
-)
+from owamp_reference.negotiation import Protocol
 
-from . import set_up
-from .sessions import Address, ObservedSession, normal, record_findings
-from .steps import Finding, Part, Step, Verdict, Who, note, wrong
+from .progress import Judged, Progress, judge_fetch_ack, judge_fetch_data
+from .steps import Part, Severity, Step, Who, note, right, wrong
 from .stream import Conversation, Stream, divide, not_zero
 
-_TW_MODE_BITS = 0b1110_1000
-"""Bits of Modes that only TWAMP has: mixed (8), RFC 6038 (32, 64), IKEv2Derived (128)."""
 
-_Pending: TypeAlias = Request | StartSessions | FetchSession | None
-"""A command that waits for its answer; None for one that could not be read."""
+class ClientMessage(NamedTuple):
+    """A message as it was sent: its name, its octets on the wire, its text between HMACs."""
+
+    name: str
+    wire: bytes
+    segments: list[bytes]
 
 
 class Dialogue:
-    """Reads the messages of both directions, and keeps what both ends know by now.
+    """Reads the messages of both directions, and has `progress` judge each in its place.
 
     Attributes:
         steps: what was seen.
-        sessions: every test session that was accepted.
+        streams: the two directions; octets are fed to them.
+        last_sent: the client's last message.
     Args:
-        protocol: None to tell it from the messages.
-        credentials, client, server, max_count, max_message_size: as in `Observer`.
+        max_message_size: as in `Observer`.
     """
 
-    def __init__(
-        self,
-        protocol: Protocol | None,
-        credentials: Iterable[Credentials],
-        client: Address | None,
-        server: Address | None,
-        max_count: int,
-        max_message_size: int,
-    ) -> None:
-        self.protocol = protocol
-        self.mode: NegotiatedMode | None = None
-        self.state = State.SETTING_UP
+    def __init__(self, progress: Progress, max_message_size: int) -> None:
+        self.progress = progress
         self.steps: list[Step] = []
-        self.sessions: list[ObservedSession] = []
-        self._credentials = tuple(credentials)
-        self._client_address = normal(client) if client is not None else None
-        self._server_address = normal(server) if server is not None else None
-        self._max_count = max_count
-        self._greeting: ServerGreeting | None = None
-        self._response = set_up.Response("")
-        self._is_answered = self._refused = False
-        self._control_keys: ControlKeys | None = None
-        self._pending: deque[_Pending] = deque()
-        self._last_sent: tuple[str, bytes, list[bytes]] = ("", b"", [])  # by the client
-        self._running: list[ObservedSession] = []
-        self._stops: set[Who] = set()
-        self._streams = {
+        self.last_sent = ClientMessage("", b"", [])
+        self.streams = {
             who: Stream(conversation, self._failure_of(who), max_message_size)
             for who, conversation in (
                 (Who.CLIENT, self._client_side()),
@@ -95,42 +64,43 @@ class Dialogue:
             )
         }
 
-    def _append(self, step: Step) -> list[Step]:
-        self.steps.append(step)
-        return [step]
+    @property
+    def is_readable(self) -> bool:
+        """Whether all messages could be told apart so far, in both directions."""
+        return all(stream.is_readable for stream in self.streams.values())
+
+    def is_opaque(self, who: Who) -> bool:
+        """Whether what `who` sends is encrypted under keys that are not known."""
+        return self.progress.is_sealed and not self.streams[who].is_readable
 
     def _failure_of(self, who: Who) -> Callable[[ProtocolError], None]:
         def failed(error: ProtocolError) -> None:
-            stream = self._streams[who]
-            wire, segments, findings = stream.take()
+            stream = self.streams[who]
+            wire, segments, remarks = stream.take()
             text = f"{error}; what follows cannot be read"
-            if self._control_keys is not None and not stream.is_verified:
+            if self.progress.response.control_keys is not None and not stream.is_verified:
                 text += "; the keys in use may not be T1 and T2 of the Token"
-            findings.append(wrong(text, "RFC 4656 §3.4"))
+            remarks.append(wrong(text, "RFC 4656 §3.4"))
             parts = [Part(segment, title="Octets") for segment in segments if segment]
-            self._append(Step("message", who, tuple(findings), wire, tuple(parts), stream.time))
+            self.steps.append(Step("message", who, tuple(remarks), wire, tuple(parts), stream.time))
 
         return failed
 
-    def _message(
-        self,
-        who: Who,
-        message: Message | FetchData,
-        summary: str,
-        problems: Iterable[Finding],
-        clear_size: int = 0,
+    def _add(
+        self, who: Who, message: Message | FetchData, judged: Judged, clear_size: int = 0
     ) -> None:
-        """The step of a message that was just read; `summary` if all is well.
+        """The step of a message that was just read.
 
         `clear_size` is how much of its one segment could be read; 0 for all.
         """
-        wire, segments, findings = self._streams[who].take()
-        findings += problems
+        summary, problems = judged
+        wire, segments, remarks = self.streams[who].take()
+        remarks += problems
         source, name = FetchSession.SOURCE, "Fetch-Session data"
         if isinstance(message, Message):
             source, name = message.SOURCE, message.LAYOUT.title
         if who is Who.CLIENT:
-            self._last_sent = name, wire, segments
+            self.last_sent = ClientMessage(name, wire, segments)
         parts = divide(message, segments)
         canonical = b"".join(message.segments())
         text = b"".join(segments)
@@ -143,33 +113,28 @@ class Dialogue:
         place = not_zero(text, canonical, parts)
         if place is not None:
             label, is_unused = place
+            response = self.progress.response
             problem = f"{label}: expected zeros, found others"
-            if isinstance(message, ServerStart) and self._control_keys is not None:
+            if isinstance(message, ServerStart) and response.control_keys is not None:
                 problem += "; the keys in use may not be T1 and T2 of the Token, or the IV another"
-            lenient = is_unused or self._response.extensions
-            findings.append(note(problem, source) if lenient else wrong(problem, source))
-        if all(finding.verdict is Verdict.NOTE for finding in findings):
-            findings.insert(0, Finding(Verdict.OK, summary, source))
-        time = self._streams[who].time
-        self._append(Step(name, who, tuple(findings), wire, tuple(parts), time))
+            lenient = is_unused or response.extensions
+            remarks.append(note(problem, source) if lenient else wrong(problem, source))
+        if all(remark.severity is Severity.NOTE for remark in remarks):
+            remarks.insert(0, right(summary, source))
+        time = self.streams[who].time
+        self.steps.append(Step(name, who, tuple(remarks), wire, tuple(parts), time))
 
-    # Set-up
-
-    @property
-    def challenge(self) -> bytes | None:
-        """The Challenge, if the client chose a protected mode and so used it."""
-        if self._greeting is None or self.mode is None or not self.mode.is_protected:
-            return None
-        return self._greeting.challenge
+    # What each end says, in its order
 
     def _client_side(self) -> Conversation:
         response = yield from SetUpResponse.reader()
-        self._take_response(response)
-        if self.mode is not None and self.mode.is_protected:
-            if self._control_keys is None:
-                return
-            self._streams[Who.CLIENT].receiver = control.ProtectedReceiver(
-                self._control_keys, response.client_iv
+        self._add(Who.CLIENT, response, self.progress.take_response(response))
+        control_keys = self.progress.response.control_keys
+        if self.progress.is_sealed:
+            return
+        if control_keys is not None:
+            self.streams[Who.CLIENT].receiver = control.ProtectedReceiver(
+                control_keys, response.client_iv
             )
         while True:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
@@ -177,251 +142,66 @@ class Dialogue:
 
     def _server_side(self) -> Conversation:
         greeting = yield from ServerGreeting.reader()
-        self._take_greeting(greeting)
+        self._add(Who.SERVER, greeting, self.progress.take_greeting(greeting))
         clear = yield Want(ServerStart.CLEAR_SIZE)
         accept, server_iv = clear[15], clear[16:]
-        protected = self.mode is not None and self.mode.is_protected and accept == Accept.OK
-        if protected and self._control_keys is not None:
-            self._streams[Who.SERVER].receiver = control.ProtectedReceiver(
-                self._control_keys, server_iv
-            )
+        control_keys = self.progress.response.control_keys
+        if accept == Accept.OK and control_keys is not None:
+            self.streams[Who.SERVER].receiver = control.ProtectedReceiver(control_keys, server_iv)
         block = yield Want(primitives.AES_BLOCK_SIZE)
-        is_opaque = protected and self._control_keys is None
-        self._take_start(ServerStart.parse(clear + block), is_opaque)
+        start = ServerStart.parse(clear + block)
+        is_opaque = self.progress.is_sealed and accept == Accept.OK
+        summary, problems = self.progress.take_start(start)
+        if is_opaque:
+            summary += "; Start-Time is encrypted"
+        self._add(Who.SERVER, start, (summary, problems), ServerStart.CLEAR_SIZE * is_opaque)
         if is_opaque:
             return
         while True:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             yield from self._read_reply(first_block)
 
-    def _take_greeting(self, greeting: ServerGreeting) -> None:
-        self._greeting = greeting
-        if self.protocol is None and greeting.modes & _TW_MODE_BITS:
-            self.protocol = Protocol.TWAMP
-        problems = set_up.greeting_findings(self.protocol, greeting, self._max_count)
-        if self._is_answered:
-            problems.append(wrong("Server-Greeting after Set-Up-Response", set_up.SOURCE))
-        self._refused = not greeting.modes
-        summary = f"Modes {greeting.modes:#x}, Count {greeting.count}"
-        self._message(Who.SERVER, greeting, summary, problems)
-
-    def _take_response(self, message: SetUpResponse) -> None:
-        self._is_answered = True
-        if self.protocol is None and message.mode & IKEV2_DERIVED[Protocol.OWAMP]:
-            self.protocol = Protocol.OWAMP
-        response = self._response = set_up.judge_response(
-            self.protocol or Protocol.OWAMP,
-            self._greeting,
-            message,
-            self._credentials,
-            self._max_count,
-        )
-        self.mode = response.mode
-        self._control_keys = response.control_keys
-        self._message(Who.CLIENT, message, response.summary, response.findings)
-
-    def _take_start(self, start: ServerStart, is_opaque: bool) -> None:
-        problems = set_up.accept_findings(start.accept)
-        if not self._is_answered:
-            problems.append(wrong("Server-Start before Set-Up-Response", set_up.SOURCE))
-        if start.accept == Accept.NO_IKE_SA and not (self.mode and self.mode.ikev2_derived):
-            text = "Accept: expected 6 only to a Mode with IKEv2Derived"
-            problems.append(wrong(text, "RFC 7717 §5.3"))
-        self._refused = start.accept != Accept.OK
-        if not self._refused:
-            self.state = State.READY
-            if self._response.problem is not None:
-                text = f"Accept: expected a refusal, found 0 ({self._response.problem})"
-                problems.append(wrong(text, set_up.SOURCE))
-            if self.mode is not None and self.mode.is_protected:
-                problems += set_up.random_findings("Server-IV", start.server_iv)
-        summary = f"Accept {start.accept}"
-        if is_opaque:
-            summary += "; Start-Time is encrypted"
-        self._message(Who.SERVER, start, summary, problems, ServerStart.CLEAR_SIZE * is_opaque)
-
-    # Commands
-
     def _read_command(self, first_block: bytes) -> Conversation:
         command = first_block[0]
-        if self.protocol is None:
-            is_two_way = command == Command.REQUEST_TW_SESSION
-            self.protocol = Protocol.TWAMP if is_two_way else Protocol.OWAMP
-        owamp = self.protocol is Protocol.OWAMP
+        progress, protocol = self.progress, self.progress.tell_protocol(command)
+        owamp = protocol is Protocol.OWAMP
         if command == Command.REQUEST_SESSION and owamp:
-            self._take_request((yield from RequestSession.reader(first_block)))
+            request = yield from RequestSession.reader(first_block)
+            self._add(Who.CLIENT, request, progress.take_request(request))
         elif command == Command.REQUEST_TW_SESSION and not owamp:
-            self._take_request((yield from RequestTWSession.reader(first_block)))
+            two_way = yield from RequestTWSession.reader(first_block)
+            self._add(Who.CLIENT, two_way, progress.take_request(two_way))
         elif command == Command.START_SESSIONS:
             start = yield from StartSessions.reader(first_block)
-            problems = self._command_findings()
-            if not self._open_sessions() and not any(self._pending_requests()):
-                text = "Start-Sessions: expected an accepted session to start, found none"
-                problems.append(wrong(text, start.SOURCE))
-            self._pending.append(start)
-            self._message(Who.CLIENT, start, "the accepted sessions are to start", problems)
+            self._add(Who.CLIENT, start, progress.take_start_sessions(start))
         elif command == Command.STOP_SESSIONS:
             reader = StopSessions.reader if owamp else StopTWSessions.reader
             stop: StopSessions | StopTWSessions = yield from reader(first_block)
-            self._take_stop(Who.CLIENT, stop)
+            self._add(Who.CLIENT, stop, progress.take_stop(Who.CLIENT, stop))
         elif command == Command.FETCH_SESSION and owamp:
             fetch = yield from FetchSession.reader(first_block)
-            self._pending.append(fetch)
-            summary = f"packets {fetch.begin_seq} to {fetch.end_seq} of {fetch.sid.hex()}"
-            self._message(Who.CLIENT, fetch, summary, self._command_findings())
+            self._add(Who.CLIENT, fetch, progress.take_fetch(fetch))
         else:
-            self._pending.append(None)
-            expected = f"a command of {self.protocol.value}"
+            progress.take_unreadable()
+            expected = f"a command of {protocol.value}"
             raise ProtocolError("Command Number", expected, str(command))
 
-    def _command_findings(self) -> list[Finding]:
-        if self._refused or self._response.declines:
-            return [wrong("a command on a connection that was refused", set_up.SOURCE)]
-        if self.state is State.SETTING_UP:
-            return [wrong("a command before Server-Start", set_up.SOURCE)]
-        if self.state is State.TESTING:
-            return [wrong("a command other than Stop-Sessions while testing", "RFC 4656 §3.7")]
-        return []
-
-    def _pending_requests(self) -> list[bool]:
-        return [isinstance(item, RequestSession | RequestTWSession) for item in self._pending]
-
-    def _open_sessions(self) -> list[ObservedSession]:
-        """The sessions that were accepted since the last Stop-Sessions."""
-        return [item for item in self._running if not item.is_stopped]
-
-    def _take_request(self, request: Request) -> None:
-        assert self.protocol is not None
-        problems = self._command_findings()
-        problem = request_problem(self.protocol, request)
-        if problem is not None:
-            problems.append(wrong(problem, request.SOURCE))
-        self._pending.append(request)
-        summary = f"sender port {request.sender_port}, receiver port {request.receiver_port}"
-        summary += f", padding {request.padding_length} octets"
-        self._message(Who.CLIENT, request, summary, problems)
-
-    def _take_stop(self, who: Who, stop: StopSessions | StopTWSessions) -> None:
-        from_client = who is Who.CLIENT
-        problems = []
-        if self.state is not State.TESTING or who in self._stops:
-            found = "a second one" if who in self._stops else f"one while {self.state.value}"
-            error = ProtocolError("Stop-Sessions", "one while testing", found)
-            problems.append(wrong(error, stop.SOURCE))
-        else:
-            try:
-                check_stop([item.session for item in self._running], stop, from_client)
-            except ProtocolError as error:
-                problems.append(wrong(error, stop.SOURCE))
-        problems += set_up.accept_findings(stop.accept)
-        if isinstance(stop, StopSessions):
-            problems += record_findings(self._running, stop)
-            summary = f"Accept {stop.accept}, {len(stop.sessions)} session descriptions"
-        else:
-            summary = f"Accept {stop.accept}, Number of Sessions {stop.number_of_sessions}"
-        self._message(who, stop, summary, problems)
-        for item in self._running:
-            if item.sends_from_client == from_client:
-                item.is_stopped = True
-        self._stops.add(who)
-        if self.state is State.TESTING and (
-            self.protocol is Protocol.TWAMP or self._stops == {Who.CLIENT, Who.SERVER}
-        ):
-            self.state = State.READY
-            self._stops.clear()
-            self._running.clear()
-
-    # Replies
-
     def _read_reply(self, first_block: bytes) -> Conversation:
-        stops = self.state is State.TESTING and self.protocol is Protocol.OWAMP
-        if stops and first_block[0] == Command.STOP_SESSIONS:
-            self._take_stop(Who.SERVER, (yield from StopSessions.reader(first_block)))
+        progress = self.progress
+        if progress.server_may_stop and first_block[0] == Command.STOP_SESSIONS:
+            stop = yield from StopSessions.reader(first_block)
+            self._add(Who.SERVER, stop, progress.take_stop(Who.SERVER, stop))
             return
-        if not self._pending:
-            raise ProtocolError("message", "none that no command asked for", "one")
-        command = self._pending.popleft()
+        command = progress.next_command()
         if isinstance(command, StartSessions):
-            self._take_start_ack((yield from StartAck.reader(first_block)))
+            start_ack = yield from StartAck.reader(first_block)
+            self._add(Who.SERVER, start_ack, progress.take_start_ack(start_ack))
         elif isinstance(command, FetchSession):
-            yield from self._read_fetch_answer(command, first_block)
+            ack = yield from FetchAck.reader(first_block)
+            self._add(Who.SERVER, ack, judge_fetch_ack(ack))
+            if ack.accept == Accept.OK:
+                data = yield from FetchData.reader(ack)
+                self._add(Who.SERVER, data, judge_fetch_data(command, ack, data))
         else:
             reply = yield from AcceptSession.reader(first_block)
-            self._take_accept(command, reply)
-
-    def _take_start_ack(self, ack: StartAck) -> None:
-        problems = set_up.accept_findings(ack.accept)
-        if ack.accept == Accept.OK:
-            if not self._running:
-                text = "Accept: expected a refusal, as no session was accepted, found 0"
-                problems.append(wrong(text, ack.SOURCE))
-            self.state = State.TESTING
-            for item in self._running:
-                item.is_started = True
-        self._message(Who.SERVER, ack, f"Accept {ack.accept}", problems)
-
-    def _read_fetch_answer(self, command: FetchSession, first_block: bytes) -> Conversation:
-        ack = yield from FetchAck.reader(first_block)
-        problems = set_up.accept_findings(ack.accept)
-        if ack.accept != Accept.OK:
-            try:
-                check_fetch_answer(ack, None)
-            except ProtocolError as error:
-                problems.append(wrong(error, ack.SOURCE))
-        elif ack.next_seqno and not ack.finished:
-            unfinished = ProtocolError("Next Seqno", "0 unless finished", str(ack.next_seqno))
-            problems.append(wrong(unfinished, ack.SOURCE))
-        numbers = f"{ack.number_of_skip_ranges} skip ranges and {ack.number_of_records} records"
-        self._message(Who.SERVER, ack, f"Accept {ack.accept}, {numbers}", problems)
-        if ack.accept != Accept.OK:
-            return
-        data = yield from FetchData.reader(ack)
-        problems = []
-        for record in data.records:
-            if not command.begin_seq <= record.seq_number <= command.end_seq:
-                expected = f"a number from {command.begin_seq} to {command.end_seq}, as asked"
-                mismatch = ProtocolError("Seq Number", expected, str(record.seq_number))
-                problems.append(wrong(mismatch, ack.SOURCE))
-        self._message(Who.SERVER, data, numbers, problems)
-
-    def _take_accept(self, command: _Pending, reply: AcceptSession) -> None:
-        problems = set_up.accept_findings(reply.accept)
-        source = reply.SOURCE
-        problem = None
-        session = None
-        if command is not None:
-            assert self.protocol is not None
-            assert not isinstance(command, StartSessions | FetchSession)
-            problem = request_problem(self.protocol, command)
-            if reply.accept == Accept.OK:
-                session = self._accepted(command, reply, problems)
-        if reply.accept == Accept.OK and (command is None or problem is not None):
-            field_name = problem.field if problem is not None else "Command Number"
-            text = f"Accept: expected 3 ({field_name} of the request), found 0"
-            problems.append(wrong(text, source))
-        summary = f"Accept {reply.accept}, Port {reply.port}, SID {reply.sid.hex()}"
-        self._message(Who.SERVER, reply, summary, problems)
-        if session is not None:
-            self.sessions.append(session)
-            self._running.append(session)
-
-    def _accepted(
-        self, request: Request, reply: AcceptSession, problems: list[Finding]
-    ) -> ObservedSession | None:
-        if self.mode is None:
-            return None
-        only_sender = request.conf_sender and not request.conf_receiver
-        sid = request.sid if only_sender else reply.sid
-        is_between_others = request.conf_sender and request.conf_receiver  # Port is unused then
-        if not reply.port and not is_between_others:
-            problems.append(wrong("Port: expected one for test packets, found 0", reply.SOURCE))
-        if sid == bytes(SID_SIZE):
-            problems.append(wrong("SID: expected one for the session, found zeros", reply.SOURCE))
-        if any(item.session.sid == sid for item in self.sessions):
-            problems.append(
-                wrong("SID: expected a new one, found that of another session", reply.SOURCE)
-            )
-        ends = self._client_address, self._server_address
-        return ObservedSession.accepted(
-            request, sid, reply.port, self.mode.test_mode, self._control_keys, ends
-        )
+            self._add(Who.SERVER, reply, progress.take_accept(command, reply))

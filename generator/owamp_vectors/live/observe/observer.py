@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from owamp_reference import primitives, token
-from owamp_reference.connection import DEFAULT_MAX_MESSAGE_SIZE, State
+from owamp_reference.connection import DEFAULT_MAX_MESSAGE_SIZE
 from owamp_reference.negotiation import Credentials, Protocol
 from owamp_reference.packets import TestMode
 
+from ..net.addresses import CONTROL_PORTS, Address, normalized
 from . import set_up
 from .dialogue import Dialogue
-from .sessions import Address, ObservedSession, normal, open_sender_packet
-from .steps import Finding, Part, Step, Verdict, Who, any_wrong, note, wrong
-from .stream import HMAC_SOURCE
+from .hang_up import likely_cause
+from .progress import Progress
+from .sessions import ObservedSession, open_sender_packet
+from .steps import Part, Remark, Severity, Step, Who, note, wrong
 
-CONTROL_PORTS = {861: Protocol.OWAMP, 862: Protocol.TWAMP}
-"""RFC 4656 §3, RFC 5357 §3."""
+_PROTOCOLS = {port: protocol for protocol, port in CONTROL_PORTS.items()}
 _KINDS_BY_SIZE = {
     Who.CLIENT: {
         144: "Request-Session with one schedule slot",
@@ -33,10 +34,10 @@ _KINDS_BY_SIZE = {
 }
 
 
-class Observer(Dialogue):
+class Observer:
     """Reads both directions of a control connection, and its test packets.
 
-    What it has seen is in `steps`. No input raises.
+    No input raises.
 
     Args:
         protocol: None to tell it from `server`'s port, or else from the messages.
@@ -57,10 +58,32 @@ class Observer(Dialogue):
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
     ) -> None:
         if protocol is None and server is not None:
-            protocol = CONTROL_PORTS.get(server[1])
-        super().__init__(protocol, credentials, client, server, max_count, max_message_size)
+            protocol = _PROTOCOLS.get(server[1])
+        self._progress = Progress(protocol, credentials, client, server, max_count)
+        self._dialogue = Dialogue(self._progress, max_message_size)
+        self._streams = self._dialogue.streams
         self._opaque: dict[Who, int] = {Who.CLIENT: 0, Who.SERVER: 0}
         self._is_finished = False
+
+    @property
+    def steps(self) -> list[Step]:
+        """What it has seen."""
+        return self._dialogue.steps
+
+    @property
+    def protocol(self) -> Protocol | None:
+        """The protocol, as far as it is known."""
+        return self._progress.protocol
+
+    @property
+    def challenge(self) -> bytes | None:
+        """The Challenge, if the client chose a protected mode and so used it."""
+        return self._progress.challenge
+
+    def add(self, step: Step) -> list[Step]:
+        """Note what is known from elsewhere; the new steps."""
+        self.steps.append(step)
+        return [step]
 
     def client_octets(self, data: bytes, time: int | None = None) -> list[Step]:
         """Octets that the client sent, in pieces of any size; the new steps. Never raises.
@@ -89,19 +112,19 @@ class Observer(Dialogue):
         for stream in self._streams.values():
             stream.give_up()
         note_text = f"{text}; what follows on the connection is not checked"
-        self._append(Step("gap", who, (note(note_text),), time=time))
+        self.add(Step("gap", who, (note(note_text),), time=time))
         return self.steps[before:]
 
     @property
     def is_blind(self) -> bool:
         """Whether requests for test sessions may have gone by that could not be read."""
-        return not all(stream.is_readable for stream in self._streams.values())
+        return not self._dialogue.is_readable
 
     def claims(self, source: Address, destination: Address, by_port: bool = False) -> bool:
         """Whether a test packet between these addresses belongs to one of the sessions; `by_port`
         looks at ports alone.
         """
-        return self._find_session(normal(source), normal(destination), by_port) is not None
+        return self._find_session(normalized(source), normalized(destination), by_port) is not None
 
     def test_packet(
         self,
@@ -115,22 +138,22 @@ class Observer(Dialogue):
 
         `ttl` is the TTL or Hop Limit of the packet where it was seen.
         """
-        source, destination = normal(source), normal(destination)
+        source, destination = normalized(source), normalized(destination)
         found = self._find_session(source, destination) or self._find_session(
             source, destination, by_port=True
         )
         if found is not None:
             session, who = found
-            return self._append(session.take(payload, who, ttl, time))
+            return self.add(session.take(payload, who, ttl, time))
         text = f"no accepted session has the ports {source[1]} and {destination[1]}"
-        if self._is_opaque(Who.CLIENT):
-            assert self.mode is not None
+        if self._dialogue.is_opaque(Who.CLIENT):
             text = "the sessions are not known: their requests are encrypted"
-            if self.mode.test_mode is TestMode.UNAUTHENTICATED:
+            mode = self._progress.mode
+            if mode is not None and mode.test_mode is TestMode.UNAUTHENTICATED:
                 packet = open_sender_packet(payload)
                 if packet is not None:
                     text += f"; in clear it begins with Sequence Number {packet.sequence_number}"
-        return self._append(Step("test packet", Who.SENDER, (note(text),), payload, time=time))
+        return self.add(Step("test packet", Who.SENDER, (note(text),), payload, time=time))
 
     def finish(self, time: int | None = None) -> list[Step]:
         """The end of what was observed: says what is incomplete; the new steps."""
@@ -142,10 +165,10 @@ class Observer(Dialogue):
                 unread = stream.take_unread()
                 if unread:
                     text = f"{unread} octets that follow could not be told apart into messages"
-                    self._append(Step("octets", who, (note(text),), time=stream.time))
+                    self.add(Step("octets", who, (note(text),), time=stream.time))
                 if stream.is_inside_message and not stream.is_closed:
                     text = "what was observed ends inside a message"
-                    self._append(Step("end", who, (note(text),), time=time))
+                    self.add(Step("end", who, (note(text),), time=time))
         return self.steps[before:]
 
     def _feed(self, who: Who, data: bytes, time: int | None) -> list[Step]:
@@ -154,7 +177,7 @@ class Observer(Dialogue):
         if data:
             self._tell_opaque(Who.SERVER if who is Who.CLIENT else Who.CLIENT)
             stream.feed(data, time)
-            if self._is_opaque(who):
+            if self._dialogue.is_opaque(who):
                 self._opaque[who] += stream.take_unread()
         return self.steps[before:]
 
@@ -167,75 +190,23 @@ class Observer(Dialogue):
         first = not any(other.is_closed for other in self._streams.values())
         stream.is_closed = True
         if stream.is_inside_message:
-            finding = wrong("the connection ends inside a message", set_up.SOURCE)
+            remark = wrong("the connection ends inside a message", set_up.SOURCE)
         elif not first:
             return []
-        elif self._refused or self._response.declines:
-            finding = Finding(Verdict.OK, "the connection ends, as refused", set_up.SOURCE)
-        elif not all(other.is_readable for other in self._streams.values()):
-            finding = note("the connection ends; what was asked and answered is not known")
-        elif self.state is State.READY and not self._pending:
-            finding = Finding(Verdict.OK, "the connection ends while no session runs")
-        elif self._pending:
-            finding = wrong("the connection ends before a command was answered", "RFC 4656 §3.4")
-        elif self.state is State.TESTING:
-            finding = wrong("the connection ends without Stop-Sessions", "RFC 4656 §3.8")
         else:
-            finding = wrong(f"the connection ends while {self.state.value}", set_up.SOURCE)
-        causes: tuple[Finding, ...] = ()
+            remark = self._progress.end_remark(self._dialogue.is_readable)
+        causes: tuple[Remark, ...] = ()
         parts: tuple[Part, ...] = ()
-        if who is Who.SERVER and finding.verdict is Verdict.WRONG:
-            causes, parts = self.hang_up()
-        self._append(Step("end", who, (finding, *causes), parts=parts, time=time))
+        if who is Who.SERVER and remark.severity is Severity.WRONG:
+            causes, parts = likely_cause(self._dialogue)
+        self.add(Step("end", who, (remark, *causes), parts=parts, time=time))
         return self.steps[before:]
 
-    def hang_up(self) -> tuple[tuple[Finding, ...], tuple[Part, ...]]:
-        """Why a server may just have ended the connection without a word; and, for its developer,
-        what it was sent last and the input of each HMAC in it. Keys are not among them.
-
-        There is nothing to say if the client is known to be wrong, if the server had begun to
-        answer, or if nothing is protected.
-        """
-        client_steps = (item for item in self.steps if item.who is Who.CLIENT)
-        if self.mode is None or not self.mode.is_protected or any_wrong(client_steps):
-            return (), ()
-        if self._streams[Who.SERVER].is_inside_message:
-            return (), ()
-        name, wire, segments = self._last_sent
-        sent = Part(wire, title=f"{name}, as sent")
-        if self.state is State.SETTING_UP:
-            cause = (
-                f"likely cause: the Token or its {self._response.key_name} is refused, without a "
-                "Server-Start that says so; the server has another shared secret, or takes Salt "
-                "and Count (PBKDF2) or the Token (AES-CBC, IV 0) otherwise"
-            )
-            return (note(cause, set_up.SOURCE),), (sent,)
-        unanswered = len(self._pending) + (Who.CLIENT in self._stops)
-        if unanswered != 1 or self._control_keys is None:  # of several, which is not known
-            return (), ()
-        cause = f"likely cause: the server computes another HMAC of {name}: "
-        if self._streams[Who.SERVER].is_verified:
-            cause += (
-                "as it answered earlier, T1, T2 and Client-IV agree, so perhaps AES-CBC does not "
-                "go on from message to message, or the HMAC does not begin anew after each HMAC; "
-                "or the server does not take this command"
-            )
-        else:
-            cause += (
-                "with another T2, over other text, or after decrypting with another T1 or with "
-                "another IV than Client-IV"
-            )
-        inputs = tuple(Part(text, title="Input of its HMAC") for text in segments if text)
-        where = "the octets of this step are what was sent, and the input of each HMAC in it"
-        return (note(cause, HMAC_SOURCE), note(where)), (sent, *inputs)
+    def likely_cause(self) -> tuple[tuple[Remark, ...], tuple[Part, ...]]:
+        """Why the server may just have ended the connection; see `hang_up.likely_cause`."""
+        return likely_cause(self._dialogue)
 
     # Octets that cannot be read without the shared secret
-
-    def _is_opaque(self, who: Who) -> bool:
-        """Whether the stream of `who` is encrypted under keys that are not known."""
-        if self.mode is None or not self.mode.is_protected or self._control_keys is not None:
-            return False
-        return not self._streams[who].is_readable
 
     def _tell_opaque(self, who: Who) -> None:
         size, self._opaque[who] = self._opaque[who], 0
@@ -243,19 +214,16 @@ class Observer(Dialogue):
             return
         kinds = _KINDS_BY_SIZE[who].get(size)
         text = f"{size} encrypted octets; the shared secret is not known, so nothing is checked"
-        finding = note(text + (f"; as long as {kinds}" if kinds else ""))
+        remark = note(text + (f"; as long as {kinds}" if kinds else ""))
         if size % primitives.AES_BLOCK_SIZE:
-            finding = wrong(f"{size} encrypted octets: not whole blocks", "RFC 4656 §3.4")
-        self._append(Step("encrypted octets", who, (finding,), time=self._streams[who].time))
+            remark = wrong(f"{size} encrypted octets: not whole blocks", "RFC 4656 §3.4")
+        self.add(Step("encrypted octets", who, (remark,), time=self._streams[who].time))
 
     def _find_session(
         self, source: Address, destination: Address, by_port: bool = False
     ) -> tuple[ObservedSession, Who] | None:
-        for session in reversed(self.sessions):
+        for session in reversed(self._progress.sessions):
             who = session.matches(source, destination, by_port)
             if who is not None:
                 return session, who
         return None
-
-
-__all__ = ["CONTROL_PORTS", "Address", "Observer"]

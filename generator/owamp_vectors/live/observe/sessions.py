@@ -6,7 +6,7 @@ import ipaddress
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self, TypeAlias
+from typing import Self
 
 from owamp_reference import keys, primitives
 from owamp_reference.errors import ProtocolError
@@ -24,12 +24,10 @@ from owamp_reference.packets import (
     protected_size,
 )
 from owamp_reference.primitives import HMAC_SIZE
-from owamp_reference.sources import NTP_EPOCH_OFFSET
+from owamp_reference.sources import ntp_timestamp
 
-from .steps import Finding, Part, Step, Verdict, Who, wrong
-
-Address: TypeAlias = tuple[str, int]
-"""An IP address as text, and a port."""
+from ..net.addresses import Address
+from .steps import Part, Remark, Step, Who, note, right, wrong
 
 FORMAT = "RFC 4656 §4.1.2"
 REFLECTED_FORMAT = "RFC 5357 §4.2.1"
@@ -141,7 +139,7 @@ class ObservedSession:
         kind = SenderPacket if who is Who.SENDER else ReflectorPacket
         name = "TWAMP-Test packet" if self.is_two_way else "OWAMP-Test packet"
         source = FORMAT if who is Who.SENDER else REFLECTED_FORMAT
-        findings = list(self._order_findings(who))
+        remarks = list(self._order_remarks(who))
         parts = self._parts(payload, kind)
         try:
             packet = self._open(payload, who)
@@ -150,37 +148,37 @@ class ObservedSession:
             form = self._other_form(payload, kind) if error.field == "HMAC" else None
             if form is not None:
                 text += f"; it verifies {form}"
-            findings.append(Finding(Verdict.WRONG, text, source))
-            return Step(name, who, tuple(findings), payload, tuple(parts), time)
-        findings += _common_findings(packet, parts, source)
-        findings += self._clock_findings(packet, who, time, source)
+            remarks.append(wrong(text, source))
+            return Step(name, who, tuple(remarks), payload, tuple(parts), time)
+        remarks += _common_remarks(packet, parts, source)
+        remarks += self._clock_remarks(packet, who, time, source)
         if isinstance(packet, ReflectorPacket):
-            findings += self._reflected_findings(packet, payload)
+            remarks += self._reflected_remarks(packet, payload)
             summary = (
                 f"Sequence Number {packet.sequence_number}, "
                 f"answers {packet.sender_sequence_number}, Sender TTL {packet.sender_ttl}"
             )
         else:
-            findings += self._sender_findings(packet, payload)
+            remarks += self._sender_remarks(packet, payload)
             self._arrivals += 1
             self._seen.setdefault(packet.sequence_number, _Seen(payload, packet, ttl))
             summary = f"Sequence Number {packet.sequence_number}"
         summary += f", padding {len(packet.padding)} octets"
-        findings = findings or [Finding(Verdict.OK, summary, source)]
-        return Step(name, who, tuple(findings), payload, tuple(parts), time)
+        remarks = remarks or [right(summary, source)]
+        return Step(name, who, tuple(remarks), payload, tuple(parts), time)
 
     def _open(self, payload: bytes, who: Who) -> SenderPacket | ReflectorPacket:
         if who is Who.SENDER:
             return open_packet(self.session.mode, SenderPacket, payload, self.session.keys)
         return open_packet(self.session.mode, ReflectorPacket, payload, self.session.keys)
 
-    def _order_findings(self, who: Who) -> Iterator[Finding]:
+    def _order_remarks(self, who: Who) -> Iterator[Remark]:
         if not self.is_started:
             text = "a test packet before Start-Ack accepted the start of the sessions"
-            yield Finding(Verdict.WRONG, text, "RFC 4656 §3.7")
+            yield wrong(text, "RFC 4656 §3.7")
         if self.is_stopped and who is Who.SENDER:
             text = "a test packet after its side sent Stop-Sessions"
-            yield Finding(Verdict.WRONG, text, "RFC 4656 §3.8")
+            yield wrong(text, "RFC 4656 §3.8")
 
     def _parts(self, payload: bytes, kind: type[SenderPacket | ReflectorPacket]) -> list[Part]:
         """The packet in fields, decrypted; whether it verifies or not."""
@@ -223,14 +221,14 @@ class ObservedSession:
                     return f"{key_name}, {form}"
         return None
 
-    def _sender_findings(self, packet: SenderPacket, payload: bytes) -> Iterator[Finding]:
+    def _sender_remarks(self, packet: SenderPacket, payload: bytes) -> Iterator[Remark]:
         number = packet.sequence_number
         earlier = self._seen.get(number)
         if earlier is not None and earlier.payload == payload:
-            yield Finding(Verdict.NOTE, f"a duplicate of packet {number}", "RFC 4656 §4.2")
+            yield note(f"a duplicate of packet {number}", "RFC 4656 §4.2")
         elif earlier is not None:
             text = f"Sequence Number: expected one of its own, found {number} again"
-            yield Finding(Verdict.WRONG, text, FORMAT)
+            yield wrong(text, FORMAT)
         request = self.session.request
         asked, found = request.padding_length, len(packet.padding)
         if self.is_two_way:
@@ -239,19 +237,19 @@ class ObservedSession:
             room = ReflectorPacket.header_size(mode) - SenderPacket.header_size(mode)
             if found not in (asked, asked + room):
                 text = f"Packet Padding: expected {asked} octets as requested, found {found}"
-                yield Finding(Verdict.NOTE, text, "RFC 5357 §4.1.2")
+                yield note(text, "RFC 5357 §4.1.2")
             return
         if number >= request.number_of_packets:
             text = f"Sequence Number: expected one below {request.number_of_packets}, as requested"
-            yield Finding(Verdict.WRONG, f"{text}, found {number}", "RFC 4656 §3.5")
+            yield wrong(f"{text}, found {number}", "RFC 4656 §3.5")
         if found != asked:
             text = f"Packet Padding: expected {asked} octets as requested, found {found}"
-            yield Finding(Verdict.WRONG, text, "RFC 4656 §3.5")
+            yield wrong(text, "RFC 4656 §3.5")
 
-    def _reflected_findings(self, packet: ReflectorPacket, payload: bytes) -> Iterator[Finding]:
-        def differs(field_name: str, expected: str, found: object) -> Finding:
+    def _reflected_remarks(self, packet: ReflectorPacket, payload: bytes) -> Iterator[Remark]:
+        def differs(field_name: str, expected: str, found: object) -> Remark:
             text = str(ProtocolError(field_name, expected, str(found)))
-            return Finding(Verdict.WRONG, text, REFLECTED_FORMAT)
+            return wrong(text, REFLECTED_FORMAT)
 
         number = packet.sequence_number
         earlier = self._reflected.setdefault(number, payload)
@@ -279,41 +277,29 @@ class ObservedSession:
             yield differs("Sender TTL", expected, packet.sender_ttl)
         if len(payload) < len(seen.payload) or not seen.packet.padding.startswith(packet.padding):
             text = "Packet Padding: not the sender's, cut to give a packet of the same size"
-            yield Finding(Verdict.NOTE, text, REFLECTED_FORMAT)
+            yield note(text, REFLECTED_FORMAT)
 
-    def _clock_findings(
+    def _clock_remarks(
         self, packet: SenderPacket | ReflectorPacket, who: Who, time: int | None, source: str
-    ) -> Iterator[Finding]:
+    ) -> Iterator[Remark]:
         number, last = packet.sequence_number, self._last.get(who)
         if last is not None and last[0] < number and packet.timestamp < last[1]:
             text = f"Timestamp: earlier than that of packet {last[0]}"
-            yield Finding(Verdict.NOTE, text, source)
+            yield note(text, source)
         if last is None or last[0] < number:
             self._last[who] = number, packet.timestamp
         estimate = ErrorEstimate.from_int(packet.error_estimate)
         if time is None or not estimate.synchronized:
             return
-        off = abs(packet.timestamp / 2**32 - (time / 10**9 + NTP_EPOCH_OFFSET) % 2**32)
+        off = abs(packet.timestamp - ntp_timestamp(time)) / 2**32
         off = min(off, 2**32 - off)  # across the end of an era
         if off > estimate.multiplier * 2.0 ** (estimate.scale - 32) + _CLOCK_TOLERANCE:
             text = f"Timestamp: S says synchronized to UTC, but it is {off:.0f} s off the capture"
-            yield Finding(Verdict.NOTE, text, source)
+            yield note(text, source)
 
 
 def _fits(expected: Address, found: Address, by_port: bool) -> bool:
     return expected[1] == found[1] and (by_port or expected[0] in ("", found[0]))
-
-
-def normal(address: Address) -> Address:
-    """An address in its shortest form, without a zone; IPv4 in IPv6 is IPv4."""
-    text, port = address
-    try:
-        parsed = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return text, port
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return str(parsed), port
 
 
 def _requested_address(ipvn: int, octets: bytes, otherwise: Address | None) -> str:
@@ -325,16 +311,16 @@ def _requested_address(ipvn: int, octets: bytes, otherwise: Address | None) -> s
     return otherwise[0] if otherwise is not None else ""
 
 
-def _common_findings(
+def _common_remarks(
     packet: SenderPacket | ReflectorPacket, parts: list[Part], source: str
-) -> Iterator[Finding]:
+) -> Iterator[Remark]:
     head = parts[0]
     assert head.layout is not None
     mbz = _first_mbz(head.layout, head.octets)
     if mbz is not None:
-        yield Finding(Verdict.WRONG, f"MBZ: expected zeros, found others at offset {mbz}", source)
+        yield wrong(f"MBZ: expected zeros, found others at offset {mbz}", source)
     if packet.error_estimate & _Z_BIT:
-        yield Finding(Verdict.WRONG, "Error Estimate: expected Z 0, found 1", source)
+        yield wrong("Error Estimate: expected Z 0, found 1", source)
 
 
 def _first_mbz(layout: Layout, text: bytes) -> int | None:
@@ -345,7 +331,7 @@ def _first_mbz(layout: Layout, text: bytes) -> int | None:
     return None
 
 
-def record_findings(sessions: Iterable[ObservedSession], stop: StopSessions) -> Iterator[Finding]:
+def record_remarks(sessions: Iterable[ObservedSession], stop: StopSessions) -> Iterator[Remark]:
     """What the records of Stop-Sessions say that does not go with the packets that were seen."""
     by_sid = {item.session.sid: item for item in sessions}
     for record in stop.sessions:

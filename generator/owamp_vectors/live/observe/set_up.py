@@ -18,7 +18,7 @@ from owamp_reference.negotiation import (
     read_mode,
 )
 
-from .steps import Finding, note, wrong
+from .steps import Remark, note, wrong
 
 SOURCE = "RFC 4656 §3.1"
 ACCEPT_SOURCE = "RFC 4656 §3.3"
@@ -26,7 +26,7 @@ EXTENSIONS = 0b0111_0000
 """Bits of TWAMP's Mode that change messages: RFC 5938 (16), RFC 6038 (32, 64)."""
 
 
-def accept_findings(accept: int) -> list[Finding]:
+def accept_remarks(accept: int) -> list[Remark]:
     """What is wrong with a value of Accept by itself (RFC 4656 §3.3), and whether it refuses."""
     if accept == Accept.OK:
         return []
@@ -36,14 +36,14 @@ def accept_findings(accept: int) -> list[Finding]:
     return [note(f"the server refuses: Accept {accept}, {meaning}", ACCEPT_SOURCE)]
 
 
-def random_findings(name: str, value: bytes) -> list[Finding]:
+def random_remarks(name: str, value: bytes) -> list[Remark]:
     """What is wrong with octets that are to be random; zeros are not."""
     return [] if any(value) else [wrong(f"{name}: expected random octets, found zeros", SOURCE)]
 
 
-def greeting_findings(
+def greeting_remarks(
     protocol: Protocol | None, greeting: ServerGreeting, max_count: int
-) -> list[Finding]:
+) -> list[Remark]:
     """What is wrong or remarkable in a Server-Greeting."""
     if not greeting.modes:
         return [note("Modes 0: the server offers no service", SOURCE)]
@@ -60,8 +60,8 @@ def greeting_findings(
             found.append(note(text, "RFC 5357 §6"))
     except ProtocolError as error:
         found.append(wrong(error, SOURCE))
-    found += random_findings("Challenge", greeting.challenge)
-    return found + random_findings("Salt", greeting.salt)
+    found += random_remarks("Challenge", greeting.challenge)
+    return found + random_remarks("Salt", greeting.salt)
 
 
 def key_name(mode: NegotiatedMode, key_id: bytes) -> str:
@@ -93,7 +93,7 @@ class Response:
     declines: bool = False
     extensions: int = 0
     problem: ProtocolError | None = None
-    findings: list[Finding] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
 
 def judge_response(
@@ -106,10 +106,10 @@ def judge_response(
     """Check a Set-Up-Response against the greeting, and open its Token if the secret is known."""
     result = Response(f"Mode {message.mode:#x}")
     if greeting is None:
-        result.findings.append(wrong("Set-Up-Response before Server-Greeting", SOURCE))
+        result.remarks.append(wrong("Set-Up-Response before Server-Greeting", SOURCE))
     if not message.mode & SECURITY_BITS[protocol]:
         result.declines = True
-        result.findings.append(note("Mode has no security bit: the client declines", SOURCE))
+        result.remarks.append(note("Mode has no security bit: the client declines", SOURCE))
         return result
     try:
         offered = message.mode if greeting is None else greeting.modes
@@ -117,16 +117,16 @@ def judge_response(
     except ProtocolError as error:
         result.problem = error
         source = "RFC 7717 §5.1" if "IKEv2" in error.expected else SOURCE
-        result.findings.append(wrong(error, source))
+        result.remarks.append(wrong(error, source))
         return result
     if protocol is Protocol.TWAMP and message.mode & EXTENSIONS:
         result.extensions = message.mode & EXTENSIONS
         text = f"Mode {message.mode:#x} has extensions, which are not checked here"
-        result.findings.append(note(text, "RFC 5938, RFC 6038"))
+        result.remarks.append(note(text, "RFC 5938, RFC 6038"))
     if result.mode.is_protected:
         result.key_name = key_name(result.mode, message.key_id)
         result.summary += ", " + result.key_name
-        result.findings += random_findings("Client-IV", message.client_iv)
+        result.remarks += random_remarks("Client-IV", message.client_iv)
         _open_token(result, result.mode, greeting, message, credentials, max_count)
     return result
 
@@ -143,19 +143,19 @@ def _open_token(
     if mode.ikev2_derived:
         if message.key_id != name.key_id:
             text = "KeyID: expected zeros after the two SPIs, found others"
-            result.findings.append(wrong(text, "RFC 7717 §5.3"))
+            result.remarks.append(wrong(text, "RFC 7717 §5.3"))
     else:
         try:
             decode_key_id(message.key_id)
         except ProtocolError as error:
-            result.findings.append(wrong(error, SOURCE))
+            result.remarks.append(wrong(error, SOURCE))
     if greeting is None or not 1 <= greeting.count <= max_count:
-        result.findings.append(note("the Token is not opened: no usable Count", SOURCE))
+        result.remarks.append(note("the Token is not opened: no usable Count", SOURCE))
         return
     secrets = [item.shared_secret for item in credentials if item.name == name]
     if not secrets:
         text = f"no secret is known here for {result.key_name}: the Token is not opened"
-        result.findings.append(note(text, SOURCE))
+        result.remarks.append(note(text, SOURCE))
     for secret in secrets:
         key = token.derive_token_key(secret, greeting.salt, greeting.count)
         try:
@@ -168,8 +168,8 @@ def _open_token(
         result.summary += ", the Token carries the Challenge"
         if not any(opened.t1 + opened.t2):
             text = "Token: T1 and T2 are zero, as in one forged of encryptions of the Challenge"
-            result.findings.append(wrong(text, "RFC 4656 §6.10"))
+            result.remarks.append(wrong(text, "RFC 4656 §6.10"))
         return
     if result.problem is not None:
         text = f"{result.problem}; or the secret given here is not the one in use"
-        result.findings.append(wrong(text, SOURCE))
+        result.remarks.append(wrong(text, SOURCE))

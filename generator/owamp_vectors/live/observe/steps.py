@@ -27,7 +27,7 @@ class Who(Enum):
     CONNECTION = "connection"
 
 
-class Verdict(Enum):
+class Severity(Enum):
     """What the report says of something: as the RFC asks, not so, or neither."""
 
     OK = "ok"
@@ -35,11 +35,11 @@ class Verdict(Enum):
     WRONG = "wrong"
 
 
-_SEVERITY = list(Verdict)
+_ORDER = list(Severity)
 
 
 @dataclass(frozen=True)
-class Finding:
+class Remark:
     """One thing that is right, remarkable or wrong.
 
     Attributes:
@@ -47,7 +47,7 @@ class Finding:
         source: the section, such as ``RFC 4656 §3.1``; empty if no RFC is meant.
     """
 
-    verdict: Verdict
+    severity: Severity
     text: str
     source: str = ""
 
@@ -71,7 +71,7 @@ class Step:
     Attributes:
         name: of the message as in the RFC (``Server-Greeting``), or of the event.
         who: who sent it.
-        findings: what is right or wrong in it, at least one.
+        remarks: what is right or wrong in it, at least one.
         octets: the message as it was on the wire.
         parts: its plaintext in fields, in order; empty if it could not be read.
         time: nanoseconds since 1970-01-01 UTC, None if not known.
@@ -79,52 +79,50 @@ class Step:
 
     name: str
     who: Who
-    findings: tuple[Finding, ...]
+    remarks: tuple[Remark, ...]
     octets: bytes = b""
     parts: tuple[Part, ...] = ()
     time: int | None = None
 
     @property
-    def main(self) -> Finding:
-        """The gravest finding, the first of several."""
-        return max(self.findings, key=lambda finding: _SEVERITY.index(finding.verdict))
+    def main(self) -> Remark:
+        """The gravest remark, the first of several."""
+        return max(self.remarks, key=lambda remark: _ORDER.index(remark.severity))
 
     @property
-    def verdict(self) -> Verdict:
-        """That of the gravest finding."""
-        return self.main.verdict
+    def severity(self) -> Severity:
+        """That of the gravest remark."""
+        return self.main.severity
 
     @property
     def source(self) -> str:
-        """The section of the gravest finding."""
+        """The section of the gravest remark."""
         return self.main.source
 
     @property
     def text(self) -> str:
-        """The line of the gravest finding."""
+        """The line of the gravest remark."""
         return self.main.text
 
 
-def step(
-    name: str, who: Who, verdict: Verdict, text: str, source: str = "", time: int | None = None
-) -> Step:
-    """A step with one finding and no octets, for an event."""
-    return Step(name, who, (Finding(verdict, text, source),), time=time)
+def right(text: str, source: str = "") -> Remark:
+    """A remark that something is as it should be."""
+    return Remark(Severity.OK, text, source)
 
 
-def wrong(text: object, source: str) -> Finding:
-    """A finding that something is wrong."""
-    return Finding(Verdict.WRONG, str(text), source)
+def wrong(text: object, source: str) -> Remark:
+    """A remark that something is wrong."""
+    return Remark(Severity.WRONG, str(text), source)
 
 
-def note(text: object, source: str = "") -> Finding:
-    """A finding that is neither right nor wrong."""
-    return Finding(Verdict.NOTE, str(text), source)
+def note(text: object, source: str = "") -> Remark:
+    """A remark that is neither right nor wrong."""
+    return Remark(Severity.NOTE, str(text), source)
 
 
 def any_wrong(steps: Iterable[Step]) -> bool:
     """Whether a step says that something is wrong."""
-    return any(item.verdict is Verdict.WRONG for item in steps)
+    return any(item.severity is Severity.WRONG for item in steps)
 
 
 def printable(text: str) -> str:
@@ -143,7 +141,7 @@ def _time_text(time: int) -> str:
 
 
 def text_lines(steps: Iterable[Step], octets: bool = False) -> Iterator[str]:
-    """The report as text: a line for each step and each further finding in it.
+    """The report as text: a line for each step and each further remark in it.
 
     Args:
         octets: also the octets of each message, divided into fields.
@@ -154,11 +152,11 @@ def text_lines(steps: Iterable[Step], octets: bool = False) -> Iterator[str]:
 
 def step_lines(number: int, item: Step, octets: bool = False) -> Iterator[str]:
     """One step of `text_lines`, with its number."""
-    findings = sorted(item.findings, key=lambda finding: finding is not item.main)
-    for place, finding in enumerate(findings):
+    remarks = sorted(item.remarks, key=lambda remark: remark is not item.main)
+    for place, remark in enumerate(remarks):
         head = f"{number:4}  {item.who.value:10}  {item.name}" if not place else f"{'':18}"
-        source = f" ({finding.source})" if finding.source else ""
-        text = f"{head}  {finding.verdict.value}: {finding.text}{source}"
+        source = f" ({remark.source})" if remark.source else ""
+        text = f"{head}  {remark.severity.value}: {remark.text}{source}"
         yield printable(text)
     if octets:
         if item.time is not None:
@@ -179,12 +177,12 @@ def _octet_lines(item: Step) -> Iterator[str]:
             yield from dump_lines(part.octets)
 
 
-def to_json(steps: Iterable[Step]) -> Json:
+def steps_to_json(steps: Iterable[Step]) -> Json:
     """The report as JSON: octets in lower-case hex, integers as numbers."""
     listed = list(steps)
-    numbers = {verdict.value: 0 for verdict in Verdict}
+    numbers = {severity.value: 0 for severity in Severity}
     for item in listed:
-        numbers[item.verdict.value] += 1
+        numbers[item.severity.value] += 1
     return {"numberOfSteps": len(listed), "verdicts": numbers, "steps": [*map(_json, listed)]}
 
 
@@ -192,13 +190,13 @@ def _json(item: Step) -> Json:
     return {
         "name": item.name,
         "who": item.who.value,
-        "verdict": item.verdict.value,
+        "verdict": item.severity.value,
         "text": item.text,
         "source": item.source,
         "time": None if item.time is None else _time_text(item.time),
         "findings": [
-            {"verdict": one.verdict.value, "text": one.text, "source": one.source}
-            for one in item.findings
+            {"verdict": one.severity.value, "text": one.text, "source": one.source}
+            for one in item.remarks
         ],
         "octets": item.octets.hex(),
         "parts": [_json_part(part) for part in item.parts],

@@ -1,4 +1,4 @@
-"""One direction of an observed control connection: octets in, messages with their findings out."""
+"""One direction of an observed control connection: octets in, messages with their remarks out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from owamp_reference.messages import (
     Want,
 )
 
-from .steps import Finding, Part, Verdict
+from .steps import Part, Remark, wrong
 
 Conversation: TypeAlias = Generator[Want, bytes, None]
 
@@ -57,7 +57,7 @@ class Stream:
         self._inbox = bytearray()
         self._wire = bytearray()
         self._segments = [b""]
-        self._findings: list[Finding] = []
+        self._remarks: list[Remark] = []
         self._conversation: Conversation | None = conversation
         self._want = next(conversation)
 
@@ -103,10 +103,10 @@ class Stream:
             self.receiver.read_hmac(chunk)
             self.is_verified = True
         except ProtocolError as error:
-            self._findings.append(Finding(Verdict.WRONG, str(error), HMAC_SOURCE))
+            self._remarks.append(wrong(error, HMAC_SOURCE))
         if isinstance(self.receiver, control.OpenReceiver) and any(chunk):
             problem = "HMAC: expected zeros in the unauthenticated mode, found others"
-            self._findings.append(Finding(Verdict.WRONG, problem, HMAC_SOURCE))
+            self._remarks.append(wrong(problem, HMAC_SOURCE))
         self._segments.append(b"")
         return b""
 
@@ -118,11 +118,11 @@ class Stream:
             self._wire.clear()
             self._inbox.clear()
 
-    def take(self) -> tuple[bytes, list[bytes], list[Finding]]:
-        """What was read since the last call: octets on the wire, text between HMACs, findings."""
-        taken = bytes(self._wire), self._segments, self._findings
+    def take(self) -> tuple[bytes, list[bytes], list[Remark]]:
+        """What was read since the last call: octets on the wire, text between HMACs, remarks."""
+        taken = bytes(self._wire), self._segments, self._remarks
         self._wire.clear()
-        self._segments, self._findings = [b""], []
+        self._segments, self._remarks = [b""], []
         return taken
 
     def take_unread(self) -> int:

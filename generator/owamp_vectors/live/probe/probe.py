@@ -12,10 +12,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TypeVar
 
-from owamp_reference import token
 from owamp_reference.connection import ClientConfig, ControlClient
 from owamp_reference.events import (
     Closed,
@@ -28,54 +26,19 @@ from owamp_reference.events import (
     TestSession,
 )
 from owamp_reference.messages import Accept, ServerGreeting, StopSessions
-from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_reference.negotiation import Protocol
 
-from ..capture.capture import Capture, short
-from ..net.udp import SocketAddress, unmapped
+from ..capture.capture import Capture
+from ..net.addresses import SocketAddress, normalized, unmapped
 from ..observe.observer import Observer
-from ..observe.steps import Finding, Step, Verdict, Who, any_wrong, step, wrong
+from ..observe.steps import Remark, Severity, Step, Who, any_wrong, note, wrong
+from .config import Direction, ProbeConfig
 from .sessions import ProbeReceiver, ProbeSender, ProbeSession, ProbeTwoWay
 
 E = TypeVar("E", bound=Event)
 
 _READ_SIZE = 2**16
 _FAREWELL = 1.0
-
-
-class Direction(Enum):
-    """Who sends the test packets of OWAMP."""
-
-    SEND = "send"
-    RECEIVE = "receive"
-    BOTH = "both"
-
-
-@dataclass(frozen=True)
-class ProbeConfig:
-    """What a probe does; times in seconds.
-
-    Attributes:
-        security: the mode that it wants.
-        credentials: needed unless `security` is unauthenticated.
-        direction: of the test packets; TWAMP has no choice.
-        count, interval, padding: of the test packets.
-        timeout: for the connection, for each answer, and for the last test packet.
-        loss_timeout: Timeout of the request.
-        max_count: the largest Count that it computes with.
-        make_client: makes the sans-IO end; another than the reference's to test servers with.
-    """
-
-    protocol: Protocol
-    security: Mode
-    credentials: Credentials | None = None
-    direction: Direction = Direction.SEND
-    count: int = 5
-    interval: float = 0.1
-    padding: int = 64
-    timeout: float = 5
-    loss_timeout: float = 2
-    max_count: int = token.DEFAULT_MAX_COUNT
-    make_client: Callable[[ClientConfig], ControlClient] = ControlClient
 
 
 @dataclass
@@ -171,8 +134,8 @@ class _Probe:
         self._observer = Observer(
             config.protocol,
             [] if config.credentials is None else [config.credentials],
-            short(self._local),
-            short(self._peer),
+            normalized(self._local),
+            normalized(self._peer),
             config.max_count,
         )
         self._events: list[Event] = []
@@ -188,10 +151,8 @@ class _Probe:
             for one in steps:
                 self._tell(one)
 
-    def _say(
-        self, name: str, verdict: Verdict, text: str, source: str = "", who: Who = Who.SERVER
-    ) -> None:
-        self._add([step(name, who, verdict, text, source, time.time_ns())])
+    def _say(self, name: str, *remarks: Remark, who: Who = Who.SERVER) -> None:
+        self._add([Step(name, who, remarks, time=time.time_ns())])
 
     def _tap(
         self, data: bytes, source: SocketAddress, destination: SocketAddress, ttl: int | None
@@ -199,7 +160,9 @@ class _Probe:
         """Every test packet, sent or received, to the capture and to the observer."""
         self._capture.udp(data, source, destination, ttl)
         now = time.time_ns()
-        self._add(self._observer.test_packet(data, short(source), short(destination), ttl, now))
+        self._add(
+            self._observer.test_packet(data, normalized(source), normalized(destination), ttl, now)
+        )
 
     # Octets
 
@@ -228,7 +191,7 @@ class _Probe:
             self._octets_since_event = 0
         self._events += events
         for event in events:
-            said = any(one.verdict is not Verdict.OK for one in self.report.steps[before:])
+            said = any(one.severity is not Severity.OK for one in self.report.steps[before:])
             if isinstance(event, Closed) and not said:
                 self._say_why(event)
 
@@ -236,8 +199,8 @@ class _Probe:
         """What ends the connection in the client's eyes, where the observer saw nothing."""
         name, source = self._awaited
         assert closed.error is not None  # an end as agreed is not waited for
-        verdict = Verdict.NOTE if closed.error.field in _CHOICES else Verdict.WRONG
-        self._say(name, verdict, str(closed.error), source)
+        judge = note if closed.error.field in _CHOICES else wrong
+        self._say(name, judge(closed.error, source))
 
     async def _expect(self, kind: type[E], awaited: tuple[str, str]) -> E:
         """Send what is to be sent; the event that the server's answer brings about.
@@ -274,7 +237,7 @@ class _Probe:
             octets = self._octets_since_event
             come = f"; {octets} octets came" if octets else ""
             text = f"not there within {self._config.timeout:g} s{come}"
-            self._say(name, Verdict.WRONG, text, source)
+            self._say(name, wrong(text, source))
             raise _OverError from None
         self._take(data)
 
@@ -291,7 +254,7 @@ class _Probe:
                 raise _OverError
             await asyncio.gather(*(session.run() for session in self._sessions))
             for session in self._sessions:
-                self._add_findings("Test packets", session.peer_role, session.findings())
+                self._say("Test packets", *session.remarks(), who=session.peer_role)
             await self._stop()
             for session in self._sessions:
                 if isinstance(session, ProbeSender):
@@ -302,9 +265,9 @@ class _Probe:
         except OSError as error:
             name, source = self._awaited
             text = f"the connection broke: {error.strerror or error}"
-            causes, parts = self._observer.hang_up()
-            findings = (wrong(text, source), *causes)
-            self._add([Step(name, Who.SERVER, findings, parts=parts, time=time.time_ns())])
+            causes, parts = self._observer.likely_cause()
+            remarks = (wrong(text, source), *causes)
+            self._add([Step(name, Who.SERVER, remarks, parts=parts, time=time.time_ns())])
 
     async def _request_all(self) -> None:
         kinds = _KINDS[self._config.direction]
@@ -334,16 +297,13 @@ class _Probe:
         assert isinstance(stop.message, StopSessions)
         for session in self._sessions:
             if isinstance(session, ProbeReceiver):
-                findings = session.take_stop(stop.message)
-                self._add_findings("Session description", Who.SENDER, findings)
+                remarks = session.take_stop(stop.message)
+                self._say("Session description", *remarks, who=Who.SENDER)
 
     async def _fetch(self, session: ProbeSender) -> None:
         self._client.fetch_session(session.session.sid)
         fetched = await self._expect(Fetched, _AWAITED[Fetched])
-        self._add_findings("Fetched records", Who.RECEIVER, session.fetch_findings(fetched))
-
-    def _add_findings(self, name: str, who: Who, findings: list[Finding]) -> None:
-        self._add([Step(name, who, tuple(findings), time=time.time_ns())])
+        self._say("Fetched records", *session.fetch_remarks(fetched), who=Who.RECEIVER)
 
     async def close(self) -> None:
         """End the connection; whatever the server still says is looked at."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
-from typing import Protocol as TypingProtocol
 
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Fetched, TestSession
@@ -24,28 +22,14 @@ from owamp_reference.messages import (
 from owamp_reference.sessions import DEFAULT_ERROR_ESTIMATE, SessionReceiver, SessionSender
 from owamp_reference.sources import system_clock, system_random
 
-from ..net.schedule import FIXED, send_times
-from ..net.udp import Datagrams, SocketAddress, at_port, bind, ip_version, packed
-from ..observe.steps import Finding, Verdict, Who
-from ..serve.sessions import STOP_INCREMENT, Tap, seconds, signed
+from ..net.addresses import SocketAddress, at_port, ip_version, packed, sid_address
+from ..net.ntp import SECOND, seconds, signed
+from ..net.schedule import FIXED, STOP_INCREMENT, send_times
+from ..net.udp import Datagrams, DatagramTap, bind
+from ..observe.steps import Remark, Severity, Who, note, right, wrong
+from .config import ProbeConfig
 
-NTP_SECOND = 1 << 32
 _FETCH = "RFC 4656 §3.9"
-
-
-class Plan(TypingProtocol):
-    """What a session takes from `ProbeConfig`."""
-
-    @property
-    def count(self) -> int: ...  # noqa: D102
-    @property
-    def interval(self) -> float: ...  # noqa: D102
-    @property
-    def padding(self) -> int: ...  # noqa: D102
-    @property
-    def timeout(self) -> float: ...  # noqa: D102
-    @property
-    def loss_timeout(self) -> float: ...  # noqa: D102
 
 
 class ProbeSession:
@@ -60,8 +44,10 @@ class ProbeSession:
 
     peer_role = Who.REFLECTOR
 
-    def __init__(self, plan: Plan, local: SocketAddress, server: SocketAddress, tap: Tap) -> None:
-        self._plan, self._local, self._server, self._tap = plan, local, server, tap
+    def __init__(
+        self, config: ProbeConfig, local: SocketAddress, server: SocketAddress, tap: DatagramTap
+    ) -> None:
+        self._config, self._local, self._server, self._tap = config, local, server, tap
         self._datagrams = Datagrams(bind(local, 0))
         self._peer = server
         self._session: TestSession | None = None
@@ -98,7 +84,7 @@ class ProbeSession:
         """What the client's Stop-Sessions says of the session."""
         return ()
 
-    def findings(self) -> list[Finding]:
+    def remarks(self) -> list[Remark]:
         """What came of the test packets."""
         raise NotImplementedError
 
@@ -115,7 +101,7 @@ class ProbeSession:
             self._numbers[self._read(data)] += 1
         except ProtocolError:
             self._bad += 1
-        if len(self._numbers) >= self._plan.count:
+        if len(self._numbers) >= self._config.count:
             self._all_there.set()
 
     def _read(self, data: bytes) -> int:
@@ -133,20 +119,20 @@ class ProbeSession:
         except TimeoutError:
             pass
 
-    def _count_findings(self, what: str, source: str) -> list[Finding]:
+    def _count_remarks(self, what: str, source: str) -> list[Remark]:
         """What the counts of packets of the server say."""
-        there, count = len(self._numbers), self._plan.count
-        verdict = Verdict.OK if there == count else Verdict.NOTE if there else Verdict.WRONG
-        findings = [Finding(verdict, f"{there} of {count} test packets {what}", source)]
+        there, count = len(self._numbers), self._config.count
+        severity = Severity.OK if there == count else Severity.NOTE if there else Severity.WRONG
+        remarks = [Remark(severity, f"{there} of {count} test packets {what}", source)]
         again = sum(self._numbers.values()) - there
         if again:
-            findings.append(Finding(Verdict.NOTE, f"{again} came more than once", source))
+            remarks.append(note(f"{again} came more than once", source))
         if self._bad:
-            findings.append(Finding(Verdict.WRONG, f"{self._bad} did not verify", source))
+            remarks.append(wrong(f"{self._bad} did not verify", source))
         if self._foreign:
             text = f"{self._foreign} packets came from elsewhere and were not looked at"
-            findings.append(Finding(Verdict.NOTE, text))
-        return findings
+            remarks.append(note(text))
+        return remarks
 
 
 class _Sending(ProbeSession):
@@ -155,7 +141,7 @@ class _Sending(ProbeSession):
     def accepted(self, session: TestSession) -> None:
         """Take the server's answer, and be ready to send."""
         self.stamps: list[int] = []
-        padding = system_random if self._plan.padding else None
+        padding = system_random if self._config.padding else None
         self._sender = SessionSender(session.mode, session.keys, self._stamp, padding)
         super().accepted(session)
 
@@ -175,26 +161,26 @@ class ProbeTwoWay(_Sending):
             receiver_port=self.port,  # the server may take another (RFC 5357 §3.5)
             sender_address=packed(self._local),
             receiver_address=packed(self._server),
-            padding_length=self._plan.padding,
+            padding_length=self._config.padding,
             start_time=system_clock(),
-            timeout=int(self._plan.loss_timeout * NTP_SECOND),
+            timeout=int(self._config.loss_timeout * SECOND),
             type_p=0,
         )
 
     async def run(self) -> None:
         """Send all, then wait for the answers that are still to come."""
-        for number in range(self._plan.count):
+        for number in range(self._config.count):
             if number:
-                await asyncio.sleep(self._plan.interval)
-            self._send(self._sender.next_packet(self._plan.padding))
-        await self._wait_for_all(self._plan.timeout)
+                await asyncio.sleep(self._config.interval)
+            self._send(self._sender.next_packet(self._config.padding))
+        await self._wait_for_all(self._config.timeout)
 
     def _read(self, data: bytes) -> int:
         return self._sender.receive(data).sender_sequence_number
 
-    def findings(self) -> list[Finding]:
+    def remarks(self) -> list[Remark]:
         """A reflector answers each packet (RFC 5357 §4.2.1)."""
-        return self._count_findings("were reflected", "RFC 5357 §4.2.1")
+        return self._count_remarks("were reflected", "RFC 5357 §4.2.1")
 
 
 class _OneWay(ProbeSession):
@@ -209,37 +195,36 @@ class _OneWay(ProbeSession):
             ipvn=ip_version(self._local),
             conf_sender=int(not self._is_sender),
             conf_receiver=int(self._is_sender),
-            number_of_packets=self._plan.count,
+            number_of_packets=self._config.count,
             sender_port=self.port if self._is_sender else 0,
             receiver_port=0 if self._is_sender else self.port,
             sender_address=local if self._is_sender else server,
             receiver_address=server if self._is_sender else local,
             sid=bytes(16) if self._is_sender else self._new_sid(),
-            padding_length=self._plan.padding,
+            padding_length=self._config.padding,
             start_time=system_clock(),
-            timeout=int(self._plan.loss_timeout * NTP_SECOND),
+            timeout=int(self._config.loss_timeout * SECOND),
             type_p=0,
-            slots=(ScheduleSlot(FIXED, int(self._plan.interval * NTP_SECOND)),),
+            slots=(ScheduleSlot(FIXED, int(self._config.interval * SECOND)),),
         )
 
     def _new_sid(self) -> bytes:
         """Address 4 | time 8 | random 4, by the receiving side (RFC 4656 §3.5)."""
-        address = packed(self._local)
-        part = address[:4] if ip_version(self._local) == 4 else address[-4:]
-        return part + system_clock().to_bytes(8, "big") + os.urandom(4)
+        time = system_clock().to_bytes(8, "big")
+        return sid_address(self._local) + time + system_random("SID", 4)
 
     def _times(self) -> list[int]:
         request = self.session.request
         assert isinstance(request, RequestSession)
         times = send_times(self.session.sid, request.start_time, request.slots)
-        return list(islice(times, self._plan.count))
+        return list(islice(times, self._config.count))
 
     def _rest(self) -> float:
         """Seconds until the session is complete: Timeout after the last packet, and a little
         more, so that Stop-Sessions is not too early at the other end (RFC 4656 §3.8).
         """
         last = self._times()[-1]
-        return seconds(signed(last - system_clock())) + self._plan.loss_timeout + STOP_INCREMENT
+        return seconds(signed(last - system_clock())) + self._config.loss_timeout + STOP_INCREMENT
 
 
 class ProbeSender(_OneWay, _Sending):
@@ -251,7 +236,7 @@ class ProbeSender(_OneWay, _Sending):
         """Send by the schedule, and wait until the session is complete."""
         for time in self._times():
             await asyncio.sleep(max(0.0, seconds(signed(time - system_clock()))))
-            self._send(self._sender.next_packet(self._plan.padding))
+            self._send(self._sender.next_packet(self._config.padding))
         await asyncio.sleep(max(0.0, self._rest()))
 
     def _read(self, data: bytes) -> int:
@@ -261,24 +246,24 @@ class ProbeSender(_OneWay, _Sending):
         """All packets were sent."""
         return (SessionDescription(self.session.sid, self._sender.next_sequence_number),)
 
-    def findings(self) -> list[Finding]:
+    def remarks(self) -> list[Remark]:
         """What was sent; what arrived is known by Fetch-Session alone."""
-        findings = [Finding(Verdict.OK, f"{len(self.stamps)} test packets were sent")]
+        remarks = [right(f"{len(self.stamps)} test packets were sent")]
         if self._bad:
-            findings.append(Finding(Verdict.WRONG, "a receiver sent test packets", "RFC 4656 §4"))
-        return findings
+            remarks.append(wrong("a receiver sent test packets", "RFC 4656 §4"))
+        return remarks
 
-    def fetch_findings(self, fetched: Fetched) -> list[Finding]:
+    def fetch_remarks(self, fetched: Fetched) -> list[Remark]:
         """Compare the server's records with what was sent (RFC 4656 §3.9, §4.2)."""
         if fetched.data is None:
             text = f"refused with Accept {fetched.ack.accept} after a session that ended normally"
-            return [Finding(Verdict.WRONG, text, _FETCH)]
-        findings: list[Finding] = []
+            return [wrong(text, _FETCH)]
+        remarks: list[Remark] = []
 
         def want(name: str, expected: object, found: object, source: str = _FETCH) -> None:
             if expected != found:
                 text = f"{name}: expected {expected}, found {found}"
-                findings.append(Finding(Verdict.WRONG, text, source))
+                remarks.append(wrong(text, source))
 
         request = self.session.request
         assert isinstance(request, RequestSession)
@@ -303,24 +288,24 @@ class ProbeSender(_OneWay, _Sending):
         early = [number for number in missing if number < max(numbers, default=0)]
         if early:
             text = f"{len(early)} packets have no record, not even as lost"
-            findings.append(Finding(Verdict.WRONG, text, "RFC 4656 §4.2"))
+            remarks.append(wrong(text, "RFC 4656 §4.2"))
         if len(missing) > len(early):
             # By its own clock the receiver may have been told to stop within Timeout of them.
             text = f"the last {len(missing) - len(early)} packets have no record"
-            findings.append(Finding(Verdict.NOTE, text, "RFC 4656 §3.8"))
-        return findings + self._arrivals(fetched.data.records)
+            remarks.append(note(text, "RFC 4656 §3.8"))
+        return remarks + self._arrivals(fetched.data.records)
 
-    def _arrivals(self, records: tuple[PacketRecord, ...]) -> list[Finding]:
+    def _arrivals(self, records: tuple[PacketRecord, ...]) -> list[Remark]:
         there = len({record.seq_number for record in records if not record.is_lost})
         count = len(self.stamps)
-        verdict = Verdict.OK if there == count else Verdict.NOTE if there else Verdict.WRONG
+        severity = Severity.OK if there == count else Severity.NOTE if there else Severity.WRONG
         text = f"{there} of {count} test packets are recorded as received"
-        findings = [Finding(verdict, text, "RFC 4656 §4.2")]
+        remarks = [Remark(severity, text, "RFC 4656 §4.2")]
         received = sum(not record.is_lost for record in records)
         if received > there:
             text = f"{received - there} came more than once"
-            findings.append(Finding(Verdict.NOTE, text, "RFC 4656 §4.2"))
-        return findings
+            remarks.append(note(text, "RFC 4656 §4.2"))
+        return remarks
 
 
 def _shown(value: object) -> str:
@@ -345,24 +330,24 @@ class ProbeReceiver(_OneWay):
     def _read(self, data: bytes) -> int:
         return self._receiver.receive(data).sequence_number
 
-    def take_stop(self, message: StopSessions) -> list[Finding]:
+    def take_stop(self, message: StopSessions) -> list[Remark]:
         """What the server's Stop-Sessions says of the session, against what arrived (§3.8)."""
         source = "RFC 4656 §3.8"
         described = [item for item in message.sessions if item.sid == self.session.sid]
         if message.accept != Accept.OK:
-            return [
-                Finding(Verdict.NOTE, f"the server stopped with Accept {message.accept}", source)
-            ]
+            return [note(f"the server stopped with Accept {message.accept}", source)]
         next_seqno = described[0].next_seqno if described else 0
         highest = max(self._numbers, default=-1)
         if highest >= next_seqno:
             text = f"Next Seqno: expected more than {highest}, which arrived, found {next_seqno}"
-            return [Finding(Verdict.WRONG, text, source)]
+            return [wrong(text, source)]
         skipped = sum(item.last - item.first + 1 for one in described for item in one.skip_ranges)
-        text = f"{next_seqno - skipped} of {self._plan.count} test packets were sent"
-        verdict = Verdict.OK if next_seqno == self._plan.count and not skipped else Verdict.NOTE
-        return [Finding(verdict, text, source)]
+        text = f"{next_seqno - skipped} of {self._config.count} test packets were sent"
+        severity = (
+            Severity.OK if next_seqno == self._config.count and not skipped else Severity.NOTE
+        )
+        return [Remark(severity, text, source)]
 
-    def findings(self) -> list[Finding]:
+    def remarks(self) -> list[Remark]:
         """What arrived."""
-        return self._count_findings("arrived", "RFC 4656 §4.1")
+        return self._count_remarks("arrived", "RFC 4656 §4.1")

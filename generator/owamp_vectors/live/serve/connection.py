@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
+from owamp_reference import negotiation
 from owamp_reference.connection import Server, State
 from owamp_reference.events import (
     Closed,
@@ -19,21 +20,15 @@ from owamp_reference.events import (
     TestSession,
 )
 from owamp_reference.messages import Accept, FetchSession, Request, SetUpResponse, StopSessions
-from owamp_reference.negotiation import Protocol
 
-from ..capture.capture import TcpCapture
-from ..net.udp import Datagrams, SocketAddress
-from .limits import Limits
-from .policy import RefusedError, Reservation, reserve
-from .results import Client, Result, identify, refused_fetch
-from .sessions import (
-    STOP_INCREMENT,
-    ReceiverSession,
-    ReflectorSession,
-    SenderSession,
-    ServerSession,
-    Tap,
-)
+from ..capture.capture import Capture
+from ..net.addresses import SocketAddress, endpoint_text
+from ..net.schedule import STOP_INCREMENT
+from .limits import ServiceLimits
+from .policy import Policy, RefusedError, Reservation, reserve
+from .register import Register
+from .results import ClientIdentity, identify, refused_fetch
+from .sessions import ServedReceiver, ServedReflector, ServedSender, ServedSession
 
 _READ_SIZE = 2**16
 
@@ -42,50 +37,57 @@ class _TimedOutError(Exception):
     """A deadline has passed; the text says which."""
 
 
+class Host(Protocol):
+    """What a connection needs of the service that it belongs to.
+
+    Attributes:
+        limits: what it may spend.
+        register: the test sessions and results of all connections.
+        capture: is given all that passes.
+    """
+
+    limits: ServiceLimits
+    register: Register
+    capture: Capture
+
+    def make_endpoint(self, local: SocketAddress, policy: Policy) -> Server:
+        """The sans-IO end of a connection at an address of the service."""
+
+    def log(self, line: str) -> None:
+        """Say what happened; the line holds no secret."""
+
+
 class Connection:
     """A control connection from its greeting to its end.
 
     Args:
         ends: the addresses of the server and of the client.
-        make_endpoint: makes the sans-IO end with the policy for requests.
-        room: whether one more test session, besides so many, fits into the server's total.
-        keep: is handed each session that starts; sessions may outlive their connection by
-            Timeout (RFC 5357 §3.5).
-        keep_result, find_result: for Fetch-Session, of this connection and of others.
-        tap: is told of every test packet.
     """
 
     def __init__(
         self,
+        host: Host,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         ends: tuple[SocketAddress, SocketAddress],
-        make_endpoint: Callable[[Callable[[Request], tuple[Accept, int]]], Server],
-        limits: Limits,
-        room: Callable[[int], bool],
-        keep: Callable[[ServerSession], None],
-        keep_result: Callable[[Result, Client, str], None],
-        find_result: Callable[[bytes, Client], Result | None],
-        log: Callable[[str], None],
-        capture: TcpCapture,
-        tap: Tap,
     ) -> None:
+        self._host, self._limits = host, host.limits
         self._reader, self._writer = reader, writer
         self._local, self._peer = ends
-        self._limits = limits
-        self._room, self._keep, self._log = room, keep, log
-        self._keep_result, self._find_result = keep_result, find_result
-        self._client: Client = None
-        self._capture, self._tap = capture, tap
+        self._client: ClientIdentity = None
+        self._capture = host.capture.open(self._peer, self._local)
         self._reserved: deque[Reservation] = deque()  # granted, the event still to be handled
-        self._sessions: list[ServerSession] = []
+        self._sessions: list[ServedSession] = []
         self._stopper: asyncio.Task[None] | None = None
         self._stop_sent = False
         self._loop = asyncio.get_running_loop()
         self._opened = self._last_command = self._loop.time()
         self._message_begun: float | None = None
         self._set_up = b""
-        self._endpoint = make_endpoint(self._grant)
+        self._endpoint = host.make_endpoint(self._local, self._grant)
+
+    def _log(self, line: str) -> None:
+        self._host.log(f"{endpoint_text(self._peer)} {line}")
 
     async def run(self) -> None:
         """Serve the client until the end; nothing of the connection is left after it."""
@@ -202,7 +204,8 @@ class Connection:
         """The policy of the endpoint: Accept and port."""
         try:
             number = len(self._sessions) + len(self._reserved)
-            if number >= self._limits.sessions or not self._room(len(self._reserved)):
+            room = self._host.register.has_room(besides=len(self._reserved))
+            if number >= self._limits.sessions or not room:
                 text = "too many test sessions"
                 raise RefusedError(Accept.TEMPORARY_RESOURCE_LIMITATION, text)
             reservation = reserve(request, self._local, self._peer, self._limits)
@@ -241,29 +244,29 @@ class Connection:
         """Answer beside the loop: there may be many records."""
         if self._endpoint.state is State.CLOSED:  # by what followed
             return
-        result = self._find_result(fetch.sid, self._client)
+        result = self._host.register.find_result(fetch.sid, self._client)
         ack, data = result.answer(fetch) if result is not None else refused_fetch()
         await asyncio.to_thread(self._endpoint.answer_fetch, ack, data)
         self._log(f"fetch of {fetch.sid.hex()}: Accept {ack.accept}")
 
     def _open(self, session: TestSession) -> None:
         reservation = self._reserved.popleft()
-        datagrams, peer = Datagrams(reservation.socket), reservation.peer
-        kind: type[ServerSession] = ReflectorSession
-        if self._endpoint.protocol is Protocol.OWAMP:
-            kind = SenderSession if session.request.conf_sender else ReceiverSession
-        made = kind(session, datagrams, peer, self._limits, self._tap, self._say_end, self._client)
+        kind: type[ServedSession] = ServedReflector
+        if self._endpoint.protocol is negotiation.Protocol.OWAMP:
+            kind = ServedSender if session.request.conf_sender else ServedReceiver
+        tap = self._host.capture.udp
+        made = kind(session, reservation, self._client, self._limits, tap, self._say_end)
         self._sessions.append(made)
-        self._keep(made)
-        self._log(f"session {session.sid.hex()}: {made.role} at port {datagrams.local[1]}")
+        self._host.register.add(made)
+        self._log(f"session {session.sid.hex()}: {made.role} at port {made.port}")
 
-    def _say_end(self, session: ServerSession) -> None:
+    def _say_end(self, session: ServedSession) -> None:
         self._log(session.describe())
 
     def _start(self) -> None:
         for session in self._sessions:
             session.start()
-        if any(isinstance(session, SenderSession) for session in self._sessions):
+        if any(isinstance(session, ServedSender) for session in self._sessions):
             self._stopper = self._loop.create_task(self._stop_when_complete())
 
     async def _stop_when_complete(self) -> None:
@@ -278,7 +281,7 @@ class Connection:
         if self._stop_sent or self._endpoint.state is not State.TESTING:
             return
         self._stop_sent = True
-        senders = [session for session in self._sessions if isinstance(session, SenderSession)]
+        senders = [session for session in self._sessions if isinstance(session, ServedSender)]
         for session in senders:
             session.close()
         self._endpoint.stop_sessions(tuple(session.description() for session in senders))
@@ -286,12 +289,13 @@ class Connection:
     def _stop(self, message: object) -> None:
         """Take the client's Stop-Sessions, and answer it (OWAMP; RFC 4656 §3.8)."""
         if isinstance(message, StopSessions):
+            register = self._host.register
             descriptions = {item.sid: item for item in message.sessions}
             for session in self._sessions:
-                if isinstance(session, ReceiverSession):
+                if isinstance(session, ServedReceiver):
                     result = session.finish(descriptions[session.sid], message.accept)
                     if result is not None:
-                        self._keep_result(result, self._client, self._peer[0])
+                        register.keep_result(result, self._client, self._peer[0])
             self._send_stop()
         for session in self._sessions:
             session.stop()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServiceLimits:
     """Bounds of a server; times in seconds.
 
     Attributes:

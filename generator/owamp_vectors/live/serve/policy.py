@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from owamp_reference.messages import Accept, Request, RequestSession, RequestTWSession
 from owamp_reference.sources import system_clock
 
-from ..net.udp import SocketAddress, at_port, bind, ip_version, packed
-from .limits import Limits
-from .sessions import seconds, signed
+from ..net.addresses import SocketAddress, at_port, ip_version, packed
+from ..net.ntp import seconds, signed
+from ..net.udp import bind
+from .limits import ServiceLimits
+
+Policy: TypeAlias = Callable[[Request], tuple[Accept, int]]
+"""Accept and port for a request that is well-formed."""
 
 _LOWEST_PORT = 1024  # one below is the system's; a client does not choose it
 
@@ -41,7 +47,7 @@ def _unsupported(name: str, expected: str, found: str) -> RefusedError:
 
 
 def reserve(
-    request: Request, local: SocketAddress, peer: SocketAddress, limits: Limits
+    request: Request, local: SocketAddress, peer: SocketAddress, limits: ServiceLimits
 ) -> Reservation:
     """Grant a request that is well-formed: bind the server's socket.
 
@@ -94,7 +100,7 @@ def _dscp(request: Request) -> int:
     return request.type_p >> 24
 
 
-def _check_limits(request: Request, limits: Limits) -> None:
+def _check_limits(request: Request, limits: ServiceLimits) -> None:
     if seconds(request.timeout) > limits.timeout:
         found = f"{seconds(request.timeout):.0f} s"
         raise _permanent("Timeout", f"at most {limits.timeout:g} s", found)

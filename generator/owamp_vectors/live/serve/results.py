@@ -21,21 +21,21 @@ from owamp_reference.messages import (
 )
 from owamp_reference.negotiation import NegotiatedMode, SecretName
 
-from .limits import Limits
+from .limits import ServiceLimits
 
-Client: TypeAlias = SecretName | None
+ClientIdentity: TypeAlias = SecretName | None
 """Who a client has shown to be, by the secret that it knows. None in the unauthenticated mode,
 which shows nothing."""
 
 _COMPLETE = (0, COMPLETE_SESSION_END)
 
 
-def identify(mode: NegotiatedMode, response: SetUpResponse) -> Client:
+def identify(mode: NegotiatedMode, response: SetUpResponse) -> ClientIdentity:
     """Who the client of a connection is that was set up so."""
     return mode.secret_name(response.key_id) if mode.is_protected else None
 
 
-def may_fetch(owner: Client, client: Client) -> bool:
+def may_fetch(owner: ClientIdentity, client: ClientIdentity) -> bool:
     """Whether `client` is given the results of a session that `owner` asked for.
 
     On any connection, from any host (RFC 4656 §3.9), under the same KeyID: who has that secret
@@ -48,7 +48,7 @@ def may_fetch(owner: Client, client: Client) -> bool:
 
 
 @dataclass(frozen=True)
-class Result:
+class SessionResult:
     """What a receiver recorded.
 
     Attributes:
@@ -84,8 +84,8 @@ def refused_fetch() -> tuple[FetchAck, None]:
 
 @dataclass(frozen=True)
 class _Kept:
-    result: Result
-    owner: Client
+    result: SessionResult
+    owner: ClientIdentity
     holder: object
     until: float
 
@@ -97,12 +97,12 @@ class Results:
         clock: in seconds, from any beginning.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: ServiceLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
         self._kept: dict[bytes, _Kept] = {}  # by SID, the oldest first
 
-    def keep(self, result: Result, owner: Client, host: str) -> None:
+    def keep(self, result: SessionResult, owner: ClientIdentity, host: str) -> None:
         """Keep a result; others make room for it.
 
         Args:
@@ -119,7 +119,7 @@ class Results:
             ((most, _),) = sizes.most_common(1)
             del self._kept[next(sid for sid, item in self._kept.items() if item.holder == most)]
 
-    def find(self, sid: bytes, client: Client) -> Result | None:
+    def find(self, sid: bytes, client: ClientIdentity) -> SessionResult | None:
         """The result of a session; None if it is not kept, or not for this client."""
         self._drop_old()
         kept = self._kept.get(sid)

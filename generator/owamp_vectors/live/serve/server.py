@@ -13,18 +13,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from owamp_reference.connection import Server, ServerConfig
-from owamp_reference.messages import Accept, Request
 from owamp_reference.negotiation import IKEV2_DERIVED, Mode, Protocol, secrets_of
 from owamp_reference.sources import system_clock
 from owamp_reference.token import MIN_COUNT
 
 from ..capture.capture import Capture
-from ..net.udp import SocketAddress, ip_version, packed, unmapped
+from ..net.addresses import SocketAddress, endpoint_text, sid_address, unmapped
 from ..secrets import Secrets
 from .connection import Connection
-from .limits import Limits
-from .results import Client, Result, Results, may_fetch
-from .sessions import ReceiverSession, ServerSession
+from .limits import ServiceLimits
+from .policy import Policy
+from .register import Register
 
 
 def offered_modes(protocol: Protocol, security: Iterable[Mode], secrets: Secrets) -> int:
@@ -42,12 +41,6 @@ def log_nothing(line: str) -> None:
     del line
 
 
-def endpoint_text(address: SocketAddress) -> str:
-    """``host:port``, an IPv6 address in brackets."""
-    host = str(address[0])
-    return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
-
-
 @dataclass(frozen=True)
 class ServiceConfig:
     """How a `Service` behaves.
@@ -62,13 +55,15 @@ class ServiceConfig:
     modes: int
     secrets: Secrets = field(default_factory=Secrets)
     count: int = MIN_COUNT
-    limits: Limits = field(default_factory=Limits)
+    limits: ServiceLimits = field(default_factory=ServiceLimits)
     make_server: Callable[[ServerConfig], Server] = Server
 
 
 class Service:
-    """A listening server.
+    """A listening server, the `Host` of its connections.
 
+    Attributes:
+        register: the test sessions of all connections.
     Args:
         log: is given one line for each event of a connection; it holds no secret.
         capture: is given all that passes.
@@ -80,20 +75,14 @@ class Service:
         log: Callable[[str], None] = log_nothing,
         capture: Capture | None = None,
     ) -> None:
-        self.config = config
-        self._log = log
-        self._capture = capture or Capture()
+        self.config, self.limits = config, config.limits
+        self.log = log
+        self.capture = capture or Capture()
+        self.register = Register(config.limits)
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._hosts: Counter[str] = Counter()
-        self._sessions: set[ServerSession] = set()
-        self._results = Results(config.limits)
         self._started = system_clock()
-
-    @property
-    def sessions(self) -> list[ServerSession]:
-        """The test sessions that are not over."""
-        return [session for session in self._sessions if not session.is_over]
 
     async def start(self, hosts: str | Sequence[str], port: int) -> list[SocketAddress]:
         """Listen; the addresses, each with the port that was chosen for it if `port` is 0.
@@ -120,7 +109,7 @@ class Service:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for session in self.sessions:
+        for session in self.register.sessions:
             session.close()
         for server in self._servers:
             await server.wait_closed()
@@ -133,32 +122,19 @@ class Service:
             writer.close()
             return
         peer, local = unmapped(peer), unmapped(local)
-        limits, name = self.config.limits, endpoint_text(peer)
+        limits, name = self.limits, endpoint_text(peer)
         per_host = limits.connections_per_host
         if len(self._tasks) >= limits.connections or self._hosts[peer[0]] >= per_host:
-            self._log(f"{name} turned away: too many connections")
+            self.log(f"{name} turned away: too many connections")
             # Modes 0 says that there is no service (RFC 4656 §3.1).
             writer.write(Server(ServerConfig(self.config.protocol, 0)).data_to_send())
             writer.close()
             return
-        self._log(f"{name} connected")
+        self.log(f"{name} connected")
         writer.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, limits.unsent
         )
-        connection = Connection(
-            reader,
-            writer,
-            (local, peer),
-            lambda policy: self._endpoint(local, policy),
-            limits,
-            room=self._has_room,
-            keep=self._sessions.add,
-            keep_result=self._results.keep,
-            find_result=self._find_result,
-            log=lambda line: self._log(f"{name} {line}"),
-            capture=self._capture.open(peer, local),
-            tap=self._capture.udp,
-        )
+        connection = Connection(self, reader, writer, (local, peer))
         task = asyncio.get_running_loop().create_task(connection.run())
         self._tasks.add(task)
         self._hosts[peer[0]] += 1
@@ -166,34 +142,20 @@ class Service:
 
     def _forget(self, task: asyncio.Task[None], host: str) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._log(f"internal error: {type(error).__name__}")
+            self.log(f"internal error: {type(error).__name__}")
         self._tasks.discard(task)
         self._hosts -= Counter([host])  # drops a count of zero
 
-    def _endpoint(
-        self, local: SocketAddress, policy: Callable[[Request], tuple[Accept, int]]
-    ) -> Server:
-        address = packed(local)
+    def make_endpoint(self, local: SocketAddress, policy: Policy) -> Server:
+        """The sans-IO end of a connection at an address of the service."""
         config = ServerConfig(
             self.config.protocol,
             self.config.modes,
             self.config.count,
             secrets_of(*self.config.secrets.credentials),
             policy,
-            sid_address=address[:4] if ip_version(local) == 4 else address[-4:],
+            sid_address=sid_address(local),
             start_time=self._started,
-            max_message_size=self.config.limits.message_size,
+            max_message_size=self.limits.message_size,
         )
         return self.config.make_server(config)
-
-    def _find_result(self, sid: bytes, client: Client) -> Result | None:
-        """For Fetch-Session: of a session that runs, on another connection, or has ended."""
-        for session in self.sessions:
-            if isinstance(session, ReceiverSession) and session.sid == sid:
-                return session.so_far() if may_fetch(session.client, client) else None
-        return self._results.find(sid, client)
-
-    def _has_room(self, besides: int) -> bool:
-        """Whether one more test session, besides so many more, is within the limits."""
-        self._sessions.intersection_update(self.sessions)
-        return len(self._sessions) + besides < self.config.limits.all_sessions

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import TypeAlias
 
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import TestSession
@@ -30,41 +29,26 @@ from owamp_reference.sessions import (
 )
 from owamp_reference.sources import system_clock, system_random
 
+from ..net.addresses import SocketAddress
+from ..net.ntp import seconds, signed
 from ..net.schedule import send_times
-from ..net.udp import Datagrams, SocketAddress
-from .limits import Limits
-from .results import Client, Result
+from ..net.udp import Datagrams, DatagramTap
+from .limits import ServiceLimits
+from .policy import Reservation
+from .results import ClientIdentity, SessionResult
 
-Tap: TypeAlias = Callable[[bytes, SocketAddress, SocketAddress, "int | None"], None]
-"""Is told of each datagram: payload, source, destination, TTL if it was received."""
-
-STOP_INCREMENT = 0.1
-"""Seconds that the side which sends waits beyond Timeout before Stop-Sessions, so that it does not
-come too early for the last packet to count (RFC 4656 §3.8)."""
-_SECOND = 1 << 32
 _LOST_ERROR_ESTIMATE = 64 << 8 | 1  # S 0, Scale 64, Multiplier 1 (RFC 4656 §3.9)
 
 
-def seconds(ntp: int) -> float:
-    """An NTP interval in seconds."""
-    return ntp / _SECOND
-
-
-def signed(difference: int) -> int:
-    """The difference of two NTP times, which wrap in 2036, as a signed number."""
-    return (difference + 2**63) % 2**64 - 2**63
-
-
-class ServerSession:
+class ServedSession:
     """What the three kinds share: the socket, the peer, the counts, the time-out.
 
     Args:
         session: as the control connection agreed on it.
-        datagrams: a bound socket; closed by `close`.
-        peer: the other end's address; its port 0 stands for any.
+        reservation: its socket, closed by `close`, and its peer, whose port 0 stands for any.
+        client: who asked for it.
         tap: is told of every datagram.
         on_end: called once, when the session is over for good.
-        client: who asked for it.
     """
 
     role = ""
@@ -72,18 +56,17 @@ class ServerSession:
     def __init__(
         self,
         session: TestSession,
-        datagrams: Datagrams,
-        peer: SocketAddress,
-        limits: Limits,
-        tap: Tap,
-        on_end: Callable[[ServerSession], None],
-        client: Client,
+        reservation: Reservation,
+        client: ClientIdentity,
+        limits: ServiceLimits,
+        tap: DatagramTap,
+        on_end: Callable[[ServedSession], None],
     ) -> None:
         self.session = session
-        self.peer = peer
+        self.peer = reservation.peer
         self.client = client
         self.received = self.sent = self.discarded = 0
-        self._datagrams = datagrams
+        self._datagrams = Datagrams(reservation.socket)
         self._limits = limits
         self._tap = tap
         self._on_end = on_end
@@ -96,6 +79,11 @@ class ServerSession:
     def sid(self) -> bytes:
         """The SID, 16 octets."""
         return self.session.sid
+
+    @property
+    def port(self) -> int:
+        """The UDP port of this side."""
+        return int(self._datagrams.local[1])
 
     @property
     def timeout(self) -> float:
@@ -132,19 +120,20 @@ class ServerSession:
             self.discarded += 1
             return
         try:
-            self._take(data, source, DEFAULT_TTL if ttl is None else ttl)
+            self.take(data, source, DEFAULT_TTL if ttl is None else ttl)
         except ProtocolError:
             self.discarded += 1
             return
         self.received += 1
         self._last_packet = self._loop.time()
 
-    def _take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+    def take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
         """Deal with a packet of the peer. Raises `ProtocolError` if it is to be discarded."""
         del data, source, ttl
         raise ProtocolError("test packet", "none from a receiver", "one")
 
-    def _send(self, data: bytes, destination: SocketAddress) -> bool:
+    def send(self, data: bytes, destination: SocketAddress) -> bool:
+        """Send a packet; False if the system does not take it."""
         if not self._datagrams.send(data, destination):
             return False
         self._tap(data, self._datagrams.local, destination, None)
@@ -171,7 +160,7 @@ class ServerSession:
         return f"session {self.sid.hex()} ({self.role}): {counts}"
 
 
-class ReflectorSession(ServerSession):
+class ServedReflector(ServedSession):
     """The Session-Reflector (RFC 5357 §4.2)."""
 
     role = "reflector"
@@ -181,8 +170,9 @@ class ReflectorSession(ServerSession):
         self._reflector = SessionReflector(self.session.mode, self.session.keys)
         super().start()
 
-    def _take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
-        self._send(self._reflector.reflect(data, ttl), source)
+    def take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+        """Answer it (RFC 5357 §4.2.1)."""
+        self.send(self._reflector.reflect(data, ttl), source)
 
     def stop(self) -> None:
         """Go on for Timeout: packets may be on their way (RFC 5357 §3.5)."""
@@ -193,7 +183,7 @@ class ReflectorSession(ServerSession):
         self._timer = self._loop.call_later(self.timeout, self.close)
 
 
-class _Scheduled(ServerSession):
+class _Scheduled(ServedSession):
     """A session with a schedule (OWAMP)."""
 
     @property
@@ -214,7 +204,7 @@ class _Scheduled(ServerSession):
         return self._completed_at
 
 
-class ReceiverSession(_Scheduled):
+class ServedReceiver(_Scheduled):
     """The Session-Receiver (RFC 4656 §4.2), and what it records."""
 
     role = "receiver"
@@ -225,7 +215,8 @@ class ReceiverSession(_Scheduled):
         self._records: list[PacketRecord] = []
         super().start()
 
-    def _take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+    def take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
+        """Record it, unless it is out of its time (RFC 4656 §4.2)."""
         del source
         now = system_clock()
         packet = self._receiver.receive(data)
@@ -247,13 +238,13 @@ class ReceiverSession(_Scheduled):
             )
         )
 
-    def so_far(self) -> Result | None:
+    def so_far(self) -> SessionResult | None:
         """What is recorded while the session runs; None if it does not."""
         if not self.is_started or self.is_over:
             return None
         return self._result(None)
 
-    def finish(self, description: SessionDescription, accept: int) -> Result | None:
+    def finish(self, description: SessionDescription, accept: int) -> SessionResult | None:
         """Take the sender's record in Stop-Sessions; None if results are not valid by it (§3.8)."""
         highest = max((record.seq_number for record in self._records), default=-1)
         if accept != Accept.OK or description.next_seqno > len(self._times):
@@ -270,10 +261,10 @@ class ReceiverSession(_Scheduled):
         ]
         return self._result(description)
 
-    def _result(self, description: SessionDescription | None) -> Result:
+    def _result(self, description: SessionDescription | None) -> SessionResult:
         # The SID too: it seeds the schedule, and clients read it here.
         request = replace(self.request, receiver_port=self.session.port, sid=self.sid)
-        return Result(request, tuple(self._records), description)
+        return SessionResult(request, tuple(self._records), description)
 
     def _lost(self, description: SessionDescription) -> Iterator[PacketRecord]:
         seen = {record.seq_number for record in self._records}
@@ -286,7 +277,7 @@ class ReceiverSession(_Scheduled):
                 yield PacketRecord(number, _LOST_ERROR_ESTIMATE, mine, time, 0, DEFAULT_TTL)
 
 
-class SenderSession(_Scheduled):
+class ServedSender(_Scheduled):
     """The Session-Sender of OWAMP (RFC 4656 §4.1)."""
 
     role = "sender"
@@ -307,7 +298,7 @@ class SenderSession(_Scheduled):
                 self._skip(number)
                 continue
             await asyncio.sleep(max(0.0, ahead))
-            if not self._send(self._sender.next_packet(self.request.padding_length), self.peer):
+            if not self.send(self._sender.next_packet(self.request.padding_length), self.peer):
                 self._skip(number)
 
     def _skip(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Captures: written of what was sent and received, and read for a report (pcap, pcapng)."""
+"""The control connections in a capture, each with what an observer says of it (pcap, pcapng)."""
 
 from __future__ import annotations
 
@@ -9,103 +9,15 @@ from pathlib import Path
 from owamp_reference import token
 from owamp_reference.negotiation import Credentials, Protocol
 
-from ...disk import FileError, write_files
-from ..observe.observer import CONTROL_PORTS, Observer
-from ..observe.sessions import Address, normal
-from ..observe.steps import Step, Verdict, Who, step
-from . import files as capture_files
-from . import frames
-from .files import CaptureError
-from .frames import Datagram, Flag, FrameReader, Segment
-from .reassembly import Direction
+from ...disk import FileError
+from ..capture.files import CaptureError, read_packets
+from ..capture.frames import FrameReader, TcpFlag, TcpSegment, UdpDatagram
+from ..capture.reassembly import Reassembly
+from ..net.addresses import CONTROL_PORTS, Address
+from .observer import Observer
+from .steps import Step, Who, note, wrong
 
-_SEGMENT_SIZE = 1400
-_FIRST_CLIENT_NUMBER, _FIRST_SERVER_NUMBER = 1000, 2000
 _WELL_KNOWN = 1024
-
-
-class CaptureWriter:
-    """The octets of a classic pcap file (nanoseconds), made packet by packet.
-
-    Every checksum and sequence number is right, as in a capture of what was really sent.
-
-    Args:
-        ethernet: Ethernet frames, else raw IP.
-    """
-
-    def __init__(self, ethernet: bool = True) -> None:
-        self._ethernet = ethernet
-        link_type = frames.ETHERNET if ethernet else frames.RAW_IP
-        self._octets = bytearray(capture_files.file_header(link_type))
-
-    def open_tcp(self, client: Address, server: Address, time: int) -> TcpWriter:
-        """A TCP connection, with its handshake. `time` is in nanoseconds since 1970-01-01 UTC."""
-        return TcpWriter(self, normal(client), normal(server), time)
-
-    def udp(
-        self, source: Address, destination: Address, payload: bytes, time: int, ttl: int = 255
-    ) -> None:
-        """A UDP packet, not larger than UDP allows (else `ValueError`)."""
-        datagram = Datagram(normal(source), normal(destination), payload, ttl)
-        self.add(frames.udp_packet(datagram), time)
-
-    def add(self, packet: bytes, time: int, *, to_server: bool = True) -> None:
-        """An IP packet; `to_server` only chooses the Ethernet addresses."""
-        if self._ethernet:
-            packet = frames.ethernet_frame(packet, to_server=to_server)
-        self._octets += capture_files.record(time, packet)
-
-    def to_octets(self) -> bytes:
-        """The whole file."""
-        return bytes(self._octets)
-
-    def save(self, path: Path) -> None:
-        """Write the file, whole or not at all. Raises `FileError`."""
-        write_files(path.parent, {path.name: self.to_octets()})
-
-
-class TcpWriter:
-    """One TCP connection in a `CaptureWriter`; each side acknowledges at once."""
-
-    def __init__(self, capture: CaptureWriter, client: Address, server: Address, time: int) -> None:
-        self._capture = capture
-        self._ends = {True: client, False: server}
-        self._next = {True: _FIRST_CLIENT_NUMBER, False: _FIRST_SERVER_NUMBER}
-        self._is_closed = False
-        self._add(True, Flag.SYN, time)
-        self._add(False, Flag.SYN | Flag.ACK, time)
-        self._add(True, Flag.ACK, time)
-
-    def client_octets(self, data: bytes, time: int) -> None:
-        """Octets from the client, acknowledged by the server."""
-        self._send(True, data, time)
-
-    def server_octets(self, data: bytes, time: int) -> None:
-        """Octets from the server, acknowledged by the client."""
-        self._send(False, data, time)
-
-    def close(self, time: int, by_client: bool = True) -> None:
-        """FIN from one side, then from the other; a second call does nothing."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        for from_client in (by_client, not by_client):
-            self._add(from_client, Flag.FIN | Flag.ACK, time)
-            self._add(not from_client, Flag.ACK, time)
-
-    def _send(self, from_client: bool, data: bytes, time: int) -> None:
-        for start in range(0, len(data), _SEGMENT_SIZE):
-            piece = data[start : start + _SEGMENT_SIZE]
-            self._add(from_client, Flag.PSH | Flag.ACK, time, piece)
-            self._add(not from_client, Flag.ACK, time)
-
-    def _add(self, from_client: bool, flags: Flag, time: int, payload: bytes = b"") -> None:
-        number = self._next[from_client]
-        acknowledged = self._next[not from_client] if flags & Flag.ACK else 0
-        ends = self._ends[from_client], self._ends[not from_client]
-        packet = frames.tcp_packet(Segment(*ends, number, acknowledged, flags, payload))
-        self._capture.add(packet, time, to_server=from_client)
-        self._next[from_client] += len(payload) + bool(flags & (Flag.SYN | Flag.FIN))
 
 
 @dataclass(frozen=True)
@@ -124,19 +36,19 @@ class _Connection:
     server: Address
     observer: Observer
     client_number: int
-    directions: dict[Who, Direction] = field(
-        default_factory=lambda: {Who.CLIENT: Direction(), Who.SERVER: Direction()}
+    directions: dict[Who, Reassembly] = field(
+        default_factory=lambda: {Who.CLIENT: Reassembly(), Who.SERVER: Reassembly()}
     )
 
-    def take(self, segment: Segment, time: int | None) -> None:
+    def take(self, segment: TcpSegment, time: int | None) -> None:
         """Hand what a segment adds to the observer."""
         who, other = Who.CLIENT, Who.SERVER
         if segment.source == self.server:
             who, other = other, who
         mine, peers = self.directions[who], self.directions[other]
-        if peers.next is None and segment.flags & Flag.SYN and segment.flags & Flag.ACK:
+        if peers.next is None and segment.flags & TcpFlag.SYN and segment.flags & TcpFlag.ACK:
             peers.next = segment.acknowledged  # the client's SYN was not captured
-        if segment.flags & Flag.ACK:
+        if segment.flags & TcpFlag.ACK:
             missing = peers.acknowledged(segment.acknowledged)
             if missing:
                 self.observer.gap(other, f"{missing} octets were not captured", time)
@@ -163,7 +75,7 @@ class _Connection:
         steps = self.observer.steps
         if problem is not None:
             text = f"the capture ends here: {problem}"
-            steps = [*steps, step("capture", Who.CONNECTION, Verdict.NOTE, text)]
+            steps = [*steps, Step("capture", Who.CONNECTION, (note(text),))]
         return ConnectionReport(self.client, self.server, self.observer.protocol, tuple(steps))
 
 
@@ -180,17 +92,17 @@ class _Reader:
         self.connections: list[_Connection] = []
         self._credentials = tuple(credentials)
         self._protocol = protocol
-        self._ports = {*CONTROL_PORTS, *ports}
+        self._ports = {*CONTROL_PORTS.values(), *ports}
         self._max_count = max_count
         self._by_ends: dict[frozenset[Address], _Connection] = {}
 
-    def take(self, packet: Segment | Datagram, time: int | None) -> None:
-        if isinstance(packet, Datagram):
+    def take(self, packet: TcpSegment | UdpDatagram, time: int | None) -> None:
+        if isinstance(packet, UdpDatagram):
             self._take_datagram(packet, time)
             return
         ends = frozenset((packet.source, packet.destination))
         connection = self._by_ends.get(ends)
-        opens = bool(packet.flags & Flag.SYN) and not packet.flags & Flag.ACK
+        opens = bool(packet.flags & TcpFlag.SYN) and not packet.flags & TcpFlag.ACK
         again = (
             opens
             and connection is not None
@@ -205,7 +117,7 @@ class _Reader:
                 return
             connection = self._open(client, server, packet)
             self._by_ends[ends] = connection
-            if not packet.flags & Flag.SYN:
+            if not packet.flags & TcpFlag.SYN:
                 text = "the capture begins inside the connection"
                 connection.observer.gap(Who.CONNECTION, text, time)
         connection.take(packet, time)
@@ -220,17 +132,17 @@ class _Reader:
             earlier = challenges.setdefault(challenge, number)
             if earlier != number:
                 text = f"Challenge: expected new octets, found those of connection {earlier}"
-                found = step("Challenge", Who.SERVER, Verdict.WRONG, text, "RFC 4656 §3.1")
-                connection.observer.steps.append(found)
+                found = Step("Challenge", Who.SERVER, (wrong(text, "RFC 4656 §3.1"),))
+                connection.observer.add(found)
         return [connection.report(problem) for connection in self.connections]
 
-    def _open(self, client: Address, server: Address, first: Segment) -> _Connection:
+    def _open(self, client: Address, server: Address, first: TcpSegment) -> _Connection:
         observer = Observer(self._protocol, self._credentials, client, server, self._max_count)
         connection = _Connection(client, server, observer, first.sequence)
         self.connections.append(connection)
         return connection
 
-    def _take_datagram(self, packet: Datagram, time: int | None) -> None:
+    def _take_datagram(self, packet: UdpDatagram, time: int | None) -> None:
         ends = packet.source, packet.destination
         observers = [connection.observer for connection in reversed(self.connections)]
         claimed = [item for item in observers if item.claims(*ends)]
@@ -247,7 +159,7 @@ class _Reader:
             return
         if packet.missing:
             text = f"{packet.missing} octets of a test packet were not captured"
-            claimed[0].steps.append(step("test packet", Who.SENDER, Verdict.NOTE, text, time=time))
+            claimed[0].add(Step("test packet", Who.SENDER, (note(text),), time=time))
             return
         claimed[0].test_packet(packet.payload, *ends, packet.ttl, time)
 
@@ -275,7 +187,7 @@ def report_capture(
     frame_reader = FrameReader()
     try:
         with path.open("rb") as stream:
-            for packet in capture_files.read_packets(stream):
+            for packet in read_packets(stream):
                 try:
                     content = frame_reader.read(packet.link_type, packet.data)
                 except KeyError:
