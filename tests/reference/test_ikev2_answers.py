@@ -1,4 +1,4 @@
-"""Known answers for the derivations of IKEv2, of NIST.
+"""Known answers for the derivations of IKEv2: NIST's, and those of libreswan's test program.
 
 data/README.md says where each is from and how to have those that are not kept here.
 """
@@ -6,6 +6,8 @@ data/README.md says where each is from and how to have those that are not kept h
 from __future__ import annotations
 
 import json
+import subprocess
+from itertools import cycle
 
 import pytest
 from owamp_reference import ikev2
@@ -13,6 +15,7 @@ from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import PRFS, Prf
 
 from . import known
+from .support import Draws
 
 Case = dict[str, str]
 """A case, its values in hexadecimal digits, under names close to NIST's.
@@ -25,6 +28,7 @@ KEPT: list[Case] = [
     *json.loads((known.DATA / "ikev2-kdf.json").read_text(encoding="utf-8")),
     *known.read_cavs(known.KEPT.read_text(encoding="utf-8")),
 ]
+BIT = 8
 
 
 class Inputs:
@@ -144,3 +148,41 @@ def test_what_is_kept_is_the_beginning_of_each_section_of_nists_file() -> None:
 def test_another_file_is_not_taken_for_nists() -> None:
     with pytest.raises(ValueError, match=r"^SHA-256: expected 0aba\w+, found \w+$"):
         known.condensed(known.KEPT.read_bytes())
+
+
+def questions() -> str:
+    """Inputs in the form of CAVS: nonces and exchanges of many sizes, KEYMAT as long as allowed."""
+    text, draw = "", Draws("libreswan")
+    nonce_sizes = cycle([16, 32, 57, 64, 255, 256, 8])
+    for section, prf in known.HASHES.items():
+        size = PRFS[prf].output_size
+        for exchange in (32, 48, 66, 96, 128, 256, 384, 512, 1024):
+            ni, nr = next(nonce_sizes), next(nonce_sizes)
+            text += f"[g^ir length = {BIT * exchange}]\n{section}\n"
+            text += f"[Ni length = {BIT * ni}]\n[Nr length = {BIT * nr}]\n"
+            text += f"[DKM length = {BIT * (3 * size + 2 * (12 + exchange))}]\n"
+            text += f"[Child SA DKM length = {BIT * 255 * size}]\n\nCOUNT = {exchange}\n"
+            for name, octets in (
+                ("Ni", ni),
+                ("Nr", nr),
+                ("g^ir", exchange),
+                ("g^ir (new)", exchange),
+                ("SPIi", ikev2.SPI_SIZE),
+                ("SPIr", ikev2.SPI_SIZE),
+            ):
+                text += f"{name} = {draw(name, octets).hex()}\n"
+            text += "\n"
+    return text
+
+
+def test_what_libreswan_answers() -> None:
+    program = known.elsewhere("LIBRESWAN_PROGRAMS", "/usr/libexec/ipsec", "cavp")
+    asked = questions()
+    command = [str(program), "-v2", "-"]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answered = known.read_cavs(done.stdout, "libreswan's cavp")
+    assert all(case.keys() >= set(ANSWERS) for case in answered)
+    inputs = [{name: case[name] for name in case if name not in ANSWERS} for case in answered]
+    assert inputs == known.read_cavs(asked, "libreswan's cavp")
+    check_all(answered)
