@@ -110,7 +110,7 @@ def check(case: Case) -> None:
 
 
 def check_all(cases: list[Case]) -> None:
-    """Of each of the four prfs that CAVS knows there are cases, and all are right."""
+    """There are cases of each prf that CAVS has, and all are right."""
     assert {case["prf"] for case in cases} == set(known.HASHES.values())
     for case in cases:
         check(case)
