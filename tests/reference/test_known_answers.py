@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from owamp_reference import ikev2, primitives
-from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import (
     PRF_AES128_CMAC,
     PRF_AES128_XCBC,
@@ -15,8 +11,6 @@ from owamp_reference.ikev2 import (
     PRF_HMAC_SHA2_256,
     PRF_HMAC_SHA2_384,
     PRF_HMAC_SHA2_512,
-    PRFS,
-    Prf,
 )
 
 octets = bytes.fromhex
@@ -316,87 +310,3 @@ PBKDF2 = {
 def test_pbkdf2_hmac_sha1(secret: bytes, salt: bytes, count: int, output: str) -> None:
     size = len(output) // 2
     assert primitives.pbkdf2_hmac_sha1(secret, salt, count, size).hex() == output
-
-
-IKEV2: list[dict[str, str]] = json.loads(
-    (Path(__file__).parent / "data" / "ikev2-kdf.json").read_text(encoding="utf-8")
-)
-"""NIST's answers for the derivations of IKEv2, under names close to NIST's.
-
-`dkm` is what prf+(SKEYSEED, Ni | Nr | SPIi | SPIr) begins with, `dkmChild` and `dkmChildDh` are
-KEYMAT without and with a new exchange; an answer that could not be found published is left out.
-"""
-
-
-def ikev2_cases(*names: str) -> pytest.MarkDecorator:
-    """The cases for which one of these answers is published; all if none is named."""
-    cases = [case for case in IKEV2 if not names or any(name in case for name in names)]
-    ids = [f"{case['prf']} nonces of {len(case['ni']) // 2}" for case in cases]
-    return pytest.mark.parametrize("case", cases, ids=ids)
-
-
-def nonces(case: dict[str, str]) -> tuple[bytes, bytes]:
-    return octets(case["ni"]), octets(case["nr"])
-
-
-def sk_d(function: Prf, case: dict[str, str]) -> bytes:
-    return octets(case["dkm"])[: function.output_size]
-
-
-def is_allowed(function: Prf, case: dict[str, str]) -> bool:
-    """Whether RFC 7296 allows the nonces. Some of NIST's have 8 octets: too few (§3.9)."""
-    return len(nonces(case)[0]) >= max(ikev2.MIN_NONCE_SIZE, function.output_size // 2)
-
-
-@ikev2_cases()
-def test_ikev2_skeyseed(case: dict[str, str]) -> None:
-    function, (ni, nr) = PRFS[case["prf"]], nonces(case)
-    if is_allowed(function, case):
-        assert ikev2.skeyseed(function, ni, nr, octets(case["gIr"])).hex() == case["skeyseed"]
-    else:
-        with pytest.raises(ProtocolError, match=r"^Ni: expected \d+ to 256 octets, found 8 octets"):
-            ikev2.skeyseed(function, ni, nr, octets(case["gIr"]))
-        assert ikev2.prf(function, ni + nr, octets(case["gIr"])).hex() == case["skeyseed"]
-
-
-@ikev2_cases()
-def test_ikev2_keys_of_the_ike_sa(case: dict[str, str]) -> None:
-    function, (ni, nr) = PRFS[case["prf"]], nonces(case)
-    seed, dkm = octets(case["skeyseed"]), octets(case["dkm"])
-    spi_i, spi_r = octets(case["spiI"]), octets(case["spiR"])
-    assert ikev2.prf_plus(function, seed, ni + nr + spi_i + spi_r, len(dkm)) == dkm
-    if is_allowed(function, case):
-        keys = ikev2.ike_sa_keys(
-            function, seed, ni, nr, spi_i, spi_r, integrity_size=12, encryption_size=16
-        )
-        joined = b"".join(vars(keys).values())
-        assert len(joined) == 3 * function.output_size + 56
-        assert dkm.startswith(joined)
-
-
-@ikev2_cases("dkmChild", "dkmChildDh")
-def test_ikev2_keymat(case: dict[str, str]) -> None:
-    function, (ni, nr) = PRFS[case["prf"]], nonces(case)
-    for name, shared_secret in (("dkmChild", ""), ("dkmChildDh", case.get("gIrNew", ""))):
-        if name not in case:
-            continue
-        new, key = octets(shared_secret), sk_d(function, case)
-        size = len(case[name]) // 2
-        assert ikev2.prf_plus(function, key, new + ni + nr, size).hex() == case[name]
-        if is_allowed(function, case):
-            assert ikev2.keymat(function, key, ni, nr, size, new).hex() == case[name]
-
-
-@ikev2_cases("skeyseedRekey")
-def test_ikev2_skeyseed_of_a_rekeyed_ike_sa(case: dict[str, str]) -> None:
-    function, (ni, nr) = PRFS[case["prf"]], nonces(case)
-    key, new = sk_d(function, case), octets(case["gIrNew"])
-    assert ikev2.prf(function, key, new + ni + nr).hex() == case["skeyseedRekey"]
-    if is_allowed(function, case):
-        rekeyed = ikev2.rekeyed_skeyseed(function, key, new, ni, nr)
-        assert rekeyed.hex() == case["skeyseedRekey"]
-
-
-def test_ikev2_answers_cover_every_hmac_prf_and_name_their_source() -> None:
-    assert {case["prf"] for case in IKEV2} == {name for name in PRFS if "HMAC" in name}
-    assert all("NIST" in case["source"] for case in IKEV2)
