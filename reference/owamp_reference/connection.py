@@ -124,17 +124,11 @@ class Endpoint:
             while len(self._inbox) >= self._want.size:
                 chunk = bytes(self._inbox[: self._want.size])
                 del self._inbox[: self._want.size]
-                if self._want.is_hmac:
-                    self._receiver.read_hmac(chunk)
-                    text = b""
-                else:
-                    text = self._receiver.read(chunk)
-                self._held = 0 if self._want.is_hmac else self._held + self._want.size
-                self._want = self._conversation.send(text)
-                if self._held + self._want.size > self._max_message_size:
+                self._want = self._conversation.send(self._text_of(chunk))
+                size = self._held + self._want.size
+                if size > self._max_message_size:
                     expected = f"at most {self._max_message_size} octets (configured)"
-                    found = f"{self._held + self._want.size} octets"
-                    raise ProtocolError("message", expected, found, Stage.POLICY)
+                    raise ProtocolError("message", expected, f"{size} octets", Stage.POLICY)
         except ProtocolError as error:
             self._close(error)
         except StopIteration:
@@ -153,6 +147,15 @@ class Endpoint:
         else:
             self._close()
         return self._take_events()
+
+    def _text_of(self, chunk: bytes) -> bytes:
+        """The text of what was wanted; that of an HMAC, once it is checked, is none."""
+        if self._want.is_hmac:
+            self._receiver.read_hmac(chunk)
+            self._held = 0
+            return b""
+        self._held += len(chunk)
+        return self._receiver.read(chunk)
 
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
@@ -359,9 +362,7 @@ class ControlClient(Endpoint):
     def _set_up(self, greeting: ServerGreeting) -> Generator[Want, bytes, bool]:
         credentials = self.config.credentials
         ikev2_derived = credentials is not None and credentials.ikev2_derived
-        chosen = int(self.config.security)
-        if ikev2_derived:
-            chosen |= negotiation.IKEV2_DERIVED[self.protocol]
+        chosen = NegotiatedMode(self.config.security, ikev2_derived).bits(self.protocol)
         self.mode = negotiation.read_mode(self.protocol, greeting.modes, chosen)
         key_id, sealed, client_iv = bytes(KEY_ID_SIZE), bytes(token.TOKEN_SIZE), bytes(IV_SIZE)
         if self.mode.is_protected and credentials is not None:

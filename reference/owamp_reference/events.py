@@ -1,4 +1,4 @@
-"""What the endpoints of a control connection report."""
+"""What the two ends of a control connection report (RFC 4656 §3, RFC 5357 §3)."""
 
 from __future__ import annotations
 

@@ -72,6 +72,10 @@ class NegotiatedMode:
             return TestMode.ENCRYPTED
         return TestMode.UNAUTHENTICATED
 
+    def bits(self, protocol: Protocol) -> int:
+        """The Mode that a client sends to choose it."""
+        return int(self.security) | (IKEV2_DERIVED[protocol] if self.ikev2_derived else 0)
+
     def secret_name(self, key_id: bytes) -> SecretName:
         """Which secret the 80 octets of a Set-Up-Response's KeyID mean.
 

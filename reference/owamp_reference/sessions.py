@@ -1,4 +1,6 @@
-"""Test sessions: sender, receiver and reflector (RFC 4656 §4, RFC 5357 §4)."""
+"""The ends of a test session, sans-IO: Session-Sender, Session-Receiver of OWAMP, and
+Session-Reflector of TWAMP (RFC 4656 §4, RFC 5357 §4).
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,17 @@ from .packets import (
 from .sources import Clock, RandomSource, system_clock
 
 DEFAULT_ERROR_ESTIMATE = ErrorEstimate(synchronized=False, scale=0, multiplier=1)
-
+"""The least that the field can say, of a clock that is not synchronized."""
 
 DEFAULT_TTL = 255
+"""Sender TTL where that of a received packet is not known (RFC 5357 §4.2)."""
 
 
 class SessionSender:
     """The Session-Sender of OWAMP and TWAMP: numbers, stamps and protects test packets.
 
     Args:
-        mode, keys: as in `TestSession`.
+        mode, session_keys: as in `TestSession`.
         clock: gives the Timestamp of each packet.
         padding: gives Packet Padding; None for zeros (RFC 4656 §4.1.2 wants both possible).
     """

@@ -39,7 +39,7 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
-from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol, secrets_of
+from owamp_reference.negotiation import Credentials, Mode, NegotiatedMode, Protocol, secrets_of
 from owamp_reference.packets import ReflectorPacket, SenderPacket
 
 T = TypeVar("T")
@@ -238,7 +238,7 @@ class Setting:
     @property
     def mode(self) -> int:
         """Mode as the client sends it."""
-        return self.security | (IKEV2_DERIVED[self.protocol] if self.ikev2_derived else 0)
+        return NegotiatedMode(self.security, self.ikev2_derived).bits(self.protocol)
 
     @property
     def is_protected(self) -> bool:

@@ -44,6 +44,7 @@ from owamp_reference.negotiation import (
     Mode,
     NegotiatedMode,
     Protocol,
+    SecretName,
     read_mode,
     request_problem,
     secrets_of,
@@ -153,6 +154,20 @@ def test_accept_6_says_that_there_is_no_such_ike_sa(setting: Setting) -> None:
         assert "an IKE SA" in error_of(events)
     raw = RawClient(setting)
     assert raw.respond(key_id=(b"initiatr" + b"respondr").ljust(80, b"x"))[0] == 0
+
+
+@each_protected
+def test_server_asks_for_a_secret_by_the_octets_of_key_id_and_what_they_are(
+    setting: Setting,
+) -> None:
+    """Also if they are no text; what follows the SPIs of an IKE SA is zeros."""
+    asked: list[SecretName] = []
+    config = replace(setting.server_config, find_secret=asked.append)
+    key_id = b"\xff\0" * 40
+    RawClient(setting, config).respond(key_id=key_id)
+    if setting.ikev2_derived:
+        key_id = key_id[:16] + bytes(64)
+    assert asked == [SecretName(key_id, setting.ikev2_derived)]
 
 
 @pytest.mark.parametrize("setting", FROM_IKEV2, ids=str)

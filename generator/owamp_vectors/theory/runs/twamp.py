@@ -17,10 +17,9 @@ from .packets import Sides, packets
 from .world import Choose, Secret, Tap, World, interleaved, secrets, why
 
 
-def _mode(mode: NegotiatedMode | None, protocol: Protocol = Protocol.TWAMP) -> bytes:
+def _mode(mode: NegotiatedMode | None) -> bytes:
     assert mode is not None
-    bits = mode.security | (IKEV2_DERIVED[protocol] if mode.ikev2_derived else 0)
-    return int(bits).to_bytes(4, "big")
+    return mode.bits(Protocol.TWAMP).to_bytes(4, "big")
 
 
 def tw_request(source: Drbg) -> RequestTWSession:
