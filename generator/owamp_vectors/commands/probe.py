@@ -27,7 +27,7 @@ from ..live.probe.probe import Direction, ProbeConfig, UnreachableError, run_pro
 from ..live.serve.server import endpoint_text
 from ..vectors.declaration import Json
 from .about_peers import (
-    MODES,
+    MODE_NAMES,
     PORTS,
     NoPeer,
     capture_option,
@@ -51,7 +51,9 @@ Exit codes:
 @click.command(epilog=EXIT_CODES)
 @click.argument("peer", metavar="HOST[:PORT]", required=False)
 @protocol_option
-@click.option("--mode", type=click.Choice(MODES), help="[default: encrypted if there is a secret]")
+@click.option(
+    "--mode", type=click.Choice(MODE_NAMES), help="[default: encrypted if there is a secret]"
+)
 @secret_options
 @click.option(
     "--direction",

@@ -19,7 +19,7 @@ from ..live.secrets import Secrets
 from ..live.serve.limits import Limits
 from ..live.serve.server import Service, ServiceConfig, endpoint_text, offered_modes
 from .about_peers import (
-    MODES,
+    MODE_NAMES,
     PORTS,
     NoPeer,
     capture_option,
@@ -60,7 +60,7 @@ _LIMITS = Limits()
 @click.option(
     "--modes",
     metavar="MODE,...",
-    help=f"What to offer, of {', '.join(MODES)}.  [default: the protected ones if there is a "
+    help=f"What to offer, of {', '.join(MODE_NAMES)}.  [default: the protected ones if there is a "
     "secret, else unauthenticated]",
 )
 @secret_options
@@ -147,10 +147,10 @@ def serve(
 
 def _offered(protocol: Protocol, modes: str | None, found: Secrets) -> int:
     """The Modes to offer; raises `click.BadParameter`."""
-    names = MODES if modes is None else modes.split(",")
-    unknown = [name for name in names if name not in MODES]
+    names = MODE_NAMES if modes is None else modes.split(",")
+    unknown = [name for name in names if name not in MODE_NAMES]
     if unknown:
-        expected = f"expected some of {', '.join(MODES)}, found {unknown[0]!r}"
+        expected = f"expected some of {', '.join(MODE_NAMES)}, found {unknown[0]!r}"
         raise click.BadParameter(expected, param_hint="--modes")
     security = [Mode[name.upper()] for name in names]
     if modes is None:
