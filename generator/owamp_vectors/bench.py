@@ -26,7 +26,7 @@ from .vectors.declaration import Note, VectorFile
 
 ROUNDS = 5
 _NOTHING = 1e-5  # seconds: a file without cryptography has no ratio
-Call = Callable[[], object]
+_Call = Callable[[], object]
 
 
 def _ecb(key: bytes, data: bytes) -> None:
@@ -59,7 +59,7 @@ _PRF_HASHES = {
 }
 
 
-def _bare_prf(right: Callable[..., bytes], function: ikev2.Prf, key: bytes, data: bytes) -> Call:
+def _bare_prf(right: Callable[..., bytes], function: ikev2.Prf, key: bytes, data: bytes) -> _Call:
     if function.name in _PRF_HASHES:
         return partial(_hmac, _PRF_HASHES[function.name], key, data)
     return partial(right, function, key, data)  # its AES calls have no single bare counterpart
@@ -68,7 +68,7 @@ def _bare_prf(right: Callable[..., bytes], function: ikev2.Prf, key: bytes, data
 class _NotingContext:
     """A CBC stream that notes each update as one call."""
 
-    def __init__(self, right: Any, calls: list[Call], key: bytes, iv: bytes) -> None:
+    def __init__(self, right: Any, calls: list[_Call], key: bytes, iv: bytes) -> None:
         self._context = right(key, iv)
         self._calls, self._key, self._iv = calls, key, iv
 
@@ -82,11 +82,11 @@ class _NotingContext:
         return self._context.finalize()  # type: ignore[no-any-return]
 
 
-def noted_calls(file: VectorFile) -> list[Call]:
+def noted_calls(file: VectorFile) -> list[_Call]:
     """The bare cryptographic calls that building a file makes, ready to be made again."""
-    calls: list[Call] = []
+    calls: list[_Call] = []
 
-    def noting(right: Callable[..., bytes], bare: Callable[..., Call]) -> Callable[..., bytes]:
+    def noting(right: Callable[..., bytes], bare: Callable[..., _Call]) -> Callable[..., bytes]:
         def run(*arguments: Any) -> bytes:
             result = right(*arguments)  # a call that is refused costs nothing
             calls.append(bare(*arguments))
@@ -94,7 +94,7 @@ def noted_calls(file: VectorFile) -> list[Call]:
 
         return run
 
-    bare_calls: dict[str, Callable[..., Call]] = {
+    bare_calls: dict[str, Callable[..., _Call]] = {
         "aes_ecb_encrypt": partial(partial, _ecb),
         "aes_ecb_decrypt": partial(partial, _ecb),
         "hmac_sha1_128": partial(partial, _hmac, hashes.SHA1()),

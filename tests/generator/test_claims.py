@@ -264,15 +264,15 @@ def test_unknown_names_are_wrong_on_the_command_line() -> None:
 
 def test_the_claims_of_this_project_stand() -> None:
     loaded = claims.load(ROOT / "models", VECTORS)
-    table = claims_table.rows(loaded, Ledger.load(ROOT / "models" / "proofs"))
+    table = claims_table.claim_rows(loaded, Ledger.load(ROOT / "models" / "proofs"))
     assert list(claims_table.problems(loaded, table)) == []
 
 
 def test_the_table_of_this_project_is_up_to_date() -> None:
     loaded = claims.load(ROOT / "models", VECTORS)
-    table = claims_table.rows(loaded, Ledger.load(ROOT / "models" / "proofs"))
+    table = claims_table.claim_rows(loaded, Ledger.load(ROOT / "models" / "proofs"))
     page = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
-    text = claims_table.markdown(table)
+    text = claims_table.claims_markdown(table)
     assert claims_table.replace_between_markers(page, "models/README.md", text) == page
 
 
@@ -282,13 +282,13 @@ ORIGINS = claims.Job("rfc4656", (), "values_have_an_origin")
 def test_a_proof_that_rests_on_a_lemma_without_a_verdict_is_weak() -> None:
     loaded = claims.load(ROOT / "models", VECTORS)
     ledger = Ledger.load(ROOT / "models" / "proofs")
-    assert list(claims_table.problems(loaded, claims_table.rows(loaded, ledger))) == []
+    assert list(claims_table.problems(loaded, claims_table.claim_rows(loaded, ledger))) == []
     entry = ledger.entries.pop(ORIGINS)
     weak = "weak: it rests on values_have_an_origin, which "
     for found, words in ((None, "has no current verdict"), ("falsified", "is falsified")):
         if found is not None:
             ledger.entries[ORIGINS] = replace(entry, verdict=found)
-        table = claims_table.rows(loaded, ledger)
+        table = claims_table.claim_rows(loaded, ledger)
         problem = {row.claim.id: row.problem for row in table}
         assert problem["control-keys-secret"] == weak + words
         assert problem["one-way-control-keys-secret"] == ""

@@ -27,7 +27,7 @@ from owamp_reference.layout import Layout, mbz, octets, uint
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.claims.declared import Claims, load
 from owamp_vectors.claims.ledger import Ledger
-from owamp_vectors.claims.table import rows
+from owamp_vectors.claims.table import claim_rows
 from owamp_vectors.commands.cli import main
 from owamp_vectors.disk import FileError
 from owamp_vectors.render import draft, rfcxml
@@ -107,7 +107,7 @@ def test_two_builds_give_the_same_octets(built: Path, tmp_path: Path) -> None:
 def test_every_claim_is_in_the_text(built: Path, claims: Claims) -> None:
     text = text_of(built)
     listed = text[text.rindex("Appendix B.  Claims") :]
-    for row in rows(claims, Ledger.load(MODELS / "proofs")):
+    for row in claim_rows(claims, Ledger.load(MODELS / "proofs")):
         assert f"   {row.claim.id}: {row.verdict}\n" in listed
         assert row.verdict.startswith(row.claim.expected)
 

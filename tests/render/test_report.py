@@ -31,7 +31,7 @@ with warnings.catch_warnings():
 
 CLAIMS = load(MODELS, VECTORS)
 LEDGER = Ledger.load(MODELS / "proofs")
-ROWS = {row.claim.id: row for row in claims_table.rows(CLAIMS, LEDGER)}
+ROWS = {row.claim.id: row for row in claims_table.claim_rows(CLAIMS, LEDGER)}
 CONTENTS = {
     path.stem: json.loads(path.read_text(encoding="utf-8")) for path in VECTORS.glob("*.json")
 }

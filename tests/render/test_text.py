@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from owamp_vectors.catalogue import FILES
-from owamp_vectors.render.vectors_text import quoted, wrap
+from owamp_vectors.render.vectors_text import quoted, wrapped
 from owamp_vectors.vectors.declaration import Json, VectorFile
 from owamp_vectors.vectors.stored import by_group, stored_cases
 
@@ -159,5 +159,5 @@ def test_columns_and_characters(texts: dict[str, str]) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_wrapped_strings_can_be_read_again(text: str) -> None:
-    lines = wrap(f"name = {quoted(text)}: what it is").split("\n")
+    lines = wrapped(f"name = {quoted(text)}: what it is").split("\n")
     assert value_of(in_one_line(lines).removeprefix("name "), "") == text

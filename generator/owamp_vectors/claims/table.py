@@ -13,7 +13,7 @@ BEGIN, END = "<!-- claims:begin -->", "<!-- claims:end -->"
 
 
 @dataclass(frozen=True)
-class Row:
+class ClaimRow:
     """A claim and what the ledger has on it.
 
     Attributes:
@@ -44,12 +44,12 @@ class Row:
         return f"falsified ({'with trace' if exists else 'no trace exists'})"
 
 
-def rows(claims: Claims, ledger: Ledger) -> list[Row]:
+def claim_rows(claims: Claims, ledger: Ledger) -> list[ClaimRow]:
     """A row for each claim, in order."""
     return [_row(claim, claims, ledger) for claim in claims.claims]
 
 
-def _row(claim: Claim, claims: Claims, ledger: Ledger) -> Row:
+def _row(claim: Claim, claims: Claims, ledger: Ledger) -> ClaimRow:
     entry = ledger.entries.get(claim.job)
     files = {}
     for kind in (PROOF, TRACE, GRAPH, CHART):
@@ -60,7 +60,7 @@ def _row(claim: Claim, claims: Claims, ledger: Ledger) -> Row:
             except ValueError:  # proofs kept elsewhere
                 files[kind] = path.as_posix()
     problem = _problem(claim, entry, files, claims) or _weakness(claim, claims, ledger)
-    return Row(claim, entry, problem, files)
+    return ClaimRow(claim, entry, problem, files)
 
 
 def _problem(claim: Claim, entry: Entry | None, files: dict[str, str], claims: Claims) -> str:
@@ -89,7 +89,7 @@ def _weakness(claim: Claim, claims: Claims, ledger: Ledger) -> str:
     return ""
 
 
-def problems(claims: Claims, table: list[Row]) -> Iterator[str]:
+def problems(claims: Claims, table: list[ClaimRow]) -> Iterator[str]:
     """What keeps the claims from standing as written, one line each."""
     for row in table:
         if row.problem:
@@ -97,14 +97,14 @@ def problems(claims: Claims, table: list[Row]) -> Iterator[str]:
     yield from claims.unclaimed()
 
 
-def _evidence(row: Row) -> str:
+def _evidence(row: ClaimRow) -> str:
     if row.entry is None or not row.is_current or not row.entry.finished:
         return ""
     steps = "1 step" if row.entry.steps == 1 else f"{row.entry.steps} steps"
     return f"{steps}, {row.entry.seconds:g} s"
 
 
-def text(table: list[Row]) -> list[tuple[str, ...]]:
+def claims_text(table: list[ClaimRow]) -> list[tuple[str, ...]]:
     """The table as rows of cells for a terminal."""
     lines: list[tuple[str, ...]] = [("claim", "expected", "verdict", "evidence")]
     for row in table:
@@ -114,7 +114,7 @@ def text(table: list[Row]) -> list[tuple[str, ...]]:
     return lines
 
 
-def to_json(table: list[Row]) -> str:
+def claims_json(table: list[ClaimRow]) -> str:
     """The table as JSON, with everything that is known of each claim."""
     return to_text(
         {
@@ -145,7 +145,7 @@ def to_json(table: list[Row]) -> str:
 _LINKS = {PROOF: "proof", CHART: "chart", GRAPH: "graph", TRACE: "trace"}
 
 
-def markdown(table: list[Row]) -> str:
+def claims_markdown(table: list[ClaimRow]) -> str:
     """The table for a README in the models' directory: one part for each heading."""
     parts: list[str] = []
     for row in table:

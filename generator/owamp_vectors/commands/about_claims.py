@@ -11,7 +11,7 @@ from ..claims.declared import Claim, Claims, select
 from ..claims.prover.finding import NoProverError, find_prover
 from ..claims.prover.running import MEMORY, TIMEOUT, Runner
 from .console import NO_PROVER, ending
-from .options import Command, models_option, proofs_option, vectors_option
+from .options import CommandT, models_option, proofs_option, vectors_option
 
 EXIT_CODES = """\b
 Exit codes:
@@ -40,12 +40,12 @@ def running_prover(path: str | None) -> Iterator[Runner]:
         yield runner
 
 
-def directories(function: Command) -> Command:
+def directories(function: CommandT) -> CommandT:
     """The options that say where models, proofs and vectors are."""
     return models_option(proofs_option(vectors_option(function)))
 
 
-def selection(function: Command) -> Command:
+def selection(function: CommandT) -> CommandT:
     """The options that choose claims, and those about the prover."""
     for name, what in (("--claim", "claim"), ("--lemma", "lemma"), ("--model", "model")):
         function = click.option(
@@ -58,7 +58,7 @@ def selection(function: Command) -> Command:
     return function
 
 
-def prover_options(function: Command) -> Command:
+def prover_options(function: CommandT) -> CommandT:
     """The options about the prover and its limits."""
     usual = f"[default: the claim's own timeout, or {TIMEOUT}]"
     for option in (

@@ -13,7 +13,7 @@ from owamp_reference.negotiation import Credentials, Mode, Protocol
 from ..live import secrets
 from ..live.secrets import Secrets
 from .console import NO_PEER
-from .options import Command, Hex, file_option
+from .options import CommandT, Hex, file_option
 
 MODE_NAMES = [mode.name.lower() for mode in Mode if mode.name]
 
@@ -24,7 +24,7 @@ class NoPeer(click.ClickException):
     exit_code = NO_PEER
 
 
-def protocol_option(command: Command) -> Command:
+def protocol_option(command: CommandT) -> CommandT:
     """The option ``--protocol``."""
     return click.option(
         "--protocol",
@@ -35,14 +35,14 @@ def protocol_option(command: Command) -> Command:
     )(command)
 
 
-def capture_option(command: Command) -> Command:
+def capture_option(command: CommandT) -> CommandT:
     """The option ``--write-pcap``."""
     return file_option("--write-pcap", "write_pcap", "Write all that passes as a capture (pcap).")(
         command
     )
 
 
-def secret_options(command: Command) -> Command:
+def secret_options(command: CommandT) -> CommandT:
     """The options that name shared secrets; a secret itself is never on the command line."""
     for option in reversed(
         (

@@ -80,19 +80,19 @@ def claims(
             with running_prover(tamarin) as runner:
                 _recheck(runner, loaded, chosen, ledger, RunLimits(memory, timeout))
             return
-        all_rows = claims_table.rows(loaded, ledger)
+        all_rows = claims_table.claim_rows(loaded, ledger)
         rows = [row for row in all_rows if row.claim in chosen]
         if write:
             page = disk.read_text(write)
-            text = claims_table.markdown(all_rows)
+            text = claims_table.claims_markdown(all_rows)
             page = claims_table.replace_between_markers(page, str(write), text)
             disk.write_files(write.parent, {write.name: page})
         elif form == "markdown":
-            click.echo(claims_table.markdown(rows), nl=False)
+            click.echo(claims_table.claims_markdown(rows), nl=False)
         elif form == "json":
-            click.echo(claims_table.to_json(rows), nl=False)
+            click.echo(claims_table.claims_json(rows), nl=False)
         else:
-            print_table(claims_table.text(rows))
+            print_table(claims_table.claims_text(rows))
         problems = [f"{row.claim.id}: {row.problem}" for row in rows if row.problem]
         if chosen == list(loaded.claims):
             problems += loaded.unclaimed()

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..disk import FileError, write_files
-from ..render.draft import build
+from ..render.draft import make_draft
 from ..render.draft_evidence import DraftError
 from ..render.rfcxml import NoXml2rfcError
 from .console import (
@@ -83,7 +83,7 @@ def draft(
     """
     with clear_errors():
         try:
-            texts = build(
+            texts = make_draft(
                 models,
                 proofs or models / "proofs",
                 vectors,

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
-def directory(name: str, what: str, default: str | None = None) -> Callable[[Command], Command]:
+def directory(name: str, what: str, default: str | None = None) -> Callable[[CommandT], CommandT]:
     """The option ``--name DIR`` for the directory of `what`; its default is its own name."""
     return click.option(
         f"--{name}",
@@ -23,7 +23,7 @@ def directory(name: str, what: str, default: str | None = None) -> Callable[[Com
     )
 
 
-def output_option(help_text: str, default: str | None = None) -> Callable[[Command], Command]:
+def output_option(help_text: str, default: str | None = None) -> Callable[[CommandT], CommandT]:
     """The option ``-o``, ``--output DIR``."""
     return click.option(
         "-o",
@@ -36,7 +36,7 @@ def output_option(help_text: str, default: str | None = None) -> Callable[[Comma
     )
 
 
-def file_option(name: str, destination: str, text: str) -> Callable[[Command], Command]:
+def file_option(name: str, destination: str, text: str) -> Callable[[CommandT], CommandT]:
     """An option that names a file."""
     return click.option(
         name,
@@ -47,7 +47,7 @@ def file_option(name: str, destination: str, text: str) -> Callable[[Command], C
     )
 
 
-def seconds_option(name: str, default: float, text: str) -> Callable[[Command], Command]:
+def seconds_option(name: str, default: float, text: str) -> Callable[[CommandT], CommandT]:
     """An option that takes a number of seconds above 0."""
     return click.option(
         name,

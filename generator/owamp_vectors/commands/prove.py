@@ -131,7 +131,7 @@ def _prove(
         for remark in outcome.remarks:
             click.echo(f"    {outcome.claim.job}: {remark}", err=True)
     wanted = {claim.id for claim in chosen}
-    table = [row for row in claims_table.rows(claims, ledger) if row.claim.id in wanted]
+    table = [row for row in claims_table.claim_rows(claims, ledger) if row.claim.id in wanted]
     counts = Counter(row.entry.verdict for row in table if row.entry and row.is_current)
     click.echo(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
     lines = [f"{row.claim.id}: {row.problem}" for row in table if row.problem]

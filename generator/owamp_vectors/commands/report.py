@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..render.report import build
+from ..render.report import make_site
 from ..render.report_html import megabytes
 from ..render.report_write import write_site
 from .console import (
@@ -52,7 +52,7 @@ def report(
       owamp-vectors report -o /tmp/report --allow-stale
     """
     with clear_errors():
-        made = build(models, proofs or models / "proofs", vectors)
+        made = make_site(models, proofs or models / "proofs", vectors)
         write_site(output, made.files)
     size = sum(len(text.encode()) for text in made.files.values())
     click.echo(f"{len(made.files)} files, {megabytes(size)}; open {output / 'index.html'}")

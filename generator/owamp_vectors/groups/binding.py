@@ -24,8 +24,7 @@ from ..vectors.declaration import (
     valid,
 )
 from ..vectors.drbg import Drbg
-from .ikev2_kdf import LENGTH, NI, NR, PRF, SK_D, SPI_I, SPI_R, prf_of
-from .ikev2_kdf import SHARED_SECRET as DH_SECRET
+from .ikev2_kdf import DH_SECRET, LENGTH, NI, NR, PRF, SK_D, SPI_I, SPI_R, prf_of
 from .session_keys import SID
 from .token import CHALLENGE, COUNT, SALT, T1, T2, TOKEN, TOKEN_KEY
 
@@ -115,7 +114,7 @@ _IPPM = Field(
 )
 _PRF_KEYMAT = Field("sharedSecretKey", SECRET_KEY.description, formula="prf(keymat, sid)")
 
-FROM_SK_D = GroupType(
+SECRET_FROM_SK_D = GroupType(
     "SharedSecretFromSkD",
     "The shared secret key of RFC 7717, from the IKE SA.",
     _RFC,
@@ -124,7 +123,7 @@ FROM_SK_D = GroupType(
     (_IPPM,),
     _from_sk_d,
 )
-FROM_KEYMAT = GroupType(
+SECRET_FROM_KEYMAT = GroupType(
     "SharedSecretFromKeymat",
     "The shared secret key of the proposal, from the child SA's KEYMAT and a Session ID.",
     _PROPOSAL,
@@ -431,8 +430,8 @@ def _look_up_cases(drbg: Drbg) -> Iterator[Case]:
 def make_groups(drbg: Drbg) -> Iterator[Group]:
     """The groups of ``binding.json``."""
     for group_type, make_prf_cases, shared in (
-        (FROM_SK_D, _sk_d_cases, {}),
-        (FROM_KEYMAT, _keymat_cases, {}),
+        (SECRET_FROM_SK_D, _sk_d_cases, {}),
+        (SECRET_FROM_KEYMAT, _keymat_cases, {}),
         (CHAIN, _chain_cases, {"integritySize": 20, "encryptionSize": 16}),
         (KEYMAT_CHAIN, _keymat_chain_cases, {}),
     ):
@@ -456,8 +455,8 @@ FILE = VectorFile(
         "that names the IKE SA by its SPIs; and the server's look-up of that SA.",
     ),
     types=(
-        FROM_SK_D,
-        FROM_KEYMAT,
+        SECRET_FROM_SK_D,
+        SECRET_FROM_KEYMAT,
         CHAIN,
         KEYMAT_CHAIN,
         KEY_ID_FROM_SPIS,

@@ -49,7 +49,7 @@ SEGMENTS = Field(
     "records",
     fields=(Field("text", "plaintext, whole blocks"), _HMAC_AFTER),
 )
-LAYOUT = Field(
+STREAM_LAYOUT = Field(
     "layout",
     "how the receiver divides the stream",
     "records",
@@ -119,7 +119,7 @@ RECEIVE = GroupType(
     "One direction of a control connection, from the wire to the texts; a wrong HMAC ends it.",
     _SOURCE,
     (),
-    (T1, T2, IV, LAYOUT, Field("wire", "the octets on the wire")),
+    (T1, T2, IV, STREAM_LAYOUT, Field("wire", "the octets on the wire")),
     (
         Field(
             "texts",

@@ -30,7 +30,7 @@ NI = Field("ni", "Ni, data of the initiator's Nonce payload")
 NR = Field("nr", "Nr, data of the responder's Nonce payload")
 SPI_I = Field("spiI", "SPIi, the initiator's SPI", size=8)
 SPI_R = Field("spiR", "SPIr, the responder's SPI", size=8)
-SHARED_SECRET = Field("sharedSecret", "g^ir, big-endian, as long as the modulus")
+DH_SECRET = Field("sharedSecret", "g^ir, big-endian, as long as the modulus")
 SKEYSEED = Field("skeyseed", "SKEYSEED")
 SK_D = Field("skD", "SK_d of the IKE SA")
 LENGTH = Field("length", "octets to derive", "integer")
@@ -125,7 +125,7 @@ SKEYSEED_TYPE = GroupType(
     "SKEYSEED of a new IKE SA; AES-XCBC and AES-CMAC take the first 8 octets of each nonce.",
     "RFC 7296 §2.14",
     (PRF,),
-    (NI, NR, SHARED_SECRET),
+    (NI, NR, DH_SECRET),
     (
         Field("prfKey", "key of the prf", formula="ni | nr, or the first 8 octets of each"),
         Field("skeyseed", "SKEYSEED", formula="prf(prfKey, sharedSecret)"),
@@ -158,7 +158,7 @@ IKE_SA_KEYS = GroupType(
     ),
     _ike_sa_keys,
 )
-KEYMAT = GroupType(
+KEYMAT_TYPE = GroupType(
     "Keymat",
     "KEYMAT of a child SA, without a new Diffie-Hellman exchange (sharedSecret empty) or with one.",
     "RFC 7296 §2.17",
@@ -181,7 +181,7 @@ REKEYED = GroupType(
     "SKEYSEED of an IKE SA that rekeys another, by the prf of the old one.",
     "RFC 7296 §2.18",
     (PRF,),
-    (Field("oldSkD", "SK_d of the old IKE SA"), SHARED_SECRET, NI, NR),
+    (Field("oldSkD", "SK_d of the old IKE SA"), DH_SECRET, NI, NR),
     (Field("skeyseed", "SKEYSEED", formula="prf(oldSkD, sharedSecret | ni | nr)"),),
     _rekeyed_skeyseed,
 )
@@ -398,7 +398,7 @@ _MAKERS: tuple[tuple[GroupType, Callable[[Prf, Drbg], Iterator[Case]]], ...] = (
     (PRF_PLUS, _prf_plus_cases),
     (SKEYSEED_TYPE, _skeyseed_cases),
     (IKE_SA_KEYS, _ike_sa_key_cases),
-    (KEYMAT, _keymat_cases),
+    (KEYMAT_TYPE, _keymat_cases),
     (REKEYED, _rekey_cases),
 )
 

@@ -122,7 +122,7 @@ ONE_WAY = GroupType(
     ),
     _derive_one_way,
 )
-LAYOUT = GroupType(
+SID_LAYOUT_TYPE = GroupType(
     "SidLayout",
     "A SID as RFC 4656 has the receiving side make it: an address, the time, random octets. "
     "Nothing in it is secret.",
@@ -265,7 +265,7 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
         (DERIVE, _derive_cases),
         (INVERT, _invert_cases),
         (ONE_WAY, _one_way_cases),
-        (LAYOUT, _layout_cases),
+        (SID_LAYOUT_TYPE, _layout_cases),
     ):
         yield Group(group_type, list(make_cases(drbg.at(group_type.name))))
 
@@ -279,7 +279,7 @@ FILE = VectorFile(
         "SID is the AES key and the control key the plaintext, so whoever knows the SID inverts",
         "it. Groups of type OneWayTestSessionKeys are an alternative that is not RFC 4656.",
     ),
-    types=(DERIVE, INVERT, ONE_WAY, LAYOUT),
+    types=(DERIVE, INVERT, ONE_WAY, SID_LAYOUT_TYPE),
     make_groups=make_groups,
 )
 assert SID_LAYOUT.size == SID_SIZE

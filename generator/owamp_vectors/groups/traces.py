@@ -12,7 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from owamp_reference import (
     binding,
@@ -345,7 +345,7 @@ def nothing(fields: tuple[Field, ...]) -> Json:
 
 
 _NO_RESULT = nothing(_RESULT)
-TRACE = GroupType(
+TRACE_RUN = GroupType(
     "TraceRun",
     "Let participants take steps in order; compare what each sends and derives.",
     "RFC 4656 §3, §4; RFC 5357 §3, §4; RFC 7717 §5",
@@ -361,7 +361,7 @@ TRACE = GroupType(
     (Field("results", "what each step sends and derives", "records", fields=_RESULT),),
     play,
 )
-FIELDS = {item.name: item for item in TRACE.inputs}
+FIELDS = {item.name: item for item in TRACE_RUN.inputs}
 
 # ------------------------------------------------------------------------------------- the cases
 
@@ -428,8 +428,6 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
 }
 """Claims that a trace refutes: the flag that names the attack, and what to do about it."""
 
-Script: TypeAlias = Mapping[str, Any]
-
 
 def load_scripts() -> list[Json]:
     """The recorded inputs, with octets as hex."""
@@ -438,7 +436,7 @@ def load_scripts() -> list[Json]:
     return found
 
 
-def case_of(script: Script) -> Case:
+def case_of(script: Mapping[str, Any]) -> Case:
     """The case of a recorded trace."""
     inputs = {name: item.from_json(script[name]) for name, item in FIELDS.items()}
     flag, reason = ATTACKS.get(script["claim"], ("", ""))
@@ -459,7 +457,7 @@ def make_groups(_: Drbg) -> Iterator[Group]:
     for script in load_scripts():
         cases[script["trace"].split("/")[0]].append(case_of(script))
     for model, found in cases.items():
-        yield Group(TRACE, found, {"model": model})
+        yield Group(TRACE_RUN, found, {"model": model})
 
 
 FILE = VectorFile(
@@ -473,6 +471,6 @@ FILE = VectorFile(
         "Sequence Numbers below 2000 before. Error Estimate 8001, TTL 255, no padding. IKE: prf",
         "HMAC_SHA2_256, integrity keys of 20 octets, encryption keys of 16.",
     ),
-    types=(TRACE,),
+    types=(TRACE_RUN,),
     make_groups=make_groups,
 )

@@ -43,7 +43,7 @@ _LAYOUTS: dict[str, tuple[Layout, bool, bool]] = {
 }
 
 
-def build(
+def make_draft(
     models: Path, proofs: Path, vectors: Path, day: date | None = None, *, source_only: bool = False
 ) -> dict[str, str]:
     """The draft: file name → content, as XML and, unless `source_only`, as text and HTML.

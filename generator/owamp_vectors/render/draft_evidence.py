@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from ..claims.declared import Claims
 from ..claims.ledger import Entry, Ledger
-from ..claims.table import Row, rows
+from ..claims.table import ClaimRow, claim_rows
 
 
 class DraftError(Exception):
@@ -26,11 +26,11 @@ def anchor(claim_id: str) -> str:
 
 
 @dataclass(frozen=True)
-class Group:
+class ClaimPart:
     """The claims under one heading of ``claims.toml``."""
 
     heading: str
-    rows: list[Row]
+    rows: list[ClaimRow]
 
     @property
     def size(self) -> int:
@@ -52,7 +52,7 @@ class Evidence:
     """The claims with what the ledger has on them, as the draft's template uses them."""
 
     def __init__(self, claims: Claims, ledger: Ledger) -> None:
-        self._rows = {row.claim.id: row for row in rows(claims, ledger)}
+        self._rows = {row.claim.id: row for row in claim_rows(claims, ledger)}
 
     def says(
         self, *, verified: str = "", falsified: str = "", caller: Callable[[], Markup]
@@ -86,17 +86,17 @@ class Evidence:
         self._check(claim_id, verdict, f'the answer "{text}" for {claim_id}')
         return Markup('<xref target="{}" format="none">{}</xref>').format(anchor(claim_id), text)
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[ClaimPart]:
         """All claims, by heading.
 
         Raises:
             DraftError: one that does not stand as written.
         """
-        found: list[Group] = []
+        found: list[ClaimPart] = []
         for row in self._rows.values():
             self._check(row.claim.id, row.claim.expected, "the list of claims")
             if row.claim.heading or not found:
-                found.append(Group(row.claim.heading, []))
+                found.append(ClaimPart(row.claim.heading, []))
             found[-1].rows.append(row)
         return found
 

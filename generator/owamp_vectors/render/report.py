@@ -16,18 +16,18 @@ from ..claims.ledger import UNPROVED, VERDICTS, Ledger
 from ..disk import read_text
 from ..vectors.declaration import GENERATOR_VERSION
 from .report_claims import Page, claim_page, url_of
-from .report_html import render
-from .report_theory import Theories, abstractions, failures, findings
+from .report_html import render_page
+from .report_theory import Theories, failures, shown_abstractions, shown_findings
 from .report_vectors import Library, load_library
 
 _T = TypeVar("_T")
 
-STATUSES = (*VERDICTS, "stale", "missing")
+CLAIM_STATUSES = (*VERDICTS, "stale", "missing")
 STATIC = ("style.css", "report.js")
 
 
 @dataclass(frozen=True)
-class Report:
+class Site:
     """A site, and what is wrong with what it shows.
 
     Attributes:
@@ -57,7 +57,7 @@ class ModelView:
         return sum(page.status == status for page in self.pages)
 
 
-def build(models: Path, proofs: Path, vectors: Path) -> Report:
+def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
     """Make the site. The same files give the same octets.
 
     Raises:
@@ -65,13 +65,13 @@ def build(models: Path, proofs: Path, vectors: Path) -> Report:
     """
     claims = load(models, vectors)
     ledger = Ledger.load(proofs)
-    table = claims_table.rows(claims, ledger)
+    table = claims_table.claim_rows(claims, ledger)
     library = load_library(vectors, claims.claims)
     theories = Theories(models)
     pages = [claim_page(row, claims, ledger, theories, library) for row in table]
     jobs = _models(claims)
-    found = findings(theories, jobs)
-    accepted = abstractions(theories, jobs)
+    found = shown_findings(theories, jobs)
+    accepted = shown_abstractions(theories, jobs)
     problems = [f"{page.claim.id}: {page.replay_problem}" for page in pages if page.replay_problem]
     problems += [*claims.unclaimed(), *failures(found)]
     unproved: list[str] = []
@@ -79,7 +79,7 @@ def build(models: Path, proofs: Path, vectors: Path) -> Report:
         if page.row.problem:
             waits = page.status in ("stale", "missing", UNPROVED)
             (unproved if waits else problems).append(f"{page.claim.id}: {page.row.problem}")
-    site = _Site(
+    site = _Pages(
         {
             "version": GENERATOR_VERSION,
             "pages": pages,
@@ -91,13 +91,13 @@ def build(models: Path, proofs: Path, vectors: Path) -> Report:
             "unproved": unproved,
             "problems": problems,
             "without": theories.missing,
-            "statuses": [s for s in STATUSES if any(page.status == s for page in pages)],
+            "statuses": [s for s in CLAIM_STATUSES if any(page.status == s for page in pages)],
             "counts": Counter(page.status for page in pages),
             "provers": _provers(ledger, pages),
             "url_of": url_of,
         }
     )
-    return Report(dict(site.files(pages, library)), unproved, problems, theories.missing)
+    return Site(dict(site.files(pages, library)), unproved, problems, theories.missing)
 
 
 def _models(claims: Claims) -> list[Job]:
@@ -130,13 +130,13 @@ def _provers(ledger: Ledger, pages: list[Page]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Site:
+class _Pages:
     """The pages, all rendered with the same facts."""
 
     facts: dict[str, Any]
 
     def _page(self, template: str, part: str, depth: int, **values: Any) -> str:
-        return render(template, root="../" * depth, part=part, **self.facts, **values)
+        return render_page(template, root="../" * depth, part=part, **self.facts, **values)
 
     def files(self, pages: list[Page], library: Library) -> Iterator[tuple[str, str]]:
         """Each file's path in the site and its text."""

@@ -10,11 +10,11 @@ from pathlib import Path
 from ..claims.chart import Chart, chart_of
 from ..claims.declared import Claim, Claims
 from ..claims.ledger import GRAPH, PROOF, TRACE, Ledger
-from ..claims.table import Row
+from ..claims.table import ClaimRow
 from ..claims.theory_text import EQUIVALENCE, Theory
 from ..claims.trace import RuleStep
 from ..replay.replay import Replay
-from .report_theory import Message, Theories, messages
+from .report_theory import ShownMessage, Theories, shown_messages
 from .report_vectors import Library, ShownCase
 
 
@@ -45,13 +45,13 @@ class Page:
         vectors: the cases that exercise the claim, by what names them.
     """
 
-    row: Row
+    row: ClaimRow
     status: str
     lemma: Excerpt | None
     rules: tuple[Excerpt, ...]
     chart: Chart | None
     svg: str
-    messages: tuple[Message, ...]
+    messages: tuple[ShownMessage, ...]
     replayed: Replay | None
     replay_problem: str
     graph: str | None
@@ -80,7 +80,7 @@ def url_of(claim: Claim) -> str:
     return f"claims/{claim.id}.html"
 
 
-def status_of(row: Row) -> str:
+def status_of(row: ClaimRow) -> str:
     """The verdict in two words at most: what the ledger says, or why it says nothing."""
     if row.entry is None:
         return "missing"
@@ -88,7 +88,7 @@ def status_of(row: Row) -> str:
 
 
 def claim_page(
-    row: Row, claims: Claims, ledger: Ledger, theories: Theories, library: Library
+    row: ClaimRow, claims: Claims, ledger: Ledger, theories: Theories, library: Library
 ) -> Page:
     """Gather what is shown of a claim.
 
@@ -100,12 +100,12 @@ def claim_page(
     is_recorded = row.entry is not None
     text = ledger.artefact(job, TRACE) if is_recorded else None
     chart, found, problem = None, None, ""
-    sent: list[Message] = []
+    sent: list[ShownMessage] = []
     if text is not None and row.entry is not None:
         chart = chart_of(text, job, claim.statement, row.entry.quantifier)
         if row.is_current:
             found, problem = theories.replay(text, job)
-        sent = messages(chart.trace, text, found)
+        sent = shown_messages(chart.trace, text, found)
     return Page(
         row,
         status_of(row),
@@ -123,7 +123,7 @@ def claim_page(
     )
 
 
-def _links(sent: list[Message]) -> dict[int, tuple[str, str]]:
+def _links(sent: list[ShownMessage]) -> dict[int, tuple[str, str]]:
     """What the messages of the chart link to, and their names, as far as there are octets."""
     return {
         item.number: (

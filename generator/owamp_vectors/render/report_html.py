@@ -106,7 +106,7 @@ def report_environment() -> jinja2.Environment:
     return overlay
 
 
-def render(template: str, **values: Any) -> str:
+def render_page(template: str, **values: Any) -> str:
     """A page of the report; characters that a page cannot have become U+FFFD."""
     text = report_environment().get_template(f"report/{template}").render(**values)
     return _UNPRINTABLE.sub("\ufffd", text)

@@ -20,7 +20,7 @@ from ..vectors.drbg import Drbg
 
 
 @dataclass(frozen=True)
-class Message:
+class ShownMessage:
     """A message of a trace.
 
     Attributes:
@@ -44,7 +44,7 @@ class Message:
     not_compared: str = ""
 
 
-def messages(trace: Trace, text: str, found: Replay | None) -> list[Message]:
+def shown_messages(trace: Trace, text: str, found: Replay | None) -> list[ShownMessage]:
     """The messages of a trace in order of time, with their octets if it was replayed.
 
     `text` is Tamarin's JSON, which both `trace` and `found` were read from.
@@ -52,19 +52,21 @@ def messages(trace: Trace, text: str, found: Replay | None) -> list[Message]:
     nodes = [node.id for node in ordered_nodes(text) if node.is_rule]
     rules = [step for step in trace.steps if isinstance(step, RuleStep)]
     steps = {step.id: step for step in found.steps} if found else {}
-    made: list[Message] = []
+    made: list[ShownMessage] = []
     for number, (node, rule) in enumerate(zip(nodes, rules, strict=True), 1):
         step = steps.get(node)
         received = step.received if step else (None,) * len(rule.receives)
         sent = step.sent if step else (None,) * len(rule.sends)
         here = rule.column.title
         for term, octets in zip(rule.receives, received, strict=True):
-            made.append(Message(len(made) + 1, number, rule.rule, ADVERSARY, here, term, octets))
+            made.append(
+                ShownMessage(len(made) + 1, number, rule.rule, ADVERSARY, here, term, octets)
+            )
         for term, octets in zip(rule.sends, sent, strict=True):
             reference = step.reference if step else ()
             reason = found.not_bound.get(rule.rule, "") if found and not reference else ""
             made.append(
-                Message(
+                ShownMessage(
                     len(made) + 1,
                     number,
                     rule.rule,
@@ -124,12 +126,12 @@ class Concerned:
     models: tuple[str, ...]
 
 
-def abstractions(theories: Theories, jobs: Iterable[Job]) -> list[Concerned]:
+def shown_abstractions(theories: Theories, jobs: Iterable[Job]) -> list[Concerned]:
     """The accepted abstractions, each with the models among the jobs' that make it."""
     return _concerned(ABSTRACTIONS, theories, jobs)
 
 
-def findings(theories: Theories, jobs: Iterable[Job]) -> list[Concerned]:
+def shown_findings(theories: Theories, jobs: Iterable[Job]) -> list[Concerned]:
     """What was found of the models, each with those of the jobs' models that it is about."""
     return _concerned(FINDINGS, theories, jobs)
 

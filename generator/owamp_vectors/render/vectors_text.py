@@ -15,7 +15,7 @@ from ..vectors.declaration import Field, Json
 from ..vectors.stored import StoredCase
 from .vector_sources import Leaf, Source, Texts, leaves, naming, templates
 
-COLUMNS = 72
+_COLUMNS = 72
 _INDENT = " " * 3
 _HANGING = " " * 6
 _FORMULA = " " * 9
@@ -30,7 +30,7 @@ def render_text(sources: Iterable[Source]) -> Texts:
     for source in sources:
         with naming(source):
             types = list(_types(source))
-            text = template.render(source=source, types=types, wrap=wrap, title=title)
+            text = template.render(source=source, types=types, wrap=wrapped, title=title)
             texts[f"{source.name}.txt"] = text
     return texts
 
@@ -42,11 +42,11 @@ def to_ascii(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode()
 
 
-def wrap(text: str, first: str = _INDENT, rest: str = _INDENT) -> str:
+def wrapped(text: str, first: str = _INDENT, rest: str = _INDENT) -> str:
     """A paragraph of 72 columns, in ASCII; nothing but its spaces is broken."""
     return textwrap.fill(
         to_ascii(text),
-        COLUMNS,
+        _COLUMNS,
         initial_indent=first,
         subsequent_indent=rest,
         break_long_words=False,
@@ -56,7 +56,7 @@ def wrap(text: str, first: str = _INDENT, rest: str = _INDENT) -> str:
 
 def title(number: str, text: str) -> str:
     """A numbered title."""
-    return wrap(text, f"{number}.  ", " " * (len(number) + 3))
+    return wrapped(text, f"{number}.  ", " " * (len(number) + 3))
 
 
 def _types(source: Source) -> Iterator[Json]:
@@ -101,7 +101,7 @@ def _paragraph(leaf: Leaf, label: str = "", about: str = "", formula: str = "") 
             head = f"{leaf.path} ({_plural(len(octets), 'octet', 'octets')})"
         case "text":
             head = f"{leaf.path} = {quoted(value)}"
-            if any(len(word) > COLUMNS - len(_HANGING) for word in head.split(" ")):
+            if any(len(word) > _COLUMNS - len(_HANGING) for word in head.split(" ")):
                 octets = value.encode()
                 head = f"{leaf.path} ({_plural(len(octets), 'octet', 'octets')} of UTF-8)"
         case "list" | "object":
@@ -109,7 +109,7 @@ def _paragraph(leaf: Leaf, label: str = "", about: str = "", formula: str = "") 
         case _:
             head = f"{leaf.path} = {str(value).lower()}"
     text = f"{label}{head}: {about}" if about else f"{label}{head}"
-    lines = [wrap(text), *([wrap(formula, rest=_FORMULA)] if formula else [])]
+    lines = [wrapped(text), *([wrapped(formula, rest=_FORMULA)] if formula else [])]
     rows = (octets[at : at + _ROW] for at in range(0, len(octets), _ROW))
     return "\n".join([*lines, *(f"{_HANGING}{row.hex(' ')}" for row in rows)])
 

@@ -21,7 +21,7 @@ from .outcomes import Outcome, outcomes, weakest
 Json: TypeAlias = dict[str, Any]
 Values: TypeAlias = Mapping[str, Any]
 Result: TypeAlias = Literal["valid", "invalid", "acceptable"]
-Kind: TypeAlias = Literal["octets", "integer", "string", "boolean", "records", "object"]
+FieldKind: TypeAlias = Literal["octets", "integer", "string", "boolean", "records", "object"]
 
 GENERATOR_VERSION = __version__
 SCHEMA_VERSION = 2
@@ -49,7 +49,7 @@ class Field:
 
     name: str
     description: str
-    kind: Kind = "octets"
+    kind: FieldKind = "octets"
     size: int | None = None
     values: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()

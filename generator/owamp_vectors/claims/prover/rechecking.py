@@ -11,7 +11,7 @@ from ...disk import FileError
 from ..declared import Claim, Claims
 from ..ledger import PROOF, UNPROVED, Entry, Ledger
 from .reading import failure, proof_block, summary_line, warnings
-from .running import Ran, RunLimits, Runner, options, runtime
+from .running import Ran, RunLimits, Runner, runtime, theory_options
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,12 @@ def _recheck_group(
     with tempfile.TemporaryDirectory(prefix="owamp-recheck-") as scratch:
         path, printed = Path(scratch) / f"{job.model}.spthy", Path(scratch) / "printed"
         path.write_text(claims.theory(job).with_proofs(proofs), encoding="utf-8")
-        arguments = [*options(job), f"--output={printed}", str(path), *runtime(limits.memory)]
+        arguments = [
+            *theory_options(job),
+            f"--output={printed}",
+            str(path),
+            *runtime(limits.memory),
+        ]
         ran = runner.run(arguments, Path(scratch), timeout)
         theory = printed.read_text(encoding="utf-8") if printed.exists() else ""
     problem = next((text for text in failure(ran, limits.memory, timeout) if text), "")

@@ -35,7 +35,7 @@ class RunLimits:
         return self.timeout or claim.timeout or TIMEOUT
 
 
-def options(job: Job, derivation_checks: int = _DERIVATION_CHECKS) -> list[str]:
+def theory_options(job: Job, derivation_checks: int = _DERIVATION_CHECKS) -> list[str]:
     """How the prover reads a job's theory."""
     defines = [f"-D={flag}" for flag in job.flags]
     strict = ["--diff"] if job.diff else ["--quit-on-warning"]
@@ -53,13 +53,18 @@ def theory_run(claims: Claims, job: Job, memory: int) -> list[str]:
     They take longer than most lemmas, and are the same for each. With --diff there is none:
     such a theory has one lemma.
     """
-    return [*options(job), _model(claims, job), *runtime(memory)]
+    return [*theory_options(job), _model(claims, job), *runtime(memory)]
 
 
 def lemma_run(claims: Claims, job: Job, memory: int) -> list[str]:
     """The run that decides a job's lemma."""
     checks = _DERIVATION_CHECKS if job.diff else 0  # `theory_run` has made them
-    return [f"--prove={job.lemma}", *options(job, checks), _model(claims, job), *runtime(memory)]
+    return [
+        f"--prove={job.lemma}",
+        *theory_options(job, checks),
+        _model(claims, job),
+        *runtime(memory),
+    ]
 
 
 def _model(claims: Claims, job: Job) -> str:

@@ -22,9 +22,9 @@ from . import client, server, whole
 
 def make_groups(drbg: Drbg) -> Iterator[Group]:
     """The groups of ``handshake.json``."""
-    yield from whole.groups(drbg)
-    yield from server.groups(drbg)
-    yield from client.groups(drbg)
+    yield from whole.make_groups(drbg)
+    yield from server.make_groups(drbg)
+    yield from client.make_groups(drbg)
 
 
 FILE = VectorFile(

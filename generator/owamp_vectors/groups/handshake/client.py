@@ -72,7 +72,7 @@ CLIENT_BEHAVIOUR = GroupType(
 )
 
 
-def groups(drbg: Drbg) -> Iterator[Group]:
+def make_groups(drbg: Drbg) -> Iterator[Group]:
     """A group for each protocol in each mode."""
     for protocol in Protocol:
         for security in ("unauthenticated", *PROTECTED[protocol]):

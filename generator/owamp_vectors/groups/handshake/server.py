@@ -69,7 +69,7 @@ SERVER_BEHAVIOUR = GroupType(
 )
 
 
-def groups(drbg: Drbg) -> Iterator[Group]:
+def make_groups(drbg: Drbg) -> Iterator[Group]:
     """A group for each protocol."""
     for protocol in Protocol:
         here = drbg.at(SERVER_BEHAVIOUR.name).at(protocol.value)

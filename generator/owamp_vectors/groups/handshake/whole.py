@@ -183,7 +183,7 @@ def _flags(security: str, change: Json) -> tuple[str, ...]:
     return (*flags, "TestKeysAreControlKeys")
 
 
-def groups(drbg: Drbg) -> Iterator[Group]:
+def make_groups(drbg: Drbg) -> Iterator[Group]:
     """Every variant in every mode of each protocol, and a connection for each prf of IKEv2."""
     for protocol in Protocol:
         cases = list(_open_cases(drbg.at(_OPEN.name), protocol))
