@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives import cmac, hashes, hmac
@@ -23,50 +24,27 @@ class Prf:
 
     Attributes:
         name: as in the IANA registry "Transform Type 2 - Pseudorandom Function Transform IDs".
-        transform_id: its number there.
         output_size: octets of output; also the preferred key size, hence the size of SK_d.
+        compute: the function of a key that is not empty, and data.
         takes_half_nonces: whether SKEYSEED uses only the first 64 bits of each nonce
             (AES-XCBC and AES-CMAC, RFC 7296 §2.14).
     """
 
     name: str
-    transform_id: int
     output_size: int
+    compute: Callable[[bytes, bytes], bytes] = field(repr=False)
     takes_half_nonces: bool = False
 
 
-PRF_HMAC_SHA1 = Prf("PRF_HMAC_SHA1", 2, 20)
-PRF_AES128_XCBC = Prf("PRF_AES128_XCBC", 4, 16, takes_half_nonces=True)
-PRF_HMAC_SHA2_256 = Prf("PRF_HMAC_SHA2_256", 5, 32)
-PRF_HMAC_SHA2_384 = Prf("PRF_HMAC_SHA2_384", 6, 48)
-PRF_HMAC_SHA2_512 = Prf("PRF_HMAC_SHA2_512", 7, 64)
-PRF_AES128_CMAC = Prf("PRF_AES128_CMAC", 8, 16, takes_half_nonces=True)
+def _hmac_by(algorithm: hashes.HashAlgorithm) -> Callable[[bytes, bytes], bytes]:
+    """HMAC, not truncated (RFC 2104 §2; RFC 4868 §2.4)."""
 
-PRFS: dict[str, Prf] = {
-    prf.name: prf
-    for prf in (
-        PRF_HMAC_SHA1,
-        PRF_AES128_XCBC,
-        PRF_HMAC_SHA2_256,
-        PRF_HMAC_SHA2_384,
-        PRF_HMAC_SHA2_512,
-        PRF_AES128_CMAC,
-    )
-}
+    def compute(key: bytes, data: bytes) -> bytes:
+        mac = hmac.HMAC(key, algorithm)
+        mac.update(data)
+        return mac.finalize()
 
-_HASHES: dict[str, hashes.HashAlgorithm] = {
-    "PRF_HMAC_SHA1": hashes.SHA1(),
-    "PRF_HMAC_SHA2_256": hashes.SHA256(),
-    "PRF_HMAC_SHA2_384": hashes.SHA384(),
-    "PRF_HMAC_SHA2_512": hashes.SHA512(),
-}
-
-
-def _aes_cmac(key: bytes, data: bytes) -> bytes:
-    """AES-CMAC of `data` under a 16-octet key, 16 octets (RFC 4493 §2.4)."""
-    mac = cmac.CMAC(algorithms.AES(key))
-    mac.update(data)
-    return mac.finalize()
+    return compute
 
 
 def _aes_xcbc(key: bytes, data: bytes) -> bytes:
@@ -83,33 +61,51 @@ def _aes_xcbc(key: bytes, data: bytes) -> bytes:
     return primitives.aes_cbc_encrypt(k1, primitives.ZERO_IV, data[:whole] + masked)[-16:]
 
 
+def _prf_aes_xcbc(key: bytes, data: bytes) -> bytes:
+    """A key that is short is padded with zeros, a long one hashed (RFC 4434 §2)."""
+    fitting = key.ljust(16, b"\0") if len(key) <= 16 else _aes_xcbc(bytes(16), key)
+    return _aes_xcbc(fitting, data)
+
+
+def _aes_cmac(key: bytes, data: bytes) -> bytes:
+    """AES-CMAC of `data` under a 16-octet key, 16 octets (RFC 4493 §2.4)."""
+    mac = cmac.CMAC(algorithms.AES(key))
+    mac.update(data)
+    return mac.finalize()
+
+
+def _prf_aes_cmac(key: bytes, data: bytes) -> bytes:
+    """A key of another size than 16 octets is hashed (RFC 4615 §3)."""
+    fitting = key if len(key) == 16 else _aes_cmac(bytes(16), key)
+    return _aes_cmac(fitting, data)
+
+
+PRFS: dict[str, Prf] = {}
+"""The functions that there are, by name."""
+
+
+def _listed(function: Prf) -> Prf:
+    PRFS[function.name] = function
+    return function
+
+
+PRF_HMAC_SHA1 = _listed(Prf("PRF_HMAC_SHA1", 20, _hmac_by(hashes.SHA1())))
+PRF_AES128_XCBC = _listed(Prf("PRF_AES128_XCBC", 16, _prf_aes_xcbc, takes_half_nonces=True))
+PRF_HMAC_SHA2_256 = _listed(Prf("PRF_HMAC_SHA2_256", 32, _hmac_by(hashes.SHA256())))
+PRF_HMAC_SHA2_384 = _listed(Prf("PRF_HMAC_SHA2_384", 48, _hmac_by(hashes.SHA384())))
+PRF_HMAC_SHA2_512 = _listed(Prf("PRF_HMAC_SHA2_512", 64, _hmac_by(hashes.SHA512())))
+PRF_AES128_CMAC = _listed(Prf("PRF_AES128_CMAC", 16, _prf_aes_cmac, takes_half_nonces=True))
+
+
 def prf(function: Prf, key: bytes, data: bytes) -> bytes:
     """prf(key, data), `function.output_size` octets; key and data of any size, key not empty.
 
-    A key of another size than 16 octets is first made fit for the AES functions as their RFCs
-    say: XCBC pads a shorter one with zeros and hashes a longer one with itself under the zero
-    key (RFC 4434 §2); CMAC does the latter for both (RFC 4615 §3).
-
     Raises:
-        ProtocolError: an empty key, or a `function` that is not one of `PRFS`.
+        ProtocolError: an empty key.
     """
     if not key:
         raise ProtocolError("prf key", "at least 1 octet", "0 octets")
-    if function == PRF_AES128_XCBC:
-        if len(key) < 16:
-            key = key + bytes(16 - len(key))
-        elif len(key) > 16:
-            key = _aes_xcbc(bytes(16), key)
-        return _aes_xcbc(key, data)
-    if function == PRF_AES128_CMAC:
-        if len(key) != 16:
-            key = _aes_cmac(bytes(16), key)
-        return _aes_cmac(key, data)
-    if function.name not in _HASHES:
-        raise ProtocolError("prf", "one of " + ", ".join(PRFS), function.name)
-    mac = hmac.HMAC(key, _HASHES[function.name])
-    mac.update(data)
-    return mac.finalize()
+    return function.compute(key, data)
 
 
 def prf_plus(function: Prf, key: bytes, seed: bytes, size: int) -> bytes:

@@ -273,7 +273,6 @@ SIZES: list[tuple[str, Any]] = [
     ("SPIr", lambda: binding.key_id_from_spis(bytes(8), bytes(9))),
     ("KeyID", lambda: binding.spis_from_key_id(bytes(79))),
     ("prf key", lambda: binding.shared_secret_from_sk_d(ikev2.PRF_HMAC_SHA1, b"")),
-    ("prf", lambda: ikev2.prf(ikev2.Prf("PRF_HMAC_TIGER", 3, 24), b"k", b"")),
 ]
 
 
