@@ -318,7 +318,6 @@ def leaves(name: str, value: Any) -> dict[str, str]:
 
 
 NOT_VALUES = {"tcId", "comment", "source", "flags", "result", "reason", "trace"}
-IN_CLEAR = "transcript[{}].octets"
 
 
 def case_of(file: str, tc_id: int) -> dict[str, str]:
