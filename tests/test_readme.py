@@ -22,11 +22,13 @@ def block_after(marker: str) -> str:
     return match[1]
 
 
-def test_ci_runs_the_two_commands() -> None:
-    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+def test_ci_runs_the_two_commands_after_the_checks() -> None:
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     commands = block_after("<!-- commands").splitlines()
     assert len(commands) == 2
-    assert script.splitlines()[-2:] == commands
+    assert lines[-2:] == commands
+    [check] = [number for number, line in enumerate(lines) if line == ".ci/check"]
+    assert not any("generate" in line for line in lines[:check]), "vectors/ is as committed"
 
 
 def test_output_of_generate_is_shown(tmp_path: Path) -> None:
