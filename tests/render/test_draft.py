@@ -128,7 +128,7 @@ def braces(source: str) -> list[tuple[str, str]]:
 def test_sentences_name_claims_with_the_verdict_they_have(source: str, claims: Claims) -> None:
     expected = {claim.id: claim.expected for claim in claims.claims}
     named = braces(source)
-    assert len(named) > 80
+    assert named
     assert [(verdict, i) for verdict, i in named if expected[i] != verdict] == []
 
 
@@ -317,7 +317,6 @@ def leaves(name: str, value: Any) -> dict[str, str]:
 
 
 NOT_VALUES = {"tcId", "comment", "source", "flags", "result", "reason", "trace"}
-IN_CLEAR = "transcript[{}].octets"
 
 
 def case_of(file: str, tc_id: int) -> dict[str, str]:
@@ -326,12 +325,13 @@ def case_of(file: str, tc_id: int) -> dict[str, str]:
 
 
 @needs_xml2rfc
-def test_octets_of_the_appendix_are_those_of_the_files(built: Path) -> None:
+def test_octets_of_the_appendix_are_those_of_the_files(built: Path, source: str) -> None:
     text = PAGE_BREAK.sub("\n\n", text_of(built))
     appendix = text[text.rindex("Appendix C.  Test Vectors") :]
     parts = re.split(r"^   ([a-z0-9-]+)\.json, tcId (\d+):", appendix, flags=re.MULTILINE)[1:]
     chosen = list(zip(parts[::3], map(int, parts[1::3]), parts[2::3], strict=True))
-    assert len(chosen) == 9
+    anchors = [f"case-{file}-{tc_id}" for file, tc_id, _ in chosen]
+    assert anchors == re.findall(r'anchor="(case-[^"]+)"', source)
     for file, tc_id, part in chosen:
         expected, found = case_of(file, tc_id), values_in(part)
         repeated = re.findall(r"^   (\S+)\.octets = \1\.plaintext", part, re.MULTILINE)
@@ -444,9 +444,10 @@ def test_an_excerpt_is_the_function_without_its_docstring(name: str) -> None:
 
 def test_excerpts_of_the_draft_are_excerpts(source: str) -> None:
     tree = ET.fromstring(source)  # noqa: S314
-    codes = [element.text or "" for element in tree.iter("sourcecode")]
-    pythons = [code.strip("\n") for code in codes if "def " in code]
-    assert len(pythons) == 8
+    codes = [code for code in tree.iter("sourcecode") if code.get("type") == "python"]
+    pythons = [(code.text or "").strip("\n") for code in codes]
+    assert pythons
+    assert all("def " in code for code in pythons)
     files = [Path(str(owamp_reference.__file__)).parent.glob("*.py")]
     lines = {
         line.strip()

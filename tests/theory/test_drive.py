@@ -25,7 +25,6 @@ from .test_replay import RECORDED, replayed, run
 CASES = {str(case.trace): case.test for case in committed_cases(FILES["traces"])}
 SESSION = "rfc4656/encrypted_session_runs_to_its_end"
 TWAMP = "rfc4656_reflection/twamp_packets_return_encrypted"
-IPPM = "ikev2_binding/set_up_with_shared_secret_runs"
 
 
 @cache
