@@ -103,6 +103,8 @@ def _expected(keyword: str, value: Any, schema: Schema) -> str:
             return str(value)
         case "minimum":
             return f"{value} or more"
+        case "not":
+            return f"nothing that fits {_shown(value)}"
     return f"{keyword} {_shown(value)}"
 
 

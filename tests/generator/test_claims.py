@@ -7,11 +7,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 from owamp_vectors.claims import declared as claims
 from owamp_vectors.claims import table as claims_table
-from owamp_vectors.claims.ledger import Ledger
+from owamp_vectors.claims.ledger import VERDICTS, Ledger
 from owamp_vectors.disk import FileError
+from owamp_vectors.json_schema import package_schema
 
 from ..support import VECTORS
 from .test_cli import refused, run
@@ -252,6 +254,14 @@ def test_a_ledger_that_is_none_is_refused(models: Path, change: object, message:
         text = json.dumps(content)
     path.write_text(str(text), encoding="utf-8")
     assert message in refused(run("claims", "--models", models), 3)
+
+
+def test_the_schemas_are_schemas_and_know_the_verdicts() -> None:
+    schemas = {name: package_schema(f"{name}.schema.json") for name in ("claims", "ledger")}
+    for schema in schemas.values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    entry = schemas["ledger"]["$defs"]["entry"]["properties"]
+    assert tuple(entry["verdict"]["enum"]) == VERDICTS
 
 
 def test_unknown_names_are_wrong_on_the_command_line() -> None:
