@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +15,6 @@ from owamp_vectors.commands.cli import main
 from ..support import VECTORS, stored
 
 ADAPTERS = VECTORS.parent / "adapters"
-README = (ADAPTERS / "README.md").read_text(encoding="utf-8")
 BUILDS: dict[
     str, tuple[list[str], list[str]]
 ] = {  # how to build, and how to run; {} is a directory
@@ -55,19 +53,7 @@ def test_adapter_passes_every_case(name: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["conform", *options, "--", *run])
     assert result.exit_code == 0, result.output
     content = json.loads(out.read_text(encoding="utf-8"))
-    assert content["passed"] == confirmed(name), "adapters/README.md says another number"
-
-
-def confirmed(name: str) -> int:
-    """How many cases an adapter passes, as the README has it."""
-    match = re.search(rf"^\| `{name}/` .* (\d+) \|$", README, re.MULTILINE)
-    assert match, name
-    return int(match[1])
-
-
-def test_every_case_is_confirmed_by_each() -> None:
-    total = sum(stored(file)["numberOfTests"] for file in FILES.values())
-    assert {name: confirmed(name) for name in BUILDS} == dict.fromkeys(BUILDS, total)
+    assert content["passed"] == sum(stored(file)["numberOfTests"] for file in FILES.values())
 
 
 @pytest.mark.parametrize("name", BUILDS)
