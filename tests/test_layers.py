@@ -1,0 +1,67 @@
+"""Imports run one way: in the order of the list in README.md, and all to the reference."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+
+from .test_readme import README, ROOT
+
+REFERENCE, GENERATOR = "owamp_reference", "owamp_vectors"
+ROOTS = {REFERENCE: ROOT / "reference", GENERATOR: ROOT / "generator"}
+
+UP = {("groups", "theory")}
+"""Arrows from a part to one before it that are there and are to go."""
+
+
+def modules(package: str) -> Iterator[tuple[str, ast.Module]]:
+    """Each module of a package, a package within it by the name of its __init__."""
+    for path in sorted((ROOTS[package] / package).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOTS[package]).with_suffix("").parts)
+        yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(module: str, tree: ast.Module) -> Iterator[str]:
+    """What a module imports, wherever in it: the names of modules, or of what is in them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = module.split(".")[: -node.level] if node.level else []
+            source = [*parents, *([node.module] if node.module else [])]
+            yield from (".".join((*source, alias.name)) for alias in node.names)
+
+
+def parts() -> list[str]:
+    """The parts of the generator in the order of README.md: each may use those after it."""
+    block = re.search(rf"^generator/{GENERATOR} .*?\n((?: .*\n)+)", README, re.MULTILINE)
+    assert block
+    lines = re.findall(r"^ {4}(\S.*?)(?:  |$)", block[1], re.MULTILINE)
+    return [name.rstrip("/") for line in lines for name in line.split()]
+
+
+def test_every_part_is_in_the_list() -> None:
+    packages = {path.parent.name for path in (ROOTS[GENERATOR] / GENERATOR).glob("*/__init__.py")}
+    files = {path.stem for path in (ROOTS[GENERATOR] / GENERATOR).glob("[!_]*.py")}
+    assert packages | files <= set(parts())
+
+
+def test_each_part_uses_only_those_after_it() -> None:
+    order = {name: number for number, name in enumerate(parts())}
+    up = set()
+    for module, tree in modules(GENERATOR):
+        part = module.split(".")[1]
+        for name in imported(module, tree):
+            package, _, rest = name.partition(".")
+            used = rest.split(".")[0]
+            if package == GENERATOR and part != "__main__" and order[used] < order[part]:
+                up.add((part, used))
+    assert up == UP
+
+
+def test_the_reference_needs_cryptography_alone() -> None:
+    names = {name for module, tree in modules(REFERENCE) for name in imported(module, tree)}
+    packages = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
+    assert packages == {"cryptography", REFERENCE}
