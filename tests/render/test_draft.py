@@ -481,7 +481,7 @@ def test_an_excerpt_of_nothing_is_an_error(name: str) -> None:
 
 
 def test_a_diagram_is_as_the_rfc_draws_it() -> None:
-    layout = Layout("A", (uint("a", "Accept", 1), mbz(1), uint("p", "Port", 2), mbz(6)))
+    layout = Layout("A", (uint("Accept", 1, name="a"), mbz(1), uint("Port", 2, name="p"), mbz(6)))
     assert packet_diagram(layout).splitlines()[2:] == [
         "+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+",
         "|     Accept    |      MBZ      |              Port             |",
@@ -496,7 +496,7 @@ def test_a_diagram_is_as_the_rfc_draws_it() -> None:
 @given(st.lists(st.integers(1, 11), min_size=1, max_size=12))
 def test_each_octet_is_drawn_where_it_is(sizes: list[int]) -> None:
     """Bars and borders stand between the octets of different fields, and nowhere else."""
-    fields = tuple(octets(f"f{i}", f"f{i}", size) for i, size in enumerate(sizes))
+    fields = tuple(octets(f"f{i}", size, name=f"f{i}") for i, size in enumerate(sizes))
     owners = [i for i, size in enumerate(sizes) for _ in range(size)]
     owners += [-1] * (-len(owners) % 4)
     grid = [owners[start : start + 4] for start in range(0, len(owners), 4)]
@@ -514,7 +514,7 @@ def test_each_octet_is_drawn_where_it_is(sizes: list[int]) -> None:
 
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=12))
 def test_labels_stand_in_order_and_many_rows_are_one(sizes: list[int]) -> None:
-    fields = tuple(octets(f"f{i}", f"f{i}", size) for i, size in enumerate(sizes))
+    fields = tuple(octets(f"f{i}", size, name=f"f{i}") for i, size in enumerate(sizes))
     body = packet_diagram(Layout("random", fields)).splitlines()[2:]
     assert {len(line) for line in body} == {65}
     assert re.findall(r"\bf\d+\b", "\n".join(body)) == [field.label for field in fields]
@@ -532,7 +532,7 @@ def test_layouts_of_the_draft_have_all_fields(source: str) -> None:
 
 def test_a_label_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(ValueError, match="too narrow"):
-        packet_diagram(Layout("A", (uint("a", "A label of many words", 1),)))
+        packet_diagram(Layout("A", (uint("A label of many words", 1, name="a"),)))
 
 
 # --------------------------------------------------------------------------- prose
