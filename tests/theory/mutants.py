@@ -24,18 +24,18 @@ from pathlib import Path
 
 from owamp_vectors.claims.theory_text import TheoryError
 from owamp_vectors.mistakes import MISTAKES
-from owamp_vectors.theory import laws
-from owamp_vectors.theory.bind import Binding
-from owamp_vectors.theory.conform import (
-    _check_macro,
-    _check_message,
-    _undeclared,
-    conform,
+from owamp_vectors.theory.check import (
+    check_macro,
+    check_message,
+    check_model,
     message_rows,
+    undeclared,
 )
 from owamp_vectors.theory.infer import Inference, infer
+from owamp_vectors.theory.laws import check_equation, missing_equations
 from owamp_vectors.theory.parse import read_model
-from owamp_vectors.theory.runs import FLAGS, check_runs, has_runs
+from owamp_vectors.theory.room import rooms
+from owamp_vectors.theory.runs import check_runs, has_runs
 from owamp_vectors.theory.terms import Model
 from owamp_vectors.vectors.drbg import Drbg
 
@@ -509,27 +509,29 @@ class Row:
     message: str
 
 
-_TRIED = tuple((name, flags) for name, sets in FLAGS.items() for flags in sets)
+_TRIED = tuple(
+    (name, flags) for name, room in rooms().items() if room.runs for flags in room.runs.flags
+)
 
 
 @cache
 def intact(name: str, flags: tuple[str, ...]) -> tuple[Model, Inference]:
     """A model as it is, with its table already made, from the reference as it is."""
     model = read_model(MODELS / f"{name}.spthy", flags)
-    binding = Binding(model=model.name)
-    assert binding.symbols
-    assert binding.macros
-    return model, infer(model, binding)
+    inference = infer(model)
+    assert inference.table.symbols
+    assert inference.table.macros
+    return model, inference
 
 
 def _agreement(model: Model, inference: Inference) -> tuple[str, str] | None:
     """Macros and messages."""
     source = Drbg("mutants")
     for macro in model.macros:
-        if problem := _check_macro(model, macro, source, inference.binding):
+        if problem := check_macro(model, macro, source, inference.table):
             return "macro", problem.text
     for row in message_rows(model):
-        if problem := _check_message(model, row, inference, source):
+        if problem := check_message(model, row, inference, source):
             return "message", problem.text
     return None
 
@@ -546,14 +548,14 @@ def catch_model(mutant: ModelMutant, directory: Path) -> tuple[str, str] | None:
         model = read_model(path, mutant.flags)
     except TheoryError as error:
         return "parse", str(error).rpartition("/")[2]
-    binding = Binding(model=model.name)
-    inference = infer(model, binding)
-    for problem in (*_undeclared(model, binding), *inference.problems):
+    inference = infer(model)
+    for problem in (*undeclared(model, inference.table), *inference.problems):
         return "types", problem.text
     for equation in model.equations:
-        if not equation.origin and (broken := laws.check_equation(equation, Drbg("mutants"))):
+        broken = check_equation(equation, Drbg("mutants"), inference.table)
+        if broken and not equation.origin:
             return "law", broken.text
-    for missing in laws.missing_equations(model):
+    for missing in missing_equations(model):
         return "law", missing.text
     if found := _agreement(model, inference):
         return found
@@ -561,7 +563,7 @@ def catch_model(mutant: ModelMutant, directory: Path) -> tuple[str, str] | None:
         report = check_runs(model, 1)
         if report.problem:
             return "run", report.problem.text
-    rest = conform(model, binding=binding).problems
+    rest = check_model(model).problems
     return ("sample", rest[0].text) if rest else None
 
 

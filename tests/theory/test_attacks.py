@@ -39,7 +39,7 @@ def received_by(found: Replay, rule: str) -> list[str]:
 
 
 def test_every_trace_is_one_that_a_claim_is_about() -> None:
-    assert len(BY_TRACE) == len(CASES) == 6
+    assert len(BY_TRACE) == len(CASES)
     assert set(BY_TRACE) <= {str(claim.job) for claim in CLAIMS.claims}
     if RECORDED:
         assert set(BY_TRACE) <= {str(claim.job) for claim in RECORDED}
@@ -61,7 +61,7 @@ def test_attacks_that_cannot_be_refused_say_what_to_do() -> None:
 def test_connections_are_the_traces(trace: str) -> None:
     case, found = BY_TRACE[trace], replayed(trace)
     rules = {step.rule for step in found.steps} & set(SENT)
-    assert len(rules) >= 5
+    assert rules == {rule for rule, output in SENT.items() if output in case}
     for rule in rules:
         assert sent_by(found, rule) == [case[SENT[rule]]], rule
 

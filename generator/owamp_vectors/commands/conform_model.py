@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from ..theory.conform import Row, conform_all
+from ..theory.check import ModelCheck, check_models
 from ..theory.findings import Finding
-from ..theory.runs import DEFAULT_RUNS, Report, check_runs, has_runs
+from ..theory.runs import DEFAULT_RUNS, RunsReport, check_runs, has_runs
 from ..vectors.drbg import Drbg
 from .about_models import EXIT_CODES, clear_model_errors, shown
 from .console import DIFFERENT, print_table
@@ -72,7 +72,7 @@ def conform_model(
     """
     started = time.perf_counter()
     with clear_model_errors():
-        rows = list(conform_all(models, vectors, names, seed))
+        rows = list(check_models(models, vectors, names, seed))
     print_table([_HEADINGS, *map(_cells, rows)], range(1, 10))
     _abstractions(rows)
     _findings(rows, octets)
@@ -96,7 +96,7 @@ def conform_model(
     click.echo(f"Models and reference agree; checked in {seconds:.1f} s.")
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ModelCheck) -> tuple[str, ...]:
     numbers = (
         len(row.model.rules),
         row.symbols,
@@ -112,7 +112,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (row.model.title, *map(str, numbers), result)
 
 
-def _models_of(rows: list[Row], what: str, wanted: str) -> str:
+def _models_of(rows: list[ModelCheck], what: str, wanted: str) -> str:
     stems = [
         row.model.path.stem for row in rows if wanted in [item.id for item in getattr(row, what)]
     ]
@@ -125,7 +125,7 @@ def _paragraph(head: str, text: str) -> None:
     click.echo(textwrap.indent("\n".join(wrapped), "    "))
 
 
-def _abstractions(rows: list[Row]) -> None:
+def _abstractions(rows: list[ModelCheck]) -> None:
     found = {item.id: item for row in rows for item in row.abstractions}
     if found:
         click.echo("\nAccepted abstractions")
@@ -135,12 +135,12 @@ def _abstractions(rows: list[Row]) -> None:
         _paragraph(f"{item.id} ({models})", f"{item.reason}.{covers}")
 
 
-def _findings(rows: list[Row], octets: bool) -> None:
+def _findings(rows: list[ModelCheck], octets: bool) -> None:
     found: dict[str, Finding] = {item.id: item for row in rows for item in row.findings}
     if found:
         click.echo("\nFindings, each reproduced")
     for item in found.values():
-        count = sum((row.explained or {}).get(item.id, 0) for row in rows)
+        count = sum(row.explained.get(item.id, 0) for row in rows)
         seen = f" Seen {count} times among the sampled terms." if count else ""
         _paragraph(f"{item.id} ({_models_of(rows, 'findings', item.id)})", item.text + seen)
         if octets:
@@ -151,7 +151,7 @@ def _findings(rows: list[Row], octets: bool) -> None:
                     click.echo(f"        {line}")
 
 
-def _open_tuples(rows: list[Row]) -> None:
+def _open_tuples(rows: list[ModelCheck]) -> None:
     """Concatenations in which two parts of open size are neighbours: the octets do not tell where
     one ends. All others can be taken apart by sizes alone.
     """
@@ -164,7 +164,7 @@ def _open_tuples(rows: list[Row]) -> None:
         click.echo(f"  not at {place}: {text}")
 
 
-def _runs(reports: list[Report]) -> None:
+def _runs(reports: list[RunsReport]) -> None:
     """A line for each model whose runs were checked, and what no run has."""
     if reports:
         click.echo("\nRuns of the reference, interleaved")

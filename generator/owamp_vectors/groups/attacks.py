@@ -22,11 +22,10 @@ from owamp_reference.packets import (
 )
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
-from ..theory import bind
-from ..theory.infer import Kind
 from ..vectors.declaration import Case, Field, Group, GroupType, Json, Values, VectorFile
 from ..vectors.drbg import Drbg
-from .traces import ESTIMATE, new_client, new_server, still_open
+from . import roles
+from .participants import ESTIMATE, TTL, new_client, new_server, request_of, still_open
 
 _MODES = {Mode.AUTHENTICATED: TestMode.AUTHENTICATED, Mode.ENCRYPTED: TestMode.ENCRYPTED}
 _TEST_MODES = tuple(mode.value for mode in _MODES.values())
@@ -111,7 +110,7 @@ def _connect(v: Values) -> tuple[Json, TestSession, TestSession]:
     still_open(server.receive(sent["setUpResponse"]))
     sent["serverStart"] = server.data_to_send()
     still_open(client.receive(sent["serverStart"]))
-    client.request_session(bind.tw_request(v["parameters"]))
+    client.request_session(request_of(v["parameters"]))
     sent["requestSession"] = client.data_to_send()
     at_server = _session(server.receive(sent["requestSession"]))
     sent["acceptSession"] = server.data_to_send()
@@ -185,7 +184,7 @@ def _forge(v: Values) -> Json:
     start = server.data_to_send()
     accept = start[messages.ServerStart.CLEAR_SIZE - messages.IV_SIZE - 1]
     adversary = control.ProtectedSender(opened, v["clientIv"])
-    request = control.write_message(adversary, bind.tw_request(v["parameters"]).segments())
+    request = control.write_message(adversary, request_of(v["parameters"]).segments())
     session = _session(server.receive(request))
     return {
         "serverGreeting": greeting,
@@ -217,7 +216,7 @@ def _reflect_to_sender(v: Values) -> Json:
         v["senderSequenceNumber"],
         int.from_bytes(v["senderTimestamp"], "big"),
         ESTIMATE.to_int(),
-        bind.TTL,
+        TTL,
     )
     clear = ReflectorPacket.PROTECTED_LAYOUT.pack(vars(claimed))
     forged = packet[:size] + clear[size:] + packet[-primitives.HMAC_SIZE :]
@@ -384,24 +383,24 @@ TO_RECEIVER = GroupType(
 # ------------------------------------------------------------------------------------- the cases
 
 
-def _names(trace: str, types: Mapping[str, bind.Type]) -> dict[str, bytes]:
+def _names(trace: str, types: Mapping[str, roles.Type]) -> dict[str, bytes]:
     """The octets that a replay gives to names of a trace."""
     source = Drbg(f"replay/{trace}")
-    return {name: Kind(kind.size, 1, kind).sample(source.at(name)) for name, kind in types.items()}
+    return {name: kind.draw(source.at(name)) for name, kind in types.items()}
 
 
 _CONNECTION_NAMES = {
-    "~psk": bind.SECRET,
-    "~challenge": bind.CHALLENGE,
-    "~salt": bind.SALT,
-    "~t1": bind.T1,
-    "~t2": bind.T2,
-    "~client_iv": bind.CLIENT_IV,
-    "~server_iv": bind.SERVER_IV,
-    "~sid": bind.SID,
-    "$start_time": bind.START_TIME,
-    "$parameters": bind.PARAMETERS,
-    "$port": bind.PORT,
+    "~psk": roles.SECRET,
+    "~challenge": roles.CHALLENGE,
+    "~salt": roles.SALT,
+    "~t1": roles.T1,
+    "~t2": roles.T2,
+    "~client_iv": roles.CLIENT_IV,
+    "~server_iv": roles.SERVER_IV,
+    "~sid": roles.SID,
+    "$start_time": roles.START_TIME,
+    "$parameters": roles.PARAMETERS,
+    "$port": roles.PORT,
 }
 
 
@@ -432,7 +431,7 @@ def _answered(own_time: bytes) -> Json:
 
 def _session_cases() -> Iterator[Case]:
     trace = "rfc4656/encrypted_session_runs_to_its_end"
-    drawn = _names(trace, {"$time": bind.TIME, "$own_time": bind.OWN_TIME})
+    drawn = _names(trace, {"$time": roles.TIME, "$own_time": roles.OWN_TIME})
     inputs = {
         **_connection(trace, Mode.ENCRYPTED),
         "sequenceNumber": _FIRST_NUMBER,
@@ -458,7 +457,7 @@ def _inversion_cases() -> Iterator[Case]:
 def _forgery_cases() -> Iterator[Case]:
     trace = "token_blocks/zero_keys_are_not_accepted"
     suffixes = ("", ".1", ".2", ".3")
-    wanted = {f"~{name}{end}": bind.BLOCK for name in ("t1", "t2a", "t2b") for end in suffixes}
+    wanted = {f"~{name}{end}": roles.BLOCK for name in ("t1", "t2a", "t2b") for end in suffixes}
     drawn = _names(trace, wanted)
     inputs = _connection(trace, Mode.AUTHENTICATED)
     del inputs["t1"], inputs["t2"]
@@ -483,12 +482,12 @@ def _to_sender_cases() -> Iterator[Case]:
     drawn = _names(
         trace,
         {
-            "~t1": bind.T1,
-            "~t2": bind.T2,
-            "~sid": bind.SID,
-            "$time": bind.TIME,
-            "$time.1": bind.TIME,
-            "$own_time": bind.OWN_TIME,
+            "~t1": roles.T1,
+            "~t2": roles.T2,
+            "~sid": roles.SID,
+            "$time": roles.TIME,
+            "$time.1": roles.TIME,
+            "$own_time": roles.OWN_TIME,
         },
     )
     inputs = {
@@ -526,12 +525,12 @@ def _to_receiver_cases() -> Iterator[Case]:
         drawn = _names(
             trace,
             {
-                "~t1": bind.T1,
-                "~t2": bind.T2,
-                "~sid": bind.SID,
-                "~sid.1": bind.SID,
-                "$time": bind.TIME,
-                first: bind.TIME,
+                "~t1": roles.T1,
+                "~t2": roles.T2,
+                "~sid": roles.SID,
+                "~sid.1": roles.SID,
+                "$time": roles.TIME,
+                first: roles.TIME,
             },
         )
         inputs = {

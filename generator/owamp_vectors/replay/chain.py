@@ -8,117 +8,21 @@ from pathlib import Path
 
 from owamp_reference.ikev2 import PRFS
 
-from ..catalogue import read_file
+from ..catalogue import FILES, read_file
 from ..disk import FileError
-from ..theory import bind
-from ..theory.bind import CONSTANTS, Binding, located
+from ..groups.participants import PRF
+from ..theory.check import message_rows
 from ..theory.evaluate import EvaluationError, Evaluator
+from ..theory.located import located
 from ..theory.parse import read_model
+from ..theory.room import Link, links
+from ..theory.table import Table, table_of
 from ..theory.terms import App, Const, Model, Place, Term, Var, match, subterms
 from ..vectors.declaration import Json
 from ..vectors.stored import stored_cases
 
-
-@dataclass(frozen=True)
-class Link:
-    """A value that is followed from the vectors to a model.
-
-    Attributes:
-        id: its name on the command line.
-        formula: what it is, in the RFC's terms.
-        source: the section.
-        model, flags: where its term is.
-        term: a macro's name, or a pattern that a term of a rule matches.
-        file, groups: the vector file, and the types of group whose cases have the value.
-        inputs: the fields of a case that give the macro's parameters, or the pattern's variables,
-            in order.
-        output: the field that has the value.
-        reference: the dotted name of the function.
-    """
-
-    id: str
-    formula: str
-    source: str
-    model: str
-    flags: tuple[str, ...]
-    term: str | App
-    file: str
-    groups: tuple[str, ...]
-    inputs: tuple[str, ...]
-    output: str
-    reference: str
-
-
-_K, _SEED, _SID = Var("k"), Var("seed"), Var("sid")
-_KEYS, _TEXT = Var("keys"), Var("text")
-
-LINKS: tuple[Link, ...] = (
-    Link(
-        "token",
-        "Token = AES-128-CBC(PBKDF2(shared secret, Salt, Count), IV 0, Challenge | T1 | T2)",
-        "RFC 4656 §3.1",
-        "rfc4656",
-        (),
-        "token",
-        "token",
-        ("TokenFromPassphrase", "TokenFromSharedSecret"),
-        ("sharedSecret", "challenge", "salt", "count", "t1", "t2"),
-        "token",
-        "owamp_reference.token.seal_token",
-    ),
-    Link(
-        "t3",
-        "T3 = AES-128-ECB(key SID, T1)",
-        "RFC 4656 §4.1.2",
-        "rfc4656",
-        (),
-        "t3",
-        "test-session-keys",
-        ("TestSessionKeys",),
-        ("t1", "sid"),
-        "t3",
-        "owamp_reference.keys.derive_t3",
-    ),
-    Link(
-        "t4",
-        "T4 = AES-128-CBC(key SID, IV 0, T2)",
-        "RFC 4656 §4.1.2",
-        "rfc4656",
-        (),
-        "t4",
-        "test-session-keys",
-        ("TestSessionKeys",),
-        ("t2", "sid"),
-        "t4",
-        "owamp_reference.keys.derive_t4",
-    ),
-    Link(
-        "prf-keymat-sid",
-        "shared secret key = PRF{ KEYMAT, Session ID }",
-        "the proposal",
-        "ikev2_binding",
-        ("KEYMAT_SID",),
-        App("prf", (App("prf_plus", (_K, _SEED)), _SID)),
-        "binding",
-        ("SharedSecretFromKeymat",),
-        ("keymat", "sid"),
-        "sharedSecretKey",
-        "owamp_reference.binding.shared_secret_from_keymat",
-    ),
-    Link(
-        "prf-sk-d-ippm",
-        'shared secret key = prf(SK_d, "IPPM")',
-        "RFC 7717 §5.1",
-        "ikev2_binding",
-        (),
-        App("prf", (App("sk_d", (_KEYS, _TEXT)), Const("IPPM"))),
-        "binding",
-        ("SharedSecretFromSkD",),
-        ("skD",),
-        "sharedSecretKey",
-        "owamp_reference.binding.shared_secret_from_sk_d",
-    ),
-)
+LINKS = tuple(sorted(links(), key=lambda link: list(FILES).index(link.file)))
+"""The values that rooms say can be followed, in the order of the vector files."""
 
 
 @dataclass(frozen=True)
@@ -166,10 +70,10 @@ def follow(link: Link, models: Path, vectors: Path) -> Chain:
     model = read_model(path, link.flags)
     term, inputs, text = _find(link, model)
     found, differing = [], []
-    for vector, environment, binding in _cases(link, inputs, vectors):
+    for vector, environment, table in _cases(link, inputs, vectors):
         found.append(vector)
         try:
-            octets = Evaluator(environment, binding)(term)
+            octets = Evaluator(environment, table)(term)
         except EvaluationError as error:
             differing.append((vector, str(error)))
             continue
@@ -181,9 +85,9 @@ def follow(link: Link, models: Path, vectors: Path) -> Chain:
         link,
         text,
         term.place,
-        _row(link.reference),
-        located(link.reference),
-        tuple(_symbols(term, set(inputs))),
+        _row(link, model),
+        located(link.bound),
+        tuple(_symbols(term, set(inputs), table_of(model.name))),
         tuple(found),
         tuple(differing),
     )
@@ -213,15 +117,15 @@ def _find(link: Link, model: Model) -> tuple[Term, tuple[Term, ...], str]:
 
 def _cases(
     link: Link, inputs: tuple[Term, ...], vectors: Path
-) -> Iterator[tuple[Vector, dict[Term, bytes], Binding]]:
+) -> Iterator[tuple[Vector, dict[Term, bytes], Table]]:
     path = vectors / f"{link.file}.json"
     for case in stored_cases(*read_file(path)):
         if case.type.name in link.groups and link.output in case.test:
-            binding = Binding(prf=PRFS[case.group["prf"]]) if "prf" in case.group else Binding()
+            table = table_of(link.model, PRFS[case.group["prf"]] if "prf" in case.group else PRF)
             values = (_octets(case.test, name) for name in link.inputs)
             environment = dict(zip(inputs, values, strict=True))
             octets = _octets(case.test, link.output)
-            yield Vector(path.name, case.tc_id, case.type.name, octets), environment, binding
+            yield Vector(path.name, case.tc_id, case.type.name, octets), environment, table
 
 
 def _octets(test: Json, name: str) -> bytes:
@@ -229,7 +133,7 @@ def _octets(test: Json, name: str) -> bytes:
     return value.to_bytes(4, "big") if isinstance(value, int) else bytes.fromhex(value)
 
 
-def _symbols(term: Term, given: set[Term]) -> Iterator[tuple[str, str, Place]]:
+def _symbols(term: Term, given: set[Term], table: Table) -> Iterator[tuple[str, str, Place]]:
     """The symbols of a term, outermost first, not looking into what vectors give."""
     seen = set()
     waiting = [term]
@@ -239,19 +143,17 @@ def _symbols(term: Term, given: set[Term]) -> Iterator[tuple[str, str, Place]]:
             continue
         if isinstance(item, App):
             waiting += item.args
-            symbol = Binding().symbols.get(item.name)
-            reference = symbol.reference if symbol else ""
-        else:
-            reference = CONSTANTS[item.name].reference
+        rows = table.symbols if isinstance(item, App) else table.constants
         name = item.name if isinstance(item, App) else str(item)
-        if reference and name not in seen:
+        row = rows.get(item.name)
+        if row is not None and name not in seen:
             seen.add(name)
-            yield name, reference, located(reference)
+            yield name, row.reference, located(row.bound)
 
 
-def _row(reference: str) -> Place:
-    """The line of the table where a function is bound."""
-    path = Path(bind.__file__)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    line = next(n for n, text in enumerate(lines, 1) if text.strip() == f'"{reference}",')
-    return Place(path, line)
+def _row(link: Link, model: Model) -> Place:
+    """The line where the function is bound, to a macro or to what a rule has."""
+    for row in (*table_of(model.name).macros, *message_rows(model)):
+        if row.bound is link.bound:
+            return row.place
+    raise FileError(f"{model.path}: expected a row bound to {link.reference}, found none")

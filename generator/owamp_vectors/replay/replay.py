@@ -5,7 +5,7 @@ under the label ``replay/<model>[+FLAG…]/<lemma>/<name>``. Then, in the order 
 
 - each step must be an instance of its rule: the rule's facts, with these octets, are the trace's;
 - each fact that it consumes must have been produced, octet by octet, where the trace says so;
-- each message that it sends must be what the reference's function of `bind.MESSAGES` gives;
+- each message that it sends must be what the reference's function gives (`rows.Message`);
 - each message that it receives must have been sent, or be made by the adversary, who computes on
   the octets that it has seen: cutting messages, decrypting, encrypting, as the trace says.
 
@@ -14,21 +14,21 @@ The lemma's formula and the model's restrictions are the prover's business and n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
-from owamp_reference import ProtocolError, messages, token
+from owamp_reference import ProtocolError
 
 from ..claims.declared import Job
 from ..claims.trace import Node, ordered_nodes
-from ..disk import FileError
-from ..theory.bind import CONSTANTS, COUNT, KEY_ID, MODE, MODES, NUMBER, Binding, Message
-from ..theory.conform import message_rows
+from ..theory.check import message_rows
 from ..theory.evaluate import EvaluationError, Evaluator
-from ..theory.infer import Inference, Kind, infer, is_layout_name, segments
-from ..theory.instance import Instance, OctetFact, State, StepError, instance, term_of_json
+from ..theory.infer import Inference, Kind, infer, type_kind
+from ..theory.instances import Instance, OctetFact, RunState, StepError, instance
+from ..theory.room import Room, room_of
+from ..theory.rows import Message
+from ..theory.script import TraceStep
+from ..theory.table import Table
 from ..theory.terms import (
     App,
     Const,
@@ -39,57 +39,12 @@ from ..theory.terms import (
     Var,
     components,
     substitute,
-    subterms,
     variables,
 )
-from ..vectors.declaration import Json
-from ..vectors.drbg import Drbg
-
-
-class ReplayError(Exception):
-    """A step that is not what it should be; the text names the rule and shows the octets."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A rule's step of a trace.
-
-    Attributes:
-        id: of its node.
-        terms: what each of the rule's variables stands for in the trace.
-        inputs: the nodes that its premises are from, by the number of the premise.
-        reference: the functions of the reference that its messages were compared with.
-    """
-
-    id: str
-    rule: str
-    instance: Instance
-    terms: Mapping[Var, Term]
-    inputs: Mapping[int, tuple[str, int]]
-    reference: tuple[str, ...] = ()
-
-    @property
-    def received(self) -> tuple[bytes, ...]:
-        """What it takes from the network."""
-        return _octets(self.instance.premises, "In")
-
-    @property
-    def sent(self) -> tuple[bytes, ...]:
-        """What it gives to the network."""
-        return _octets(self.instance.conclusions, "Out")
-
-    @property
-    def named(self) -> dict[str, bytes]:
-        """The octets of the rule's variables, by name."""
-        return {str(variable.name): self.instance.values[variable] for variable in self.terms}
-
-    def value(self, name: str) -> bytes:
-        """The octets of the rule's variable of a name. Raises `KeyError` if it has none."""
-        return self.named[name]
-
-
-def _octets(facts: Iterable[OctetFact], name: str) -> tuple[bytes, ...]:
-    return tuple(o for f in facts if f.name == name for o in f.args if isinstance(o, bytes))
+from ..theory.tuples import is_layout_name
+from .adversary import Adversary
+from .names import assign, source_of
+from .recorded import ReplayError, facts_of
 
 
 @dataclass(frozen=True)
@@ -107,7 +62,7 @@ class Replay:
     job: Job
     model: Model
     values: Mapping[Term, bytes]
-    steps: tuple[Step, ...]
+    steps: tuple[TraceStep, ...]
     computed: int
     known: Mapping[Term, bytes]
     not_bound: Mapping[str, str]
@@ -117,11 +72,11 @@ class Replay:
         """How many messages equal the reference's."""
         return sum(len(step.reference) for step in self.steps)
 
-    def first(self, rule: str) -> Step:
+    def first(self, rule: str) -> TraceStep:
         """The first step of a rule. Raises `LookupError` if there is none."""
         return self.all(rule)[0]
 
-    def all(self, *rules: str) -> list[Step]:
+    def all(self, *rules: str) -> list[TraceStep]:
         """The steps of rules. Raises `LookupError` if there are none."""
         found = [step for step in self.steps if step.rule in rules]
         if not found:
@@ -145,13 +100,14 @@ class _Replayer:
     nodes: list[Node]
     job: Job
     model: Model
-    binding: Binding = field(init=False)
     inference: Inference = field(init=False)
 
     def __post_init__(self) -> None:
-        self.binding = Binding(model=self.model.name)
-        self.inference = infer(self.model, self.binding)
-        self.facts = {node.id: _facts(node) for node in self.nodes}
+        self.inference = infer(self.model)
+        self.table: Table = self.inference.table
+        self.room: Room = room_of(self.model.name)
+        nullary = {function.name for function in self.model.functions if not function.arity}
+        self.facts = {node.id: facts_of(node, nullary) for node in self.nodes}
         self.places = {node.id: node for node in self.nodes}
         self.rows: dict[str, list[Message]] = {}
         for row in message_rows(self.model):
@@ -159,13 +115,12 @@ class _Replayer:
 
     def run(self) -> Replay:
         bound = {node.id: self._match(node) for node in self.nodes if node.is_rule}
-        values = assign(
-            self._kinds(bound), source_of(self.job), modes_differ="mode" in self.job.lemma
-        )
-        evaluate = Evaluator(values, self.binding)
-        adversary = _Adversary(self.model, self.binding, evaluate)
-        state = State(can_make=lambda octets: octets in adversary.made)
-        steps: dict[str, Step] = {}
+        differ = self.job.lemma in self.room.modes_differ
+        values = assign(self._kinds(bound), source_of(self.job), self.room, modes_differ=differ)
+        evaluate = Evaluator(values, self.table)
+        adversary = Adversary(self.model, self.table, evaluate)
+        state = RunState(can_make=lambda octets: octets in adversary.made)
+        steps: dict[str, TraceStep] = {}
         not_bound: dict[str, str] = {}
         for node in self.nodes:
             for step in self._check_inputs(node, evaluate):
@@ -181,9 +136,7 @@ class _Replayer:
                 raise ReplayError(f"rule {step.rule}: {error.fact}: {error.reason}") from None
             adversary.hear(self.facts[node.id][2])
             compared = tuple(self._compare(step, steps, not_bound))
-            steps[node.id] = Step(
-                step.id, step.rule, step.instance, step.terms, step.inputs, compared
-            )
+            steps[node.id] = replace(step, reference=compared)
         return Replay(
             self.job,
             self.model,
@@ -219,7 +172,9 @@ class _Replayer:
             raise ReplayError(f"rule {rule.name}: {text}")
         return rule, found
 
-    def _step(self, node: Node, rule: Rule, terms: dict[Var, Term], evaluate: Evaluator) -> Step:
+    def _step(
+        self, node: Node, rule: Rule, terms: dict[Var, Term], evaluate: Evaluator
+    ) -> TraceStep:
         try:
             made, terms = self._instance(rule, terms, evaluate)
             sides = (made.premises, made.actions, made.conclusions)
@@ -232,9 +187,9 @@ class _Replayer:
                             raise ReplayError(f"rule {rule.name}: {text}")
         except EvaluationError as error:
             raise ReplayError(f"rule {rule.name}: {error.term}: {error.reason}") from None
-        return Step(node.id, rule.name, made, terms, node.inputs)
+        return TraceStep(node.id, rule.name, made, terms, node.inputs)
 
-    def _check_inputs(self, node: Node, evaluate: Evaluator) -> Iterator[Step]:
+    def _check_inputs(self, node: Node, evaluate: Evaluator) -> Iterator[TraceStep]:
         """Each premise is the conclusion that the trace says it is from.
 
         What the adversary takes from a message, the graph draws as coming from it directly; whether
@@ -253,7 +208,7 @@ class _Replayer:
                 if wanted.name != given.name:
                     between = self._between(given, wanted, evaluate)
                     if between is not None:
-                        yield Step(f"{node.id}:p{index}", *between, {0: (source, number)})
+                        yield TraceStep(f"{node.id}:p{index}", *between, {0: (source, number)})
                         continue
                 elif _same(wanted, given, evaluate):
                     continue
@@ -294,10 +249,10 @@ class _Replayer:
             rule = replace(rule, premises=premises, actions=actions, conclusions=conclusions)
         left = {variable: term for variable, term in terms.items() if variable not in labels}
         octets: dict[Term, bytes] = {variable: evaluate(term) for variable, term in left.items()}
-        return instance(rule, octets, self.binding), left
+        return instance(rule, octets, self.table), left
 
     def _is_label(self, term: Const) -> bool:
-        return term.name not in CONSTANTS and not is_layout_name(term, self.binding)
+        return term.name not in self.table.constants and not is_layout_name(term, self.table)
 
     # ------------------------------------------------------------------ types of names
 
@@ -320,14 +275,14 @@ class _Replayer:
                 if isinstance(term, Var):
                     kind = self.inference.kind(rule.name, variable)
                     if variable.name in said:
-                        kind = Kind(said[variable.name].size, 1, said[variable.name])
+                        kind = type_kind(said[variable.name])
                     uses.setdefault(term, []).append((rule.name, variable, kind))
         return uses
 
     # ------------------------------------------------------------------ messages
 
     def _compare(
-        self, step: Step, earlier: Mapping[str, Step], not_bound: dict[str, str]
+        self, step: TraceStep, earlier: Mapping[str, TraceStep], not_bound: dict[str, str]
     ) -> Iterator[str]:
         """The reference's functions whose octets are those of the step's facts."""
         rows = self.rows.get(step.rule, [])
@@ -349,17 +304,19 @@ class _Replayer:
                 raise ReplayError(f"rule {step.rule}: {text}")
             yield row.reference
 
-    def _values(self, step: Step, row: Message, earlier: Mapping[str, Step]) -> dict[str, bytes]:
+    def _values(
+        self, step: TraceStep, row: Message, earlier: Mapping[str, TraceStep]
+    ) -> dict[str, bytes]:
         """The octets that a row computes from, by name. Raises `KeyError` for one that has none."""
         values = {variable.name: step.instance.values[variable] for variable in step.terms}
         before = [earlier[name] for name in _ancestors(step, earlier)]
         for name in row.more:
             if name in values:
                 continue
-            if (row.model, row.rule) == ("token_blocks", "Server_Keys") and name in _ACCEPTED:
-                accepted = _first(step.instance, "ServerAccepts").args[_ACCEPTED[name]]
-                assert isinstance(accepted, bytes)
-                values[name] = accepted
+            if name in row.told:
+                told = _first(step.instance, row.fact).args[row.told[name]]
+                assert isinstance(told, bytes)
+                values[name] = told
                 continue
             for other in before:
                 if name in {variable.name for variable in other.terms}:
@@ -371,10 +328,6 @@ class _Replayer:
                 text = f"{name} is {values[name].hex()}, not {expected.hex()}"
                 raise ReplayError(f"rule {step.rule}: {text}")
         return values
-
-
-_ACCEPTED = {"t1": 2, "t2a": 3, "t2b": 4}
-"""Where ServerAccepts has the keys of which Server_Keys is told only what hides them."""
 
 
 def _same(left: Fact, right: Fact, evaluate: Evaluator) -> bool:
@@ -398,21 +351,6 @@ def _first(made: Instance, name: str) -> OctetFact:
     return next(fact for fact in facts if fact.name == name)
 
 
-def _facts(node: Node) -> tuple[tuple[Fact, ...], ...]:
-    return tuple(
-        tuple(map(_fact, side)) for side in (node.premises, node.actions, node.conclusions)
-    )
-
-
-def _fact(raw: Json) -> Fact:
-    try:
-        name = str(raw["jgnFactName"])
-        terms = tuple(map(term_of_json, raw["jgnFactTerms"]))
-        return Fact(name.lstrip("!"), terms, name.startswith("!"))
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise FileError(f"not a trace: {type(error).__name__} {error}") from None
-
-
 def _bind(pattern: Term, term: Term, found: dict[Var, Term]) -> None:
     """Learn what the variables of a rule's term stand for, as far as the two look alike.
 
@@ -431,7 +369,7 @@ def _bind(pattern: Term, term: Term, found: dict[Var, Term]) -> None:
             _bind(one, other, found)
 
 
-def _ancestors(step: Step, steps: Mapping[str, Step]) -> list[str]:
+def _ancestors(step: TraceStep, steps: Mapping[str, TraceStep]) -> list[str]:
     """The steps whose facts led to this one, the nearest first; messages do not count."""
     found: list[str] = []
     waiting = [step]
@@ -443,186 +381,4 @@ def _ancestors(step: Step, steps: Mapping[str, Step]) -> list[str]:
     return found
 
 
-# ---------------------------------------------------------------------------------------- names
-
-_MODE_OF_RULE = {"Encrypted": 4, "Authenticated": 2}
-
-
-_Uses: TypeAlias = list[tuple[str, Var, Kind]]
-
-
-def _joined(name: Var, uses: _Uses) -> Kind:
-    """The type of a name: of those that say a size the first, with a role if one has it."""
-    kind = Kind()
-    for rule, _, other in uses:
-        if kind.size is not None and other.size not in (None, kind.size):
-            raise ReplayError(f"rule {rule}: {name} has {other.size} octets and {kind.size}")
-        if kind.size is None or (kind.type is None and other.type is not None):
-            kind = other
-    return kind
-
-
-def _reflects(uses: _Uses) -> bool:
-    return any("Reflect" in rule and variable.name == "own" for rule, variable, _ in uses)
-
-
-def _sends(uses: _Uses) -> bool:
-    return any("Send" in rule and "Receive" not in rule for rule, _, _ in uses)
-
-
-def source_of(job: Job) -> Drbg:
-    """The source of a trace's names."""
-    return Drbg(f"replay/{job}")
-
-
-def assign(
-    uses: Mapping[Var, _Uses], source: Drbg, *, modes_differ: bool = False
-) -> dict[Term, bytes]:
-    """Octets for each name of a trace, of the type that it has where rules use it.
-
-    Count is 1024, KeyID a name; Mode is that of the packets in the trace, Modes offers it, and the
-    two are the same at both ends unless `modes_differ`; a reflector's sequence numbers count from
-    0, and those of the adversary's choice are below the senders'. So real endpoints can play the
-    trace.
-
-    Raises:
-        ReplayError: a name that two rules use with different sizes.
-    """
-    rules = {rule for places in uses.values() for rule, _, _ in places}
-    wanted = [bits for name, bits in _MODE_OF_RULE.items() if any(name in r for r in rules)]
-    mode = wanted[0] if wanted else 2
-    modes = iter([7, 6, 14, 15] if modes_differ else [])
-    chosen = iter([mode, 6 - mode] if modes_differ else [])
-    reflected, others, sent = iter(range(256)), iter(range(256)), iter(range(1000, 2000))
-    values: dict[Term, bytes] = {}
-    for name in sorted(uses, key=str):
-        kind = _joined(name, uses[name])
-        if kind.type == COUNT:
-            values[name] = token.MIN_COUNT.to_bytes(4, "big")
-        elif kind.type == KEY_ID:
-            values[name] = messages.encode_key_id(source.octets(str(name), 8).hex())
-        elif kind.type == MODES:
-            values[name] = next(modes, 7).to_bytes(4, "big")
-        elif kind.type == MODE:
-            values[name] = next(chosen, mode).to_bytes(4, "big")
-        elif kind.type == NUMBER:
-            numbers = sent if _sends(uses[name]) else others
-            number = next(reflected if _reflects(uses[name]) else numbers)
-            values[name] = number.to_bytes(4, "big") + bytes(12)
-        else:
-            values[name] = kind.sample(source.at(str(name)))
-    return values
-
-
-# -------------------------------------------------------------------------------- the adversary
-
-
-@dataclass
-class _Adversary:
-    """What the adversary has: octets by term, all computed from what it saw or chose.
-
-    Attributes:
-        made: the messages that it has sent.
-        computed: how many times it applied a function, or cut a message.
-    """
-
-    model: Model
-    binding: Binding
-    evaluate: Evaluator
-    known: dict[Term, bytes] = field(default_factory=dict)
-    made: set[bytes] = field(default_factory=set)
-    computed: int = 0
-
-    def take(self, node: Node, facts: tuple[tuple[Fact, ...], ...]) -> None:
-        """Take the step of a node. Raises `ReplayError` if it cannot."""
-        premises, actions, conclusions = facts
-        try:
-            if node.type == "unsolvedActionAtom" or node.label.startswith("Fresh"):
-                for fact in (*actions, *conclusions):
-                    self._choose(fact)
-            elif node.label == "Send":
-                self.made.add(self._make(conclusions[0].args[0]))
-            elif node.label in ("Recv", "Coerce") or re.search(r"_(fst|snd|pair)$", node.label):
-                for fact in conclusions:
-                    self._make(fact.args[0])
-            elif found := re.fullmatch(r"Destr_?[cd]_(\d+)_(\w+)", node.label):
-                self._undo(found[2], int(found[1]), premises, conclusions[0].args[0])
-            else:
-                self.computed += 1
-                for fact in conclusions:
-                    self.known[fact.args[0]] = self._make(fact.args[0])
-        except EvaluationError as error:
-            text = f"the adversary cannot make {error.term}: {error.reason}"
-            raise ReplayError(f"{node.label}: {text}") from None
-        except (IndexError, LookupError) as error:
-            raise ReplayError(f"{node.label}: not a step of the adversary: {error}") from None
-
-    def _choose(self, fact: Fact) -> None:
-        """What the trace leaves to the adversary, or what it draws."""
-        for term in fact.args:
-            if isinstance(term, Var):
-                self.known[term] = self.evaluate(term)
-            else:
-                self._make(term)
-
-    def hear(self, conclusions: tuple[Fact, ...]) -> None:
-        """Take the messages of a step from the network."""
-        for fact in conclusions:
-            if fact.name == "Out":
-                for term in fact.args:
-                    self._learn(term, self.evaluate(term))
-
-    def _learn(self, term: Term, octets: bytes) -> None:
-        """Cut a message into its components, by their sizes and the message's layout."""
-        self.known[term] = octets
-        if not isinstance(term, App) or term.name != "pair":
-            return
-        self.computed += 1
-        offset = 0
-        for part in segments(term, self.binding):
-            if part.shape is None:
-                size = len(self.evaluate(part.terms[0]))
-                self._learn(part.terms[0], octets[offset : offset + size])
-                offset += size
-                continue
-            for span, item in zip(part.shape.spans, part.terms, strict=True):
-                start = offset + span.offset
-                self._learn(item, octets[start : start + span.size])
-            offset += len(part.shape.base)
-
-    def _undo(self, name: str, index: int, premises: tuple[Fact, ...], result: Term) -> None:
-        """Apply a destructor: its argument `index` is what is taken apart, the others are keys."""
-        first, *others = [self._make(fact.args[0]) for fact in premises]
-        arguments = [*others[:index], first, *others[index:]]
-        self.computed += 1
-        octets = self.binding.symbols[name].compute(*arguments)
-        if octets != self.evaluate(result):
-            found = f"{result} is {self.evaluate(result).hex()}, but {name} gives {octets.hex()}"
-            raise ReplayError(f"{name}: {found}")
-        self._learn(result, octets)
-
-    def _make(self, term: Term) -> bytes:
-        """The octets of a term from what is known and public alone."""
-        self._check_public(term)
-        names: dict[Term, bytes] = {
-            item: self.evaluate(item)
-            for item in subterms(term)
-            if isinstance(item, Var) and item.sort == "pub"
-        }
-        octets = Evaluator(names | self.known, self.binding)(term)
-        if octets != self.evaluate(term):
-            found = f"{octets.hex()}, not {self.evaluate(term).hex()}"
-            raise ReplayError(f"{term}: the adversary makes {found}")
-        return octets
-
-    def _check_public(self, term: Term) -> None:
-        if term in self.known or not isinstance(term, App):
-            return
-        private = {function.name for function in self.model.functions if function.is_private}
-        if term.name in private:
-            raise EvaluationError(term, f"{term.name} is private")
-        for argument in term.args:
-            self._check_public(argument)
-
-
-__all__ = ["Replay", "ReplayError", "Step", "assign", "replay", "source_of"]
+__all__ = ["Replay", "ReplayError", "replay"]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from owamp_reference import ProtocolError
 
-from .bind import CONSTANTS, Binding
-from .infer import is_layout_name, segments
+from .table import Table
 from .terms import App, Const, Place, Term, Var
+from .tuples import is_layout_name, parts_of
 
 Environment = Mapping[Term, bytes]
 """Octets of variables and of fresh names; any other term may have some too, and then is not
@@ -30,14 +30,12 @@ class Evaluator:
 
     Args:
         environment: octets of variables and names.
-        binding: the table.
+        table: the rows.
         side: which term of a diff is meant, 0 or 1.
     """
 
-    def __init__(
-        self, environment: Environment, binding: Binding | None = None, side: int = 0
-    ) -> None:
-        self.binding = binding or Binding()
+    def __init__(self, environment: Environment, table: Table, side: int = 0) -> None:
+        self.table = table
         self.side = side
         self._known: dict[Term, bytes] = dict(environment)
 
@@ -56,16 +54,17 @@ class Evaluator:
         if isinstance(term, Var):
             raise EvaluationError(term, "a variable without octets")
         if isinstance(term, Const):
-            if is_layout_name(term, self.binding):
+            if is_layout_name(term, self.table):
                 return self._tuple(term)
-            if term.is_fresh or term.name not in CONSTANTS:
+            constant = self.table.constants.get(term.name)
+            if term.is_fresh or constant is None:
                 raise EvaluationError(term, "a name without octets")
-            return CONSTANTS[term.name].octets
+            return constant.octets
         if term.name == "pair":
             return self._tuple(term)
         if term.name == "diff" and len(term.args) == 2:
             return self(term.args[self.side])
-        symbol = self.binding.symbols.get(term.name)
+        symbol = self.table.symbols.get(term.name)
         if symbol is None or len(symbol.arguments) != len(term.args):
             raise EvaluationError(term, f"{term.name}/{len(term.args)} is not bound")
         arguments = [self(argument) for argument in term.args]
@@ -76,7 +75,7 @@ class Evaluator:
 
     def _tuple(self, term: Const | App) -> bytes:
         try:
-            parts = segments(term, self.binding)
+            parts = parts_of(term, self.table)
         except LookupError as error:
             raise EvaluationError(term, str(error.args[0])) from None
         octets = b""

@@ -9,12 +9,26 @@ its place in the model.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
+from ..groups.roles import ANY, Type
 from ..vectors.drbg import Drbg
-from .bind import CONSTANTS, Binding, Shape, Type
-from .terms import App, Const, Equation, Fact, Macro, Model, Place, Rule, Term, Var, components
+from .table import Table, table_of
+from .terms import (
+    App,
+    Const,
+    Equation,
+    Fact,
+    Macro,
+    Model,
+    Place,
+    Rule,
+    Term,
+    Var,
+    variables,
+)
+from .tuples import is_layout_name, parts_of
 
 MESSAGE_FACTS = frozenset({"In", "Out", "K", "KU", "Fr"})
 """Facts whose argument is any message; all others carry values of one type in each place."""
@@ -43,21 +57,10 @@ class Kind:
         """Whether octets are of the size."""
         return self.size in (None, len(octets)) and len(octets) % self.multiple == 0
 
-    def sample(self, source: Drbg) -> bytes:
+    def draw(self, source: Drbg) -> bytes:
         """A value: the type's own way to make one, or pseudo-random octets."""
-        if self.type is not None and self.type.sample is not None:
-            return self.type.sample(source)
-        return source.octets("octets", self.size_from(source))
-
-    def size_from(self, source: Drbg) -> int:
-        """The size, or one from the source if it is open."""
-        if self.size is not None:
-            return self.size
-        if self.type is not None and self.type.usual is not None:
-            return self.type.usual
-        if self.multiple > 1:
-            return self.multiple * (1 + source.uint("blocks", 1) % 3)
-        return 1 + source.uint("size", 1) % 40
+        known = replace(self.type or ANY, size=self.size, multiple=self.multiple)
+        return known.draw(source)
 
     def __str__(self) -> str:
         if self.type is not None and self.type.size is not None:
@@ -79,53 +82,11 @@ class _Node:
         return self if self.parent is None else self.parent.root()
 
 
-@dataclass(frozen=True)
-class Segment:
-    """A part of a tuple: a message with a layout and its components, or one term."""
-
-    terms: tuple[Term, ...]
-    shape: Shape | None = None
-
-
-def is_layout_name(term: Term, binding: Binding) -> bool:
-    """Whether a term is the public name of a message that has a layout."""
-    return isinstance(term, Const) and not term.is_fresh and term.name in binding.shapes
-
-
-def segments(term: Term, binding: Binding) -> list[Segment]:
-    """A tuple cut into messages with a layout and other terms.
-
-    ``<x, <'Accept-Session', port, sid>>`` is the same tuple as without the inner brackets, so a
-    message's name takes as many components after it as its layout has.
-
-    Raises:
-        LookupError: components are missing; the text says which message's.
-    """
-    items = components(term)
-    whole = binding.shape_of(tuple(item.name if isinstance(item, App) else "" for item in items))
-    if whole is not None:
-        return [Segment(tuple(items), whole)]
-    found = []
-    while items:
-        first = items.pop(0)
-        if isinstance(first, Const) and is_layout_name(first, binding):
-            shape = binding.shapes[first.name]
-            count = len(shape.spans)
-            if len(items) < count:
-                names = ", ".join(span.name for span in shape.spans)
-                raise LookupError(f"'{first.name}' is followed by {names}; found {len(items)}")
-            found.append(Segment(tuple(items[:count]), shape))
-            items = items[count:]
-        else:
-            found.append(Segment((first,)))
-    return found
-
-
 class Inference:
     """Types of the variables of one scope or of several that share facts."""
 
-    def __init__(self, binding: Binding, model: Model | None = None) -> None:
-        self.binding = binding
+    def __init__(self, table: Table, model: Model | None = None) -> None:
+        self.table = table
         self.problems: list[Problem] = []
         self._model = model
         self._variables: dict[tuple[str, Var], _Node] = {}
@@ -151,12 +112,16 @@ class Inference:
         if isinstance(term, Var):
             return self.kind(scope, term).size
         if isinstance(term, Const):
-            if is_layout_name(term, self.binding):
-                return len(self.binding.shapes[term.name].base)
-            return len(CONSTANTS[term.name].octets) if term.name in CONSTANTS else None
+            if is_layout_name(term, self.table):
+                return len(self.table.shapes[term.name].base)
+            return (
+                len(self.table.constants[term.name].octets)
+                if term.name in self.table.constants
+                else None
+            )
         if term.name == "pair":
             total = 0
-            for part in segments(term, self.binding):
+            for part in parts_of(term, self.table):
                 whole = part.shape
                 size = len(whole.base) if whole else self.size_of(scope, part.terms[0])
                 if size is None:
@@ -165,7 +130,7 @@ class Inference:
             return total
         if term.name == "diff":
             return self.size_of(scope, term.args[0])
-        symbol = self.binding.symbols.get(term.name)
+        symbol = self.table.symbols.get(term.name)
         if symbol is None:
             return None
         if isinstance(symbol.result, int):
@@ -174,7 +139,7 @@ class Inference:
 
     def require(self, scope: str, term: Term, kind: Type, why: str) -> None:
         """Say that a term is of a type, because of `why`."""
-        self._learn(self._visit(scope, term), _kind(kind), why, term)
+        self._learn(self._visit(scope, term), type_kind(kind), why, term)
 
     def add_rule(self, rule: Rule) -> None:
         """All facts of a rule, and the macros that it uses."""
@@ -217,18 +182,18 @@ class Inference:
 
     def _macro_row(self, name: str, arity: int) -> tuple[Type, ...]:
         flags = self._model.flags if self._model else ()
-        row = self.binding.macro(name, arity, flags)
+        row = self.table.macro(name, arity, flags)
         return row.arguments if row else ()
 
     def _visit(self, scope: str, term: Term) -> _Node:
         if isinstance(term, Var):
             return self._variables.setdefault((scope, term), _Node())
         if isinstance(term, Const):
-            if is_layout_name(term, self.binding):
+            if is_layout_name(term, self.table):
                 return self._visit_tuple(scope, term)
-            constant = CONSTANTS.get(term.name)
+            constant = self.table.constants.get(term.name)
             if constant is None or term.is_fresh:
-                known = ", ".join([*self.binding.shapes, *CONSTANTS])
+                known = ", ".join([*self.table.shapes, *self.table.constants])
                 self._report(term.place, f"the name '{term.name}' has no octets; known: {known}")
                 return _Node()
             return _Node(Kind(len(constant.octets)), f"the name '{term.name}'")
@@ -241,7 +206,7 @@ class Inference:
         if term.name == "diff" and len(nodes) == 2:
             self._unify(nodes[0], nodes[1], "the other side of diff", term)
             return nodes[0]
-        symbol = self.binding.symbols.get(term.name)
+        symbol = self.table.symbols.get(term.name)
         if symbol is None:
             what = "is not bound to a function of the reference"
             self._report(term.place, f"the symbol {term.name}/{len(term.args)} {what}")
@@ -252,17 +217,17 @@ class Inference:
             return _Node()
         for number, (node, kind) in enumerate(zip(nodes, symbol.arguments, strict=True), 1):
             self._learn(
-                node, _kind(kind), f"argument {number} of {term.name}", term.args[number - 1]
+                node, type_kind(kind), f"argument {number} of {term.name}", term.args[number - 1]
             )
         if isinstance(symbol.result, Type):
-            return _Node(_kind(symbol.result), f"the result of {term.name}")
+            return _Node(type_kind(symbol.result), f"the result of {term.name}")
         node = _Node(Kind(), f"the result of {term.name}")
         self._sums.append((node, [nodes[symbol.result]], term.place, f"the result of {term.name}"))
         return node
 
     def _visit_tuple(self, scope: str, term: Const | App) -> _Node:
         try:
-            parts = segments(term, self.binding)
+            parts = parts_of(term, self.table)
         except LookupError as error:
             self._report(term.place, str(error.args[0]))
             return _Node()
@@ -273,7 +238,7 @@ class Inference:
                 nodes += inner
                 continue
             for node, span, item in zip(inner, part.shape.spans, part.terms, strict=True):
-                self._learn(node, _kind(span.type), f"{span.name} of {part.shape.name}", item)
+                self._learn(node, type_kind(span.type), f"{span.name} of {part.shape.name}", item)
             nodes.append(_Node(Kind(len(part.shape.base)), f"the layout of {part.shape.name}"))
         total = _Node(Kind(), "a tuple")
         self._sums.append((total, nodes, term.place, "the sum of its parts"))
@@ -338,7 +303,8 @@ class Inference:
         return True
 
 
-def _kind(kind: Type) -> Kind:
+def type_kind(kind: Type) -> Kind:
+    """What is known of a value of a type."""
     named = kind.is_role or kind.sample is not None or kind.usual is not None
     return Kind(kind.size, kind.multiple, kind if named else None)
 
@@ -360,9 +326,9 @@ def _join(left: Kind, right: Kind) -> Kind | None:
     return Kind(size, multiple, chosen)
 
 
-def infer(model: Model, binding: Binding | None = None) -> Inference:
+def infer(model: Model) -> Inference:
     """The types of all rules and macros of a model; `problems` of the result says what clashes."""
-    inference = Inference(binding or Binding(model=model.name), model)
+    inference = Inference(table_of(model.name), model)
     for macro in model.macros:
         inference.add_macro(macro)
     for rule in model.rules:
@@ -371,21 +337,21 @@ def infer(model: Model, binding: Binding | None = None) -> Inference:
     return inference
 
 
-def infer_equation(equation: Equation, binding: Binding) -> Inference:
+def infer_equation(equation: Equation, table: Table) -> Inference:
     """The types of an equation's variables, in the scope "equation"."""
-    inference = Inference(binding)
+    inference = Inference(table)
     inference.add_equation("equation", equation)
     inference.solve()
     return inference
 
 
+def equation_kinds(equation: Equation, table: Table, blocks: Iterable[Var] = ()) -> dict[Var, Kind]:
+    """What values the variables of an equation can take; `blocks` have exactly 16 octets."""
+    inference = infer_equation(equation, table)
+    kinds = inference.kinds("equation", variables(equation.left, equation.right))
+    return kinds | {block: Kind(16, 16) for block in blocks}
+
+
 def samples(kinds: Mapping[Var, Kind], source: Drbg) -> dict[Term, bytes]:
     """A value for each variable, from a source; the same source gives the same values."""
-    return {variable: kind.sample(source.at(str(variable))) for variable, kind in kinds.items()}
-
-
-def names(items: Iterable[Term]) -> Iterator[str]:
-    """The names of variables, without the sign of their sort."""
-    for item in items:
-        if isinstance(item, Var):
-            yield item.name
+    return {variable: kind.draw(source.at(str(variable))) for variable, kind in kinds.items()}

@@ -1,5 +1,5 @@
 """Functions of the models that the reference does not have: either it does them inside another,
-or they lie outside of it, as IKE's own messages do. The table in `bind` says why for each.
+or they lie outside of it, as IKE's own messages do. The rows say why for each (`model_only`).
 
 Everything here is deterministic, and obeys the equations of Tamarin's builtins.
 """
@@ -83,6 +83,11 @@ def cbc_inv_cut_key(key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
     return primitives.aes_cbc_decrypt(key[: primitives.AES_KEY_SIZE], iv, ciphertext)
 
 
+def spelled(name: str) -> bytes:
+    """A name in ASCII, where no document says what octets it has."""
+    return name.encode("ascii")
+
+
 def token_mac_key(secret: bytes, salt: bytes, count: int) -> bytes:
     """The HMAC key of the repaired Token, 32 octets: PBKDF2 run on after the Token's key."""
     return primitives.pbkdf2_hmac_sha1(secret, salt, count, 48)[16:]
@@ -131,7 +136,7 @@ def public_key(key: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(_hash(key)).public_key().public_bytes_raw()
 
 
-def verify(signature: bytes, text: bytes, public: bytes) -> bytes:
+def is_signed(signature: bytes, text: bytes, public: bytes) -> bytes:
     """One octet: 1 if the signature is good, else 0."""
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, text)

@@ -301,6 +301,11 @@ class Model:
         """The model with its flags, as the table names it."""
         return "+".join((self.path.stem, *self.flags))
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names of the function symbols."""
+        return frozenset(function.name for function in self.functions)
+
     def rule(self, name: str) -> Rule | None:
         """The rule of a name."""
         return next((rule for rule in self.rules if rule.name == name), None)

@@ -1,8 +1,9 @@
 """From the bytes to the model: events of a run of the reference as steps of a theory.
 
-An `Event` is what one endpoint did, with where its octets came from: drawn, received, sent, known.
-`Checker.take` looks for the rule of which it is an instance, reading the variables off the octets,
-and steps the state. If no rule allows it, `RunError` names the one that came nearest, and why not.
+A `RunEvent` is what one endpoint did, with where its octets came from: drawn, received, sent,
+known. `RunChecker.take` looks for the rule of which it is an instance, reading the variables off
+the octets, and steps the state. If no rule allows it, `RunError` names the one that came nearest,
+and why not.
 """
 
 from __future__ import annotations
@@ -14,34 +15,20 @@ from dataclasses import dataclass, field
 
 from .evaluate import EvaluationError
 from .infer import Inference
-from .instance import Instance, MismatchError, OctetFact, Reading, State, StepError, instance
-from .terms import Fact, Rule, Term, Var
+from .instances import Instance, OctetFact, RunState, StepError, instance
+from .reading import MismatchError, Reading
+from .room import room_of
+from .terms import Fact, Model, Rule, Term, Var
 
 WORLD = ""
 """The actor of what no endpoint does: secrets that are shared, an IKE SA that is there."""
 
-FRESH: Mapping[str, str] = {
-    "psk": "shared secret",
-    "challenge": "Challenge",
-    "salt": "Salt",
-    "t1": "T1",
-    "t2": "T2",
-    "client_iv": "Client-IV",
-    "server_iv": "Server-IV",
-    "sid": "SID",
-}
-"""Under which label the reference draws what a rule has as a fresh variable.
-
-Of a SID only the last 4 octets are drawn (RFC 4656 §3.5); what is drawn must be its end.
-"""
-
-_ADVERSARY = ("Reveal_", "Learn_")
 _ONCE = re.compile(r"All (\w+) #i #j\. (\w+)\(\1\) @ i & \2\(\1\) @ j ==> #i = #j")
 _ALWAYS = re.compile(r"All (\w+) #i\. (\w+)\(\1\) @ i ==> \1 = '(\w+)'")
 
 
 @dataclass(frozen=True)
-class Event:
+class RunEvent:
     """What an endpoint did at one time.
 
     Attributes:
@@ -70,7 +57,7 @@ class Event:
 class RunError(Exception):
     """An event that no rule allows, or that is refused although a rule allows it."""
 
-    def __init__(self, event: Event, rule: Rule | None, reason: str) -> None:
+    def __init__(self, event: RunEvent, rule: Rule | None, reason: str) -> None:
         at = f"rule {rule.name}: " if rule is not None else ""
         octets = "".join(
             f"; {name} {value.hex()}"
@@ -93,7 +80,7 @@ class _Attempt:
     step: Instance | None = None
     reason: str = ""
 
-    def rank(self, event: Event) -> tuple[int, int, bool]:
+    def rank(self, event: RunEvent) -> tuple[int, int, bool]:
         return self.fits, self.read, self.rule.name == event.rule
 
 
@@ -101,24 +88,32 @@ class _NoFitError(Exception):
     """What of a rule does not fit an event."""
 
 
-class Checker:
+class UnknownRestrictionError(ValueError):
+    """A restriction of the model that runs are not held to."""
+
+
+class RunChecker:
     """The state of a run, and the rules of a model that say how it goes on.
 
     Raises:
-        ValueError: a restriction of another form than that something happens once, or always with
-            one constant.
+        UnknownRestrictionError: a restriction of another form than that something happens once, or
+            always with one constant.
     """
 
-    def __init__(self, inference: Inference, rules: tuple[Rule, ...]) -> None:
-        self.state = State()
+    def __init__(self, model: Model, inference: Inference) -> None:
+        self.model = model
+        self.state = RunState()
         self.steps: list[Instance] = []
         self.refusals = 0
         self._inference = inference
-        self._rules = [rule for rule in rules if not rule.name.startswith(_ADVERSARY)]
+        self._labels = inference.table.fresh
+        self._rules = [rule for rule in model.rules if not _is_leak(model, rule)]
         self._made: dict[str, list[tuple[str, OctetFact]]] = defaultdict(list)
         self._once: set[str] = set()
         self._always: dict[str, bytes] = {}
         self._happened: set[OctetFact] = set()
+        for restriction in model.restrictions:
+            self.restrict(restriction.formula)
 
     def restrict(self, formula: str) -> None:
         """Hold the run to a restriction of the model."""
@@ -130,14 +125,14 @@ class Checker:
             elif found := _ALWAYS.fullmatch(text):
                 self._always[found[2]] = found[3].encode()
             else:
-                raise ValueError(f"a restriction that runs are not held to: {formula}")
+                raise UnknownRestrictionError(f"a restriction that runs are not held to: {formula}")
 
     def given(self, fact: OctetFact) -> None:
         """A persistent fact that is there beforehand."""
         self.state.persistent.add(fact)
         self._made[fact.name].append((WORLD, fact))
 
-    def take(self, event: Event) -> Instance | None:
+    def take(self, event: RunEvent) -> Instance | None:
         """The step that an event is; None for one that reference and theory both refuse.
 
         Raises:
@@ -147,7 +142,7 @@ class Checker:
             self._refuse(event)
             return None
         meant = [rule for rule in self._rules if event.rule in ("", rule.name)]
-        attempts = [self._attempt(rule, event) for rule in meant if _is_alike(rule, event)]
+        attempts = [self._attempt(rule, event) for rule in meant if self._is_alike(rule, event)]
         step = next((attempt.step for attempt in attempts if attempt.step), None)
         if step is None:
             raise self._nearest(event)
@@ -158,7 +153,7 @@ class Checker:
                 self._made[fact.name].append((event.actor, fact))
         return step
 
-    def _nearest(self, event: Event) -> RunError:
+    def _nearest(self, event: RunEvent) -> RunError:
         attempts = [self._attempt(rule, event) for rule in self._rules]
         if not attempts:
             return RunError(event, None, "no rule allows it: the model has none")
@@ -167,7 +162,7 @@ class Checker:
             return RunError(event, best.rule, f"allows it, but what was meant is {event.rule}")
         return RunError(event, best.rule, f"no rule allows it, and this is nearest: {best.reason}")
 
-    def _refuse(self, event: Event) -> None:
+    def _refuse(self, event: RunEvent) -> None:
         """Check that no rule takes what the reference refused, whoever may have made it."""
         for rule in self._rules:
             received = [fact for fact in rule.premises if fact.name == "In"]
@@ -183,7 +178,7 @@ class Checker:
                 raise RunError(event, rule, f"allows what is refused: {event.refused}")
         self.refusals += 1
 
-    def _attempt(self, rule: Rule, event: Event) -> _Attempt:
+    def _attempt(self, rule: Rule, event: RunEvent) -> _Attempt:
         attempt = _Attempt(rule)
         attempt.fits = sum(
             (fact is not None) == (octets is not None)
@@ -203,15 +198,30 @@ class Checker:
                 break
         return attempt
 
-    def _known(self, rule: Rule, event: Event) -> dict[Term, bytes]:
+    def _label(self, variable: Var) -> str:
+        """Under which label the reference draws a fresh variable.
+
+        Of a SID only the last 4 octets are drawn (RFC 4656 §3.5): what is drawn must be its end.
+        """
+        return self._labels.get(variable.name, variable.name)
+
+    def _is_alike(self, rule: Rule, event: RunEvent) -> bool:
+        """Whether a rule draws, receives and sends where the event does."""
+        return (
+            set(map(self._label, _fresh(rule))) == set(event.drawn)
+            and (_only(rule, "In") is None) == (event.received is None)
+            and (_only(rule, "Out") is None) == (event.sent is None)
+        )
+
+    def _known(self, rule: Rule, event: RunEvent) -> dict[Term, bytes]:
         return {v: event.known[v.name] for v in rule.variables() if v.name in event.known}
 
-    def _drawn(self, rule: Rule, event: Event) -> dict[Term, bytes]:
+    def _drawn(self, rule: Rule, event: RunEvent) -> dict[Term, bytes]:
         """What is known, and the fresh values as they were drawn."""
         values = self._known(rule, event)
         rest = dict(event.drawn)
         for variable in _fresh(rule):
-            label = FRESH.get(variable.name, variable.name)
+            label = self._label(variable)
             if label not in rest:
                 raise _NoFitError(f"Fr({variable}): nothing was drawn for {label}")
             octets = rest.pop(label)
@@ -222,7 +232,7 @@ class Checker:
         return values
 
     def _states(
-        self, rule: Rule, values: dict[Term, bytes], event: Event, attempt: _Attempt
+        self, rule: Rule, values: dict[Term, bytes], event: RunEvent, attempt: _Attempt
     ) -> Iterator[dict[Term, bytes]]:
         """The values with each choice of facts for the premises that are no messages."""
         wanted = [fact for fact in rule.premises if fact.name not in ("Fr", "In")]
@@ -260,7 +270,7 @@ class Checker:
         return reading.values
 
     def _complete(
-        self, rule: Rule, values: dict[Term, bytes], event: Event, attempt: _Attempt
+        self, rule: Rule, values: dict[Term, bytes], event: RunEvent, attempt: _Attempt
     ) -> bool:
         """Read the messages, and take the step if all fits; else note how far it came."""
         reading = Reading(rule.name, self._inference, dict(values))
@@ -274,7 +284,7 @@ class Checker:
                 if fact is not None and octets is not None:
                     reading.read(fact.args[0], octets)
                     fits += 1
-            step = instance(rule, reading.values, self._inference.binding)
+            step = instance(rule, reading.values, self._inference.table)
             self._compare(step, event)
             fits += 1
             self.state.step(step)
@@ -289,7 +299,7 @@ class Checker:
             attempt.fits, attempt.read, attempt.reason = fits, len(reading.values), reason
         return attempt.step is not None
 
-    def _compare(self, step: Instance, event: Event) -> None:
+    def _compare(self, step: Instance, event: RunEvent) -> None:
         """Whether what was sent, claimed and drawn is what the instance has; and restrictions."""
         for fact in step.conclusions:
             if fact.name == "Out" and fact.args != (event.sent,):
@@ -304,10 +314,15 @@ class Checker:
             if self._always.get(fact.name) not in (None, *fact.args):
                 raise _NoFitError(f"{fact}: must be {self._always[fact.name].decode()}")
         for variable in _fresh(step.rule):
-            drawn = event.drawn[FRESH.get(variable.name, variable.name)]
+            drawn = event.drawn[self._label(variable)]
             if not step.values[variable].endswith(drawn):
                 octets = step.values[variable].hex()
                 raise _NoFitError(f"Fr({variable}): {octets} does not end with {drawn.hex()}")
+
+
+def _is_leak(model: Model, rule: Rule) -> bool:
+    player = room_of(model.name).player(rule.name)
+    return player is not None and player.is_leak
 
 
 def _fresh(rule: Rule) -> list[Var]:
@@ -318,13 +333,3 @@ def _fresh(rule: Rule) -> list[Var]:
 def _only(rule: Rule, name: str) -> Fact | None:
     side = rule.premises if name == "In" else rule.conclusions
     return next((fact for fact in side if fact.name == name), None)
-
-
-def _is_alike(rule: Rule, event: Event) -> bool:
-    """Whether a rule draws, receives and sends where the event does."""
-    labels = {FRESH.get(variable.name, variable.name) for variable in _fresh(rule)}
-    return (
-        labels == set(event.drawn)
-        and (_only(rule, "In") is None) == (event.received is None)
-        and (_only(rule, "Out") is None) == (event.sent is None)
-    )

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from owamp_reference import binding, ikev2
 from owamp_reference.connection import ControlClient, Server
-from owamp_reference.events import Closed
-from owamp_reference.events import Event as EndpointEvent
+from owamp_reference.events import Closed, Event
 from owamp_reference.messages import encode_key_id
 from owamp_reference.negotiation import Credentials
 
-from ...vectors.drbg import Drbg
-from ..steps import Event
+from ..vectors.drbg import Drbg
+from .run_checker import RunChecker, RunEvent
 
 Choose = Callable[[int], int]
 """Chooses a number below another."""
@@ -48,10 +47,19 @@ class Tap:
 
 @dataclass
 class World:
-    """What the connections of a run have in common: names, secrets, time, the network."""
+    """What the connections of a run have in common: names, secrets, time, the network.
+
+    Attributes:
+        source: of all random octets.
+        choose: what happens next, and what is changed on the way.
+        flags: those of the model.
+        checker: for what is there beforehand, and what the adversary makes.
+    """
 
     source: Drbg
     choose: Choose
+    flags: tuple[str, ...]
+    checker: RunChecker
     ticks: int = 0
 
     def clock(self) -> int:
@@ -59,7 +67,7 @@ class World:
         self.ticks += 1
         return (0xE0000000 << 32) + self.ticks * 0x10001
 
-    def hand(self, end: ControlClient | Server, data: bytes) -> list[EndpointEvent]:
+    def hand(self, end: ControlClient | Server, data: bytes) -> list[Event]:
         """Deliver octets in two pieces."""
         cut = self.choose(len(data)) if data else 0
         return end.receive(data[:cut]) + end.receive(data[cut:])
@@ -72,13 +80,13 @@ class World:
         return octets[:place] + bytes([octets[place] ^ bit]) + octets[place + 1 :]
 
 
-def why(events: list[EndpointEvent]) -> str:
+def why(events: list[Event]) -> str:
     """Why an endpoint closed the connection; "" if it did not."""
     closed = [event for event in events if isinstance(event, Closed)]
     return str(closed[0].error or "closed") if closed else ""
 
 
-def interleaved(choose: Choose, *threads: Iterator[Event]) -> Iterator[Event]:
+def interleaved(choose: Choose, *threads: Iterator[RunEvent]) -> Iterator[RunEvent]:
     """The events of several threads, one of a chosen thread after the other."""
     live = list(threads)
     while live:
@@ -105,8 +113,12 @@ class Secret:
         return names
 
 
-def secrets(source: Drbg) -> Iterator[tuple[Secret, Event]]:
-    """The secrets of two clients and two servers: three passphrases, and one from an IKE SA."""
+def secrets(source: Drbg, rule: str) -> Iterator[tuple[Secret, RunEvent]]:
+    """The secrets of two clients and two servers: three passphrases, and one from an IKE SA.
+
+    Args:
+        rule: the rule that provides them.
+    """
     for number, (client, server) in enumerate(
         (("ada", "north"), ("ada", "south"), ("bob", "north"), ("bob", "south"))
     ):
@@ -121,10 +133,10 @@ def secrets(source: Drbg) -> Iterator[tuple[Secret, Event]]:
             credentials = Credentials(encode_key_id(f"{client} at {server}"), shared)
         secret = Secret(client, server, credentials)
         known = {**secret.names(), "KeyID": credentials.key_id}
-        event = Event(
+        event = RunEvent(
             f"{client} and {server} share a secret",
             known=known,
             drawn={"shared secret": shared},
-            rule="Provision_Secret",
+            rule=rule,
         )
         yield secret, event

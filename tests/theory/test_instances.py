@@ -9,19 +9,13 @@ import pytest
 from owamp_reference import messages, primitives, token
 from owamp_reference.control import ProtectedSender, write_message
 from owamp_reference.keys import ControlKeys
-from owamp_vectors.theory.bind import TTL, Binding
+from owamp_vectors.groups.participants import TTL
+from owamp_vectors.replay.recorded import term_of_json
 from owamp_vectors.theory.infer import Inference, infer, samples
-from owamp_vectors.theory.instance import (
-    Instance,
-    MismatchError,
-    OctetFact,
-    Reading,
-    State,
-    StepError,
-    instance,
-    term_of_json,
-)
+from owamp_vectors.theory.instances import Instance, OctetFact, RunState, StepError, instance
 from owamp_vectors.theory.parse import read_model
+from owamp_vectors.theory.reading import MismatchError, Reading
+from owamp_vectors.theory.table import table_of
 from owamp_vectors.theory.terms import App, Const, Fact, Model, Rule, Term, Var, pair
 from owamp_vectors.vectors.drbg import Drbg
 
@@ -53,7 +47,7 @@ def token_run() -> list[Instance]:
     model, inference = model_of("token_blocks")
     names = ("Provision_Secret", "Server_Greeting", "Client_Token")
     steps = [
-        instance(rule_of(model, name), by_name(rule_of(model, name), VALUES), inference.binding)
+        instance(rule_of(model, name), by_name(rule_of(model, name), VALUES), inference.table)
         for name in names
     ]
     key = token.derive_token_key(VALUES["psk"], VALUES["salt"], 1024)
@@ -65,23 +59,23 @@ def token_run() -> list[Instance]:
     known = {term: value for term, value in given.items() if value}
     reading = Reading(rule.name, inference, known)
     reading.read(next(f.args[0] for f in rule.premises if f.name == "In"), sealed)
-    steps.append(instance(rule, reading.values, inference.binding))
+    steps.append(instance(rule, reading.values, inference.table))
     rule = rule_of(model, "Server_Keys")
     reading = Reading(rule.name, inference)
     for term, octets in zip(rule.premises[0].args, steps[-1].conclusions[0].args, strict=True):
         assert isinstance(octets, bytes)
         reading.read(term, octets)
-    steps.append(instance(rule, reading.values, inference.binding))
+    steps.append(instance(rule, reading.values, inference.table))
     return steps
 
 
-def run(state: State, steps: list[Instance]) -> None:
+def run(state: RunState, steps: list[Instance]) -> None:
     for step in steps:
         state.step(step)
 
 
 def test_an_honest_run_is_one_of_the_theory() -> None:
-    state = State()
+    state = RunState()
     steps = token_run()
     run(state, steps)
     [accepted] = steps[-1].actions
@@ -101,7 +95,7 @@ def test_an_honest_run_is_one_of_the_theory() -> None:
     ],
 )
 def test_a_step_that_is_not_allowed_is_named(left_out: int, rule: str, reason: str) -> None:
-    state = State()
+    state = RunState()
     steps = [step for number, step in enumerate(token_run()) if number != left_out]
     with pytest.raises(StepError) as caught:
         run(state, steps)
@@ -111,7 +105,7 @@ def test_a_step_that_is_not_allowed_is_named(left_out: int, rule: str, reason: s
 
 
 def test_what_the_adversary_makes_is_received() -> None:
-    state = State(can_make=lambda octets: len(octets) == 36)
+    state = RunState(can_make=lambda octets: len(octets) == 36)
     provisioned, _, sealed, *_ = token_run()
     state.step(provisioned)
     state.step(sealed)
@@ -206,7 +200,7 @@ def test_layouts_are_read_by_their_fields() -> None:
 def test_labels_are_carried_by_facts_only() -> None:
     label = Fact("F", (Const("initiator"), Const("IPPM")))
     sent = Fact("Out", (Const("IPPM"),))
-    made = instance(Rule("R", (), (), (label, sent)), {}, Binding())
+    made = instance(Rule("R", (), (), (label, sent)), {}, table_of())
     assert made.conclusions == (OctetFact("F", ("initiator", "IPPM")), OctetFact("Out", (b"IPPM",)))
     assert str(made.conclusions[0]) == "F(initiator, IPPM)"
 
@@ -215,13 +209,13 @@ def test_terms_of_recorded_traces_are_read() -> None:
     path = Path(__file__).parents[1] / "models" / "proofs" / "small" / "can_end.json"
     [graph] = json.loads(path.read_text(encoding="utf-8"))["graphs"]
     terms = [
-        term_of_json(raw)
+        term_of_json(raw, ["zero"])
         for node in graph["jgNodes"]
         for fact in (node.get("jgnMetadata") or {}).get("jgnConcs", [])
         for raw in fact["jgnFactTerms"]
     ]
     assert pair(Const("greeting"), Var("challenge", "fresh")) in terms
     assert Var("C", "pub") in terms
-    assert term_of_json({"jgnConst": "zero"}) == App("zero")
-    assert term_of_json({"jgnConst": "x.1"}) == Var("x.1")
-    assert term_of_json({"jgnConst": "~'n'"}) == Const("n", is_fresh=True)
+    assert term_of_json({"jgnConst": "zero"}, ["zero"]) == App("zero")
+    assert term_of_json({"jgnConst": "x.1"}, ["zero"]) == Var("x.1")
+    assert term_of_json({"jgnConst": "~'n'"}, ["zero"]) == Const("n", is_fresh=True)

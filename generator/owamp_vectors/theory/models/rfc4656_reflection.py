@@ -1,4 +1,7 @@
-"""Several sessions over a connection, for rfc4656_reflection."""
+"""Reflection of test packets, several sessions over a connection.
+
+Runs: OWAMP in both directions and TWAMP, in both protected modes.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,25 @@ from owamp_reference.messages import (
     encode_key_id,
 )
 from owamp_reference.negotiation import Credentials, Mode, Protocol, secrets_of
-from owamp_reference.packets import TestMode
 
+from ...groups.participants import request_of
+from ...groups.roles import PARAMETERS
 from ...vectors.drbg import Drbg
-from ..steps import Event, RunError
-from .packets import Sides, packets
-from .twamp import tw_request
-from .world import Choose, Tap, World, interleaved, why
+from ..room import Attack, Room, Runs
+from ..run_checker import RunError, RunEvent
+from ..script import BEFOREHAND, LEAK
+from ..shared.packet_players import receives, reflects, returns, sends
+from ..shared.packet_runs import Sides, packet_events
+from ..shared.packets import by_mode, packet_messages, reflector_packet, sender_packet
+from ..shared.remedies import INVERTED, REFLECTED
+from ..world import Tap, World, interleaved, why
+
+_OPENS = {Protocol.OWAMP: "Open_OWAMP_Session", Protocol.TWAMP: "Open_TWAMP_Session"}
+_STEMS = {
+    Protocol.OWAMP: ("OWAMP_Send", "OWAMP_Receive"),
+    Protocol.TWAMP: ("TWAMP_Send", "TWAMP_Reflect", "TWAMP_Return"),
+}
+"""The rules of packets, each for a mode: who sends, who takes, who takes the answer."""
 
 
 def _request(source: Drbg, to_server: bool, sid: bytes) -> RequestSession:
@@ -55,7 +70,7 @@ class _Agreed:
         self._security = security
         self._ends = {"A": f"client {number}".encode(), "B": f"server {number}".encode()}
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[RunEvent]:
         """The connection, three sessions over it, and their packets."""
         secret = self.source.octets("secret", 20)
         credentials = Credentials(encode_key_id("it"), secret)
@@ -67,10 +82,10 @@ class _Agreed:
         client = ControlClient(ClientConfig(self._protocol, self._security, credentials), self.tap)
         for end, other in ((server, client), (client, server), (server, client)):
             if failed := why(self.world.hand(other, end.data_to_send())):
-                yield Event(f"{self.title}: set-up fails: {failed}", rule="Set_Up_Connection")
+                yield RunEvent(f"{self.title}: set-up fails: {failed}", rule="Set_Up_Connection")
         drawn = self.tap.take()
         keys = {"T1": drawn["T1"], "T2": drawn["T2"]}
-        yield Event(
+        yield RunEvent(
             f"{self.title} is set up", known=self._ends, drawn=keys, rule="Set_Up_Connection"
         )
         threads = []
@@ -83,11 +98,11 @@ class _Agreed:
 
     def _session(
         self, client: ControlClient, server: Server, index: int, to_server: bool
-    ) -> tuple[tuple[TestSession, TestSession], Event]:
+    ) -> tuple[tuple[TestSession, TestSession], RunEvent]:
         source = self.source.at(f"session {index}")
         request: Request
         if self._protocol is Protocol.TWAMP:
-            request = tw_request(source)
+            request = request_of(PARAMETERS.draw(source))
         else:
             sid = bytes(SID_SIZE) if to_server else self.tap("SID", SID_SIZE)
             request = _request(source, to_server, sid)
@@ -97,12 +112,12 @@ class _Agreed:
             *self.world.hand(client, server.data_to_send()),
         ]
         opened = [item for item in found if isinstance(item, TestSession)]
-        event = Event(
+        event = RunEvent(
             f"{self.title}: session {index} is opened",
             known=self._known(to_server),
             drawn=self.tap.take(),
             sent=opened[0].sid if opened else b"",
-            rule=f"Open_{self._protocol.value}_Session",
+            rule=_OPENS[self._protocol],
         )
         if len(opened) < 2:
             raise RunError(event, None, f"the session is not opened: {why(found)}")
@@ -115,23 +130,68 @@ class _Agreed:
 
     def _packets(
         self, sending: TestSession, answering: TestSession, to_server: bool
-    ) -> Iterator[Event]:
-        mode = "Authenticated" if sending.mode is TestMode.AUTHENTICATED else "Encrypted"
-        verbs = ("Send", "Reflect", "Return")
-        if self._protocol is Protocol.OWAMP:
-            verbs = ("Send", "Receive", "")
-        rules = tuple(f"{self._protocol.value}_{verb}_{mode}" for verb in verbs if verb)
+    ) -> Iterator[RunEvent]:
+        rules = tuple(by_mode(stem)[sending.mode] for stem in _STEMS[self._protocol])
         sides = Sides(sending, answering, f"{self.title}/1", f"{self.title}/2")
-        return packets(self, sides, rules, self._known(to_server), 1)
+        return packet_events(self, sides, rules, self._known(to_server), 1)
 
 
-def sessions(source: Drbg, choose: Choose) -> Iterator[Event]:
+def _sessions(world: World) -> Iterator[RunEvent]:
     """Four connections, OWAMP and TWAMP in both protected modes, three sessions over each."""
-    world = World(source, choose)
     kinds = [
         (protocol, security)
         for protocol in (Protocol.OWAMP, Protocol.TWAMP)
         for security in (Mode.AUTHENTICATED, Mode.ENCRYPTED)
     ]
     agreed = [_Agreed(world, number, *kind) for number, kind in enumerate(kinds)]
-    yield from interleaved(choose, *(connection.events() for connection in agreed))
+    yield from interleaved(world.choose, *(connection.events() for connection in agreed))
+
+
+_SHARED = Attack(
+    "SharedKeysReflected", "shared keys are not RFC 4656: with them, no receiver can tell"
+)
+_REFLECTED = Attack("OwnPacketReflected", REFLECTED)
+
+ROOM = Room(
+    messages=(
+        *packet_messages("OWAMP_Send", sender_packet, "RFC 4656 §4.1.2"),
+        *packet_messages("TWAMP_Send", sender_packet, "RFC 5357 §4.1.2"),
+        *packet_messages("TWAMP_Reflect", reflector_packet, "RFC 5357 §4.2.1"),
+    ),
+    runs=Runs(
+        _sessions,
+        left_out=(
+            "the control messages, run but taken as agreed",
+            "the modes unauthenticated and mixed",
+            "Start-Sessions and Stop-Sessions",
+        ),
+    ),
+    players={
+        "Set_Up_Connection": BEFOREHAND,
+        "Open_OWAMP_Session": BEFOREHAND,
+        "Open_TWAMP_Session": BEFOREHAND,
+        "Reveal_Test_Keys": LEAK,
+        **{
+            rule: player(mode)
+            for stem, player in (
+                ("OWAMP_Send", sends),
+                ("OWAMP_Receive", receives),
+                ("TWAMP_Send", sends),
+                ("TWAMP_Reflect", reflects),
+                ("TWAMP_Return", returns),
+            )
+            for mode, rule in by_mode(stem).items()
+        },
+    },
+    attacks={
+        "twamp-reflection": _REFLECTED,
+        "one-way-twamp-reflection": _REFLECTED,
+        "test-to-test": Attack("TestKeysInverted", INVERTED),
+        "shared-owamp-reflection-authenticated": _SHARED,
+        "shared-owamp-reflection-encrypted": _SHARED,
+        "shared-owamp-reflection": _SHARED,
+        "shared-twamp-reflection": _SHARED,
+        "shared-twamp-reflection-encrypted": _SHARED,
+        "shared-test-to-test": _SHARED,
+    },
+)

@@ -1,4 +1,4 @@
-"""The Token block by block, for token_blocks."""
+"""Runs: the Token block by block, also with a bit of its last blocks changed on the way."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from owamp_reference.connection import ClientConfig, ControlClient, Server, Serv
 from owamp_reference.messages import ServerGreeting, SetUpResponse
 from owamp_reference.negotiation import Mode, Protocol, secrets_of
 
-from ...vectors.drbg import Drbg
-from ..bind import server_start
-from ..steps import Checker, Event, RunError
-from .world import Choose, Secret, Tap, World, interleaved, secrets, why
+from ...room import Runs
+from ...run_checker import RunError, RunEvent
+from ...shared.control import server_start
+from ...world import Secret, Tap, World, interleaved, secrets, why
 
 
 class _TokenOnly:
@@ -22,7 +22,6 @@ class _TokenOnly:
     def __init__(
         self,
         world: World,
-        checker: Checker,
         number: int,
         secret: Secret,
         changed: range | None,
@@ -30,12 +29,11 @@ class _TokenOnly:
         self.world = world
         self.secret = secret
         self.title = f"connection {number} ({secret.client} to {secret.server})"
-        self._checker = checker
         self._tap = Tap(world.source.at(f"connection {number}"))
         self._changed = changed  # where a bit of the Token is changed on the way
         self._names = {"C": secret.client.encode(), "S": secret.server.encode()}
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[RunEvent]:
         """Greeting, Token, and what the server makes of it."""
         world, credentials = self.world, self.secret.credentials
         config = ServerConfig(
@@ -46,7 +44,7 @@ class _TokenOnly:
         )
         server = Server(config, self._tap, world.clock)
         greeting = server.data_to_send()
-        yield Event(
+        yield RunEvent(
             f"{self.title}: the server greets",
             f"{self.title}/server",
             {"S": self._names["S"]},
@@ -59,7 +57,7 @@ class _TokenOnly:
         failed = why(world.hand(client, greeting))
         response = SetUpResponse.parse(client.data_to_send())
         drawn = self._tap.take()
-        yield Event(
+        yield RunEvent(
             f"{self.title}: the client seals its keys",
             f"{self.title}/client",
             self._names,
@@ -71,16 +69,16 @@ class _TokenOnly:
         )
         if self._changed is not None:
             response = replace(response, token=world.changed(response.token, self._changed))
-            self._checker.state.sent.append(response.token)  # blocks XOR a constant: anybody's
+            world.checker.state.sent.append(response.token)  # blocks XOR a constant: anybody's
         yield from self._opened(server, ServerGreeting.parse(greeting), response)
 
     def _opened(
         self, server: Server, greeting: ServerGreeting, response: SetUpResponse
-    ) -> Iterator[Event]:
+    ) -> Iterator[RunEvent]:
         found = self.world.hand(server, response.to_octets())
         start = server.data_to_send()
         actor, refused = f"{self.title}/server", why(found)
-        yield Event(
+        yield RunEvent(
             f"{self.title}: the server opens the Token",
             actor,
             self._names,
@@ -94,7 +92,7 @@ class _TokenOnly:
             self.secret.credentials.shared_secret, greeting.salt, greeting.count
         )
         opened = token.open_token(key, response.token, greeting.challenge)
-        event = Event(
+        event = RunEvent(
             f"{self.title}: the server takes the keys",
             actor,
             self._names,
@@ -112,18 +110,26 @@ class _TokenOnly:
         yield event
 
 
-def tokens(source: Drbg, choose: Choose, checker: Checker) -> Iterator[Event]:
+def _tokens(world: World) -> Iterator[RunEvent]:
     """Six connections; in two of them the last blocks of the Token are changed, which the server
     does not see (RFC 4656 §6.10), in one of them the first, which it does.
     """
-    world = World(source, choose)
     shared = []
-    for secret, event in secrets(source):
+    for secret, event in secrets(world.source, "Provision_Secret"):
         yield replace(event, known={name: event.known[name] for name in ("C", "S")})
         shared.append(secret)
     changes = (None, None, None, range(16, 64), range(48, 64), range(16))
     connections = [
-        _TokenOnly(world, checker, number, shared[number % 3], changed)
-        for number, changed in enumerate(changes)
+        _TokenOnly(world, index, shared[index % 3], changed)
+        for index, changed in enumerate(changes)
     ]
-    yield from interleaved(choose, *(connection.events() for connection in connections))
+    yield from interleaved(world.choose, *(connection.events() for connection in connections))
+
+
+RUNS = Runs(
+    _tokens,
+    left_out=(
+        "what else is in the messages: Modes, KeyID, Client-IV",
+        "what follows the Token, but for the block that shows who has T1",
+    ),
+)

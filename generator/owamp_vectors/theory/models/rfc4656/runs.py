@@ -1,40 +1,25 @@
-"""TWAMP from the greeting on, for rfc4656."""
+"""Runs: TWAMP from the greeting on; secrets shared beforehand or from an IKE SA."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
-from owamp_reference.events import Event as EndpointEvent
-from owamp_reference.events import SetUp, TestSession
-from owamp_reference.messages import RequestTWSession
+from owamp_reference.events import Event, SetUp, TestSession
 from owamp_reference.negotiation import IKEV2_DERIVED, Mode, NegotiatedMode, Protocol, secrets_of
-from owamp_reference.packets import TestMode
 
-from ...vectors.drbg import Drbg
-from ..steps import Event
-from .packets import Sides, packets
-from .world import Choose, Secret, Tap, World, interleaved, secrets, why
+from ....groups.participants import request_of
+from ....groups.roles import PARAMETERS
+from ...room import Runs
+from ...run_checker import RunEvent
+from ...shared.packet_runs import Sides, packet_events
+from ...shared.packets import by_mode
+from ...world import Secret, Tap, World, interleaved, secrets, why
 
 
-def _mode(mode: NegotiatedMode | None) -> bytes:
+def _mode(mode: NegotiatedMode | None, protocol: Protocol = Protocol.TWAMP) -> bytes:
     assert mode is not None
-    return mode.bits(Protocol.TWAMP).to_bytes(4, "big")
-
-
-def tw_request(source: Drbg) -> RequestTWSession:
-    """A request for a session, its fields from a source."""
-    return RequestTWSession(
-        ipvn=4,
-        sender_port=source.uint("sender port", 2),
-        receiver_port=source.uint("receiver port", 2),
-        sender_address=source.octets("sender address", 4) + bytes(12),
-        receiver_address=source.octets("receiver address", 4) + bytes(12),
-        padding_length=source.uint("padding", 1),
-        start_time=source.uint("start time", 8),
-        timeout=source.uint("timeout", 8),
-        type_p=0,
-    )
+    return mode.bits(protocol).to_bytes(4, "big")
 
 
 class _Connection:
@@ -70,11 +55,11 @@ class _Connection:
         )
         return Server(config, tap, self.world.clock)
 
-    def event(self, what: str, actor: str, rule: str, **fields: object) -> Event:
+    def event(self, what: str, actor: str, rule: str, **fields: object) -> RunEvent:
         """An event of one end of the connection."""
-        return Event(f"{self.title}: {what}", f"{self.title}/{actor}", rule=rule, **fields)  # type: ignore[arg-type]
+        return RunEvent(f"{self.title}: {what}", f"{self.title}/{actor}", rule=rule, **fields)  # type: ignore[arg-type]
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[RunEvent]:
         """From the greeting to test packets in both directions."""
         world, secret = self.world, self.secret
         names = secret.names()
@@ -117,7 +102,7 @@ class _Connection:
             refused=why(found),
         )
         found = world.hand(client, start)
-        request = tw_request(self.source.at("request"))
+        request = request_of(PARAMETERS.draw(self.source.at("request")))
         asked = b""
         if time := _start_time(found):
             client.request_session(request)
@@ -133,7 +118,7 @@ class _Connection:
         )
         yield from self._session(client, server, asked)
 
-    def _session(self, client: ControlClient, server: Server, asked: bytes) -> Iterator[Event]:
+    def _session(self, client: ControlClient, server: Server, asked: bytes) -> Iterator[RunEvent]:
         world, names = self.world, self.secret.names()
         if self._changed == "request":
             asked = world.changed(asked, range(len(asked)))
@@ -170,21 +155,18 @@ class _Connection:
         )
         if theirs is None:
             return
-        mode = "Authenticated" if theirs.mode is TestMode.AUTHENTICATED else "Encrypted"
-        yield from packets(
-            self,
-            Sides(theirs, ours, f"{self.title}/client", f"{self.title}/server"),
-            (f"Sender_Packet_{mode}", f"Reflector_Packet_{mode}", f"Sender_Receives_{mode}"),
-            names,
-        )
+        stems = ("Sender_Packet", "Reflector_Packet", "Sender_Receives")
+        rules = tuple(by_mode(stem)[theirs.mode] for stem in stems)
+        sides = Sides(theirs, ours, f"{self.title}/client", f"{self.title}/server")
+        yield from packet_events(self, sides, rules, names)
 
-    def intrusion(self) -> Iterator[Event]:
+    def intrusion(self) -> Iterator[RunEvent]:
         """A Set-Up-Response of this connection brought to another one of the same server."""
         tap = Tap(self.source.at("intruder"))
         server = self.new_server(tap)
         greeting = server.data_to_send()
         known = self.secret.names(both=False)
-        yield Event(
+        yield RunEvent(
             f"{self.title} replayed: the server greets",
             f"{self.title} replayed",
             known=known,
@@ -194,7 +176,7 @@ class _Connection:
         )
         if self.response:
             found = self.world.hand(server, self.response)
-            yield Event(
+            yield RunEvent(
                 f"{self.title} replayed: the server starts",
                 f"{self.title} replayed",
                 known=known,
@@ -206,7 +188,7 @@ class _Connection:
             )
 
 
-def _start_time(events: list[EndpointEvent]) -> dict[str, bytes]:
+def _start_time(events: list[Event]) -> dict[str, bytes]:
     """The Start-Time that an endpoint has, if the connection is set up."""
     found = [event.start_time for event in events if isinstance(event, SetUp)]
     return {"start_time": found[0].to_bytes(8, "big") + bytes(8)} if found else {}
@@ -228,13 +210,12 @@ def _session_claims(name: str, session: TestSession | None) -> dict[str, tuple[b
     return {name: (session.sid, session.keys.t3, session.keys.t4)}
 
 
-def twamp(source: Drbg, choose: Choose) -> Iterator[Event]:
+def _twamp(world: World) -> Iterator[RunEvent]:
     """Eight connections of two clients to two servers, TWAMP in both protected modes; in two of
     them a control message is changed on the way.
     """
-    world = World(source, choose)
     shared = []
-    for secret, event in secrets(source):
+    for secret, event in secrets(world.source, "Provision_Secret"):
         yield event
         shared.append(secret)
     modes = (Mode.AUTHENTICATED, Mode.ENCRYPTED)
@@ -245,5 +226,16 @@ def twamp(source: Drbg, choose: Choose) -> Iterator[Event]:
             zip((0, 1, 1, 0, 1, 0, 1, 0), changes, strict=True)
         )
     ]
+    choose = world.choose
     yield from interleaved(choose, *(connection.events() for connection in connections))
     yield from interleaved(choose, *(connection.intrusion() for connection in connections[:2]))
+
+
+RUNS = Runs(
+    _twamp,
+    left_out=(
+        "the modes unauthenticated and mixed, in which messages or packets go in clear",
+        "a second session over one connection (several are in rfc4656_reflection)",
+        "Start-Sessions and Stop-Sessions",
+    ),
+)

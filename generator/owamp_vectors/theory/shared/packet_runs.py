@@ -12,8 +12,8 @@ from owamp_reference.events import TestSession
 from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
-from ..steps import Event
-from .world import World
+from ..run_checker import RunEvent
+from ..world import World
 
 
 class At(Protocol):
@@ -65,13 +65,13 @@ def _covered(mode: TestMode, packet: bytes) -> tuple[range, ...]:
     return range(size), range(len(packet) - 16, len(packet))
 
 
-def packets(
+def packet_events(
     at: At,
     sides: Sides,
     rules: tuple[str, ...],
     names: Mapping[str, bytes],
     count: int = 2,
-) -> Iterator[Event]:
+) -> Iterator[RunEvent]:
     """Packets of a session, some changed on the way: sent, received, with a third rule reflected.
 
     Args:
@@ -84,9 +84,9 @@ def packets(
     receiver = SessionReceiver(other.mode, other.keys)
     known = {**names, "sid": session.sid}
 
-    def event(what: str, actor: str, rule: str, **fields: object) -> Event:
+    def event(what: str, actor: str, rule: str, **fields: object) -> RunEvent:
         text = f"{at.title}, session {session.sid.hex()}: {what}"
-        return Event(text, actor, rule=rule, **fields)  # type: ignore[arg-type]
+        return RunEvent(text, actor, rule=rule, **fields)  # type: ignore[arg-type]
 
     for _ in range(count):
         packet = sender.next_packet()

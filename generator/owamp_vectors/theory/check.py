@@ -1,10 +1,10 @@
-"""All checks of a model against the reference, as one row of a table and what fails."""
+"""All checks of a model against the reference, and what fails."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,21 +14,24 @@ from ..claims.declared import load
 from ..claims.theory_text import blank_comments, read_theory
 from ..disk import FileError, read_text
 from ..vectors.drbg import Drbg
-from . import laws
-from .bind import MESSAGES, MODEL_ONLY_MACROS, Binding, Message
-from .bind import Macro as MacroRow
+from .apart import apart
 from .evaluate import EvaluationError, Evaluator
-from .findings import ABSTRACTIONS, FINDINGS, Abstraction, Finding
-from .infer import Inference, Kind, Problem, infer, segments
+from .findings import ABSTRACTIONS, FINDINGS, Abstraction, Finding, identifications
+from .infer import Inference, Problem, infer, type_kind
+from .laws import check_equation, missing_equations
 from .parse import read_model
+from .room import room_of
+from .rows import MacroRow, Message
+from .table import Table
 from .terms import App, Fact, Macro, Model, Place, Rule, Term, Var, subterms
+from .tuples import parts_of
 
 TIMES = 4
 """How often a macro or a message is compared, each time with other values."""
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelCheck:
     """What was checked of a model under flags.
 
     Attributes:
@@ -47,68 +50,80 @@ class Row:
     tuples: int = 0
     open_tuples: tuple[tuple[Place | None, str], ...] = ()
     terms: int = 0
-    explained: Mapping[str, int] | None = None
+    explained: Mapping[str, int] = field(default_factory=dict)
     abstractions: tuple[Abstraction, ...] = ()
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
-def conform(model: Model, seed: int = 0, binding: Binding | None = None) -> Row:
+def check_model(model: Model, seed: int = 0) -> ModelCheck:
     """Check a model: symbols, types, equations, macros, messages, terms kept apart, findings."""
-    binding = binding or Binding(model=model.name)
     source = Drbg(f"conform/{model.title}/{seed}")
-    inference = infer(model, binding)
-    problems = _undeclared(model, binding) + inference.problems
+    inference = infer(model)
+    table = inference.table
+    problems = undeclared(model, table) + inference.problems
     if problems:  # without types there are no values
-        return Row(model, problems=tuple(dict.fromkeys(problems)))
-    for equation in model.equations:
-        problem = laws.check_equation(equation, source.at("laws"), binding)
-        if problem is not None:
-            problems.append(problem)
-    problems += laws.missing_equations(model)
-    macros = [_check_macro(model, macro, source.at("macros"), binding) for macro in model.macros]
-    rows = list(message_rows(model))
-    sent = [_check_message(model, row, inference, source.at("messages")) for row in rows]
-    problems += [problem for problem in (*macros, *sent) if problem is not None]
-    sample = laws.apart(model, source.at("apart"), binding)
-    problems += sample.problems
+        return ModelCheck(model, problems=tuple(dict.fromkeys(problems)))
+    laws = [check_equation(item, source.at("laws"), table) for item in model.equations]
+    macros = [check_macro(model, macro, source.at("macros"), table) for macro in model.macros]
+    rows = message_rows(model)
+    sent = [check_message(model, row, inference, source.at("messages")) for row in rows]
+    found = (*laws, *missing_equations(model), *macros, *sent)
+    sample = apart(model, source.at("apart"), identifications(model))
     abstractions = tuple(item for item in ABSTRACTIONS if item.concerns(model))
-    for item in abstractions:
-        if not re.search(item.marker, " ".join(model.head.split())):
-            text = f"the head comment does not name the abstraction {item.id}: /{item.marker}/"
-            problems.append(Problem(Place(model.path, 1), text))
     findings = tuple(item for item in FINDINGS if item.concerns(model))
-    for finding in findings:
-        failure = finding.failure(source.at("findings"))
-        if failure:
-            problems.append(Problem(None, f"finding {finding.id} does not reproduce: {failure}"))
-    known = {finding.id for finding in findings}
-    for name in set(sample.explained) - known:
-        problems.append(Problem(None, f"{name} explains equal octets and is no finding"))
+    problems = [
+        *(problem for problem in found if problem is not None),
+        *sample.problems,
+        *_unnamed(model, abstractions),
+        *_not_reproduced(findings, source.at("findings"), sample.explained),
+    ]
     count, ambiguous = _tuples(model, inference)
-    used = [binding.symbols[f.name] for f in model.functions]
-    return Row(
+    used = [table.symbols[f.name] for f in model.functions]
+    return ModelCheck(
         model,
-        len(used),
-        sum(bool(symbol.model_only) for symbol in used),
-        len(model.equations),
-        sum(macro.name not in MODEL_ONLY_MACROS for macro in model.macros),
-        len(rows),
-        count,
-        ambiguous,
-        sample.terms,
-        sample.explained,
-        abstractions,
-        findings,
-        tuple(dict.fromkeys(problems)),
+        symbols=len(used),
+        outside=sum(bool(symbol.model_only) for symbol in used),
+        equations=len(model.equations),
+        macros=sum(macro.name not in table.model_only for macro in model.macros),
+        messages=len(rows),
+        tuples=count,
+        open_tuples=ambiguous,
+        terms=sample.terms,
+        explained=sample.explained,
+        abstractions=abstractions,
+        findings=findings,
+        problems=tuple(dict.fromkeys(problems)),
     )
 
 
-def _undeclared(model: Model, binding: Binding) -> list[Problem]:
+def _unnamed(model: Model, abstractions: Iterable[Abstraction]) -> Iterator[Problem]:
+    """The abstractions that the head comment does not name."""
+    head = " ".join(model.head.split())
+    for item in abstractions:
+        if not re.search(item.marker, head):
+            text = f"the head comment does not name the abstraction {item.id}: /{item.marker}/"
+            yield Problem(Place(model.path, 1), text)
+
+
+def _not_reproduced(
+    findings: Iterable[Finding], source: Drbg, explained: Iterable[str]
+) -> Iterator[Problem]:
+    """The findings that do not reproduce; and what explains equal octets but is no finding."""
+    known = set()
+    for finding in findings:
+        known.add(finding.id)
+        if failure := finding.failure(source):
+            yield Problem(None, f"finding {finding.id} does not reproduce: {failure}")
+    for name in set(explained) - known:
+        yield Problem(None, f"{name} explains equal octets and is no finding")
+
+
+def undeclared(model: Model, table: Table) -> list[Problem]:
     """Declared symbols and macros that the table does not have, or with another arity."""
     problems = []
     for function in model.functions:
-        row = binding.symbols.get(function.name)
+        row = table.symbols.get(function.name)
         name = f"{function.name}/{function.arity}"
         if row is None:
             text = f"the symbol {name} is not bound to a function of the reference"
@@ -118,27 +133,24 @@ def _undeclared(model: Model, binding: Binding) -> list[Problem]:
             problems.append(Problem(function.place, text))
     for macro in model.macros:
         arity = len(macro.parameters)
-        if macro.name not in MODEL_ONLY_MACROS and not binding.macro(
-            macro.name, arity, model.flags
-        ):
+        if macro.name not in table.model_only and not table.macro(macro.name, arity, model.flags):
             text = f"the macro {macro.name}/{arity} is not bound to what it must be equal to"
             problems.append(Problem(macro.place, text))
     return problems
 
 
-def _check_macro(model: Model, macro: Macro, source: Drbg, binding: Binding) -> Problem | None:
-    row = binding.macro(macro.name, len(macro.parameters), model.flags)
+def check_macro(model: Model, macro: Macro, source: Drbg, table: Table) -> Problem | None:
+    """Whether a macro is what its row says; None also if it has no row."""
+    row = table.macro(macro.name, len(macro.parameters), model.flags)
     if row is None:
         return None
     for number in range(TIMES):
         try:
             values = [
-                Kind(kind.size, kind.multiple, kind).sample(
-                    source.at(f"{macro.name} {number} {index}")
-                )
+                kind.draw(source.at(f"{macro.name} {number} {index}"))
                 for index, kind in enumerate((*row.arguments, *row.extra))
             ]
-            found, expected = evaluate_macro(macro, row, values, binding)
+            found, expected = _evaluated(macro, row, values, table)
         except EvaluationError as error:
             return Problem(error.place or macro.place, f"{macro.name}: {error.reason}")
         if found != expected:
@@ -149,8 +161,8 @@ def _check_macro(model: Model, macro: Macro, source: Drbg, binding: Binding) -> 
     return None
 
 
-def evaluate_macro(
-    macro: Macro, row: MacroRow, values: list[bytes], binding: Binding
+def _evaluated(
+    macro: Macro, row: MacroRow, values: list[bytes], table: Table
 ) -> tuple[bytes, bytes]:
     """A macro's octets and those that its row wants, for its parameters' octets in order.
 
@@ -164,21 +176,20 @@ def evaluate_macro(
         extra = [Var(f"extra {index}") for index in range(len(row.extra))]
         environment |= dict(zip(extra, values[count:], strict=True))
         body = App(row.through, (*extra, body))
-    return Evaluator(environment, binding)(body), row.compute(*values)
+    return Evaluator(environment, table)(body), row.compute(*values)
 
 
-def message_rows(model: Model) -> Iterable[Message]:
-    """The table's rows about a model: for each place the one with the flag that is set."""
+def message_rows(model: Model) -> tuple[Message, ...]:
+    """The rows of a model's messages: for each place the one with the flag that is set."""
     chosen: dict[tuple[str, str], Message] = {}
-    for row in MESSAGES:
-        if row.model == model.name and (not row.flag or row.flag in model.flags):
-            key = (row.rule, row.fact)
-            if key not in chosen or row.flag:
-                chosen[key] = row
-    return chosen.values()
+    for layer in room_of(model.name).layers():
+        rows = [row for row in layer.messages if row.flag in ("", *model.flags)]
+        for row in sorted(rows, key=lambda row: not row.flag):
+            chosen.setdefault((row.rule, row.fact), row)
+    return tuple(chosen.values())
 
 
-def message_values(
+def _message_values(
     rule: Rule, row: Message, inference: Inference, source: Drbg
 ) -> tuple[dict[Term, bytes], dict[str, bytes]]:
     """Octets for the variables of a message's rule: as an environment, and by name."""
@@ -186,14 +197,14 @@ def message_values(
         variable.name: kind
         for variable, kind in inference.kinds(rule.name, rule.variables()).items()
     }
-    kinds |= {name: Kind(t.size, t.multiple, t) for name, t in row.more.items()}
-    values = {name: kind.sample(source.at(name)) for name, kind in kinds.items()}
+    kinds |= {name: type_kind(kind) for name, kind in row.more.items()}
+    values = {name: kind.draw(source.at(name)) for name, kind in kinds.items()}
     for name, compute in row.given.items():
         values[name] = compute(values)
     return {variable: values[variable.name] for variable in rule.variables()}, values
 
 
-def message_fact(model: Model, row: Message) -> tuple[Rule, Fact]:
+def _message_fact(model: Model, row: Message) -> tuple[Rule, Fact]:
     """The rule and the fact that a row is about.
 
     Raises:
@@ -208,17 +219,16 @@ def message_fact(model: Model, row: Message) -> tuple[Rule, Fact]:
     raise LookupError(f"rule {row.rule} has no {row.fact}, which must agree with {row.reference}")
 
 
-def _check_message(
-    model: Model, row: Message, inference: Inference, source: Drbg
-) -> Problem | None:
+def check_message(model: Model, row: Message, inference: Inference, source: Drbg) -> Problem | None:
+    """Whether a fact is what its row says."""
     try:
-        rule, fact = message_fact(model, row)
+        rule, fact = _message_fact(model, row)
     except LookupError as error:
         return Problem(Place(model.path, 1), str(error.args[0]))
     for number in range(TIMES):
         drawn = source.at(f"{row.rule} {row.fact} {number}")
         try:
-            environment, values = message_values(rule, row, inference, drawn)
+            environment, values = _message_values(rule, row, inference, drawn)
             expected = row.compute(values)
         except KeyError as error:
             text = f"rule {row.rule} has no variable {error.args[0]}, which {row.reference} needs"
@@ -226,7 +236,7 @@ def _check_message(
         except ProtocolError as error:
             return Problem(rule.place, f"{row.rule}: {row.reference} refuses its values: {error}")
         try:
-            evaluate = Evaluator(environment, inference.binding)
+            evaluate = Evaluator(environment, inference.table)
             found = b"".join(map(evaluate, fact.args[row.first :]))
         except EvaluationError as error:
             return Problem(error.place or fact.place, f"{row.rule}: {error.reason}")
@@ -251,7 +261,7 @@ def _tuples(model: Model, inference: Inference) -> tuple[int, tuple[tuple[Place 
                     tuples.add(term)
                     sizes = [
                         inference.size_of(rule.name, item)
-                        for part in segments(term, inference.binding)
+                        for part in parts_of(term, inference.table)
                         for item in (part.terms if part.shape is None else (term.args[0],))
                     ]
                     if any(a is None and b is None for a, b in pairwise(sizes)):
@@ -289,10 +299,10 @@ def flag_sets(path: Path, vectors: Path) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(sets))
 
 
-def conform_all(
+def check_models(
     directory: Path, vectors: Path, names: Iterable[str] = (), seed: int = 0
-) -> Iterable[Row]:
-    """The rows of the models of a directory, or of those named; claims there name vectors.
+) -> Iterable[ModelCheck]:
+    """The checks of the models of a directory, or of those named; claims there name vectors.
 
     Raises:
         FileError: a model that does not exist or cannot be read.
@@ -310,4 +320,4 @@ def conform_all(
     for path in paths:
         if not wanted or path.stem in wanted:
             for flags in flag_sets(path, vectors):
-                yield conform(read_model(path, flags), seed)
+                yield check_model(read_model(path, flags), seed)

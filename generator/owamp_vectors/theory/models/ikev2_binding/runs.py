@@ -1,4 +1,8 @@
-"""Connections under a secret from IKEv2, for ikev2_binding."""
+"""Runs: from an established IKE SA to the Token, under prf(SK_d, "IPPM").
+
+With KEYMAT_SID under PRF{ KEYMAT, Session ID }; with INITIATOR_IS_CLIENT in one direction; with
+REKEY the secret of the rekeyed SA is derived as well.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,15 @@ from owamp_reference.connection import ClientConfig, ControlClient, Server, Serv
 from owamp_reference.keys import SID_SIZE
 from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol, secrets_of
 
-from ...vectors.drbg import Drbg
-from ..bind import KEYMAT_SIZE, PRF, ike_sa_keys
-from ..instance import OctetFact
-from ..steps import Checker, Event
-from .world import Choose, Tap, World, interleaved, why
+from ....groups.participants import KEYMAT_SIZE, PRF, sa_keys
+from ....vectors.drbg import Drbg
+from ...instances import OctetFact
+from ...room import Runs
+from ...run_checker import RunEvent
+from ...world import Tap, World, interleaved, why
 
 
-class IkeSa:
+class _EstablishedSa:
     """An IKE SA between two hosts, its keys as the reference derives them."""
 
     def __init__(self, source: Drbg, number: int, by_sid: bool) -> None:
@@ -27,7 +32,7 @@ class IkeSa:
         self.sid = drawn.octets("SID", SID_SIZE) if by_sid else None
         shared = drawn.octets("g^ir", 256)
         self.seed_key = ikev2.skeyseed(PRF, self.ni, self.nr, shared)
-        self.sk_d = ike_sa_keys(PRF, self.seed_key, self.ni, self.nr, self.spi_i, self.spi_r).sk_d
+        self.sk_d = sa_keys(PRF, self.seed_key, self.ni, self.nr, self.spi_i, self.spi_r).sk_d
 
     def secret(self) -> bytes:
         """The shared secret key of O/TWAMP."""
@@ -43,31 +48,31 @@ class IkeSa:
         for role, hosts in ((b"initiator", self.hosts), (b"responder", self.hosts[::-1])):
             yield OctetFact("SA", (role, *hosts, *rest), is_persistent=True)
 
-    def rekeyed(self, world: World, checker: Checker) -> Iterator[Event]:
+    def rekeyed(self, world: World) -> Iterator[RunEvent]:
         """The SA is rekeyed, and both ends derive the secret of the new one (RFC 7296 §2.18)."""
         drawn = world.source.at(f"rekeyed {self.spi_i.hex()}")
         ni, nr = drawn.octets("Ni", 32), drawn.octets("Nr", 32)
         spis = drawn.octets("SPIi", 8), drawn.octets("SPIr", 8)
         seed = ikev2.rekeyed_skeyseed(PRF, self.sk_d, drawn.octets("g^ir", 256), ni, nr)
-        sk_d = ike_sa_keys(PRF, seed, ni, nr, *spis).sk_d
+        sk_d = sa_keys(PRF, seed, ni, nr, *spis).sk_d
         secret = binding.shared_secret_from_sk_d(PRF, sk_d)
         for host, peer in (self.hosts, self.hosts[::-1]):
             rest = (*spis, seed, ni + nr + spis[0] + spis[1], ni, nr)
-            checker.given(OctetFact("Rekeyed_SA", (host, peer, *rest), is_persistent=True))
-            yield Event(
+            world.checker.given(OctetFact("Rekeyed_SA", (host, peer, *rest), is_persistent=True))
+            yield RunEvent(
                 f"{host.decode()} derives the secret key after rekeying",
                 known={"A": host, "B": peer, "spi_i": spis[0], "spi_r": spis[1]},
                 claims={"DerivesRekeyed": (sk_d, secret)},
                 rule="Derive_Shared_Secret_Rekeyed",
             )
 
-    def events(self, world: World, number: int, clients: tuple[int, ...]) -> Iterator[Event]:
+    def events(self, world: World, number: int, clients: tuple[int, ...]) -> Iterator[RunEvent]:
         """Both ends derive the secret; then a connection for each client, 0 being the initiator."""
         ends = (b"initiator", self.hosts), (b"responder", self.hosts[::-1])
         secret = self.secret()
         for role, (host, peer) in ends:
             known = {"role": role, "A": host, "B": peer, "spi_i": self.spi_i, "spi_r": self.spi_r}
-            yield Event(
+            yield RunEvent(
                 f"{host.decode()} derives the secret key",
                 known=known,
                 received=self.sid,
@@ -85,7 +90,7 @@ class IkeSa:
         end: tuple[bytes, tuple[bytes, bytes]],
         role_of_server: bytes,
         secret: bytes,
-    ) -> Iterator[Event]:
+    ) -> Iterator[RunEvent]:
         tap = Tap(world.source.at(title))
         client_name, server_name = end[1]
         modes = IKEV2_DERIVED[Protocol.TWAMP] | Mode.AUTHENTICATED
@@ -94,7 +99,7 @@ class IkeSa:
         server = Server(config, tap, world.clock)
         greeting = server.data_to_send()
         actor = f"{title}/server"
-        yield Event(
+        yield RunEvent(
             f"{title}: the server greets",
             actor,
             {"S": server_name},
@@ -106,7 +111,7 @@ class IkeSa:
         failed = why(world.hand(client, greeting))
         response = client.data_to_send()
         names = {"C": client_name, "S": server_name}
-        yield Event(
+        yield RunEvent(
             f"{title}: the client sets up",
             f"{title}/client",
             names | {"role": end[0], "spi_i": self.spi_i, "spi_r": self.spi_r},
@@ -118,7 +123,7 @@ class IkeSa:
         )
         found = world.hand(server, response)
         tap.take()  # Server-IV: Server-Start is left out
-        yield Event(
+        yield RunEvent(
             f"{title}: the server takes the Token",
             actor,
             names | {"role": role_of_server},
@@ -128,22 +133,31 @@ class IkeSa:
         )
 
 
-def from_ike(
-    source: Drbg, choose: Choose, flags: tuple[str, ...], checker: Checker
-) -> Iterator[Event]:
+def _from_ike(world: World) -> Iterator[RunEvent]:
     """Connections over three IKE SAs, two over each, the initiator or the responder the client."""
-    world = World(source, choose)
-    found = [IkeSa(source, number, "KEYMAT_SID" in flags) for number in range(3)]
+    found = [
+        _EstablishedSa(world.source, number, "KEYMAT_SID" in world.flags) for number in range(3)
+    ]
     threads = []
     for number, item in enumerate(found):
         for fact in item.facts():
-            checker.given(fact)
+            world.checker.given(fact)
         if item.sid is not None:
-            checker.state.sent.append(item.sid)  # from outside, and no secret
-        clients = (0, 1) if choose(2) else (1, 0)
-        if "INITIATOR_IS_CLIENT" in flags:
+            world.checker.state.sent.append(item.sid)  # from outside, and no secret
+        clients = (0, 1) if world.choose(2) else (1, 0)
+        if "INITIATOR_IS_CLIENT" in world.flags:
             clients = (0, 0)
         threads.append(item.events(world, number, clients))
-        if "REKEY" in flags:
-            threads.append(item.rekeyed(world, checker))
-    yield from interleaved(choose, *threads)
+        if "REKEY" in world.flags:
+            threads.append(item.rekeyed(world))
+    yield from interleaved(world.choose, *threads)
+
+
+RUNS = Runs(
+    _from_ike,
+    left_out=(
+        "IKE's messages: the SA is taken as established, or as rekeyed",
+        "what follows the Token, and modes other than 130 (both are in the runs of rfc4656)",
+    ),
+    flags=((), ("KEYMAT_SID",), ("INITIATOR_IS_CLIENT",), ("REKEY",)),
+)

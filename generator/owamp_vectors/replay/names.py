@@ -1,0 +1,89 @@
+"""Octets for the names of a trace, such that real endpoints can play it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import count
+from typing import TypeAlias
+
+from owamp_reference import messages, token
+from owamp_reference.negotiation import Mode
+from owamp_reference.packets import TestMode
+
+from ..claims.declared import Job
+from ..groups.roles import COUNT, KEY_ID, MODE, MODES, NUMBER
+from ..theory.infer import Kind
+from ..theory.room import Room
+from ..theory.terms import Term, Var
+from ..vectors.drbg import Drbg
+from .recorded import ReplayError
+
+Uses: TypeAlias = list[tuple[str, Var, Kind]]
+"""Where a name is used: the rule, the rule's variable that stands for it, and its type."""
+
+
+def source_of(job: Job) -> Drbg:
+    """The source of a trace's names."""
+    return Drbg(f"replay/{job}")
+
+
+def _joined(name: Var, uses: Uses) -> Kind:
+    """The type of a name: of those that say a size the first, with a role if one has it."""
+    kind = Kind()
+    for rule, _, other in uses:
+        if kind.size is not None and other.size not in (None, kind.size):
+            raise ReplayError(f"rule {rule}: {name} has {other.size} octets and {kind.size}")
+        if kind.size is None or (kind.type is None and other.type is not None):
+            kind = other
+    return kind
+
+
+def assign(
+    uses: Mapping[Var, Uses], source: Drbg, room: Room, *, modes_differ: bool = False
+) -> dict[Term, bytes]:
+    """Octets for each name of a trace, of the type that it has where rules use it.
+
+    Count is 1024, KeyID a name; Mode is that of the packets in the trace, Modes offers it, and the
+    two are the same at both ends unless `modes_differ`; sequence numbers count from where the
+    players of the rules say, and those of the adversary's choice from 0. So endpoints can play it.
+
+    Raises:
+        ReplayError: a name that two rules use with different sizes.
+    """
+    mode = _mode_of_packets(uses, room)
+    modes = iter([7, 6, 14, 15] if modes_differ else [])
+    chosen = iter([mode, 6 - mode] if modes_differ else [])
+    counters: dict[int | None, Iterator[int]] = {}
+    values: dict[Term, bytes] = {}
+    for name in sorted(uses, key=str):
+        kind = _joined(name, uses[name])
+        if kind.type == COUNT:
+            values[name] = token.MIN_COUNT.to_bytes(4, "big")
+        elif kind.type == KEY_ID:
+            values[name] = messages.encode_key_id(source.octets(str(name), 8).hex())
+        elif kind.type == MODES:
+            values[name] = next(modes, 7).to_bytes(4, "big")
+        elif kind.type == MODE:
+            values[name] = next(chosen, mode).to_bytes(4, "big")
+        elif kind.type == NUMBER:
+            start = _counts_from(uses[name], room)
+            number = next(counters.setdefault(start, count(start or 0)))
+            values[name] = number.to_bytes(4, "big") + bytes(12)
+        else:
+            values[name] = kind.draw(source.at(str(name)))
+    return values
+
+
+def _mode_of_packets(uses: Mapping[Var, Uses], room: Room) -> int:
+    """The Mode of a trace's packets: encrypted if one is, else authenticated."""
+    rules = {rule for places in uses.values() for rule, _, _ in places}
+    players = [player for rule in rules if (player := room.player(rule)) is not None]
+    is_encrypted = any(player.mode is TestMode.ENCRYPTED for player in players)
+    return int(Mode.ENCRYPTED if is_encrypted else Mode.AUTHENTICATED)
+
+
+def _counts_from(uses: Uses, room: Room) -> int | None:
+    """From which number a sequence number counts; None for one of the adversary's choice."""
+    players = ((room.player(rule), variable.name) for rule, variable, _ in uses)
+    starts = [player.numbers.get(name) for player, name in players if player is not None]
+    return min((start for start in starts if start is not None), default=None)

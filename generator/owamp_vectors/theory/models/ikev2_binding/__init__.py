@@ -1,0 +1,77 @@
+"""The shared secret of O/TWAMP from an IKE SA: prf(SK_d, "IPPM"), PRF{ KEYMAT, Session ID }."""
+
+from __future__ import annotations
+
+from owamp_reference import binding
+
+from ... import standins
+from ...room import Attack, Link, Room
+from ...rows import Constant
+from ...shared.builtins import IKE_OUTSIDE
+from ...terms import App, Const, Var
+from .. import ikev2
+from .messages import MACROS, MESSAGES, SHAPES
+from .players import PLAYERS
+from .runs import RUNS
+
+_OWN = Attack(
+    "OwnTokenReflected",
+    "the key is the same at both ends: let only the initiator of the IKE SA be client, or refuse a"
+    " Token that this host has sent itself",
+)
+_FOR_ALL = (
+    'prf(SK_d, "IPPM") is one secret for all connections over an SA; Salt and Challenge alone'
+    " tell them apart"
+)
+_KEYMAT_LOST = (
+    "PRF{ KEYMAT, Session ID } is keyed by what ESP's implementation holds: derive from SK_d,"
+    " as RFC 7717 does"
+)
+
+ROOM = Room(
+    includes=(ikev2.ROOM,),
+    constants=(
+        Constant(
+            "CREATE_CHILD_SA",
+            standins.spelled("CREATE_CHILD_SA"),
+            standins.spelled,
+            model_only=IKE_OUTSIDE,
+        ),
+    ),
+    shapes=SHAPES,
+    macros=MACROS,
+    messages=MESSAGES,
+    runs=RUNS,
+    players=PLAYERS,
+    attacks={
+        "ippm-who-is-client": _OWN,
+        "keymat-sid-who-is-client": _OWN,
+        "ippm-own-secrets": Attack("OneSecretForAll", _FOR_ALL),
+        "keymat-sid-keymat-lost": Attack("KeymatLost", _KEYMAT_LOST),
+    },
+    links=(
+        Link(
+            "prf-keymat-sid",
+            "shared secret key = PRF{ KEYMAT, Session ID }",
+            "the proposal",
+            binding.shared_secret_from_keymat,
+            App("prf", (App("prf_plus", (Var("k"), Var("seed"))), Var("sid"))),
+            "binding",
+            ("SharedSecretFromKeymat",),
+            ("keymat", "sid"),
+            "sharedSecretKey",
+            ("KEYMAT_SID",),
+        ),
+        Link(
+            "prf-sk-d-ippm",
+            'shared secret key = prf(SK_d, "IPPM")',
+            "RFC 7717 §5.1",
+            binding.shared_secret_from_sk_d,
+            App("prf", (App("sk_d", (Var("keys"), Var("text"))), Const("IPPM"))),
+            "binding",
+            ("SharedSecretFromSkD",),
+            ("skD",),
+            "sharedSecretKey",
+        ),
+    ),
+)

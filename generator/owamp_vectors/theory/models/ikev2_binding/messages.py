@@ -1,0 +1,132 @@
+"""What the rules derive and send; what of the messages is left out."""
+
+from __future__ import annotations
+
+from owamp_reference import binding, ikev2, messages
+
+from ....groups import roles
+from ....groups.participants import KEYMAT_SIZE, PRF, sa_keys
+from ....groups.roles import NONCE_I, NONCE_R, SID, SPI_I, SPI_R, Type
+from ...rows import MacroRow, Message, Shape, Span, Variables, base, spans
+from ...shared.control import seal
+from ...shared.layouts import ACCEPT, GREETING, REQUEST, RESPONSE
+from ...shared.symbols import number, type_of_skeyseed
+
+IKE_MODES = 128 | 2
+"""Modes and Mode, which the theory leaves out: IKEv2Derived, authenticated (RFC 7717 §5)."""
+
+SHAPES = (
+    Shape(
+        "Server-Greeting",
+        messages.ServerGreeting,
+        spans(
+            GREETING,
+            ("challenge", roles.CHALLENGE, "challenge", "challenge"),
+            ("salt", roles.SALT, "salt", "salt"),
+            ("count", roles.COUNT, "count", "count"),
+        ),
+        base(GREETING, modes=IKE_MODES),
+        f"Modes {IKE_MODES}, Unused and MBZ zero",
+    ),
+    Shape(
+        "Set-Up-Response",
+        messages.SetUpResponse,
+        (
+            Span("key_id", Type("SPIi and SPIr", 16), 4, 16),
+            *spans(
+                RESPONSE,
+                ("token", roles.TOKEN, "token", "token"),
+                ("client_iv", roles.CLIENT_IV, "client_iv", "client_iv"),
+            ),
+        ),
+        base(RESPONSE, mode=IKE_MODES),
+        f"Mode {IKE_MODES}, the zeros of KeyID",
+    ),
+    Shape("Request-TW-Session", messages.RequestTWSession, (), base(REQUEST), "everything"),
+    Shape(
+        "Accept-Session",
+        messages.AcceptSession,
+        spans(ACCEPT, ("sid", SID, "sid", "sid")),
+        base(ACCEPT),
+        "Accept 0, Port 0, MBZ zero",
+    ),
+)
+
+MACROS = (
+    MacroRow(
+        "key_id",
+        binding.key_id_from_spis,
+        (SPI_I, SPI_R),
+        lambda spi_i, spi_r: binding.key_id_from_spis(spi_i, spi_r)[:16],
+        "RFC 7717 §5.3",
+        model_only="the 64 zeros of a KeyID are left out",
+    ),
+)
+
+
+def _keys(v: Variables) -> ikev2.IkeSaKeys:
+    return sa_keys(PRF, v["keys"], v["ni"], v["nr"], v["spi_i"], v["spi_r"])
+
+
+def _from_sk_d(v: Variables) -> bytes:
+    return binding.shared_secret_from_sk_d(PRF, _keys(v).sk_d)
+
+
+def _from_keymat(v: Variables) -> bytes:
+    keymat = ikev2.keymat(PRF, _keys(v).sk_d, v["ni"], v["nr"], KEYMAT_SIZE)
+    return binding.shared_secret_from_keymat(PRF, keymat, v["sid"])
+
+
+def _greeting(v: Variables) -> bytes:
+    count = number(v["count"])
+    return messages.ServerGreeting(IKE_MODES, v["challenge"], v["salt"], count).to_octets()
+
+
+def _response(v: Variables) -> bytes:
+    sealed = seal(v["secret"], v["challenge"], v["salt"], v["count"], v["t1"], v["t2"])
+    key_id = binding.key_id_from_spis(v["spi_i"], v["spi_r"])
+    return messages.SetUpResponse(IKE_MODES, key_id, sealed, v["client_iv"]).to_octets()
+
+
+def _seed(v: Variables) -> bytes:
+    return v["ni"] + v["nr"] + v["spi_i"] + v["spi_r"]
+
+
+_SPIS = {"spi_i": SPI_I, "spi_r": SPI_R}
+_SA = {"keys": type_of_skeyseed(PRF), "ni": NONCE_I, "nr": NONCE_R, **_SPIS, "sid": SID}
+
+MESSAGES = (
+    Message(
+        "Derive_Shared_Secret",
+        "Key_Source",
+        binding.shared_secret_from_sk_d,
+        _from_sk_d,
+        "RFC 7717 §5.1",
+        first=6,
+        given={"text": _seed},
+        more=_SA,
+    ),
+    *(
+        Message(
+            "Derive_Shared_Secret",
+            "Key_Source",
+            binding.shared_secret_from_keymat,
+            _from_keymat,
+            "proposal: PRF{ KEYMAT, Session ID }",
+            flag,
+            first=6,
+            given={"text": _seed},
+            more=_SA,
+        )
+        for flag in ("KEYMAT_SID", "KEYMAT_SID_LATE")
+    ),
+    Message("Server_Greeting", "Out", messages.ServerGreeting, _greeting, "RFC 4656 §3.1"),
+    Message(
+        "Client_Set_Up_Response",
+        "Out",
+        messages.SetUpResponse,
+        _response,
+        "RFC 4656 §3.1, RFC 7717 §5.3",
+        more=_SPIS,
+    ),
+)

@@ -1,0 +1,87 @@
+"""Who takes which rule when endpoints play a trace; the rules of ikev2.splib are in its room."""
+
+from __future__ import annotations
+
+from owamp_reference import binding
+
+from ....groups.participants import CLIENTS, FROM_KEYMAT, FROM_SK_D
+from ...script import LEAK, Play, Player, ScriptWriter, TraceStep, Wanted
+from ...shared.control_players import new_server, start_of
+from ..ikev2 import MESSAGE_OF_IKE, keys_of_sa, new_sa
+from .messages import IKE_MODES
+
+
+def _rekeys(role: str, public: str, secret: str) -> Play:
+    """An end of a rekeyed SA has it; the variables have the other's g^x and its own exponent."""
+
+    def play(writer: ScriptWriter, step: TraceStep) -> None:
+        power = step.value(public), step.value(secret)
+        who = new_sa(writer, step, f"{role} rekeyed", "2", power)
+        said = step.action("Rekeys")
+        writer.give(who, oldSkD=said.args[2])
+        writer.take(step, who, *keys_of_sa(step.conclusion("Rekeyed_SA"), said))
+
+    return play
+
+
+def _derives(fact: str, action: str) -> Play:
+    """An end derives the shared secret of an SA."""
+
+    def play(writer: ScriptWriter, step: TraceStep) -> None:
+        who = writer.who_made(step, fact)
+        secret = step.action(action).args[3]
+        assert isinstance(secret, bytes)
+        given: dict[str, object] = {"derive": FROM_SK_D}
+        if "KEYMAT_SID" in writer.flags:
+            given = {"derive": FROM_KEYMAT, "received": step.received[0]}
+        writer.take(step, who, Wanted("sharedSecret", secret), **given)
+
+    return play
+
+
+def _greet(writer: ScriptWriter, step: TraceStep) -> None:
+    writer.take(step, new_server(writer, step, IKE_MODES), Wanted("sent", step.sent[0]))
+
+
+def _key_id(step: TraceStep) -> bytes:
+    return binding.key_id_from_spis(step.value("spi_i"), step.value("spi_r"))
+
+
+def _set_up(writer: ScriptWriter, step: TraceStep) -> None:
+    who = writer.new(
+        CLIENTS,
+        "client",
+        mode=IKE_MODES,
+        keyId=_key_id(step),
+        sharedSecret=step.value("secret"),
+        t1=step.value("t1"),
+        t2=step.value("t2"),
+        clientIv=step.value("client_iv"),
+    )
+    writer.take(step, who, Wanted("sent", step.sent[0]), received=step.received[0])
+
+
+def _start(writer: ScriptWriter, step: TraceStep) -> None:
+    who = writer.who_made(step, "Server_Greeted")
+    writer.give(who, keyId=_key_id(step), sharedSecret=step.value("secret"))
+    start = start_of(writer, who, step.value("t1"))
+    writer.take(step, who, Wanted("sent", start), received=step.received[0])
+
+
+_TOO_LATE = Player(why_not="the SID of Accept-Session comes too late for the Token")
+
+PLAYERS = {
+    "Initiator_Rekey": MESSAGE_OF_IKE,
+    "Responder_Rekey": Player(_rekeys("responder", "gx2", "y2")),
+    "Initiator_Rekeyed": Player(_rekeys("initiator", "gy2", "x2")),
+    "Derive_Shared_Secret": Player(_derives("SA", "Derives")),
+    "Derive_Shared_Secret_Rekeyed": Player(_derives("Rekeyed_SA", "DerivesRekeyed")),
+    "Server_Greeting": Player(_greet),
+    "Client_Set_Up_Response": Player(_set_up),
+    "Server_Start": Player(_start),
+    "Server_Accept_Session": _TOO_LATE,
+    "Client_Accept_Session": _TOO_LATE,
+    "Reveal_Rekeyed_SK_d": LEAK,
+    "Reveal_Shared_Secret": LEAK,
+    "Reveal_Control_Keys": LEAK,
+}

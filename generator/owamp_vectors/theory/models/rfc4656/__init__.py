@@ -1,0 +1,77 @@
+"""The control connection and the test sessions of RFC 4656 and RFC 5357."""
+
+from __future__ import annotations
+
+from owamp_reference import keys, token
+
+from ...room import Attack, Link, Room
+from ...shared.remedies import ANY, FOLLOW, INVERTED, REFLECTED
+from .messages import MACROS, MESSAGES
+from .players import PLAYERS
+from .runs import RUNS
+
+_MODES = (
+    f"{ANY}: Modes and Mode are in no HMAC and not in the Token; refuse by configuration the modes"
+    " that are too weak"
+)
+_LATER = (
+    f"{ANY}: take the secret from IKEv2, whose Diffie-Hellman gives forward secrecy, or use"
+    " a tunnel that does"
+)
+_CLEAR = "RFC 4656 §4.1.2 leaves the timestamp out of the HMAC: use the encrypted mode"
+_KEYS = "test-session-keys"
+
+ROOM = Room(
+    macros=MACROS,
+    messages=MESSAGES,
+    runs=RUNS,
+    players=PLAYERS,
+    modes_differ=frozenset(
+        {"server_agrees_with_client_on_mode", "client_agrees_with_server_on_modes_offered"}
+    ),
+    attacks={
+        "forward-secrecy": Attack("SecretLostLater", _LATER),
+        "test-to-control": Attack("TestKeysInverted", INVERTED),
+        "control-to-test": Attack("ControlKeysLost", FOLLOW),
+        "one-way-control-to-test": Attack("ControlKeysLost", FOLLOW),
+        "mode-agreement": Attack("ModesNotAuthenticated", _MODES),
+        "modes-offered": Attack("ModesNotAuthenticated", _MODES),
+        "authenticated-return": Attack("OwnPacketReflected", REFLECTED),
+        "authenticated-timestamp": Attack("TimestampNotAuthenticated", _CLEAR),
+    },
+    links=(
+        Link(
+            "token",
+            "Token = AES-128-CBC(PBKDF2(shared secret, Salt, Count), IV 0, Challenge | T1 | T2)",
+            "RFC 4656 §3.1",
+            token.seal_token,
+            "token",
+            "token",
+            ("TokenFromPassphrase", "TokenFromSharedSecret"),
+            ("sharedSecret", "challenge", "salt", "count", "t1", "t2"),
+            "token",
+        ),
+        Link(
+            "t3",
+            "T3 = AES-128-ECB(key SID, T1)",
+            "RFC 4656 §4.1.2",
+            keys.derive_t3,
+            "t3",
+            _KEYS,
+            ("TestSessionKeys",),
+            ("t1", "sid"),
+            "t3",
+        ),
+        Link(
+            "t4",
+            "T4 = AES-128-CBC(key SID, IV 0, T2)",
+            "RFC 4656 §4.1.2",
+            keys.derive_t4,
+            "t4",
+            _KEYS,
+            ("TestSessionKeys",),
+            ("t2", "sid"),
+            "t4",
+        ),
+    ),
+)

@@ -1,0 +1,93 @@
+"""What the rules send, and two macros."""
+
+from __future__ import annotations
+
+from owamp_reference import control, messages, primitives
+from owamp_reference.keys import ControlKeys
+
+from ....groups.participants import request_of
+from ....groups.roles import PARAMETERS, PORT, SERVER_IV, SID, START_TIME
+from ...rows import MacroRow, Message, Variables
+from ...shared.control import seal, server_start
+from ...shared.packets import packet_messages, reflector_packet, sender_packet
+from ...shared.symbols import number
+
+
+def _accept(port: bytes, sid: bytes) -> messages.AcceptSession:
+    return messages.AcceptSession(messages.Accept.OK, number(port), sid)
+
+
+MACROS = (
+    MacroRow(
+        "request",
+        messages.RequestTWSession,
+        (PARAMETERS,),
+        lambda parameters: request_of(parameters).segments()[0],
+        "RFC 5357 §3.5",
+    ),
+    MacroRow(
+        "accept",
+        messages.AcceptSession,
+        (PORT, SID),
+        lambda port, sid: _accept(port, sid).segments()[0],
+        "RFC 4656 §3.5",
+    ),
+)
+
+
+def _greeting(v: Variables) -> bytes:
+    modes, count = number(v["modes"]), number(v["count"])
+    return messages.ServerGreeting(modes, v["challenge"], v["salt"], count).to_octets()
+
+
+def _response(v: Variables) -> bytes:
+    sealed = seal(v["psk"], v["challenge"], v["salt"], v["count"], v["t1"], v["t2"])
+    mode = number(v["mode"])
+    return messages.SetUpResponse(mode, v["key_id"], sealed, v["client_iv"]).to_octets()
+
+
+def _requested(v: Variables) -> bytes:
+    sender = control.ProtectedSender(ControlKeys(v["t1"], v["t2"]), v["client_iv"])
+    return control.write_message(sender, request_of(v["parameters"]).segments())
+
+
+def _accepted(v: Variables) -> bytes:
+    sender = control.ProtectedSender(ControlKeys(v["t1"], v["t2"]), v["server_iv"])
+    sender.write(v["start_time"])
+    return control.write_message(sender, _accept(v["port"], v["sid"]).segments())
+
+
+def _stream(v: Variables) -> bytes:
+    return primitives.aes_cbc_encrypt(v["t1"], v["server_iv"], v["start_time"])
+
+
+MESSAGES = (
+    Message("Server_Greeting", "Out", messages.ServerGreeting, _greeting, "RFC 4656 §3.1"),
+    Message("Client_Set_Up_Response", "Out", messages.SetUpResponse, _response, "RFC 4656 §3.1"),
+    Message(
+        "Server_Start",
+        "Out",
+        messages.ServerStart,
+        server_start,
+        "RFC 4656 §3.1",
+        more={"start_time": START_TIME},
+    ),
+    Message(
+        "Client_Request_Session",
+        "Out",
+        control.ProtectedSender,
+        _requested,
+        "RFC 4656 §3.4, RFC 5357 §3.5",
+    ),
+    Message(
+        "Server_Accept_Session",
+        "Out",
+        control.ProtectedSender,
+        _accepted,
+        "RFC 4656 §3.4, §3.5",
+        given={"stream": _stream},
+        more={"server_iv": SERVER_IV},
+    ),
+    *packet_messages("Sender_Packet", sender_packet, "RFC 4656 §4.1.2"),
+    *packet_messages("Reflector_Packet", reflector_packet, "RFC 5357 §4.2.1"),
+)

@@ -1,0 +1,88 @@
+"""Players of rules that send, take, reflect test packets, with the names of `shared.packets`.
+
+Each is for a mode, and for the fact of the rule's premises that says whose session it is.
+"""
+
+from __future__ import annotations
+
+from owamp_reference.packets import TestMode
+
+from ...groups.participants import RECEIVER, REFLECTOR, SENDER, SESSIONS
+from ..script import Player, ScriptWriter, TraceStep, Wanted
+from .packets import session_keys
+
+
+def _end(
+    writer: ScriptWriter, step: TraceStep, role: str, mode: TestMode, control_fact: str
+) -> str:
+    """The participant at one end of a test session.
+
+    Where a fact says which endpoint of the control connection has set the session up, the keys are
+    that endpoint's, if they are those of RFC 4656.
+    """
+    keys = session_keys(writer.flags, step.named)
+    key: tuple[object, ...] = (role, mode, keys.t3, keys.t4, step.value("sid"))
+    given: dict[str, object] = {"t3": keys.t3, "t4": keys.t4}
+    if control_fact and not writer.flags:
+        given = {"session": writer.who_made(step, control_fact)}
+        key = (*key, given["session"])
+    name = role.removeprefix("Session-").lower()
+    return writer.once(key, SESSIONS, name, role=role, testMode=mode.value, **given)
+
+
+def sends(mode: TestMode, control_fact: str = "") -> Player:
+    """A Session-Sender sends a packet."""
+
+    def play(writer: ScriptWriter, step: TraceStep) -> None:
+        writer.take(
+            step,
+            _end(writer, step, SENDER, mode, control_fact),
+            Wanted("sent", step.sent[0]),
+            sequenceNumber=int.from_bytes(step.value("number")[:4], "big"),
+            timestamp=step.value("time")[:8],
+        )
+
+    return Player(play, mode=mode, numbers={"number": 1000})
+
+
+def reflects(mode: TestMode, control_fact: str = "") -> Player:
+    """A Session-Reflector takes a packet and answers it."""
+
+    def play(writer: ScriptWriter, step: TraceStep) -> None:
+        own_time = step.value("own_time")
+        writer.take(
+            step,
+            _end(writer, step, REFLECTOR, mode, control_fact),
+            Wanted("sent", step.sent[0]),
+            received=step.received[0],
+            sequenceNumber=int.from_bytes(step.value("own")[:4], "big"),
+            receiveTimestamp=own_time[16:24],
+            timestamp=own_time[:8],
+        )
+
+    return Player(play, mode=mode, numbers={"own": 0})
+
+
+def returns(mode: TestMode, control_fact: str = "") -> Player:
+    """A Session-Sender takes the reflector's packet."""
+
+    def play(writer: ScriptWriter, step: TraceStep) -> None:
+        numbers = (
+            Wanted("taken", step.value("own")[:4]),
+            Wanted("takenOfSender", step.value("number")[:4]),
+        )
+        who = _end(writer, step, SENDER, mode, control_fact)
+        writer.take(step, who, *numbers, received=step.received[0])
+
+    return Player(play, mode=mode)
+
+
+def receives(mode: TestMode, control_fact: str = "") -> Player:
+    """A Session-Receiver takes a packet."""
+
+    def play(writer: ScriptWriter, step: TraceStep) -> None:
+        who = _end(writer, step, RECEIVER, mode, control_fact)
+        taken = Wanted("taken", step.value("number")[:4])
+        writer.take(step, who, taken, received=step.received[0])
+
+    return Player(play, mode=mode)
