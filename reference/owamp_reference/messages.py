@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, NamedTuple, Self, TypeAlias, TypeVar
 
+from .choices import Choice, Chooser, Option, first_option
 from .errors import ProtocolError, Stage
 from .keys import SID_SIZE
 from .layout import (
@@ -190,7 +191,21 @@ class ServerStart(Message, title="Server-Start"):
     mbz_2 = mbz(8)
 
 
-def encode_key_id(text: str) -> bytes:
+ZERO_IN_NAME = Choice(
+    "whether the name of a secret may have a zero octet, with which KeyID is padded",
+    (
+        Option("refuses such a name", "POLICY", "RFC 4656 §3.1"),
+        Option("takes it as any other character", "POLICY", "RFC 4656 §3.1"),
+    ),
+)
+
+
+def _check_zeros(name: bytes, choose: Chooser) -> None:
+    if b"\0" in name and choose(ZERO_IN_NAME) == 0:
+        raise ProtocolError("KeyID", "no zero octet before the padding", "a zero octet", Stage.TEXT)
+
+
+def encode_key_id(text: str, choose: Chooser = first_option) -> bytes:
     """The 80-octet KeyID of a name: its UTF-8 octets, zero-padded (RFC 4656 §3.1).
 
     Raises:
@@ -204,20 +219,18 @@ def encode_key_id(text: str) -> bytes:
         raise ProtocolError(
             "KeyID", f"at most {KEY_ID_SIZE} octets", f"{len(encoded)} octets", Stage.TEXT
         )
-    if b"\0" in encoded:
-        raise ProtocolError("KeyID", "no zero octet before the padding", "a zero octet", Stage.TEXT)
+    _check_zeros(encoded, choose)
     return encoded.ljust(KEY_ID_SIZE, b"\0")
 
 
-def decode_key_id(key_id: bytes) -> str:
+def decode_key_id(key_id: bytes, choose: Chooser = first_option) -> str:
     """The name in an 80-octet KeyID, without its zero padding (RFC 4656 §3.1).
 
     Raises:
         ProtocolError: octets that are not UTF-8, or a zero octet before the padding.
     """
     stripped = key_id.rstrip(b"\0")
-    if b"\0" in stripped:
-        raise ProtocolError("KeyID", "no zero octet before the padding", "a zero octet", Stage.TEXT)
+    _check_zeros(stripped, choose)
     try:
         return stripped.decode()
     except UnicodeDecodeError as error:
