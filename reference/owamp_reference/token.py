@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from . import primitives
-from .choices import Chooser, Choice, Option, first_option
+from .choices import Choice, Chooser, Option, first_option
 from .errors import ProtocolError, Stage, check_range, check_size
 from .keys import T1_SIZE, ControlKeys
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
@@ -193,6 +194,10 @@ def _randoms(drbg: Drbg, fixed: Values) -> Json:
     return {**{name: drbg.octets(name, size) for name, size in _SIZES.items()}, **fixed}
 
 
+Given: TypeAlias = Callable[[str, str], tuple[str, Json]]
+"""A comment and the inputs with a passphrase."""
+
+
 def _passphrase_cases(protocol: Protocol, drbg: Drbg) -> Iterator[Case]:
     def given(
         comment: str, text: str, count: int = 1024, fixed: Values = NOTHING
@@ -228,6 +233,27 @@ def _passphrase_cases(protocol: Protocol, drbg: Drbg) -> Iterator[Case]:
     for comment, challenge in _CHALLENGES_WITH_ZEROS:
         yield valid(*given(comment, "zeros", fixed={"challenge": challenge}), "ChallengeCutAtZero")
 
+    yield from _text_cases(protocol, given)
+    for count in (0, 1, 512, 1023, 1025, 1536, 10000, 32767):
+        aims = ("CountUnchecked",) if count else ()  # PBKDF2 itself has no 0 iterations
+        yield invalid(*given(f"Count {count}", "counted", count), *aims)
+    for count in (65536, 2**17):
+        yield behaves(*given(f"Count {count}, over the configured maximum", "counted", count))
+    for name, label, sizes in (
+        ("t2", "T2", (16, 20, 64)),
+        ("t1", "T1", (8, 32)),
+        ("challenge", "Challenge", (15, 17)),
+        ("salt", "Salt", (8, 20)),
+    ):
+        for size in sizes:
+            comment = f"{label} of {size} octets"
+            value = drbg.at(comment).octets(name, size)
+            flags = ["SizeUnchecked"]
+            yield invalid(*given(comment, "sizes", fixed={name: value}), *flags)
+
+
+def _text_cases(protocol: Protocol, given: Given) -> Iterator[Case]:
+    """What a passphrase may consist of."""
     empty = "The RFCs set no minimum; an implementation may refuse an empty secret."
     yield acceptable(*given("empty passphrase", ""), reason=empty)
     for comment, text, flag in (
@@ -254,30 +280,13 @@ def _passphrase_cases(protocol: Protocol, drbg: Drbg) -> Iterator[Case]:
     ):
         yield invalid(*given(f"passphrase with a {comment}", text), "PassphraseNewline")
     for comment, text in (
-        ("carriage return alone", "sec\rret"),
-        ("carriage return at the end", "secret\r"),
+        ("passphrase with a carriage return alone", "sec\rret"),
+        ("passphrase with a carriage return at the end", "secret\r"),
     ):
-        comment = f"passphrase with a {comment}"
         if protocol is Protocol.TWAMP:
             yield invalid(*given(comment, text), "PassphraseLoneCr", source="RFC 5357 §3.1")
         else:
             yield behaves(*given(comment, text))
-    for count in (0, 1, 512, 1023, 1025, 1536, 10000, 32767):
-        aims = ("CountUnchecked",) if count else ()  # PBKDF2 itself has no 0 iterations
-        yield invalid(*given(f"Count {count}", "counted", count), *aims)
-    for count in (65536, 2**17):
-        yield behaves(*given(f"Count {count}, over the configured maximum", "counted", count))
-    for name, label, sizes in (
-        ("t2", "T2", (16, 20, 64)),
-        ("t1", "T1", (8, 32)),
-        ("challenge", "Challenge", (15, 17)),
-        ("salt", "Salt", (8, 20)),
-    ):
-        for size in sizes:
-            comment = f"{label} of {size} octets"
-            value = drbg.at(comment).octets(name, size)
-            flags = ["SizeUnchecked"]
-            yield invalid(*given(comment, "sizes", fixed={name: value}), *flags)
 
 
 _CHARACTER_SET = (

@@ -111,7 +111,7 @@ def _encode_cut(text: str, *_: object) -> bytes:
 
 
 def _encode_at_first_zero(text: str, *_: object) -> bytes:
-    return _encode_key_id(text.split("\0")[0])
+    return _encode_key_id(text.split("\0", maxsplit=1)[0])
 
 
 def _decode_at_first_zero(key_id: bytes, *_: object) -> str:
