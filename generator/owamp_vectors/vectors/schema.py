@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import get_args
 
@@ -143,25 +144,31 @@ def _group_schema(group_type: GroupType) -> Json:
         "tests": {"type": "array", "minItems": 1, "items": _case_schema(group_type)},
     }
     schema = _object(properties, [name for name in properties if name != "comment"])
-    shaped = [part for item in group_type.outputs for part in _shapes_schema(item)]
+    shaped = [
+        {
+            "if": {"properties": {item.shaped_by: {"const": shape}}},
+            "then": {"properties": {"tests": {"items": _with_shape(item.name, reference)}}},
+        }
+        for item in group_type.outputs
+        for shape, reference in zip(item.shapes, _shapes(group_type, item), strict=True)
+    ]
     more = {"allOf": shaped} if shaped else {}
     return {"description": group_type.description, **schema, **more}
 
 
-def _shapes_schema(item: Field) -> list[Json]:
-    """The names inside an object, by the parameter of the group on which they depend."""
-    return [
-        {
-            "if": {"properties": {item.shaped_by: {"const": shape}}},
-            "then": {"properties": {"tests": {"items": _with_names(item.name, fields)}}},
-        }
+def _shapes(group_type: GroupType, item: Field) -> Json:
+    """The names inside an object, in the order of its shapes, each under a name of its own."""
+    return {
+        re.sub(r"\W+", "-", f"{group_type.name}-{item.name}-{shape}").strip("-"): _fields_schema(
+            fields, is_exact=True
+        )
         for shape, fields in item.shapes.items()
-    ]
+    }
 
 
-def _with_names(name: str, fields: tuple[Field, ...]) -> Json:
-    named = {"properties": {name: _fields_schema(fields, is_exact=True)}}
-    return {**named, "properties": {**named["properties"], "alternatives": {"items": named}}}
+def _with_shape(name: str, reference: str) -> Json:
+    shape = {name: {"$ref": f"#/$defs/{reference}"}}
+    return {"properties": {**shape, "alternatives": {"items": {"properties": shape}}}}
 
 
 def file_schema(file: VectorFile) -> Json:
@@ -203,5 +210,13 @@ def file_schema(file: VectorFile) -> Json:
         "$schema": DIALECT,
         "title": f"{file.name}.json: {file.algorithm}",
         **_object(properties, properties),
-        "$defs": {item.name: _group_schema(item) for item in file.types},
+        "$defs": {
+            **{item.name: _group_schema(item) for item in file.types},
+            **{
+                name: shape
+                for group_type in file.types
+                for item in group_type.outputs
+                for name, shape in _shapes(group_type, item).items()
+            },
+        },
     }
