@@ -610,11 +610,14 @@ def _reflect_cases(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
     padded = _flags(mode, reflector=True, padded=False)
     yield valid(*given("no padding: the answer is longer"), exchanged, *padded)
     enough = ("PaddingFor104",) if mode is not _OPEN else ()
-    yield behaves(*given("just enough padding", padding=difference), *enough)
-    yield behaves(*given("more padding than needed", padding=difference + 100), *enough)
+    source = _REFLECTOR_SOURCE
+    yield behaves(*given("just enough padding", padding=difference), *enough, source=source)
+    comment = "more padding than needed"
+    yield behaves(*given(comment, padding=difference + 100), *enough, source=source)
     comment, inputs = given("more padding than needed, and zeros for own", padding=difference + 9)
-    yield behaves(comment, {**inputs, "ownPadding": bytes(difference + 9)}, *enough)
-    yield behaves(*given("less padding than needed", padding=difference - 1))
+    zeros = {**inputs, "ownPadding": bytes(difference + 9)}
+    yield behaves(comment, zeros, *enough, source=source)
+    yield behaves(*given("less padding than needed", padding=difference - 1), source=source)
     own, other = "ReflectorNumberCopied", "ReflectorNumbersExchanged"
     yield valid(*given("number 4294967295", sequenceNumber=2**32 - 1), exchanged, own, other)
     yield valid(*given("number 7 is the first to arrive", sequenceNumber=7), own, other)

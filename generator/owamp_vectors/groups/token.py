@@ -237,8 +237,10 @@ def _passphrase_cases(protocol: Protocol, drbg: Drbg) -> Iterator[Case]:
     for count in (0, 1, 512, 1023, 1025, 1536, 10000, 32767):
         aims = ("CountUnchecked",) if count else ()  # PBKDF2 itself has no 0 iterations
         yield invalid(*given(f"Count {count}", "counted", count), *aims)
+    source = "RFC 5357 §6" if protocol is Protocol.TWAMP else _SOURCE
     for count in (65536, 2**17):
-        yield behaves(*given(f"Count {count}, over the configured maximum", "counted", count))
+        comment = f"Count {count}, over the configured maximum"
+        yield behaves(*given(comment, "counted", count), source=source)
     for name, label, sizes in (
         ("t2", "T2", (16, 20, 64)),
         ("t1", "T1", (8, 32)),
@@ -272,13 +274,14 @@ def _text_cases(protocol: Protocol, given: Given) -> Iterator[Case]:
         else:
             yield acceptable(*given(comment, text), flag, reason=_CHARACTER_SET)
 
+    source = "RFC 5357 §3.1" if protocol is Protocol.TWAMP else _SOURCE
     for comment, text in (
-        ("newline at the end, as read from a file", "secret\n"),
-        ("carriage return and line feed at the end", "secret\r\n"),
-        ("line feed within", "sec\nret"),
-        ("nothing but a line feed", "\n"),
+        ("passphrase with a newline at the end, as read from a file", "secret\n"),
+        ("passphrase with a carriage return and line feed at the end", "secret\r\n"),
+        ("passphrase with a line feed within", "sec\nret"),
+        ("passphrase that is nothing but a line feed", "\n"),
     ):
-        yield invalid(*given(f"passphrase with a {comment}", text), "PassphraseNewline")
+        yield invalid(*given(comment, text), "PassphraseNewline", source=source)
     for comment, text in (
         ("passphrase with a carriage return alone", "sec\rret"),
         ("passphrase with a carriage return at the end", "secret\r"),
