@@ -15,10 +15,10 @@ from .keys import ControlKeys
 from .primitives import AES_BLOCK_SIZE, HMAC_SIZE
 
 
-def _check_blocks(data: bytes) -> None:
+def _check_blocks(data: bytes, stage: Stage) -> None:
     if len(data) % AES_BLOCK_SIZE:
         expected = f"a whole number of {AES_BLOCK_SIZE}-octet blocks"
-        raise ProtocolError("control stream", expected, f"{len(data)} octets", Stage.LAYOUT)
+        raise ProtocolError("control stream", expected, f"{len(data)} octets", stage)
 
 
 class ProtectedSender:
@@ -37,7 +37,7 @@ class ProtectedSender:
 
     def write(self, text: bytes) -> bytes:
         """The ciphertext of `text`, same size; raises `ProtocolError` unless whole blocks."""
-        _check_blocks(text)
+        _check_blocks(text, Stage.INPUT)
         self._covered += text
         return self._cipher.update(text)
 
@@ -58,7 +58,7 @@ class ProtectedReceiver:
 
     def read(self, data: bytes) -> bytes:
         """The plaintext of `data`, same size. It is not authenticated before `read_hmac`."""
-        _check_blocks(data)
+        _check_blocks(data, Stage.LAYOUT)
         text = self._cipher.update(data)
         self._covered += text
         return text

@@ -22,6 +22,8 @@ from . import primitives
 from .errors import check_size
 
 SID_SIZE = 16
+IPV6_SIZE = 16
+"""Octets of an IPv6 address."""
 T1_SIZE = 16
 """Octets of an AES Session-key: T1, and so T3."""
 T2_SIZE = 32
@@ -64,6 +66,30 @@ class TestSessionKeys:
         check_size("T4", self.t4, T2_SIZE)
 
 
+def sid_address(address: bytes) -> bytes:
+    """The 4 octets that a machine's SIDs begin with: its IPv4 address, or the last four of the IPv6
+    address of a machine that has no other (RFC 4656 §3.5).
+    """
+    return address[-4:] if len(address) == IPV6_SIZE else address
+
+
+def make_sid(address: bytes, timestamp: bytes, random: bytes) -> bytes:
+    """A SID, 16 octets (RFC 4656 §3.5).
+
+    Args:
+        address: of the machine, 4 octets, or 16 of IPv6.
+        timestamp: in NTP format, 8 octets.
+        random: 4 octets.
+    Raises:
+        ProtocolError: an argument of the wrong size.
+    """
+    address = sid_address(address)
+    check_size("address", address, 4)
+    check_size("NTP timestamp", timestamp, 8)
+    check_size("random octets", random, 4)
+    return address + timestamp + random
+
+
 def derive_t3(t1: bytes, sid: bytes) -> bytes:
     """T3, 16 octets: T1 (16) encrypted in one AES-ECB block under the SID (RFC 4656 §4.1.2)."""
     check_size("SID", sid, SID_SIZE)
@@ -90,8 +116,8 @@ def derive_test_session_keys(keys: ControlKeys, sid: bytes) -> TestSessionKeys:
 def control_keys_from_test_keys(keys: TestSessionKeys, sid: bytes) -> ControlKeys:
     """T1 and T2 recovered from T3, T4 and the SID: the derivation of §4.1.2 run backwards.
 
-    Not a step of the protocol. It shows what a leaked test-session key costs: the SID is an
-    identifier, not a secret.
+    Not a step of the protocol. It shows what a leaked test-session key costs where the SID is
+    known: RFC 4656 §3.5 wants that unpredictable, and it is no key.
 
     Raises:
         ProtocolError: a SID of the wrong size.

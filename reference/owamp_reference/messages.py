@@ -13,11 +13,12 @@ HMACs are the business of `control`; here a message is
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import ClassVar, NamedTuple, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
 
+from .choices import Choice, Chooser, Option, first_option
 from .errors import ProtocolError, Stage
 from .keys import SID_SIZE
 from .layout import (
@@ -190,7 +191,21 @@ class ServerStart(Message, title="Server-Start"):
     mbz_2 = mbz(8)
 
 
-def encode_key_id(text: str) -> bytes:
+ZERO_IN_NAME = Choice(
+    "whether the name of a secret may have a zero octet, with which KeyID is padded",
+    (
+        Option("refuses such a name", "POLICY", "RFC 4656 §3.1"),
+        Option("takes it as any other character", "POLICY", "RFC 4656 §3.1"),
+    ),
+)
+
+
+def _check_zeros(name: bytes, choose: Chooser) -> None:
+    if b"\0" in name and choose(ZERO_IN_NAME) == 0:
+        raise ProtocolError("KeyID", "no zero octet before the padding", "a zero octet", Stage.TEXT)
+
+
+def encode_key_id(text: str, choose: Chooser = first_option) -> bytes:
     """The 80-octet KeyID of a name: its UTF-8 octets, zero-padded (RFC 4656 §3.1).
 
     Raises:
@@ -204,20 +219,18 @@ def encode_key_id(text: str) -> bytes:
         raise ProtocolError(
             "KeyID", f"at most {KEY_ID_SIZE} octets", f"{len(encoded)} octets", Stage.TEXT
         )
-    if b"\0" in encoded:
-        raise ProtocolError("KeyID", "no zero octet before the padding", "a zero octet", Stage.TEXT)
+    _check_zeros(encoded, choose)
     return encoded.ljust(KEY_ID_SIZE, b"\0")
 
 
-def decode_key_id(key_id: bytes) -> str:
+def decode_key_id(key_id: bytes, choose: Chooser = first_option) -> str:
     """The name in an 80-octet KeyID, without its zero padding (RFC 4656 §3.1).
 
     Raises:
         ProtocolError: octets that are not UTF-8, or a zero octet before the padding.
     """
     stripped = key_id.rstrip(b"\0")
-    if b"\0" in stripped:
-        raise ProtocolError("KeyID", "no zero octet before the padding", "a zero octet", Stage.TEXT)
+    _check_zeros(stripped, choose)
     try:
         return stripped.decode()
     except UnicodeDecodeError as error:
@@ -345,18 +358,23 @@ def _padding_after(size: int) -> int:
     return -size % AES_BLOCK_SIZE
 
 
-def _unpack_skip_ranges(data: bytes) -> tuple[SkipRange, ...]:
-    """Skip ranges, which MUST be in order and disjoint (RFC 4656 §3.8, §3.9)."""
+def _unpack_ordered_ranges(data: bytes) -> tuple[SkipRange, ...]:
+    """Skip ranges of session data, which are invalid if they overlap or are out of order (RFC 4656
+    §3.9). Of those of Stop-Sessions, §3.8 has only the sender keep an order.
+    """
     ranges = unpack_records(SkipRange, data)
+    check_skip_ranges(ranges, Stage.LAYOUT)
+    return ranges
+
+
+def check_skip_ranges(ranges: Iterable[SkipRange], stage: Stage = Stage.INPUT) -> None:
+    """Raise `ProtocolError` unless skip ranges are in order and disjoint (RFC 4656 §3.8, §3.9)."""
     floor = 0
     for item in ranges:
         if item.first < floor or item.last < item.first:
             expected = f"ascending, disjoint ranges (here from {floor})"
-            raise ProtocolError(
-                "Skip Ranges", expected, f"{item.first} to {item.last}", Stage.LAYOUT
-            )
+            raise ProtocolError("Skip Ranges", expected, f"{item.first} to {item.last}", stage)
         floor = item.last + 1
-    return ranges
 
 
 class SessionDescription(Record, title="Session Description Record"):
@@ -382,7 +400,7 @@ class SessionDescription(Record, title="Session Description Record"):
         values = cls.LAYOUT.unpack(data[:head_size])
         end = head_size + values.pop("number_of_skip_ranges") * SkipRange.LAYOUT.size
         data += yield Want(max(0, end + _padding_after(end) - len(data)))
-        return cls(**values, skip_ranges=_unpack_skip_ranges(data[head_size:end]))
+        return cls(**values, skip_ranges=unpack_records(SkipRange, data[head_size:end]))
 
 
 class StopSessions(Message, title="Stop-Sessions"):
@@ -457,6 +475,20 @@ class FetchAck(Message, title="Fetch-Ack"):
     number_of_records: int = uint("Number of Records", 4)
 
 
+LOST_TTL = 255
+"""TTL in the record of a lost packet (RFC 4656 §3.9)."""
+LOST_ERROR_ESTIMATES = (0x0001, 0x3F01, 0x4001)
+"""Send Error Estimate in the record of a lost packet: one for each option of `LOST_SCALE`."""
+LOST_SCALE = Choice(
+    "how Scale 64, which the record of a lost packet is to have, stands in six bits",
+    (
+        Option("sends Scale 0, which is 64 modulo 64", "POLICY", "RFC 4656 §3.9"),
+        Option("sends Scale 63, the largest that there is", "POLICY", "RFC 4656 §3.9"),
+        Option("lets the seventh bit of 64 stand in Z", "POLICY", "RFC 4656 §3.9"),
+    ),
+)
+
+
 class PacketRecord(Record, title="Packet Record"):
     """A packet record, 25 octets, in the order of the figure of RFC 4656 §3.9 (its text names
     the fields in another order).
@@ -469,10 +501,28 @@ class PacketRecord(Record, title="Packet Record"):
     receive_timestamp: int = uint("Receive Timestamp", TIMESTAMP_SIZE)
     ttl: int = uint("TTL", 1)
 
+    @classmethod
+    def lost(
+        cls,
+        seq_number: int,
+        send_timestamp: int,
+        receive_error_estimate: int,
+        choose: Chooser = first_option,
+    ) -> Self:
+        """The record of a packet that did not arrive (RFC 4656 §3.9).
+
+        Args:
+            send_timestamp: when it was due by the schedule.
+            receive_error_estimate: of the clock that tells that it is late.
+            choose: decides how Scale 64 stands in six bits.
+        """
+        estimate = LOST_ERROR_ESTIMATES[choose(LOST_SCALE)]
+        return cls(seq_number, estimate, receive_error_estimate, send_timestamp, 0, LOST_TTL)
+
     @property
     def is_lost(self) -> bool:
         """Whether this is the record of a lost packet (RFC 4656 §3.9)."""
-        return self.receive_timestamp == 0 and self.ttl == 255
+        return self.receive_timestamp == 0 and self.ttl == LOST_TTL
 
 
 @dataclass(frozen=True)
@@ -500,7 +550,7 @@ class FetchData:
         """Read the data whose numbers of skip ranges and records `ack` gave."""
         request = yield from RequestSession.reader()
         size = ack.number_of_skip_ranges * SkipRange.LAYOUT.size
-        skip_ranges = _unpack_skip_ranges((yield Want(size + _padding_after(size)))[:size])
+        skip_ranges = _unpack_ordered_ranges((yield Want(size + _padding_after(size)))[:size])
         yield WANT_HMAC
         size = ack.number_of_records * PacketRecord.LAYOUT.size
         records = unpack_records(PacketRecord, (yield Want(size + _padding_after(size)))[:size])
@@ -514,4 +564,36 @@ class FetchData:
 
 
 Request: TypeAlias = RequestSession | RequestTWSession
+R = TypeVar("R", bound=Request)
+M = TypeVar("M", bound=Message)
+
+
+def as_meant(request: R) -> R:
+    """A request without what a server has to ignore: with IPVN 4, the 12 octets after an address;
+    any Conf-Sender and Conf-Receiver but 0 counts as 1 (RFC 4656 §3.5).
+    """
+    changes: dict[str, Any] = {}
+    if request.ipvn == 4:
+        for name in ("sender_address", "receiver_address"):
+            changes[name] = getattr(request, name)[:4].ljust(ADDRESS_SIZE, b"\0")
+    if isinstance(request, RequestSession):
+        for name in ("conf_sender", "conf_receiver"):
+            changes[name] = min(1, getattr(request, name))
+    return replace(request, **changes)
+
+
+def as_sent(message: M) -> M:
+    """A message that was read, as its sender MUST send it: what it was to set to zero is zero (RFC
+    4656 §3.5, §3.9).
+    """
+    if isinstance(message, RequestSession | RequestTWSession):
+        return as_meant(message)
+    if isinstance(message, FetchAck) and message.accept:
+        return replace(message, finished=0, next_seqno=0, **_NO_DATA)
+    if isinstance(message, FetchAck) and not message.finished:
+        return replace(message, next_seqno=0, number_of_skip_ranges=0)
+    return message
+
+
+_NO_DATA = {"number_of_skip_ranges": 0, "number_of_records": 0}
 ClientCommand: TypeAlias = Request | StartSessions | StopSessions | StopTWSessions | FetchSession

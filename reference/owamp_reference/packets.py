@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from . import primitives
+from .choices import Choice, Chooser, Option, first_option
 from .errors import ProtocolError, Stage, check_range
 from .keys import TestSessionKeys
 from .layout import Field, Layout, Record, mbz, uint
@@ -37,6 +38,34 @@ class TestMode(Enum):
     UNAUTHENTICATED = "unauthenticated"
     AUTHENTICATED = "authenticated"
     ENCRYPTED = "encrypted"
+
+
+Z_BIT = 0x4000
+"""The bit Z of an Error Estimate, which is MBZ (RFC 4656 §4.1.2)."""
+
+_ESTIMATE_SOURCE = "RFC 4656 §4.1.2"
+MULTIPLIER_ZERO = Choice(
+    "whether a packet whose Multiplier is zero is discarded",
+    (
+        Option("discards the packet as corrupt", "SHOULD", _ESTIMATE_SOURCE),
+        Option("takes the packet as any other", "POLICY", _ESTIMATE_SOURCE),
+    ),
+)
+Z_BIT_GIVEN = Choice(
+    "what is done with an Error Estimate that is to be sent and has the bit Z set, which MUST be "
+    "zero",
+    (
+        Option("clears the bit", "MUST", _ESTIMATE_SOURCE),
+        Option("refuses the Error Estimate", "MUST", _ESTIMATE_SOURCE),
+    ),
+)
+Z_BIT_COPIED = Choice(
+    "whether the Sender Error Estimate is an exact copy, where the bit Z has come set",
+    (
+        Option("copies the bit", "MUST", "RFC 5357 §4.2.1"),
+        Option("clears the bit", "MUST", _ESTIMATE_SOURCE),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -59,12 +88,14 @@ class ErrorEstimate:
         return self.synchronized << 15 | self.scale << 8 | self.multiplier
 
     @classmethod
-    def from_int(cls, value: int) -> Self:
-        """Read a 16-bit field, Z ignored. Raises `ProtocolError` for a Multiplier of zero (such a
-        packet counts as corrupt) and for more than 16 bits.
+    def from_int(cls, value: int, choose: Chooser = first_option) -> Self:
+        """Read a 16-bit field, Z ignored.
+
+        Raises:
+            ProtocolError: more than 16 bits, or a Multiplier of zero, unless `choose` takes it.
         """
         check_range("Error Estimate", value, 0, 0xFFFF)
-        if not value & 0xFF:
+        if not value & 0xFF and choose(MULTIPLIER_ZERO) == 0:
             raise ProtocolError("Multiplier", "a value from 1 to 255", "0", Stage.LAYOUT)
         return cls(bool(value >> 15), value >> 8 & 0x3F, value & 0xFF)
 
@@ -99,11 +130,14 @@ class _Packet(Record):
         cls.OPEN_LAYOUT = Layout(f"{title} (unauthenticated)", fields)
 
     @classmethod
+    def layout(cls, mode: TestMode) -> Layout:
+        """The layout of the octets before HMAC and padding."""
+        return cls.OPEN_LAYOUT if mode is TestMode.UNAUTHENTICATED else cls.PROTECTED_LAYOUT
+
+    @classmethod
     def header_size(cls, mode: TestMode) -> int:
         """Octets before the padding, the HMAC included."""
-        if mode is TestMode.UNAUTHENTICATED:
-            return cls.OPEN_LAYOUT.size
-        return cls.PROTECTED_LAYOUT.size + HMAC_SIZE
+        return cls.layout(mode).size + (HMAC_SIZE if mode is not TestMode.UNAUTHENTICATED else 0)
 
 
 class SenderPacket(_Packet, title="Sender test packet"):
@@ -172,33 +206,67 @@ def _require_keys(keys: TestSessionKeys | None) -> TestSessionKeys:
     return keys
 
 
+def _as_sent(packet: SenderPacket | ReflectorPacket, choose: Chooser) -> dict[str, Any]:
+    """The fields of a packet with Error Estimates that may be sent (RFC 4656 §4.1.2)."""
+    values = dict(vars(packet))
+    own = values["error_estimate"]
+    if not own & 0xFF:
+        raise ProtocolError("Multiplier", "a value from 1 to 255", "0")
+    if own & Z_BIT:
+        if choose(Z_BIT_GIVEN):
+            raise ProtocolError("Error Estimate", "the bit Z zero", "one")
+        values["error_estimate"] = own & ~Z_BIT
+    copied = values.get("sender_error_estimate", 0)
+    if copied & Z_BIT and choose(Z_BIT_COPIED):
+        values["sender_error_estimate"] = copied & ~Z_BIT
+    return values
+
+
 def seal_packet(
-    mode: TestMode, packet: SenderPacket | ReflectorPacket, keys: TestSessionKeys | None = None
+    mode: TestMode,
+    packet: SenderPacket | ReflectorPacket,
+    keys: TestSessionKeys | None = None,
+    choose: Chooser = first_option,
 ) -> bytes:
     """The UDP payload of a test packet in `mode`.
 
     Args:
         keys: T3 and T4; not used in the unauthenticated mode.
+        choose: decides what becomes of a Z bit that is set in an Error Estimate.
     Raises:
-        ProtocolError: a value that does not fit its field, or keys missing.
+        ProtocolError: a value that does not fit its field, a Multiplier of zero, or keys missing.
+    """
+    layout = packet.layout(mode)
+    header = layout.pack(_as_sent(packet, choose))
+    return protect_header(mode, layout, header, keys) + packet.padding
+
+
+def protect_header(
+    mode: TestMode, layout: Layout, header: bytes, keys: TestSessionKeys | None = None
+) -> bytes:
+    """The octets before the padding: a packed `header` encrypted, and its HMAC; raises as
+    `seal_packet`.
     """
     if mode is TestMode.UNAUTHENTICATED:
-        return packet.OPEN_LAYOUT.pack(vars(packet)) + packet.padding
+        return header
     keys = _require_keys(keys)
-    text = packet.PROTECTED_LAYOUT.pack(vars(packet))
-    size = protected_size(packet.PROTECTED_LAYOUT, mode)
-    tag = primitives.hmac_sha1_128(keys.t4, text[:size])
-    return encrypt_blocks(mode, keys.t3, text[:size]) + text[size:] + tag + packet.padding
+    text, rest = header[: protected_size(layout, mode)], header[protected_size(layout, mode) :]
+    tag = primitives.hmac_sha1_128(keys.t4, text)
+    return encrypt_blocks(mode, keys.t3, text) + rest + tag
 
 
 def open_packet(
-    mode: TestMode, kind: type[Packet], data: bytes, keys: TestSessionKeys | None = None
+    mode: TestMode,
+    kind: type[Packet],
+    data: bytes,
+    keys: TestSessionKeys | None = None,
+    choose: Chooser = first_option,
 ) -> Packet:
     """Decrypt, check and parse a UDP payload as a `kind`, `SenderPacket` or `ReflectorPacket`.
 
     Raises:
-        ProtocolError: too short, an HMAC that does not verify, or a Multiplier of zero. A packet
-            that fails authentication MUST be discarded (RFC 4656 §4.2).
+        ProtocolError: too short, an HMAC that does not verify, or a Multiplier of zero, unless
+            `choose` takes it. A packet that fails authentication MUST be discarded (RFC 4656 §4.2).
     """
     header_size = kind.header_size(mode)
     if len(data) < header_size:
@@ -215,5 +283,5 @@ def open_packet(
         if not primitives.equal(header[-HMAC_SIZE:], primitives.hmac_sha1_128(keys.t4, text)):
             raise ProtocolError("HMAC", "the HMAC of the encrypted part", "another", Stage.HMAC)
         values = kind.PROTECTED_LAYOUT.unpack(text + header[size:-HMAC_SIZE])
-    ErrorEstimate.from_int(values["error_estimate"])
+    ErrorEstimate.from_int(values["error_estimate"], choose)
     return kind(**values, padding=padding)

@@ -4,6 +4,7 @@ Session-Reflector of TWAMP (RFC 4656 §4, RFC 5357 §4).
 
 from __future__ import annotations
 
+from .choices import Choice, Chooser, Option, first_option
 from .errors import ProtocolError, Stage
 from .keys import TestSessionKeys
 from .packets import (
@@ -21,6 +22,32 @@ DEFAULT_ERROR_ESTIMATE = ErrorEstimate(synchronized=False, scale=0, multiplier=1
 
 DEFAULT_TTL = 255
 """Sender TTL where that of a received packet is not known (RFC 5357 §4.2)."""
+
+
+_AS_RECEIVED = Option(
+    "makes its padding as long as that of the packet", "POLICY", "RFC 5357 §4.2.1"
+)
+_NO_PADDING = Option("sends no padding", "POLICY", "RFC 5357 §4.2.1")
+LENGTH_OF_ANSWER = Choice(
+    "how long a reflector makes the padding of an answer",
+    (
+        Option("makes the answer as long as the packet", "SHOULD", "RFC 5357 §4.2.1"),
+        _AS_RECEIVED,
+        _NO_PADDING,
+    ),
+)
+LENGTH_OF_LONGER_ANSWER = Choice(
+    "how long a reflector makes the padding where the answer is longer in any case",
+    (_NO_PADDING, _AS_RECEIVED),
+)
+PADDING_OF_ANSWER = Choice(
+    "what the padding of an answer consists of",
+    (
+        Option("uses the first octets of the padding again", "SHOULD", "RFC 5357 §4.2.1"),
+        Option("uses the last octets of the padding again", "POLICY", "RFC 5357 §4.2.1"),
+        Option("makes padding of its own", "SHOULD", "RFC 5357 §4.2.1"),
+    ),
+)
 
 
 class SessionSender:
@@ -87,7 +114,15 @@ class SessionReceiver:
 
 
 class SessionReflector:
-    """The Session-Reflector of TWAMP (RFC 5357 §4.2); arguments as `SessionSender`."""
+    """The Session-Reflector of TWAMP (RFC 5357 §4.2); arguments as `SessionSender`.
+
+    For Timeout after Stop-Sessions it goes on to answer, and not longer (RFC 5357 §3.5): it is the
+    caller who ends it.
+
+    Args:
+        padding: gives Packet Padding of its own, if `choose` does not have that of the packet used
+            again.
+    """
 
     def __init__(
         self,
@@ -95,10 +130,14 @@ class SessionReflector:
         session_keys: TestSessionKeys | None = None,
         clock: Clock = system_clock,
         error_estimate: ErrorEstimate = DEFAULT_ERROR_ESTIMATE,
+        padding: RandomSource | None = None,
+        choose: Chooser = first_option,
     ) -> None:
         self._mode = mode
         self._keys = session_keys
         self._clock = clock
+        self._padding = padding
+        self._choose = choose
         self._error_estimate = error_estimate.to_int()
         self.next_sequence_number = 0
 
@@ -111,8 +150,8 @@ class SessionReflector:
             ProtocolError: a packet that is to be discarded without an answer.
         """
         receive_timestamp = self._clock()
-        packet = open_packet(self._mode, SenderPacket, data, self._keys)
-        room = max(0, len(data) - ReflectorPacket.header_size(self._mode))
+        packet = open_packet(self._mode, SenderPacket, data, self._keys, self._choose)
+        room = len(data) - ReflectorPacket.header_size(self._mode)
         reflected = ReflectorPacket(
             sequence_number=self.next_sequence_number,
             timestamp=self._clock(),
@@ -122,8 +161,25 @@ class SessionReflector:
             sender_timestamp=packet.timestamp,
             sender_error_estimate=packet.error_estimate,
             sender_ttl=ttl,
-            padding=packet.padding[:room],
+            padding=self._padding_of(packet.padding, room),
         )
-        answer = seal_packet(self._mode, reflected, self._keys)
+        answer = seal_packet(self._mode, reflected, self._keys, self._choose)
         self.next_sequence_number += 1
         return answer
+
+    def _padding_of(self, received: bytes, room: int) -> bytes:
+        """The padding of an answer (RFC 5357 §4.2.1); with `room` octets it is as long as the
+        packet.
+        """
+        size = 0
+        if received:
+            length = LENGTH_OF_ANSWER if room >= 0 else LENGTH_OF_LONGER_ANSWER
+            size = (max(0, room), len(received), 0)[self._choose(length)]
+        if not size:
+            return b""
+        match self._choose(PADDING_OF_ANSWER):
+            case 0:
+                return received[:size]
+            case 1:
+                return received[-size:]
+        return bytes(size) if self._padding is None else self._padding("Packet Padding", size)

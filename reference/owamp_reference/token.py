@@ -12,6 +12,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from . import primitives
+from .choices import Choice, Chooser, Option, first_option
 from .errors import ProtocolError, Stage, check_range, check_size
 from .keys import T1_SIZE, ControlKeys
 
@@ -26,31 +27,49 @@ DEFAULT_MAX_COUNT = 32768
 """RFC 5357 §6: the maximum that a client accepts SHOULD be 32768 unless configured."""
 
 
-def check_passphrase(passphrase: bytes) -> None:
-    """Raise `ProtocolError` if a passphrase has a CR or LF (RFC 4656 §3.1, RFC 5357 §3.1).
+LONE_CR = Choice(
+    "whether a CR without an LF is a newline in a passphrase of OWAMP",
+    (
+        Option("refuses it, as TWAMP has to", "POLICY", "RFC 5357 §3.1"),
+        Option("takes it as any other character", "POLICY", "RFC 4656 §3.1"),
+    ),
+)
+
+
+def check_passphrase(
+    passphrase: bytes, *, for_twamp: bool = False, choose: Chooser = first_option
+) -> None:
+    """Raise `ProtocolError` for a passphrase that the RFCs do not allow.
+
+    Neither protocol has newlines in it. TWAMP counts a CR alone as one, and has ASCII only (RFC
+    4656 §3.1, RFC 5357 §3.1).
 
     The rule is for passphrases that people type. A key from IKEv2 is any octets and may well
     contain 0a, so it is not checked.
     """
-    if b"\n" in passphrase or b"\r" in passphrase:
+    has_cr = b"\r" in passphrase and (for_twamp or choose(LONE_CR) == 0)
+    if b"\n" in passphrase or has_cr:
         raise ProtocolError("passphrase", "no newline (CR or LF)", "a newline", Stage.TEXT)
+    if for_twamp and not passphrase.isascii():
+        raise ProtocolError("passphrase", "ASCII", "other characters", Stage.TEXT)
 
 
-def encode_passphrase(text: str) -> bytes:
+def encode_passphrase(
+    text: str, *, for_twamp: bool = False, choose: Chooser = first_option
+) -> bytes:
     """The octets of a passphrase: its UTF-8 encoding, unchanged otherwise.
 
-    RFC 5357 §3.1 confines passphrases to ASCII, where this is the identity; RFC 4656 names no
-    character set, and UTF-8 is what KeyID uses.
+    RFC 4656 names no character set, and UTF-8 is what KeyID uses; for ASCII it is the identity.
 
     Raises:
-        ProtocolError: a newline, or text that UTF-8 cannot encode.
+        ProtocolError: what `check_passphrase` refuses, or text that UTF-8 cannot encode.
     """
     passphrase = None
     with suppress(UnicodeEncodeError):  # it holds the text, so nothing is raised from it
         passphrase = text.encode()
     if passphrase is None:
         raise ProtocolError("passphrase", "a UTF-8 string", "a lone surrogate", Stage.TEXT)
-    check_passphrase(passphrase)
+    check_passphrase(passphrase, for_twamp=for_twamp, choose=choose)
     return passphrase
 
 

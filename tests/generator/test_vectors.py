@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 
 import jsonschema
 import pytest
 from owamp_vectors import disk, mistakes
 from owamp_vectors.catalogue import FILES
-from owamp_vectors.vectors.declaration import VectorFile
+from owamp_vectors.vectors.declaration import Json, VectorFile
 from owamp_vectors.vectors.drbg import Drbg
 from owamp_vectors.vectors.schema import file_schema
 from owamp_vectors.vectors.stored import by_group, stored_cases
@@ -62,6 +63,37 @@ def test_schema_refuses_a_spoiled_case(file: VectorFile, spoil: object) -> None:
     spoil(next(stored_cases(file, content)).test)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(file_schema(file)).validate(content)
+
+
+def _is_refused(content: Json, file: VectorFile) -> bool:
+    return not jsonschema.Draft202012Validator(file_schema(file)).is_valid(content)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda fields: fields.update(extra=1), id="unknown name"),
+        pytest.param(lambda fields: fields.pop(next(iter(fields))), id="name missing"),
+        pytest.param(lambda fields: fields.update(sid="00"), id="too few octets"),
+    ],
+)
+@pytest.mark.parametrize("message", ["Request-Session", "Accept-Session"])
+def test_schema_knows_the_names_and_sizes_inside_fields(
+    message: str, spoil: Callable[[Json], object]
+) -> None:
+    content = stored(FILES["messages"])
+    group = next(item for item in content["testGroups"] if item.get("message") == message)
+    spoil(group["tests"][0]["fields"])
+    assert _is_refused(content, FILES["messages"])
+
+
+@pytest.mark.parametrize("name", ["t1", "tokenKey"])
+def test_schema_knows_the_sizes_of_valid_cases(name: str) -> None:
+    content = stored(FILES["token"])
+    test = content["testGroups"][0]["tests"][0]
+    assert (test["result"], len(test[name])) == ("valid", 32)
+    test[name] += "00"
+    assert _is_refused(content, FILES["token"])
 
 
 @all_files

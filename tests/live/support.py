@@ -32,7 +32,7 @@ from owamp_reference.packets import (
     ReflectorPacket,
     SenderPacket,
     TestMode,
-    seal_packet,
+    protect_header,
 )
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 from owamp_reference.sources import ntp_timestamp
@@ -353,13 +353,19 @@ class Script:
     def send(self, packet: SenderPacket | bytes, ttl: int = 255) -> Script:
         """A packet of the Session-Sender."""
         if not isinstance(packet, bytes):
-            packet = seal_packet(self.mode, packet, self.keys)
+            packet = self._as_it_is(packet)
         self.observer.test_packet(packet, self.source, self.destination, ttl)
         return self
 
+    def _as_it_is(self, packet: SenderPacket | ReflectorPacket) -> bytes:
+        """A packet sealed that may have what no honest end sends."""
+        layout = packet.layout(self.mode)
+        header = layout.pack(vars(packet))
+        return protect_header(self.mode, layout, header, self.keys) + packet.padding
+
     def reflect(self, packet: ReflectorPacket | bytes) -> Script:
         if not isinstance(packet, bytes):
-            packet = seal_packet(self.mode, packet, self.keys)
+            packet = self._as_it_is(packet)
         self.observer.test_packet(packet, self.destination, self.source, 255)
         return self
 

@@ -15,6 +15,7 @@ from owamp_reference.keys import control_keys_from_test_keys, derive_test_sessio
 from owamp_reference.messages import (
     Accept,
     FetchData,
+    PacketRecord,
     RequestSession,
     RequestTWSession,
     ScheduleSlot,
@@ -26,11 +27,13 @@ from owamp_reference.negotiation import Mode
 from owamp_reference.packets import ReflectorPacket, SenderPacket, open_packet
 from owamp_reference.sessions import SessionSender
 from owamp_reference.sources import system_clock
+from owamp_vectors.catalogue import FILES
 from owamp_vectors.live.net.addresses import packed
 from owamp_vectors.live.serve.limits import ServiceLimits
 from owamp_vectors.live.serve.policy import RefusedError, reserve
 
 from ..reference.support import OWAMP, SID, TWAMP, Setting
+from ..support import committed_cases
 from .peers import LiveClient, Running, connected, run, serving
 
 SECOND = 1 << 32
@@ -243,7 +246,24 @@ def test_lost_packets_are_recorded_with_the_time_at_which_they_were_due() -> Non
     assert seen(data) == [(1, False), (0, True), (2, True), (3, True)]
     assert data is not None
     assert data.records[2].send_timestamp == data.request.start_time + 3 * (SECOND // 10)
-    assert data.records[2].send_error_estimate == 64 << 8 | 1
+    assert_as_in_the_vectors(data.records[2])
+
+
+def assert_as_in_the_vectors(record: PacketRecord) -> None:
+    """The record of a lost packet, made by the server, is that of a vector but for its inputs."""
+    cases = [
+        case for case in committed_cases(FILES["messages"]) if case.type.name == "LostPacketRecord"
+    ]
+    assert cases
+    for case in cases:
+        given = case.decoded_inputs
+        changed = replace(
+            record,
+            seq_number=given["seqNumber"],
+            send_timestamp=int.from_bytes(given["sendTimestamp"], "big"),
+            receive_error_estimate=int.from_bytes(given["receiveErrorEstimate"], "big"),
+        )
+        assert changed.pack().hex() == case.outputs["record"]
 
 
 def test_skipped_packets_are_not_lost() -> None:
@@ -274,8 +294,15 @@ def test_packets_beyond_the_request_are_discarded(number: int, age: float) -> No
         {"description": SessionDescription(bytes(16), 2)},
         {"description": SessionDescription(bytes(16), 5)},
         {"other_sid": True},
+        {"description": SessionDescription(bytes(16), 4, (SkipRange(3, 3), SkipRange(1, 1)))},
     ],
-    ids=["stopped by a failure", "one arrived that was not sent", "too many sent", "another SID"],
+    ids=[
+        "stopped by a failure",
+        "one arrived that was not sent",
+        "too many sent",
+        "another SID",
+        "skip ranges out of order, which could not be fetched",
+    ],
 )
 def test_results_that_are_not_valid_cannot_be_fetched(options: dict[str, Any]) -> None:
     assert fetched([0, 2], **options) is None

@@ -183,8 +183,8 @@ def ack_for(data: FetchData, accept: int = 0) -> FetchAck:
 
 
 def any_packets(kind: type[SenderPacket] | type[ReflectorPacket]) -> st.SearchStrategy[Any]:
-    """Test packets of a kind, with padding and a Multiplier that is not zero."""
-    estimates = st.integers(0, 0xFFFF).filter(lambda value: value & 0xFF)
+    """Test packets of a kind, with padding, a Multiplier that is not zero, and Z zero."""
+    estimates = st.integers(0, 0xFFFF).map(lambda value: (value | (not value & 0xFF)) & ~0x4000)
     return st.builds(
         kind,
         **values_of(

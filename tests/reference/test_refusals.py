@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from owamp_reference import binding, ikev2, keys, messages, packets, primitives, token
+from owamp_reference.choices import first_option
 from owamp_reference.errors import ProtocolError
 from owamp_reference.layout import Field, Layout, Record, constant, mbz, number_of, uint
 from owamp_reference.messages import PacketRecord, ScheduleSlot, SkipRange
@@ -152,6 +153,20 @@ def test_passphrase_is_its_utf_8_octets() -> None:
     assert token.encode_passphrase("pä ss\t") == "pä ss\t".encode()
 
 
+def test_passphrase_of_twamp_is_ascii() -> None:
+    """RFC 5357 §3.1."""
+    assert token.encode_passphrase("p ss\t", for_twamp=True) == b"p ss\t"
+    with pytest.raises(ProtocolError, match=r"^passphrase: expected ASCII"):
+        token.encode_passphrase("pä", for_twamp=True)
+
+
+def test_carriage_return_alone_is_a_newline_in_twamp() -> None:
+    """RFC 5357 §3.1; RFC 4656 does not say what a newline is."""
+    assert token.encode_passphrase("a\rb", choose=lambda _: 1) == b"a\rb"
+    with pytest.raises(ProtocolError, match=r"^passphrase: expected no newline"):
+        token.encode_passphrase("a\rb", for_twamp=True, choose=lambda _: 1)
+
+
 @pytest.mark.parametrize("count", [2**n for n in range(10, 16)])
 def test_count_that_rfc_4656_and_rfc_5357_allow(count: int) -> None:
     token.check_count(count)
@@ -185,6 +200,18 @@ def test_error_estimate_that_does_not_fit_is_refused(estimate: ErrorEstimate, fi
         SessionSender(TestMode.UNAUTHENTICATED, error_estimate=estimate)
 
 
+@pytest.mark.parametrize("mode", TestMode)
+def test_error_estimate_is_sent_without_z_and_not_with_multiplier_0(mode: TestMode) -> None:
+    """RFC 4656 §4.1.2."""
+    session_keys = keys.TestSessionKeys(bytes(16), bytes(32))
+    sealed = packets.seal_packet(mode, SenderPacket(0, 0, 0xC001), session_keys)
+    opened = packets.open_packet(mode, SenderPacket, sealed, session_keys)
+    assert opened.error_estimate == 0x8001
+    for value, choose in ((0x8000, first_option), (0xC001, lambda _: 1)):
+        with pytest.raises(ProtocolError, match=r"^(Multiplier|Error Estimate): expected"):
+            packets.seal_packet(mode, SenderPacket(0, 0, value), session_keys, choose)
+
+
 @pytest.mark.parametrize("value", [-1, 0x10001])
 def test_error_estimate_has_16_bits(value: int) -> None:
     with pytest.raises(ProtocolError, match=r"^Error Estimate: expected"):
@@ -193,7 +220,9 @@ def test_error_estimate_has_16_bits(value: int) -> None:
 
 def test_lost_packet_has_no_receive_time_and_ttl_255() -> None:
     """RFC 4656 §3.9, §4.2."""
-    lost = PacketRecord(1, 1, 1, 5, 0, 255)
+    lost = PacketRecord.lost(1, 5, 1)
+    assert (lost.seq_number, lost.send_timestamp, lost.receive_error_estimate) == (1, 5, 1)
+    assert lost.send_error_estimate == 1, "Multiplier 1, Scale 64 modulo 64, S 0"
     assert lost.is_lost
     assert not replace(lost, receive_timestamp=6).is_lost
     assert not replace(lost, ttl=254).is_lost

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
 
 from owamp_reference import control, primitives
-from owamp_reference.errors import ProtocolError
+from owamp_reference.errors import ProtocolError, Stage
 from owamp_reference.keys import ControlKeys
 from owamp_reference.messages import (
     AcceptSession,
@@ -33,7 +35,6 @@ from ..vectors.declaration import (
     Json,
     Values,
     VectorFile,
-    acceptable,
     invalid,
     valid,
 )
@@ -83,7 +84,8 @@ def _receive(values: Values) -> Json:
     wire, texts, position = values["wire"], [], 0
     sizes = [part["size"] + HMAC_SIZE * part["hmacAfter"] for part in values["layout"]]
     if sum(sizes) != len(wire):
-        raise ProtocolError("control stream", f"{sum(sizes)} octets", f"{len(wire)} octets")
+        expected, found = f"{sum(sizes)} octets", f"{len(wire)} octets"
+        raise ProtocolError("control stream", expected, found, Stage.LAYOUT)
     for part in values["layout"]:
         end = position + part["size"]
         texts.append(receiver.read(wire[position:end]))
@@ -255,6 +257,12 @@ def _send_cases(drbg: Drbg) -> Iterator[Case]:
     keys = _keys(drbg.at(comment))
     keys["t2"] = keys["t2"][:20] + bytes(12)
     yield valid(comment, {**keys, "segments": block}, "ControlKeyCutTo16")
+    for place, offset in (("begins with", 0), ("ends in", HMAC_SIZE - 1)):
+        comment = f"an HMAC that {place} a zero octet"
+        segments = [(bytes(16), True)]
+        stream = _with_zero(drbg.at(comment), segments, offset)
+        keys = {name: stream.inputs[name] for name in ("t1", "t2", "iv")}
+        yield valid(comment, {**keys, "segments": _records(segments)}, "HmacCutAtZero")
     comment = "IV of zeros"
     yield valid(comment, {**_keys(drbg.at(comment)), "iv": bytes(16), "segments": block})
     for size in (1, 15, 17):
@@ -269,9 +277,9 @@ def _send_cases(drbg: Drbg) -> Iterator[Case]:
             yield invalid(comment, inputs, "SizeUnchecked")
 
 
-def _sent(drbg: Drbg, segments: Segments) -> Json:
+def _sent(drbg: Drbg, segments: Segments, **fixed: bytes) -> Json:
     """The inputs of an honest `RECEIVE` case."""
-    keys = _keys(drbg)
+    keys = {**_keys(drbg), **fixed}
     sent = _send({**keys, "segments": _records(segments)})
     return {**keys, "layout": _layout(segments), "wire": sent["wire"]}
 
@@ -337,14 +345,137 @@ def _receive_cases(drbg: Drbg) -> Iterator[Case]:
         change = {name: drbg.at(comment).octets(name, size)}
         aims = ("SizeUnchecked",) if name == "t1" else ()  # the others give another HMAC anyway
         yield invalid(comment, {**_sent(drbg.at(comment), three), **change}, *aims)
-    comment = "a client's own messages reflected, Client-IV sent back as Server-IV"
-    yield acceptable(
-        comment,
-        _sent(drbg.at(comment), three),
-        "ControlReflection",
-        reason="both directions have the same T1 and T2; an endpoint can refuse a peer's IV that "
-        "equals its own",
-    )
+    comment = "a client's own messages reflected, Client-IV sent back as Server-IV: nothing tells"
+    yield valid(comment, _sent(drbg.at(comment), three), "ControlReflection")
+    yield from _wrong_hmacs(drbg)
+    yield from _zeros_in_hmacs(drbg)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """An honest stream, and where its HMACs are."""
+
+    inputs: Json
+    plaintext: bytes
+    starts: tuple[int, ...]
+    """Where the text of each HMAC begins."""
+    ends: tuple[int, ...]
+    """Where each HMAC begins."""
+
+    @classmethod
+    def of(cls, drbg: Drbg, segments: Segments, **keys: bytes) -> _Stream:
+        """The stream of segments."""
+        inputs = _sent(drbg, segments, **keys)
+        plaintext = _send({**inputs, "segments": _records(segments)})["plaintext"]
+        ends, offset = [], 0
+        for text, has_hmac in segments:
+            offset += len(text)
+            if has_hmac:
+                ends.append(offset)
+                offset += HMAC_SIZE
+        starts = [0, *(end + HMAC_SIZE for end in ends[:-1])]
+        return cls(inputs, plaintext, tuple(starts), tuple(ends))
+
+    def text(self, number: int) -> bytes:
+        """What an HMAC covers."""
+        return self.plaintext[self.starts[number] : self.ends[number]]
+
+    def hmac(self, number: int) -> bytes:
+        """An HMAC in plain."""
+        return self.plaintext[self.ends[number] : self.ends[number] + HMAC_SIZE]
+
+    def with_hmac(self, number: int, hmac: bytes) -> Json:
+        """The inputs with another HMAC, encrypted as it should be: all the rest decrypts."""
+        return self.with_plaintext(_put(self.plaintext, self.ends[number], hmac))
+
+    def with_plaintext(self, plaintext: bytes) -> Json:
+        """The inputs with another plaintext, encrypted as it should be."""
+        wire = primitives.aes_cbc_encrypt(self.inputs["t1"], self.inputs["iv"], plaintext)
+        return {**self.inputs, "wire": wire}
+
+
+def _put(octets: bytes, offset: int, value: bytes) -> bytes:
+    return octets[:offset] + value + octets[offset + len(value) :]
+
+
+def _wrong_hmacs(drbg: Drbg) -> Iterator[Case]:
+    """Each HMAC of a direction wrong by itself, and everything after it right."""
+    at = drbg.at("wrong HMACs")
+    whole = [row for row in _connections(at) if sum(has for _, has in row[1]) > 1]
+    for name, segments, _ in whole:
+        stream = _Stream.of(at.at(name), segments)
+        for number in range(len(stream.ends)):
+            for where, offset in (("first", 0), ("last", HMAC_SIZE - 1)):
+                comment = f"{name}: HMAC {number + 1} wrong in its {where} octet, encrypted right"
+                wrong = stream.with_hmac(number, _flipped(stream.hmac(number), offset))
+                yield invalid(comment, wrong, *_unnoticed(number))
+    name, segments, _ = whole[0]
+    stream = _Stream.of(at.at(name), segments)
+    for number in range(len(stream.ends)):
+        for way, inputs, flags in _ways(stream, number):
+            comment = f"{name}: HMAC {number + 1} {way}"
+            yield invalid(comment, inputs, *flags)
+
+
+def _unnoticed(number: int) -> tuple[str, ...]:
+    return ("HmacUnchecked", "HmacFirstAlone" if number else "HmacFirstUnchecked")
+
+
+def _ways(stream: _Stream, number: int) -> Iterator[tuple[str, Json, tuple[str, ...]]]:
+    """What else can be wrong with one HMAC: words, the inputs, the mistakes that take it."""
+    text, hmac = stream.text(number), stream.hmac(number)
+    t1, t2 = stream.inputs["t1"], stream.inputs["t2"]
+    unnoticed = _unnoticed(number)
+    for right in (12, 15):
+        part = hmac[:right] + bytes(octet ^ 0xFF for octet in hmac[right:])
+        aims = ("HmacComparedInPart", *unnoticed)
+        yield f"right in its first {right} octets alone", stream.with_hmac(number, part), aims
+    zeros = stream.with_hmac(number, bytes(HMAC_SIZE))
+    yield "of zeros, as in the unauthenticated mode", zeros, ("HmacOfZerosTaken", *unnoticed)
+    before = stream.hmac(number - 1) if number else b""
+    start, end = stream.starts[number], stream.ends[number]
+    for words, wrong in (
+        ("under T1", primitives.hmac_sha1_128(t1, text)),
+        ("over the ciphertext", primitives.hmac_sha1_128(t2, stream.inputs["wire"][start:end])),
+        ("over the HMAC before as well", primitives.hmac_sha1_128(t2, before + text)),
+        ("that of the message before again", before),
+    ):
+        if wrong not in (hmac, b""):
+            yield words, stream.with_hmac(number, wrong), unnoticed
+    changed = stream.with_plaintext(_flipped(stream.plaintext, max(start, end - 1)))
+    if text:
+        yield "that of the text before a field of it was changed", changed, unnoticed
+    wire = stream.inputs["wire"]
+    inputs = {**stream.inputs, "wire": _flipped(wire, end - 1)}
+    yield "and a bit changed on the way in the block before it", inputs, unnoticed
+    inputs = {**stream.inputs, "wire": _flipped(wire, end)}
+    yield "and a bit changed on the way in its block", inputs, ("HmacUnchecked",)
+
+
+def _zeros_in_hmacs(drbg: Drbg) -> Iterator[Case]:
+    """HMACs with a zero octet, which ends a string in C."""
+    segments = _segments(StartSessions(), StopTWSessions(0, 1))
+    for place, offset in (("begins with", 0), ("ends in", HMAC_SIZE - 1)):
+        comment = f"an HMAC that {place} a zero octet"
+        stream = _with_zero(drbg.at(comment), segments, offset)
+        yield valid(comment, stream.inputs)
+    for comment, tail in (
+        ("an HMAC that begins with a zero octet, and is right in no other", b"\x5a" * 15),
+        ("an HMAC of zeros where a right one begins with a zero octet", bytes(15)),
+    ):
+        stream = _with_zero(drbg.at(comment), segments, 0)
+        yield invalid(
+            comment, stream.with_hmac(0, bytes(1) + tail), "HmacComparedAsString", "HmacUnchecked"
+        )
+
+
+def _with_zero(drbg: Drbg, segments: Segments, offset: int) -> _Stream:
+    """A stream under a T2 with which its first HMAC has a zero octet at an offset."""
+    for number in count():
+        t2 = drbg.octets(f"t2 {number}", 32)
+        if primitives.hmac_sha1_128(t2, segments[0][0])[offset] == 0:
+            return _Stream.of(drbg, segments, t2=t2)
+    raise AssertionError("there are infinitely many")
 
 
 def make_groups(drbg: Drbg) -> Iterator[Group]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from typing import Any, TypeAlias
 
 from owamp_reference import packets, primitives
+from owamp_reference.choices import Chooser, first_option
 from owamp_reference.errors import check_size
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
@@ -20,6 +24,7 @@ from ..vectors.declaration import (
     Values,
     VectorFile,
     acceptable,
+    behaves,
     invalid,
     valid,
 )
@@ -28,11 +33,15 @@ from .session_keys import T3, T4
 
 _SENDER_SOURCE = "RFC 4656 §4.1.2"
 _REFLECTOR_SOURCE = "RFC 5357 §4.2.1"
-_MODES = tuple(mode.value for mode in TestMode)
-MODE = Field("mode", "protection of the test packets", "string", values=_MODES)
+MODE = Field(
+    "mode",
+    "protection of the test packets",
+    "string",
+    values=(TestMode.AUTHENTICATED.value, TestMode.ENCRYPTED.value),
+)
 _SEQUENCE = Field("sequenceNumber", "Sequence Number", "integer")
 _TIMESTAMP = Field("timestamp", "Timestamp, NTP format", size=8)
-_ESTIMATE = Field("errorEstimate", "Error Estimate", size=2)
+_ESTIMATE = Field("errorEstimate", "Error Estimate, all of its bits", size=2)
 _PADDING = Field("padding", "Packet Padding")
 _SENDER_FIELDS = (_SEQUENCE, _TIMESTAMP, _ESTIMATE, _PADDING)
 _REFLECTOR_FIELDS = (
@@ -42,22 +51,23 @@ _REFLECTOR_FIELDS = (
     Field("receiveTimestamp", "Receive Timestamp, NTP format", size=8),
     Field("senderSequenceNumber", "Sender Sequence Number", "integer"),
     Field("senderTimestamp", "Sender Timestamp", size=8),
-    Field("senderErrorEstimate", "Sender Error Estimate", size=2),
+    Field("senderErrorEstimate", "Sender Error Estimate, all of its bits", size=2),
     Field("senderTtl", "Sender TTL", "integer"),
     _PADDING,
 )
 _KEYS = (T3, T4)
 _PACKET = Field("packet", "the UDP payload")
-_COVERED = Field(
-    "coveredText",
-    "what is encrypted, and what the HMAC covers; empty in the unauthenticated mode",
-    formula="the first 16 octets (authenticated), or all before the HMAC (encrypted), in plain",
-)
+_BUILT = Field("packet", "the UDP payload", formula="the fields in the order of the figure")
 _SEALED = (
-    _COVERED,
+    Field(
+        "coveredText",
+        "what is encrypted, and what the HMAC covers",
+        formula="the first 16 octets (authenticated), or all before the HMAC (encrypted), in plain",
+    ),
     Field(
         "hmac",
-        "sent in clear; empty in the unauthenticated mode",
+        "sent in clear",
+        size=16,
         formula="first 16 octets of HMAC-SHA1(t4, coveredText)",
     ),
     Field(
@@ -80,16 +90,23 @@ _NAMES = {  # of the case, and of the reference
 }
 
 
-def _keys(values: Values) -> TestSessionKeys:
-    return TestSessionKeys(values["t3"], values["t4"])
+Packet: TypeAlias = SenderPacket | ReflectorPacket
+_OPEN = TestMode.UNAUTHENTICATED
 
 
-def _make(
-    kind: type[SenderPacket | ReflectorPacket], fields: tuple[Field, ...], values: Values
-) -> Any:
+def _mode(values: Values) -> TestMode:
+    """The mode of a group; the types of the unauthenticated mode have no such parameter."""
+    return TestMode(values["mode"]) if "mode" in values else _OPEN
+
+
+def _keys(values: Values) -> TestSessionKeys | None:
+    return TestSessionKeys(values["t3"], values["t4"]) if "t3" in values else None
+
+
+def _make(kind: type[Packet], values: Values) -> Any:
     """A packet of the reference from the fields of a case."""
     made: Json = {}
-    for item in fields:
+    for item in _FIELDS[kind]:
         value = values[item.name]
         if item.size is not None:
             check_size(item.description.split(",")[0], value, item.size)
@@ -98,115 +115,157 @@ def _make(
     return kind(**made)
 
 
-def _seal(
-    kind: type[SenderPacket | ReflectorPacket], fields: tuple[Field, ...], values: Values
-) -> Json:
-    mode, keys = TestMode(values["mode"]), _keys(values)
-    packet = _make(kind, fields, values)
-    sealed = packets.seal_packet(mode, packet, keys)
-    covered = tag = b""
-    if mode is not TestMode.UNAUTHENTICATED:
+_FIELDS: dict[type[Packet], tuple[Field, ...]] = {
+    SenderPacket: _SENDER_FIELDS,
+    ReflectorPacket: _REFLECTOR_FIELDS,
+}
+
+
+def _seal(kind: type[Packet]) -> Callable[[Values, Chooser], Json]:
+    def compute(values: Values, choose: Chooser) -> Json:
+        mode, keys = _mode(values), _keys(values)
+        sealed = packets.seal_packet(mode, _make(kind, values), keys, choose)
+        if keys is None:
+            return {"packet": sealed}
         size = packets.protected_size(kind.PROTECTED_LAYOUT, mode)
-        covered = kind.PROTECTED_LAYOUT.pack(vars(packet))[:size]
+        covered = packets.decrypt_blocks(mode, keys.t3, sealed[:size])
         tag = primitives.hmac_sha1_128(keys.t4, covered)
-    return {"coveredText": covered, "hmac": tag, "packet": sealed}
+        return {"coveredText": covered, "hmac": tag, "packet": sealed}
+
+    return compute
 
 
-def _seal_sender(values: Values) -> Json:
-    return _seal(SenderPacket, _SENDER_FIELDS, values)
+def _open(kind: Any) -> Callable[[Values, Chooser], Json]:
+    def compute(values: Values, choose: Chooser) -> Json:
+        mode, keys = _mode(values), _keys(values)
+        packet: Any = packets.open_packet(mode, kind, values["packet"], keys, choose)
+        found: Json = {}
+        for item in _FIELDS[kind]:
+            value = vars(packet)[_NAMES[item.name]]
+            found[item.name] = value if item.size is None else value.to_bytes(item.size, "big")
+        return found
+
+    return compute
 
 
-def _seal_reflector(values: Values) -> Json:
-    return _seal(ReflectorPacket, _REFLECTOR_FIELDS, values)
-
-
-def _fields_of(packet: SenderPacket | ReflectorPacket, fields: tuple[Field, ...]) -> Json:
-    found: Json = {}
-    for item in fields:
-        value = vars(packet)[_NAMES[item.name]]
-        found[item.name] = value if item.size is None else value.to_bytes(item.size, "big")
-    return found
-
-
-def _open_sender(values: Values) -> Json:
-    mode, keys = TestMode(values["mode"]), _keys(values)
-    packet = packets.open_packet(mode, SenderPacket, values["packet"], keys)
-    return _fields_of(packet, _SENDER_FIELDS)
-
-
-def _open_reflector(values: Values) -> Json:
-    mode, keys = TestMode(values["mode"]), _keys(values)
-    packet = packets.open_packet(mode, ReflectorPacket, values["packet"], keys)
-    return _fields_of(packet, _REFLECTOR_FIELDS)
-
-
-def _reflect(values: Values) -> Json:
+def _reflect(values: Values, choose: Chooser) -> Json:
     times = iter((values["receiveTimestamp"], values["timestamp"]))
     estimate = ErrorEstimate.from_int(int.from_bytes(values["errorEstimate"], "big"))
     reflector = SessionReflector(
-        TestMode(values["mode"]),
+        _mode(values),
         _keys(values),
         clock=lambda: int.from_bytes(next(times), "big"),
+        padding=lambda _, size: values["ownPadding"][:size],
         error_estimate=estimate,
+        choose=choose,
     )
+    reflector.next_sequence_number = values["sequenceNumber"]
     return {"answer": reflector.reflect(values["packet"], values["ttl"])}
 
 
-SEAL_SENDER = GroupType(
-    "SenderPacketSeal",
+@dataclass(frozen=True)
+class _Kind:
+    """A type for the protected modes, and the same for the unauthenticated mode, without keys."""
+
+    protected: GroupType
+    unauthenticated: GroupType
+
+    @classmethod
+    def of(
+        cls,
+        names: tuple[str, str],
+        description: str,
+        source: str,
+        fields: tuple[tuple[Field, ...], tuple[Field, ...], tuple[Field, ...]],
+        compute: Callable[[Values, Chooser], Json],
+    ) -> _Kind:
+        """Both types; the fields are inputs, outputs, and outputs of the unauthenticated mode."""
+        inputs, outputs, of_open = fields
+        return cls(
+            GroupType(
+                names[0],
+                description,
+                source,
+                (MODE,),
+                (*_KEYS, *inputs),
+                outputs,
+                compute,
+                is_open=True,
+            ),
+            GroupType(
+                names[1],
+                f"{description} Unauthenticated mode.",
+                source,
+                (),
+                inputs,
+                of_open,
+                compute,
+                is_open=True,
+            ),
+        )
+
+    def group(self, mode: TestMode, cases: Callable[[Drbg], Iterator[Case]], drbg: Drbg) -> Group:
+        """The group of a mode."""
+        if mode is _OPEN:
+            of_open = self.unauthenticated
+            return Group(of_open, list(cases(drbg.at(of_open.name))))
+        at = drbg.at(self.protected.name).at(mode.value)
+        return Group(self.protected, list(cases(at)), {"mode": mode.value})
+
+
+SEAL_SENDER = _Kind.of(
+    ("SenderPacketSeal", "SenderPacketBuild"),
     "A test packet of the Session-Sender, OWAMP's and TWAMP's.",
     _SENDER_SOURCE,
-    (MODE,),
-    (*_KEYS, *_SENDER_FIELDS),
-    _SEALED,
-    _seal_sender,
+    (_SENDER_FIELDS, _SEALED, (_BUILT,)),
+    _seal(SenderPacket),
 )
-OPEN_SENDER = GroupType(
-    "SenderPacketOpen",
+OPEN_SENDER = _Kind.of(
+    ("SenderPacketOpen", "SenderPacketParse"),
     "A test packet of the Session-Sender, received.",
     _SENDER_SOURCE,
-    (MODE,),
-    (*_KEYS, _PACKET),
-    _SENDER_FIELDS,
-    _open_sender,
+    ((_PACKET,), _SENDER_FIELDS, _SENDER_FIELDS),
+    _open(SenderPacket),
 )
-SEAL_REFLECTOR = GroupType(
-    "ReflectorPacketSeal",
+SEAL_REFLECTOR = _Kind.of(
+    ("ReflectorPacketSeal", "ReflectorPacketBuild"),
     "A test packet of TWAMP's Session-Reflector; T3 and T4 are those of the sender.",
     _REFLECTOR_SOURCE,
-    (MODE,),
-    (*_KEYS, *_REFLECTOR_FIELDS),
-    _SEALED,
-    _seal_reflector,
+    (_REFLECTOR_FIELDS, _SEALED, (_BUILT,)),
+    _seal(ReflectorPacket),
 )
-OPEN_REFLECTOR = GroupType(
-    "ReflectorPacketOpen",
+OPEN_REFLECTOR = _Kind.of(
+    ("ReflectorPacketOpen", "ReflectorPacketParse"),
     "A test packet of TWAMP's Session-Reflector, received.",
     _REFLECTOR_SOURCE,
-    (MODE,),
-    (*_KEYS, _PACKET),
-    _REFLECTOR_FIELDS,
-    _open_reflector,
+    ((_PACKET,), _REFLECTOR_FIELDS, _REFLECTOR_FIELDS),
+    _open(ReflectorPacket),
 )
-REFLECT = GroupType(
-    "Reflect",
-    "What a Session-Reflector answers to its first packet.",
+_ANSWER = Field(
+    "answer",
+    "the UDP payload sent back",
+    formula="sequenceNumber, the fields of the packet, padding",
+)
+REFLECT = _Kind.of(
+    ("Reflect", "ReflectUnprotected"),
+    "What a Session-Reflector answers to a packet.",
     "RFC 5357 §4.2",
-    (MODE,),
     (
-        *_KEYS,
-        Field("packet", "the UDP payload received"),
-        Field("ttl", "TTL or Hop Limit with which it arrived", "integer"),
-        Field("receiveTimestamp", "when it arrived", size=8),
-        Field("timestamp", "when the answer leaves", size=8),
-        Field("errorEstimate", "Error Estimate of the reflector", size=2),
-    ),
-    (
-        Field(
-            "answer",
-            "the UDP payload sent back",
-            formula="number 0, the fields of the packet, its padding cut to keep the size",
+        (
+            _PACKET,
+            Field("ttl", "TTL or Hop Limit with which it arrived", "integer"),
+            Field("receiveTimestamp", "when it arrived", size=8),
+            Field("sequenceNumber", "the reflector's own number for the answer", "integer"),
+            Field("timestamp", "when the answer leaves", size=8),
+            Field("errorEstimate", "Error Estimate of the reflector", size=2),
+            Field(
+                "ownPadding",
+                "what padding of the reflector's own begins with; not needed by one that uses the "
+                "padding of the packet again",
+            ),
         ),
+        (_ANSWER,),
+        (_ANSWER,),
     ),
     _reflect,
 )
@@ -255,7 +314,7 @@ def _reflector_fields(drbg: Drbg, **change: Any) -> Json:
         "receiveTimestamp": change.get("receiveTimestamp", _time(1)),
         "senderSequenceNumber": change.get("senderSequenceNumber", 0),
         "senderTimestamp": _time(0),
-        "senderErrorEstimate": b"\x40\x05",
+        "senderErrorEstimate": change.get("senderErrorEstimate", b"\x30\x05"),
         "senderTtl": change.get("senderTtl", 254),
     }
 
@@ -263,46 +322,97 @@ def _reflector_fields(drbg: Drbg, **change: Any) -> Json:
 _PACKETS: tuple[tuple[str, Json], ...] = (
     ("first packet, no padding", {}),
     ("number 1, 64 octets of padding", {"sequenceNumber": 1, "padding": 64}),
+    ("number 4294967294", {"sequenceNumber": 2**32 - 2}),
     ("number 4294967295", {"sequenceNumber": 2**32 - 1}),
     ("one octet of padding", {"padding": 1}),
     ("1400 octets of padding", {"sequenceNumber": 77, "padding": 1400}),
-    ("timestamp of all ones", {"timestamp": b"\xff" * 8}),
-    ("timestamp zero", {"timestamp": bytes(8)}),
+    ("1473 octets of padding, more than Ethernet's MTU", {"padding": 1473}),
+    ("timestamp of all ones, the end of the NTP era", {"timestamp": b"\xff" * 8}),
+    ("timestamp zero, the start of an NTP era", {"timestamp": bytes(8)}),
+    (
+        "Error Estimate with S, the largest Scale and the largest Multiplier",
+        {"errorEstimate": b"\xbf\xff"},
+    ),
+    ("Error Estimate without S, the smallest Scale and Multiplier", {"errorEstimate": b"\0\1"}),
 )
 
 
+def _own_keys(mode: TestMode, drbg: Drbg) -> Json:
+    return {} if mode is _OPEN else _session_keys(drbg)
+
+
+def _kind_of(*, reflector: bool) -> type[SenderPacket] | type[ReflectorPacket]:
+    return ReflectorPacket if reflector else SenderPacket
+
+
+def _fields(drbg: Drbg, change: Json, *, reflector: bool) -> Json:
+    return (_reflector_fields if reflector else _sender_fields)(drbg, **change)
+
+
 def _seal_cases(mode: TestMode, drbg: Drbg, *, reflector: bool) -> Iterator[Case]:
-    fields = _reflector_fields if reflector else _sender_fields
-    for comment, change in _PACKETS:
+    def given(comment: str, **change: Any) -> Json:
         at = drbg.at(comment)
-        padded = bool(change.get("padding"))
-        flags = _flags(mode, reflector=reflector, padded=padded)
-        extra = ("ReflectorTimestampsExchanged",) if reflector else ()
-        yield valid(comment, {**_session_keys(at), **fields(at, **change)}, *flags, *extra)
-    comment = "all-zero T3 and T4"
-    at = drbg.at(comment)
-    yield valid(comment, {"t3": bytes(16), "t4": bytes(32), **fields(at)})
+        return {**_own_keys(mode, at), **_fields(at, change, reflector=reflector)}
+
+    extra = ("ReflectorTimestampsExchanged",) if reflector else ()
+    for comment, change in _PACKETS:
+        flags = _flags(mode, reflector=reflector, padded=bool(change.get("padding")))
+        yield valid(comment, given(comment, **change), *flags, *extra)
+    if mode is TestMode.AUTHENTICATED and not reflector:
+        comment = "9000 octets of padding"
+        yield valid(comment, given(comment, padding=9000), "TestHmacOverPadding")
     for comment, name, value in (
         ("number that does not fit into 32 bits", "sequenceNumber", 2**32),
         ("negative number", "sequenceNumber", -1),
     ):
-        at = drbg.at(comment)
-        yield invalid(comment, {**_session_keys(at), **fields(at, **{name: value})})
-    for name, label, size in (
-        ("timestamp", "Timestamp", 4),
-        ("errorEstimate", "Error Estimate", 4),
-        ("t3", "T3", 32),
-        ("t4", "T4", 20),
-    ):
+        yield invalid(comment, given(comment, **{name: value}))
+    for octets in ("8000", "0000", "3f00"):
+        comment = f"Multiplier 0 in {octets}, which MUST NOT be sent"
+        inputs = given(comment, errorEstimate=bytes.fromhex(octets))
+        yield invalid(comment, inputs, "MultiplierZeroSent", source=_SENDER_SOURCE)
+    for octets in ("c001", "4001"):
+        comment = f"the Z bit set in {octets}, which MUST be zero"
+        inputs = given(comment, errorEstimate=bytes.fromhex(octets))
+        yield replace(behaves(comment, inputs, "ZBitSent"), requirement="MUST")
+    if reflector:
+        yield from _copied_estimates(given)
+    sizes = [("timestamp", "Timestamp", 4), ("errorEstimate", "Error Estimate", 4)]
+    if mode is not _OPEN:
+        comment = "all-zero T3 and T4"
+        yield valid(comment, {**given(comment), "t3": bytes(16), "t4": bytes(32)})
+        sizes += [("t3", "T3", 32), ("t4", "T4", 20)]
+        for place, offset in (("begins with", 0), ("ends in", 15)):
+            comment = f"an HMAC that {place} a zero octet"
+            yield valid(comment, _with_zero(mode, drbg, given(comment), offset), "HmacCutAtZero")
+    for name, label, size in sizes:
         comment = f"{label} of {size} octets"
-        at = drbg.at(comment)
-        inputs = {**_session_keys(at), **fields(at)}
         aims = () if name == "errorEstimate" else ("SizeUnchecked",)  # it is too large a number
-        yield invalid(comment, {**inputs, name: at.octets(name, size)}, *aims)
+        octets_ = drbg.at(comment).octets(name, size)
+        yield invalid(comment, {**given(comment), name: octets_}, *aims)
     if reflector:
         comment = "Sender TTL 256"
-        at = drbg.at(comment)
-        yield invalid(comment, {**_session_keys(at), **fields(at, senderTtl=256)})
+        yield invalid(comment, given(comment, senderTtl=256))
+
+
+def _copied_estimates(given: Callable[..., Json]) -> Iterator[Case]:
+    """What a reflector copies may be what it would not send itself."""
+    comment = "Sender Error Estimate with Multiplier 0"
+    inputs = given(comment, senderErrorEstimate=b"\x80\0")
+    zero = "A packet with Multiplier 0 SHOULD not have been answered; the copy is to be exact."
+    yield acceptable(comment, inputs, reason=zero, source=_SENDER_SOURCE)
+    comment = "Sender Error Estimate with the Z bit set"
+    yield behaves(comment, given(comment, senderErrorEstimate=b"\xc0\1"))
+
+
+def _with_zero(mode: TestMode, drbg: Drbg, inputs: Json, offset: int) -> Json:
+    """The inputs of a case of sealing, with a T4 for which its HMAC has a zero octet there."""
+    kind = _kind_of(reflector="senderTtl" in inputs)
+    text = _seal(kind)({**inputs, "mode": mode.value}, first_option)["coveredText"]
+    for number in count():
+        t4 = drbg.octets(f"t4 {number}", 32)
+        if primitives.hmac_sha1_128(t4, text)[offset] == 0:
+            return {**inputs, "t4": t4}
+    raise AssertionError("there are infinitely many")
 
 
 def _flipped(octets: bytes, offset: int) -> bytes:
@@ -312,17 +422,40 @@ def _flipped(octets: bytes, offset: int) -> bytes:
 
 
 def _received(mode: TestMode, drbg: Drbg, change: Json, *, reflector: bool) -> Json:
-    """The inputs of an honest case of a packet received."""
-    keys = _session_keys(drbg)
-    fields, seal = (
-        (_reflector_fields, _seal_reflector) if reflector else (_sender_fields, _seal_sender)
-    )
-    values = {**keys, **fields(drbg, **change), "mode": mode.value}
-    return {**keys, "packet": seal(values)["packet"]}
+    """The inputs of a case of a packet received, in which MBZ is as in `change`.
+
+    The packet may have fields that an honest sender does not send: it is built as it is given.
+    """
+    keys, mbz = _own_keys(mode, drbg), change.pop("mbz", {})
+    kind, fields = _kind_of(reflector=reflector), _fields(drbg, change, reflector=reflector)
+    packet = _make(kind, fields)
+    layout = kind.layout(mode)
+    header = layout.pack(vars(packet))
+    for offset, size in mbz.items():
+        header = header[:offset] + b"\xff" * size + header[offset + size :]
+    sealed = packets.protect_header(mode, layout, header, _keys(keys))
+    return {**keys, "packet": sealed + packet.padding}
+
+
+def _gaps(mode: TestMode, *, reflector: bool) -> dict[int, int]:
+    """Offset and size of each MBZ field."""
+    layout = _kind_of(reflector=reflector).layout(mode)
+    return {offset: field.size for offset, field in layout.offsets() if not field.name}
+
+
+def _mbz_cases(given: Callable[..., Json], gaps: dict[int, int]) -> Iterator[Case]:
+    """Each MBZ field of ones by itself, and all together; the HMAC is right."""
+    source = "RFC 4656 §3.1; RFC 5357 §2"
+    for offset, size in gaps.items():
+        comment = f"MBZ octets {offset} to {offset + size - 1} of ones: they are ignored"
+        yield valid(comment, given(comment, mbz={offset: size}), "MbzChecked", source=source)
+    if len(gaps) > 1:
+        comment = "all MBZ octets of ones: they are ignored"
+        yield valid(comment, given(comment, mbz=gaps), "MbzChecked", source=source)
 
 
 def _open_cases(mode: TestMode, drbg: Drbg, *, reflector: bool) -> Iterator[Case]:
-    kind = ReflectorPacket if reflector else SenderPacket
+    kind = _kind_of(reflector=reflector)
     header = kind.header_size(mode)
 
     def honest(comment: str, **change: Any) -> Json:
@@ -333,22 +466,30 @@ def _open_cases(mode: TestMode, drbg: Drbg, *, reflector: bool) -> Iterator[Case
         if mode is TestMode.ENCRYPTED and not reflector:
             flags = (*flags, "SenderPacketOf96")
         yield valid(comment, honest(comment, **change), *flags)
+    if mode is TestMode.ENCRYPTED and not reflector:
+        comment = "9000 octets of padding"
+        yield valid(comment, honest(comment, padding=9000), "TestHmacOverPadding", "LongPayloadCut")
+    if mode is _OPEN and not reflector:
+        comment = "a payload of 65507 octets, the largest of UDP over IPv4"
+        yield valid(comment, honest(comment, padding=65507 - header), "LongPayloadCut")
     comment = "number 258: its octets are not the same backwards"
     yield valid(comment, honest(comment, sequenceNumber=258), "IntegerByteOrder")
-    if mode is not TestMode.ENCRYPTED:
-        # the Error Estimate and the MBZ octets after it are open in these two modes
-        comment = "Error Estimate with the Z bit set: ignored"
-        yield valid(comment, honest(comment, errorEstimate=b"\xc0\x01"))
+    comment = "Error Estimate with the Z bit set: ignored"
+    yield valid(comment, honest(comment, errorEstimate=b"\xc0\x01"), "ZBitChecked")
+    if reflector:
+        comment = "Sender Error Estimate with the Z bit set: ignored"
+        yield valid(comment, honest(comment, senderErrorEstimate=b"\xc0\x01"))
+        comment = "Sender Error Estimate with Multiplier 0"
+        zero = "The Multiplier is that of the sender's packet; RFC 4656 speaks of a packet's own."
+        inputs = honest(comment, senderErrorEstimate=b"\x80\0")
+        yield acceptable(comment, inputs, reason=zero, source=_SENDER_SOURCE)
+    yield from _mbz_cases(honest, _gaps(mode, reflector=reflector))
     if mode is TestMode.AUTHENTICATED:
-        comment = "MBZ octets of ones in the part that is neither encrypted nor authenticated"
-        inputs = honest(comment)
-        dirty = inputs["packet"][:26] + b"\xff" * 6 + inputs["packet"][32:]
-        yield valid(comment, {**inputs, "packet": dirty}, "MbzChecked")
         comment = "Timestamp changed on the way: outside the HMAC, by design"
         inputs = honest(comment)
         changed = {"packet": _flipped(inputs["packet"], 20)}
         yield valid(comment, {**inputs, **changed}, "AuthenticatedCoversAll")
-    if mode is not TestMode.UNAUTHENTICATED:
+    if mode is not _OPEN:
         comment = "padding changed on the way: outside the HMAC"
         inputs = honest(comment, padding=16)
         changed = {"packet": _flipped(inputs["packet"], -1)}
@@ -357,16 +498,31 @@ def _open_cases(mode: TestMode, drbg: Drbg, *, reflector: bool) -> Iterator[Case
     comment = "one octet short of the header"
     inputs = honest(comment)
     yield invalid(comment, {**inputs, "packet": inputs["packet"][: header - 1]})
-    comment = "Multiplier 0: the packet counts as corrupt"
-    inputs = honest(comment, errorEstimate=b"\x80\0")
-    yield invalid(comment, inputs, "MultiplierZero")
+    for octets in ("8000", "0000"):
+        comment = f"Multiplier 0 in {octets}"
+        yield behaves(
+            comment, honest(comment, errorEstimate=bytes.fromhex(octets)), source=_SENDER_SOURCE
+        )
+    if mode is not _OPEN:
+        yield from _authentication_cases(mode, drbg, honest, header)
+    if mode is not _OPEN and reflector:
+        comment = "104 octets, the minimum that RFC 5357 §4.2.1 states: its figure has 112"
+        inputs = honest(comment)
+        source = "RFC 5357 §4.2.1; erratum 5045 (Verified)"
+        yield invalid(comment, {**inputs, "packet": inputs["packet"][:104]}, source=source)
+        yield from _forged_answers(mode, drbg)
+
+
+def _authentication_cases(
+    mode: TestMode, drbg: Drbg, honest: Callable[..., Json], header: int
+) -> Iterator[Case]:
+    """Packets that do not authenticate."""
+    reflector = header == ReflectorPacket.header_size(mode)
     for name, label, size in (("t3", "T3", 20), ("t4", "T4", 16)):
         comment = f"{label} of {size} octets"
         short = {name: drbg.at(comment).octets(name, size)}
-        is_seen = name == "t3" or mode is TestMode.UNAUTHENTICATED  # else it is another HMAC
+        is_seen = name == "t3"  # else it is another HMAC
         yield invalid(comment, {**honest(comment), **short}, *("SizeUnchecked",) * is_seen)
-    if mode is TestMode.UNAUTHENTICATED:
-        return
     offsets = [0, 15, header - 16, header - 1]
     if mode is TestMode.ENCRYPTED:
         offsets += [20, header - 17]
@@ -379,21 +535,36 @@ def _open_cases(mode: TestMode, drbg: Drbg, *, reflector: bool) -> Iterator[Case
     inputs = honest(comment)
     changed = {"packet": _flipped(inputs["packet"], header - 2)}
     yield invalid(comment, {**inputs, **changed}, "HmacComparedInPart", "TestHmacUnchecked")
+    comment = "HMAC of zeros"
+    inputs = honest(comment)
+    zeros = inputs["packet"][: header - 16] + bytes(16)
+    yield invalid(comment, {**inputs, "packet": zeros}, "TestHmacUnchecked")
+    for place, offset in (("begins with", 0), ("ends in", 15)):
+        comment = f"an HMAC that {place} a zero octet"
+        yield valid(comment, _zero_received(mode, drbg, comment, offset, reflector=reflector))
+    comment = "an HMAC that begins with a zero octet, and is right in no other"
+    inputs = _zero_received(mode, drbg, comment, 0, reflector=reflector)
+    wrong = inputs["packet"][: header - 15] + b"\x5a" * 15
+    yield invalid(comment, {**inputs, "packet": wrong}, "HmacComparedAsString", "TestHmacUnchecked")
     comment = "a packet of another session"
     inputs = {**honest(comment), **_session_keys(drbg.at("another session"))}
     yield invalid(comment, inputs, "TestHmacUnchecked")
     comment = "a packet of the unauthenticated mode, filled up with zeros"
     inputs = honest(comment)
-    fields = _received(
-        TestMode.UNAUTHENTICATED, drbg.at(comment), {"padding": 0}, reflector=reflector
-    )
+    fields = _received(_OPEN, drbg.at(comment), {"padding": 0}, reflector=reflector)
     filled = fields["packet"].ljust(header, b"\0")
     yield invalid(comment, {**inputs, "packet": filled})
-    if reflector:
-        comment = "104 octets, the minimum that RFC 5357 §4.2.1 states: its figure has 112"
-        inputs = honest(comment)
-        yield invalid(comment, {**inputs, "packet": inputs["packet"][:104]})
-        yield from _forged_answers(mode, drbg)
+
+
+def _zero_received(
+    mode: TestMode, drbg: Drbg, comment: str, offset: int, *, reflector: bool
+) -> Json:
+    """The inputs of a packet received whose HMAC has a zero octet at an offset."""
+    at = drbg.at(comment)
+    given = {**_session_keys(at), **_fields(at, {}, reflector=reflector)}
+    inputs = _with_zero(mode, at, given, offset)
+    sealed = _seal(_kind_of(reflector=reflector))({**inputs, "mode": mode.value}, first_option)
+    return {"t3": inputs["t3"], "t4": inputs["t4"], "packet": sealed["packet"]}
 
 
 def _forged_answers(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
@@ -420,35 +591,59 @@ def _forged_answers(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
 
 
 def _reflect_cases(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
-    reflector, sender = ReflectorPacket.header_size(mode), SenderPacket.header_size(mode)
-    difference = reflector - sender
+    difference = ReflectorPacket.header_size(mode) - SenderPacket.header_size(mode)
 
-    def given(comment: str, ttl: int = 254, **change: Any) -> tuple[str, Json]:
-        own = {"receiveTimestamp": _time(1), "timestamp": _time(2), "errorEstimate": b"\x80\x02"}
+    def given(
+        comment: str, ttl: int = 254, number: int = 0, times: Json | None = None, **change: Any
+    ) -> tuple[str, Json]:
+        own = {
+            "receiveTimestamp": _time(1),
+            "sequenceNumber": number,
+            "timestamp": _time(2),
+            "errorEstimate": b"\x80\x02",
+            "ownPadding": drbg.at(comment).octets("ownPadding", change.get("padding", 0)),
+        }
         received = _received(mode, drbg.at(comment), change, reflector=False)
-        return comment, {**received, "ttl": ttl, **own}
+        return comment, {**received, "ttl": ttl, **own, **(times or {})}
 
     exchanged = "ReflectorTimestampsExchanged"
     padded = _flags(mode, reflector=True, padded=False)
     yield valid(*given("no padding: the answer is longer"), exchanged, *padded)
-    yield valid(
-        *given("just enough padding: an answer of the same size", padding=difference), exchanged
-    )
-    yield valid(
-        *given("more padding: what is over comes back", padding=difference + 100),
-        "ReflectedPaddingUncut",
-    )
-    yield valid(*given("less padding than needed", padding=difference - 1), "ReflectedPaddingUncut")
-    yield valid(*given("number 4294967295", sequenceNumber=2**32 - 1), exchanged)
+    enough = ("PaddingFor104",) if mode is not _OPEN else ()
+    source = _REFLECTOR_SOURCE
+    yield behaves(*given("just enough padding", padding=difference), *enough, source=source)
+    comment = "more padding than needed"
+    yield behaves(*given(comment, padding=difference + 100), *enough, source=source)
+    comment, inputs = given("more padding than needed, and zeros for own", padding=difference + 9)
+    zeros = {**inputs, "ownPadding": bytes(difference + 9)}
+    yield behaves(comment, zeros, *enough, source=source)
+    yield behaves(*given("less padding than needed", padding=difference - 1), source=source)
+    own, other = "ReflectorNumberCopied", "ReflectorNumbersExchanged"
+    yield valid(*given("number 4294967295", sequenceNumber=2**32 - 1), exchanged, own, other)
+    yield valid(*given("number 7 is the first to arrive", sequenceNumber=7), own, other)
+    for number in (1, 2**32 - 2, 2**32 - 1):
+        yield valid(*given(f"the reflector's number is {number}", number=number), own, other)
     for ttl in (0, 1, 255):
         yield valid(*given(f"TTL {ttl}", ttl=ttl), exchanged)
+    comment = "the answer leaves in the next NTP era"
+    times = {"receiveTimestamp": b"\xff" * 8, "timestamp": bytes(7) + b"\1"}
+    yield valid(*given(comment, times=times), exchanged)
+    comment = "all MBZ octets of ones: ignored, and zero in the answer"
+    gaps = _gaps(mode, reflector=False)
+    if gaps:
+        yield valid(*given(comment, mbz=gaps), "MbzChecked", source="RFC 4656 §3.1; RFC 5357 §2")
+    yield behaves(*given("the Z bit set", errorEstimate=b"\xc0\1"), "ZBitChecked")
     comment, inputs = given("a payload that is too short: no answer")
-    yield invalid(comment, {**inputs, "packet": inputs["packet"][: sender - 1]})
-    yield invalid(*given("Multiplier 0: no answer", errorEstimate=b"\x80\0"), "MultiplierZero")
-    if mode is not TestMode.UNAUTHENTICATED:
-        comment, inputs = given("a wrong HMAC: no answer")
-        changed = {"packet": _flipped(inputs["packet"], sender - 1)}
-        yield invalid(comment, {**inputs, **changed}, "TestHmacUnchecked")
+    short = inputs["packet"][: SenderPacket.header_size(mode) - 1]
+    yield invalid(comment, {**inputs, "packet": short})
+    comment = "Multiplier 0: it SHOULD be discarded, and each packet is answered"
+    source = "RFC 4656 §4.1.2; RFC 5357 §4.2"
+    yield behaves(*given(comment, errorEstimate=b"\x80\0"), source=source)
+    if mode is not _OPEN:
+        for place, offset in (("first", 16), ("last", 1)):
+            comment, inputs = given(f"an HMAC that is wrong in its {place} octet: no answer")
+            changed = {"packet": _flipped(inputs["packet"], -offset)}
+            yield invalid(comment, {**inputs, **changed}, "TestHmacUnchecked")
 
 
 def make_groups(drbg: Drbg) -> Iterator[Group]:
@@ -457,20 +652,14 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
         (False, SEAL_SENDER, OPEN_SENDER),
         (True, SEAL_REFLECTOR, OPEN_REFLECTOR),
     ):
-        for mode in TestMode:
-            at = drbg.at(seal.name).at(mode.value)
-            yield Group(seal, list(_seal_cases(mode, at, reflector=reflector)), _shared(mode))
-        for mode in TestMode:
-            at = drbg.at(opened.name).at(mode.value)
-            yield Group(opened, list(_open_cases(mode, at, reflector=reflector)), _shared(mode))
+        for kind, cases in ((seal, _seal_cases), (opened, _open_cases)):
+            for mode in TestMode:
+                yield kind.group(mode, partial(cases, mode, reflector=reflector), drbg)
     for mode in TestMode:
-        at = drbg.at(REFLECT.name).at(mode.value)
-        yield Group(REFLECT, list(_reflect_cases(mode, at)), _shared(mode))
+        yield REFLECT.group(mode, partial(_reflect_cases, mode), drbg)
 
 
-def _shared(mode: TestMode) -> Json:
-    return {"mode": mode.value}
-
+_KINDS = (SEAL_SENDER, OPEN_SENDER, SEAL_REFLECTOR, OPEN_REFLECTOR, REFLECT)
 
 FILE = VectorFile(
     name="test-packets",
@@ -478,9 +667,9 @@ FILE = VectorFile(
     header=(
         "OWAMP-Test and TWAMP-Test packets under T3 and T4 (RFC 4656 §4.1.2, RFC 5357 §4.2.1).",
         "Authenticated: one block, AES-ECB. Encrypted: all before the HMAC, AES-CBC, IV 0. The",
-        "HMAC covers the plaintext of what is encrypted, and goes in clear; the mixed mode of",
-        "RFC 5618 has unauthenticated test packets.",
+        "HMAC covers the plaintext of what is encrypted, and goes in clear. The types of the",
+        "unauthenticated mode have no keys; the mixed mode of RFC 5618 has such test packets.",
     ),
-    types=(SEAL_SENDER, OPEN_SENDER, SEAL_REFLECTOR, OPEN_REFLECTOR, REFLECT),
+    types=tuple(item for kind in _KINDS for item in (kind.unauthenticated, kind.protected)),
     make_groups=make_groups,
 )

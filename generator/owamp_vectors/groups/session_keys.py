@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from owamp_reference import keys, primitives
-from owamp_reference.errors import check_size
 from owamp_reference.keys import SID_SIZE, ControlKeys, TestSessionKeys
 from owamp_reference.layout import Layout, octets, uint
 
@@ -17,6 +16,7 @@ from ..vectors.declaration import (
     Json,
     Values,
     VectorFile,
+    acceptable,
     invalid,
     valid,
 )
@@ -66,10 +66,7 @@ def _derive_one_way(values: Values) -> Json:
 
 
 def _lay_out(values: Values) -> Json:
-    for name, size in (("address", 4), ("random", 4)):
-        check_size(name, values[name], size)
-    check_size("NTP timestamp", values["timestamp"], 8)
-    return {"sid": values["address"] + values["timestamp"] + values["random"]}
+    return {"sid": keys.make_sid(values["address"], values["timestamp"], values["random"])}
 
 
 DERIVE = GroupType(
@@ -98,8 +95,8 @@ DERIVE = GroupType(
 )
 INVERT = GroupType(
     "ControlKeysFromTestKeys",
-    "The derivation backwards: T1 and T2 from T3, T4 and the SID. Not a step of the protocol; it "
-    "shows what a leaked test key costs.",
+    "The derivation backwards: T1 and T2 from T3, T4 and the SID. Not a step of the protocol, and "
+    "not asked of an implementation; it shows what a leaked test key costs.",
     _SOURCE,
     (),
     (T3, T4, SID),
@@ -108,6 +105,7 @@ INVERT = GroupType(
         Field("t2", T2.description, size=32, formula="AES-128-CBC-decrypt(key = sid, IV = 0, t4)"),
     ),
     _invert,
+    requirement="POLICY",
 )
 ONE_WAY = GroupType(
     "OneWayTestSessionKeys",
@@ -121,15 +119,19 @@ ONE_WAY = GroupType(
         Field("t4", "one-way T4", size=32, formula="HMAC-SHA256(t2, sid)"),
     ),
     _derive_one_way,
+    requirement="POLICY",
 )
 SID_LAYOUT_TYPE = GroupType(
     "SidLayout",
-    "A SID as RFC 4656 has the receiving side make it: an address, the time, random octets. "
-    "Nothing in it is secret.",
+    "A SID as RFC 4656 has the receiving side make it: an address, the time, random octets.",
     "RFC 4656 §3.5",
     (),
     (
-        Field("address", "IPv4 address of the generating machine", size=4),
+        Field(
+            "address",
+            "IPv4 address of the generating machine; the IPv6 address of one that has no other; "
+            "zeros if none is known",
+        ),
         Field("timestamp", "NTP timestamp", size=8),
         Field("random", "random octets", size=4),
     ),
@@ -138,11 +140,12 @@ SID_LAYOUT_TYPE = GroupType(
             "sid",
             SID.description,
             size=16,
-            formula="address | timestamp | random",
+            formula="last 4 octets of address | timestamp | random",
             layouts=(SID_LAYOUT,),
         ),
     ),
     _lay_out,
+    requirement="SHOULD",
 )
 
 _SIZES = {"t1": 16, "t2": 32, "sid": 16}
@@ -252,9 +255,28 @@ def _layout_cases(drbg: Drbg) -> Iterator[Case]:
         return comment, {"random": drbg.at(comment).octets("random", 4), **made}
 
     yield valid(*given("an address of RFC 5737 and a time in 2024"))
-    yield valid(*given("no address of the machine known", address=bytes(4)))
-    yield valid(*given("time of all ones, the end of the NTP era", timestamp=b"\xff" * 8))
-    yield invalid(*given("an IPv6 address does not fit", address=bytes(16)), "SizeUnchecked")
+    unknown = "RFC 4656 does not say what stands there if no address is known."
+    comment = "no address of the machine known"
+    yield acceptable(*given(comment, address=bytes(4)), reason=unknown)
+    loopback = "RFC 4656 wants another address than that of the loopback interface."
+    comment = "the address of the loopback interface"
+    only = given(comment, address=bytes([127, 0, 0, 1]))
+    yield acceptable(*only, reason=loopback, requirement="SHOULD")
+    yield valid(*given("the last moment of the NTP era, 2036", timestamp=b"\xff" * 8))
+    yield valid(*given("the first moment of the next NTP era, 2036", timestamp=bytes(8)))
+    yield valid(*given("a time in the next NTP era", timestamp=bytes(3) + b"\x2a" + bytes(4)))
+    ipv6 = "An implementation may make a SID of its last four octets; another choice is its own."
+    for comment, address in (
+        ("a machine with an IPv6 address alone", bytes.fromhex("20010db8") + bytes(11) + b"\1"),
+        (
+            "a machine with an IPv6 address alone, without a zero octet",
+            bytes.fromhex("20010db8a1a2a3a4a5a6a7a8c0ffee11"),
+        ),
+    ):
+        given_ = given(comment, address=address)
+        yield acceptable(*given_, "SidOfFirstFour", reason=ipv6, requirement="MAY")
+    for size in (3, 8):
+        yield invalid(*given(f"an address of {size} octets", address=bytes(size)), "SizeUnchecked")
     yield invalid(*given("timestamp of 4 octets", timestamp=bytes(4)), "SizeUnchecked")
     yield invalid(*given("8 random octets", random=bytes(8)), "SizeUnchecked")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from owamp_reference import messages, primitives, token
+from owamp_reference.choices import Choice, Chooser, Option
 from owamp_reference.errors import check_size
 from owamp_reference.keys import ControlKeys
 from owamp_reference.layout import Layout, octets
+from owamp_reference.negotiation import Protocol
 
 from ..vectors.declaration import (
     Case,
@@ -20,6 +23,7 @@ from ..vectors.declaration import (
     Values,
     VectorFile,
     acceptable,
+    behaves,
     invalid,
     valid,
 )
@@ -61,10 +65,27 @@ TOKEN = Field(
     formula="AES-128-CBC(tokenKey, IV = 0, plaintext)",
 )
 MAX_COUNT = Field("maxCount", "the largest Count that the client is configured for", "integer")
+PROTOCOL = Field(
+    "protocol",
+    "OWAMP or TWAMP",
+    "string",
+    values=tuple(protocol.value for protocol in Protocol),
+)
+
+
+def _over_maximum(refuses: Option) -> Choice:
+    computes = Option("computes with a larger Count", "POLICY", "RFC 4656 §3.1")
+    return Choice("whether a client has a maximum of Count", (refuses, computes))
+
+
+_REFUSED = "refuses a Count over its maximum"
+_OVER_MAXIMUM = {
+    Protocol.OWAMP: _over_maximum(Option(_REFUSED, "POLICY", "RFC 4656 §3.1")),
+    Protocol.TWAMP: _over_maximum(Option(_REFUSED, "SHOULD", "RFC 5357 §6")),
+}
 
 
 def _seal(shared_secret: bytes, values: Values) -> Json:
-    token.check_count(values["count"], values["maxCount"])
     key = token.derive_token_key(shared_secret, values["salt"], values["count"])
     control_keys = ControlKeys(values["t1"], values["t2"])
     sealed = token.seal_token(key, values["challenge"], control_keys)
@@ -72,12 +93,19 @@ def _seal(shared_secret: bytes, values: Values) -> Json:
     return {"tokenKey": key, "plaintext": plaintext, "token": sealed}
 
 
-def _seal_passphrase(values: Values) -> Json:
-    shared_secret = token.encode_passphrase(values["passphrase"])
+def _seal_passphrase(values: Values, choose: Chooser) -> Json:
+    protocol = Protocol(values["protocol"])
+    is_twamp = protocol is Protocol.TWAMP
+    shared_secret = token.encode_passphrase(values["passphrase"], for_twamp=is_twamp, choose=choose)
+    count, maximum = values["count"], values["maxCount"]
+    if count > maximum and choose(_OVER_MAXIMUM[protocol]):
+        maximum = count
+    token.check_count(count, maximum)
     return {"sharedSecret": shared_secret, **_seal(shared_secret, values)}
 
 
 def _seal_secret(values: Values) -> Json:
+    token.check_count(values["count"], values["maxCount"])
     return _seal(values["sharedSecret"], values)
 
 
@@ -87,20 +115,20 @@ def _open(values: Values) -> Json:
     return {"tokenKey": key, "t1": opened.t1, "t2": opened.t2}
 
 
-def _encode_key_id(values: Values) -> Json:
-    return {"keyId": messages.encode_key_id(values["name"])}
+def _encode_key_id(values: Values, choose: Chooser) -> Json:
+    return {"keyId": messages.encode_key_id(values["name"], choose)}
 
 
-def _decode_key_id(values: Values) -> Json:
+def _decode_key_id(values: Values, choose: Chooser) -> Json:
     check_size("KeyID", values["keyId"], 80)
-    return {"name": messages.decode_key_id(values["keyId"])}
+    return {"name": messages.decode_key_id(values["keyId"], choose)}
 
 
 SEAL_PASSPHRASE = GroupType(
     "TokenFromPassphrase",
     "The client's side: check Count and passphrase, derive the key, seal the Token.",
     _SOURCE,
-    (MAX_COUNT,),
+    (PROTOCOL, MAX_COUNT),
     (Field("passphrase", "the passphrase as text", "string"), SALT, COUNT, CHALLENGE, T1, T2),
     (
         Field("sharedSecret", SHARED_SECRET.description, formula="UTF-8(passphrase)"),
@@ -109,6 +137,7 @@ SEAL_PASSPHRASE = GroupType(
         TOKEN,
     ),
     _seal_passphrase,
+    is_open=True,
 )
 SEAL_SECRET = GroupType(
     "TokenFromSharedSecret",
@@ -140,6 +169,7 @@ KEY_ID_ENCODE = GroupType(
     (Field("name", "the name as text", "string"),),
     (Field("keyId", "the KeyID field", size=80, formula="UTF-8(name), padded with zeros"),),
     _encode_key_id,
+    is_open=True,
 )
 KEY_ID_DECODE = GroupType(
     "KeyIdDecode",
@@ -149,6 +179,7 @@ KEY_ID_DECODE = GroupType(
     (Field("keyId", "the KeyID field", size=80),),
     (Field("name", "the name as text", "string", formula="UTF-8 without the zero padding"),),
     _decode_key_id,
+    is_open=True,
 )
 
 
@@ -163,7 +194,11 @@ def _randoms(drbg: Drbg, fixed: Values) -> Json:
     return {**{name: drbg.octets(name, size) for name, size in _SIZES.items()}, **fixed}
 
 
-def _passphrase_cases(drbg: Drbg) -> Iterator[Case]:
+Given: TypeAlias = Callable[[str, str], tuple[str, Json]]
+"""A comment and the inputs with a passphrase."""
+
+
+def _passphrase_cases(protocol: Protocol, drbg: Drbg) -> Iterator[Case]:
     def given(
         comment: str, text: str, count: int = 1024, fixed: Values = NOTHING
     ) -> tuple[str, Json]:
@@ -174,9 +209,12 @@ def _passphrase_cases(drbg: Drbg) -> Iterator[Case]:
         comment = f"pseudo-random keys, number {number}"
         yield valid(*given(comment, f"passphrase {number}"), *plain, "ShortT2")
     yield valid(*given("passphrase of one octet", "x"))
-    yield valid(
-        *given("passphrase with spaces at both ends", "  two words  "), "PassphraseStripped"
-    )
+    for comment, text in (
+        ("passphrase with spaces at both ends", "  two words  "),
+        ("passphrase that ends in a space", "one "),
+        ("passphrase of spaces alone", "   "),
+    ):
+        yield valid(*given(comment, text), "PassphraseStripped")
     zeros = {"challenge": bytes(16), "t1": bytes(16), "t2": bytes(32)}
     yield valid(*given("all-zero Challenge, T1 and T2", "zeros", fixed=zeros), "TokenInEcb")
     equal = {"challenge": b"\xa5" * 16, "t1": b"\xa5" * 16, "t2": b"\xa5" * 32}
@@ -192,41 +230,17 @@ def _passphrase_cases(drbg: Drbg) -> Iterator[Case]:
     for count in (2048, 4096, 8192, 32768):
         flags = ["CountByteOrder", "CountIgnored"]
         yield valid(*given(f"Count {count}", "counted", count), *flags)
+    for comment, challenge in _CHALLENGES_WITH_ZEROS:
+        yield valid(*given(comment, "zeros", fixed={"challenge": challenge}), "ChallengeCutAtZero")
 
-    empty = "RFC 4656 sets no minimum; an implementation may refuse an empty secret"
-    yield acceptable(*given("empty passphrase", ""), reason=empty)
-    charset = (
-        "RFC 4656 names no character set and RFC 5357 §3.1 wants ASCII; if taken at all, as UTF-8"
-    )
-    for comment, text, flag in (
-        ("non-ASCII passphrase, two octets a character", "Žluťoučký kůň", "PassphraseLatin1"),
-        ("non-ASCII passphrase within Latin-1", "café", "PassphraseLatin1"),
-        ("non-ASCII passphrase outside the basic plane", "\U0001f511 key", "PassphraseLatin1"),
-        (
-            "non-ASCII passphrase in decomposed form (e, U+0301)",
-            "cafe\u0301",
-            "PassphraseNormalized",
-        ),
-    ):
-        yield acceptable(*given(comment, text), flag, reason=charset)
-
-    for comment, text in (
-        ("newline at the end, as read from a file", "secret\n"),
-        ("carriage return and line feed at the end", "secret\r\n"),
-        ("line feed within", "sec\nret"),
-        ("carriage return alone", "sec\rret"),
-        ("nothing but a line feed", "\n"),
-    ):
-        both = "RFC 4656 §3.1, RFC 5357 §3.1"
-        yield invalid(
-            *given(f"passphrase with a {comment}", text), "PassphraseNewline", source=both
-        )
+    yield from _text_cases(protocol, given)
     for count in (0, 1, 512, 1023, 1025, 1536, 10000, 32767):
         aims = ("CountUnchecked",) if count else ()  # PBKDF2 itself has no 0 iterations
         yield invalid(*given(f"Count {count}", "counted", count), *aims)
-    for count in (65536, 2**18, 2**24, 2**31):
-        comment = f"Count {count}, over the configured maximum: a denial of service"
-        yield invalid(*given(comment, "counted", count), "CountUnbounded", source="RFC 5357 §6")
+    source = "RFC 5357 §6" if protocol is Protocol.TWAMP else _SOURCE
+    for count in (65536, 2**17):
+        comment = f"Count {count}, over the configured maximum"
+        yield behaves(*given(comment, "counted", count), source=source)
     for name, label, sizes in (
         ("t2", "T2", (16, 20, 64)),
         ("t1", "T1", (8, 32)),
@@ -238,6 +252,55 @@ def _passphrase_cases(drbg: Drbg) -> Iterator[Case]:
             value = drbg.at(comment).octets(name, size)
             flags = ["SizeUnchecked"]
             yield invalid(*given(comment, "sizes", fixed={name: value}), *flags)
+
+
+def _text_cases(protocol: Protocol, given: Given) -> Iterator[Case]:
+    """What a passphrase may consist of."""
+    empty = "The RFCs set no minimum; an implementation may refuse an empty secret."
+    yield acceptable(*given("empty passphrase", ""), reason=empty)
+    for comment, text, flag in (
+        ("non-ASCII passphrase, two octets a character", "Žluťoučký kůň", "PassphraseLatin1"),
+        ("non-ASCII passphrase within Latin-1", "café", "PassphraseLatin1"),
+        ("non-ASCII passphrase outside the basic plane", "\U0001f511 key", "PassphraseLatin1"),
+        (
+            "non-ASCII passphrase in decomposed form (e, U+0301)",
+            "cafe\u0301",
+            "PassphraseNormalized",
+        ),
+        ("decomposed form at the start (o, U+0308)", "o\u0308l", "PassphraseNormalized"),
+    ):
+        if protocol is Protocol.TWAMP:
+            yield invalid(*given(comment, text), "PassphraseNotAscii", source="RFC 5357 §3.1")
+        else:
+            yield acceptable(*given(comment, text), flag, reason=_CHARACTER_SET)
+
+    source = "RFC 5357 §3.1" if protocol is Protocol.TWAMP else _SOURCE
+    for comment, text in (
+        ("passphrase with a newline at the end, as read from a file", "secret\n"),
+        ("passphrase with a carriage return and line feed at the end", "secret\r\n"),
+        ("passphrase with a line feed within", "sec\nret"),
+        ("passphrase that is nothing but a line feed", "\n"),
+    ):
+        yield invalid(*given(comment, text), "PassphraseNewline", source=source)
+    for comment, text in (
+        ("passphrase with a carriage return alone", "sec\rret"),
+        ("passphrase with a carriage return at the end", "secret\r"),
+    ):
+        if protocol is Protocol.TWAMP:
+            yield invalid(*given(comment, text), "PassphraseLoneCr", source="RFC 5357 §3.1")
+        else:
+            yield behaves(*given(comment, text))
+
+
+_CHARACTER_SET = (
+    "RFC 4656 names no character set: an implementation may want ASCII, as RFC 5357 does. UTF-8 is "
+    "what KeyID has; RFC 4656 does not exclude another encoding, but two ends need the same."
+)
+_CHALLENGES_WITH_ZEROS = (
+    ("Challenge that begins with a zero octet", bytes(1) + b"\x5a" * 15),
+    ("Challenge that ends in a zero octet", b"\x5a" * 15 + bytes(1)),
+    ("Challenge with a zero octet within", b"\x5a" * 7 + bytes(1) + b"\xa5" * 8),
+)
 
 
 def _secret_cases(drbg: Drbg) -> Iterator[Case]:
@@ -262,6 +325,8 @@ def _secret_cases(drbg: Drbg) -> Iterator[Case]:
     yield valid(*given("20 octets that end in two zeros", drbg.octets("zeros", 18) + bytes(2)))
     middle = drbg.octets("before", 9) + b"\0" + drbg.octets("after", 10)
     yield valid(*given("20 octets with a zero in the middle", middle), "SecretCutAtZero")
+    first = b"\0" + drbg.octets("first", 19)
+    yield valid(*given("20 octets that begin with a zero", first), "SecretCutAtZero")
 
 
 def _sealed(drbg: Drbg, count: int = 1024, fixed: Values = NOTHING) -> tuple[Json, Json]:
@@ -296,7 +361,24 @@ def _open_cases(drbg: Drbg) -> Iterator[Case]:
     comment = "honest Token with Count 2048"
     yield valid(comment, honest(comment, 2048), "CountByteOrder", "CountIgnored")
     comment = "all-zero T1 and T2, honestly sealed"
-    yield valid(comment, honest(comment, fixed={"t1": bytes(16), "t2": bytes(32)}))
+    zeros = {"t1": bytes(16), "t2": bytes(32)}
+    yield acceptable(comment, honest(comment, fixed=zeros), reason=_ZERO_KEYS)
+    for comment, challenge in _CHALLENGES_WITH_ZEROS:
+        yield valid(comment, honest(comment, fixed={"challenge": challenge}))
+        equal = f"{comment}: the Token has another that is the same up to there"
+        end = challenge.index(0) + 1
+        if end < len(challenge):
+            other = challenge[:end] + b"\x33" * (16 - end)
+            inputs = honest(equal, fixed={"challenge": other})
+            changed = {"challenge": challenge}
+            yield invalid(equal, {**inputs, **changed}, "ChallengeCutAtZero", "ChallengeUnchecked")
+    comment = "Challenge of zeros"
+    yield valid(comment, honest(comment, fixed={"challenge": bytes(16)}))
+    comment = "Challenge of zeros, and a Token that has another, which begins with a zero"
+    inputs = honest(comment, fixed={"challenge": bytes(1) + b"\x33" * 15})
+    yield invalid(
+        comment, {**inputs, "challenge": bytes(16)}, "ChallengeCutAtZero", "ChallengeUnchecked"
+    )
 
     for comment, change in (
         ("another Challenge than the one sent: a replayed Token", {"challenge": bytes(16)}),
@@ -316,15 +398,11 @@ def _open_cases(drbg: Drbg) -> Iterator[Case]:
         inputs = honest(comment)
         changed = {"challenge": _flipped(inputs["challenge"], offset, 0x80)}
         yield invalid(comment, {**inputs, **changed}, "ChallengeComparedInPart")
-    malleable = "the Token has no integrity: the keys come out wrong, and the first HMAC fails"
     for offset in (16, 31, 32, 63):
-        comment = f"one bit changed in octet {offset} of the Token: the Challenge is intact"
+        comment = f"one bit changed in octet {offset} of the Token: nothing tells, the keys differ"
         inputs = honest(comment)
         changed = {"token": _flipped(inputs["token"], offset)}
-        source = "RFC 4656 §6.10"
-        yield acceptable(
-            comment, {**inputs, **changed}, "TokenMalleable", reason=malleable, source=source
-        )
+        yield valid(comment, {**inputs, **changed}, "TokenMalleable", source="RFC 4656 §6.10")
     for size in (0, 16, 48, 63, 65, 80):
         comment = f"Token of {size} octets"
         inputs = honest(comment)
@@ -346,24 +424,33 @@ def _open_cases(drbg: Drbg) -> Iterator[Case]:
     inputs, secrets = _sealed(drbg.at(comment))
     yield acceptable(
         comment,
-        {**inputs, "token": _forge(secrets["tokenKey"], inputs["challenge"])},
+        {**inputs, "token": _forge(secrets["tokenKey"], inputs["challenge"], bytes(48))},
         "TokenForgery",
-        reason="nothing tells this Token from an honest one; who refuses all-zero keys refuses this"
-        " Token alone, as others can be had",
+        reason=_ZERO_KEYS,
         source="RFC 4656 §3.1, §6.10",
     )
+    comment = "forged in the same way: T1 and T2 are known, and not zero"
+    inputs, secrets = _sealed(drbg.at(comment))
+    forged = _forge(
+        secrets["tokenKey"], inputs["challenge"], b"known to its maker, " * 2 + bytes(8)
+    )
+    yield valid(comment, {**inputs, "token": forged}, "TokenForgery", source="RFC 4656 §6.10")
 
 
-def _forge(key: bytes, challenge: bytes) -> bytes:
-    """A Token of four encryptions of chosen blocks: b1 = E(Challenge), b2 = E(b1), …
+_ZERO_KEYS = "The RFCs do not exclude keys of zeros; an implementation may refuse them as weak."
+
+
+def _forge(key: bytes, challenge: bytes, keys: bytes) -> bytes:
+    """A Token of four encryptions E(b) of chosen blocks, with `keys` for T1 and T2.
 
     Each E(b) is the first block of an honest client's Token when b is sent to it as the Challenge
     under the same Salt and Count.
     """
-    blocks = [challenge]
-    for _ in range(4):
-        blocks.append(primitives.aes_ecb_encrypt(key, blocks[-1]))
-    return b"".join(blocks[1:])
+    blocks = [primitives.aes_ecb_encrypt(key, challenge)]
+    for start in range(0, len(keys), 16):
+        pairs = zip(blocks[-1], keys[start : start + 16], strict=True)
+        blocks.append(primitives.aes_ecb_encrypt(key, bytes(a ^ b for a, b in pairs)))
+    return b"".join(blocks)
 
 
 def _pbkdf2_sha256(secret: bytes, salt: bytes, count: int, size: int) -> bytes:
@@ -385,18 +472,25 @@ def _key_id_encode_cases(drbg: Drbg) -> Iterator[Case]:
         ("four octets a character", "\U0001f511", "KeyIdLatin1"),
         ("40 characters of two octets: 80 octets", "é" * 40, "KeyIdTerminated", "KeyIdLatin1"),
         ("decomposed form (e, U+0301), not to be normalized", "cafe\u0301", "KeyIdNormalized"),
+        ("decomposed form at the start (o, U+0308)", "o\u0308l", "KeyIdNormalized"),
     ):
         yield valid(comment, {"name": name}, *flags)
-    empty = "RFC 4656 sets no minimum; a server need not know a secret of this name"
-    yield acceptable("empty name", {"name": ""}, reason=empty)
+    yield acceptable("empty name", {"name": ""}, reason=_EMPTY_NAME)
     for comment, name, flag in (
         ("81 octets", "k" * 81, "KeyIdTooLong"),
         ("255 octets", "k" * 255, "KeyIdTooLong"),
         ("41 characters of two octets: 82 octets", "é" * 41, "KeyIdTooLong"),
-        ("a zero octet within", "ali\0ce", "KeyIdZeroWithin"),
-        ("a zero octet at the end, which padding would hide", "alice\0", "KeyIdZeroWithin"),
     ):
         yield invalid(comment, {"name": name}, flag)
+    for comment, name, *flags in (
+        ("a zero octet within", "ali\0ce", "KeyIdZeroWithin"),
+        ("a zero octet at the start", "\0alice", "KeyIdZeroWithin"),
+        ("a zero octet at the end, of which padding keeps nothing", "alice\0"),
+    ):
+        yield behaves(comment, {"name": name}, *flags)
+
+
+_EMPTY_NAME = "RFC 4656 sets no minimum: a name may be empty, or be refused for it."
 
 
 def _key_id_decode_cases(drbg: Drbg) -> Iterator[Case]:
@@ -406,31 +500,39 @@ def _key_id_decode_cases(drbg: Drbg) -> Iterator[Case]:
         ("80 octets: no padding, no terminator", b"k" * 80, "KeyIdTerminated"),
         ("80 octets of two a character", "é".encode() * 40, "KeyIdTerminated", "KeyIdLatin1"),
         ("name that ends in a space", b"alice ", "KeyIdStripped"),
-        ("all zeros: an empty name", b"", "KeyIdPadding"),
     ):
         yield valid(comment, {"keyId": key_id.ljust(80, b"\0")}, *flags)
+    comment = "all zeros: an empty name"
+    yield acceptable(comment, {"keyId": bytes(80)}, "KeyIdPadding", reason=_EMPTY_NAME)
     for comment, key_id, flag in (
         ("Latin-1 where UTF-8 is due", "mühle".encode("latin-1"), "KeyIdLatin1"),
         ("UTF-8 cut within a character", ("é" * 40).encode()[:-1], "KeyIdLatin1"),
         ("an overlong encoding of 'a'", b"\xc1\xa1", "KeyIdLatin1"),
         ("a surrogate in UTF-8", b"\xed\xa0\x80", "KeyIdLatin1"),
-        ("octets after the padding", b"alice\0mallory", "KeyIdZeroWithin"),
     ):
         yield invalid(comment, {"keyId": key_id.ljust(80, b"\0")}, flag)
+    for comment, key_id in (
+        ("octets after a zero octet", b"alice\0mallory"),
+        ("a last octet after zero octets", b"alice".ljust(79, b"\0") + b"\1"),
+    ):
+        yield behaves(comment, {"keyId": key_id.ljust(80, b"\0")}, "KeyIdZeroWithin")
     for size in (79, 81):
         yield invalid(f"KeyID of {size} octets", {"keyId": bytes(size)}, "SizeUnchecked")
 
 
 def make_groups(drbg: Drbg) -> Iterator[Group]:
     """The groups of ``token.json``."""
-    for group_type, make_cases, shared in (
-        (SEAL_PASSPHRASE, _passphrase_cases, MAX_COUNT_DEFAULT),
+    for protocol in Protocol:
+        at = drbg.at(SEAL_PASSPHRASE.name).at(protocol.value)
+        shared = {"protocol": protocol.value, **MAX_COUNT_DEFAULT}
+        yield Group(SEAL_PASSPHRASE, list(_passphrase_cases(protocol, at)), shared)
+    for group_type, make_cases, more in (
         (SEAL_SECRET, _secret_cases, MAX_COUNT_DEFAULT),
         (OPEN, _open_cases, {}),
         (KEY_ID_ENCODE, _key_id_encode_cases, {}),
         (KEY_ID_DECODE, _key_id_decode_cases, {}),
     ):
-        yield Group(group_type, list(make_cases(drbg.at(group_type.name))), shared)
+        yield Group(group_type, list(make_cases(drbg.at(group_type.name))), more)
 
 
 FILE = VectorFile(

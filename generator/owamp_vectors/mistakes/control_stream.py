@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, hmac
 from owamp_reference import control, primitives
 from owamp_reference.control import ProtectedReceiver, ProtectedSender
-from owamp_reference.errors import ProtocolError
+from owamp_reference.errors import ProtocolError, Stage
 from owamp_reference.keys import ControlKeys
 
 from ..vectors.declaration import Note
@@ -171,7 +171,51 @@ class _OpenHmacReceiver(ProtectedReceiver):
         expected = primitives.hmac_sha1_128(self._t2, self._covered)
         self._covered = b""
         if not primitives.equal(data, expected):
-            raise ProtocolError("HMAC", "the HMAC of the text since the last one", "another")
+            raise ProtocolError(
+                "HMAC", "the HMAC of the text since the last one", "another", Stage.HMAC
+            )
+
+
+class _FirstCheckingReceiver(ProtectedReceiver):
+    def read_hmac(self, data: bytes) -> None:
+        """Checks the first one."""
+        if hasattr(self, "_has_checked"):
+            self._cipher.update(data)
+            return
+        self._has_checked = True
+        super().read_hmac(data)
+
+
+class _LaterCheckingReceiver(ProtectedReceiver):
+    def read_hmac(self, data: bytes) -> None:
+        """Checks all but the first one."""
+        if hasattr(self, "_has_skipped"):
+            super().read_hmac(data)
+            return
+        self._has_skipped = True
+        self._cipher.update(data)
+        self._covered = b""
+
+
+class _ZeroTakingReceiver(ProtectedReceiver):
+    def read_hmac(self, data: bytes) -> None:
+        """Takes zeros for no HMAC."""
+        tag = self._cipher.update(data)
+        expected = primitives.hmac_sha1_128(self._t2, self._covered)
+        self._covered = b""
+        if any(tag) and tag != expected:
+            raise ProtocolError(
+                "HMAC", "the HMAC of the text since the last one", "another", Stage.HMAC
+            )
+
+
+def _receiver(flag: str, text: str, effect: str, end: type) -> Mistake:
+    return mistake(flag, "AUTH_BYPASS", text, effect, Swap(control, "ProtectedReceiver", end))
+
+
+def _equal_as_strings(left: bytes, right: bytes) -> bool:
+    """As strncmp does."""
+    return _equal(left.split(b"\0")[0], right.split(b"\0")[0])
 
 
 class _FirstBlockForgettingSender(ProtectedSender):
@@ -264,6 +308,38 @@ MISTAKES = (
         "Only the first 12 octets of the HMAC compared.",
         "A fourth of the tag's strength is lost, unnoticed.",
         Swap(primitives, "equal", lambda left, right: _equal(left[:12], right[:12])),
+    ),
+    mistake(
+        "HmacComparedAsString",
+        "AUTH_BYPASS",
+        "The HMAC compared as a C string, up to its first zero octet.",
+        "One wrong HMAC in 65536 passes, and an attacker can try them.",
+        Swap(primitives, "equal", _equal_as_strings),
+    ),
+    mistake(
+        "HmacCutAtZero",
+        "AUTHENTICATION",
+        "The HMAC copied as a C string: nothing of it follows its first zero octet.",
+        "One message in sixteen is refused, seemingly at random.",
+        _mac(lambda key, text: _hmac_sha1_128(key, text).split(b"\0")[0].ljust(16, b"\xff")),
+    ),
+    _receiver(
+        "HmacFirstAlone",
+        "The first HMAC of a direction checked, and none after it.",
+        "Whoever is on the path changes every message but the first.",
+        _FirstCheckingReceiver,
+    ),
+    _receiver(
+        "HmacFirstUnchecked",
+        "The first HMAC of a direction not checked, and all after it.",
+        "The first message can be changed by whoever is on the path.",
+        _LaterCheckingReceiver,
+    ),
+    _receiver(
+        "HmacOfZerosTaken",
+        "An HMAC of zeros taken, as in the unauthenticated mode.",
+        "Nothing is authenticated.",
+        _ZeroTakingReceiver,
     ),
     _two(
         "HmacInClear",

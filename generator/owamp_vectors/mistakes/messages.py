@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from owamp_reference import messages, negotiation
+from owamp_reference.choices import Chooser, first_option
 from owamp_reference.errors import ProtocolError
 from owamp_reference.layout import Layout, mbz, octets, uint, unpack_records
 from owamp_reference.messages import (
@@ -29,7 +30,7 @@ from owamp_reference.negotiation import Mode, NegotiatedMode, Protocol
 from owamp_reference.packets import ErrorEstimate
 
 from ..vectors.declaration import Note
-from .base import Swap, mistake
+from .base import Mistake, Swap, ignore, mistake
 
 NOTES: dict[str, Note] = {}
 
@@ -37,6 +38,8 @@ _unpack = Layout.unpack
 _read_octets = messages.read_octets
 _from_int = ErrorEstimate.from_int
 _read_mode = negotiation.read_mode
+_as_meant = messages.as_meant
+_lost = PacketRecord.lost
 _record_size = PacketRecord.LAYOUT.size
 
 _MISREAD = "The fields that follow are misread, and the peers part ways."
@@ -128,14 +131,10 @@ def _read_stop_without_records(
     return cls(values["accept"], ())
 
 
-def _skip_ranges_unchecked(data: bytes) -> tuple[SkipRange, ...]:
-    return unpack_records(SkipRange, data)
-
-
 def _read_record_unpadded(cls: type[SessionDescription]) -> Reader[SessionDescription]:
     values = cls.LAYOUT.unpack((yield Want(cls.LAYOUT.size)))
     data = yield Want(8 * values.pop("number_of_skip_ranges"))
-    return cls(**values, skip_ranges=_skip_ranges_unchecked(data))
+    return cls(**values, skip_ranges=unpack_records(SkipRange, data))
 
 
 def _wide_ipvn(cls: type[RequestSession | RequestTWSession]) -> Swap:
@@ -178,25 +177,144 @@ def _highest_offered(protocol: Protocol, offered: int, chosen: int) -> Negotiate
     return NegotiatedMode(Mode(1 << (bits.bit_length() - 1)), found.ikev2_derived)
 
 
-def _estimate_with_z(cls: type[ErrorEstimate], value: int) -> ErrorEstimate:
-    found = _from_int(value)
+def _estimate_with_z(
+    cls: type[ErrorEstimate], value: int, choose: Chooser = first_option
+) -> ErrorEstimate:
+    found = _from_int(value, choose)
     return cls(found.synchronized, value >> 8 & 0x7F, found.multiplier)
 
 
-def _estimate_without_s(cls: type[ErrorEstimate], value: int) -> ErrorEstimate:
-    found = _from_int(value)
+def _estimate_without_s(
+    cls: type[ErrorEstimate], value: int, choose: Chooser = first_option
+) -> ErrorEstimate:
+    found = _from_int(value, choose)
     return cls(synchronized=False, scale=found.scale, multiplier=found.multiplier)
 
 
-def _estimate_to_int(self: ErrorEstimate) -> int:
-    return self.synchronized << 15 | self.scale << 8 | self.multiplier
+def _count(flag: str, description: str, read: Callable[[int], int]) -> Mistake:
+    """A count of slots, sessions, skip ranges or records that is read wrongly."""
+
+    def unpack(self: Layout, data: bytes) -> dict[str, Any]:
+        values = _unpack(self, data)
+        counts = set(values) & _COUNTS
+        return {**values, **{name: read(values[name]) for name in counts}}
+
+    swap = Swap(Layout, "unpack", unpack)
+    return mistake(flag, "MEMORY_SAFETY", description, _WRAPPED, swap)
 
 
-def _estimate_of_zero(cls: type[ErrorEstimate], value: int) -> ErrorEstimate:
-    return cls(bool(value >> 15), value >> 8 & 0x3F, value & 0xFF)
+_COUNTS = {
+    "number_of_slots",
+    "number_of_sessions",
+    "number_of_skip_ranges",
+    "number_of_records",
+}
+_WRAPPED = "A long message is cut, or one that is none is taken, with memory reserved for it."
+
+
+def _lost_without_mark(cls: type[PacketRecord], *values: Any) -> PacketRecord:
+    return replace(_lost(*values), ttl=0)
+
+
+def _lost_now(cls: type[PacketRecord], *values: Any) -> PacketRecord:
+    return replace(_lost(*values), receive_timestamp=values[1])
+
+
+def _ipv4_kept(request: Any) -> Any:
+    """Only Conf-Sender and Conf-Receiver are looked at."""
+    meant = _as_meant(request)
+    kept = {name: getattr(request, name) for name in ("sender_address", "receiver_address")}
+    return replace(meant, **kept)
+
+
+def _addresses_cut(request: Any) -> Any:
+    return replace(_as_meant(replace(request, ipvn=4)), ipvn=request.ipvn)
+
+
+def _conf_kept(request: Any) -> Any:
+    """Only addresses are looked at."""
+    meant = _as_meant(request)
+    if not isinstance(request, RequestSession):
+        return meant
+    return replace(meant, conf_sender=request.conf_sender, conf_receiver=request.conf_receiver)
+
+
+def _conf_of_one(request: Any) -> Any:
+    """Any value but 1 counts as 0."""
+    meant = _as_meant(request)
+    if not isinstance(request, RequestSession):
+        return meant
+    conf = {name: int(getattr(request, name) == 1) for name in ("conf_sender", "conf_receiver")}
+    return replace(meant, **conf)
 
 
 MISTAKES = (
+    _count("CountOf8Bits", "Counts kept in 8 bits: 257 becomes 1.", lambda number: number % 2**8),
+    _count(
+        "CountOf16Bits", "Counts kept in 16 bits: 65537 becomes 1.", lambda number: number % 2**16
+    ),
+    _count(
+        "CountSigned",
+        "Counts kept in a signed number of 32 bits: 2147483648 is below zero, and no item is read.",
+        lambda number: number if number < 2**31 else 0,
+    ),
+    mistake(
+        "SizeOf32Bits",
+        "MEMORY_SAFETY",
+        "Sizes computed in 32 bits, which a count times the size of an item exceeds.",
+        _WRAPPED,
+        Swap(messages, "Want", lambda size, is_hmac=False: Want(size % 2**32, is_hmac)),
+    ),
+    mistake(
+        "Ipv4AddressPadded",
+        "LAYOUT",
+        "With IPVN 4, the 12 octets after an address sent other than zero, or not ignored.",
+        "The request is refused, or means another address.",
+        Swap(messages, "as_meant", _ipv4_kept),
+    ),
+    mistake(
+        "ConfSentAsRead",
+        "LAYOUT",
+        "Conf-Sender or Conf-Receiver sent as another value than 0 or 1.",
+        "A server that compares with 1 configures nothing.",
+        Swap(messages, "as_meant", _conf_kept),
+    ),
+    mistake(
+        "ConfOfOneAlone",
+        "LAYOUT",
+        "Conf-Sender or Conf-Receiver taken for not set if it is another value than 1.",
+        "The server does not configure what it is asked to.",
+        Swap(messages, "as_meant", _conf_of_one),
+    ),
+    mistake(
+        "RefusedAckSentAsRead",
+        "LAYOUT",
+        "A Fetch-Ack with numbers that its server is to set to zero: it refuses, or the session is "
+        "not finished.",
+        "The client waits for data that do not come.",
+        Swap(messages, "as_sent", lambda message: message),
+    ),
+    mistake(
+        "Ipv4AddressCut",
+        "LAYOUT",
+        "Addresses cut to four octets whatever IPVN says.",
+        "Test packets go to an address of nobody.",
+        Swap(messages, "as_meant", _addresses_cut),
+    ),
+    mistake(
+        "LostRecordUnmarked",
+        "LAYOUT",
+        "The record of a lost packet without TTL 255.",
+        "A lost packet passes for one that arrived in 1900.",
+        Swap(PacketRecord, "lost", classmethod(_lost_without_mark)),
+    ),
+    mistake(
+        "LostRecordWithTime",
+        "LAYOUT",
+        "The record of a lost packet with a Receive Timestamp.",
+        "A lost packet passes for one that arrived.",
+        Swap(PacketRecord, "lost", classmethod(_lost_now)),
+    ),
     mistake(
         "IntegerByteOrder",
         "ENCODING",
@@ -211,7 +329,6 @@ MISTAKES = (
         "The next extension breaks interoperability.",
         Swap(Layout, "unpack", _unpack_strictly),
         Swap(messages, "read_octets", _read_with_zero_hmacs),
-        Swap(messages, "_padding_after", lambda size: 0),
     ),
     mistake(
         "HmacFieldChecked",
@@ -314,9 +431,9 @@ MISTAKES = (
     mistake(
         "SkipRangesUnchecked",
         "MISSING_CHECK",
-        "Skip ranges taken that overlap, or are not in order.",
+        "Skip ranges of session data taken that overlap, or are not in order.",
         "Packets are counted twice.",
-        Swap(messages, "_unpack_skip_ranges", _skip_ranges_unchecked),
+        Swap(messages, "check_skip_ranges", ignore),
     ),
     mistake(
         "PacketRecordByText",
@@ -382,14 +499,6 @@ MISTAKES = (
         "Mode 8 of RFC 5618, which is for TWAMP, taken in OWAMP.",
         "Test packets go in clear where RFC 4656 knows no such mode.",
         Swap(negotiation, "SECURITY_BITS", {Protocol.OWAMP: 15, Protocol.TWAMP: 15}),
-    ),
-    mistake(
-        "MultiplierZero",
-        "MISSING_CHECK",
-        "An Error Estimate with Multiplier 0 taken; the packet counts as corrupt.",
-        "A timestamp passes for exact.",
-        Swap(ErrorEstimate, "from_int", classmethod(_estimate_of_zero)),
-        Swap(ErrorEstimate, "to_int", _estimate_to_int),
     ),
     mistake(
         "ZBitInScale",

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from owamp_reference import packets, primitives
-from owamp_reference.errors import ProtocolError
+from owamp_reference.choices import Chooser, first_option
+from owamp_reference.errors import ProtocolError, Stage
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.layout import Layout
 from owamp_reference.packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
+from owamp_reference.sessions import SessionReflector
 
 from ..vectors.declaration import Note
 from .base import Mistake, Swap, mistake
@@ -27,6 +29,8 @@ NOTES = {
 _DISCARDED = "Every test packet is discarded at the other end."
 _seal = packets.seal_packet
 _open = packets.open_packet
+_from_int = ErrorEstimate.from_int
+_reflect = SessionReflector.reflect
 _protected_size = packets.protected_size
 _header_size = SenderPacket.header_size.__func__  # type: ignore[attr-defined]
 
@@ -52,11 +56,15 @@ class _Way:
         return primitives.hmac_sha1_128(keys.t4, covered)
 
     def seal(
-        self, mode: TestMode, packet: SenderPacket | ReflectorPacket, keys: Keys = None
+        self,
+        mode: TestMode,
+        packet: SenderPacket | ReflectorPacket,
+        keys: Keys = None,
+        choose: Chooser = first_option,
     ) -> bytes:
         """In place of `seal_packet`."""
         if mode is TestMode.UNAUTHENTICATED or keys is None:
-            return _seal(mode, packet, keys)
+            return _seal(mode, packet, keys, choose)
         layout = packet.PROTECTED_LAYOUT
         text, size = layout.pack(vars(packet)), self.size(layout, mode)
         ciphertext = self.encrypt(mode, keys.t3, text[:size])
@@ -65,11 +73,18 @@ class _Way:
             tag = primitives.aes_ecb_encrypt(keys.t3, tag)
         return ciphertext + text[size:] + tag + packet.padding
 
-    def open(self, mode: TestMode, kind: Any, data: bytes, keys: Keys = None) -> Any:
+    def open(
+        self,
+        mode: TestMode,
+        kind: Any,
+        data: bytes,
+        keys: Keys = None,
+        choose: Chooser = first_option,
+    ) -> Any:
         """In place of `open_packet`."""
         header = kind.header_size(mode)
         if mode is TestMode.UNAUTHENTICATED or keys is None or len(data) < header:
-            return _open(mode, kind, data, keys)
+            return _open(mode, kind, data, keys, choose)
         layout = kind.PROTECTED_LAYOUT
         size, padding = self.size(layout, mode), data[header:]
         text = self.decrypt(mode, keys.t3, data[:size]) + data[size : header - 16]
@@ -77,9 +92,9 @@ class _Way:
         if self.encrypts_hmac:
             expected = primitives.aes_ecb_encrypt(keys.t3, expected)
         if not primitives.equal(expected, data[header - 16 : header]):
-            raise ProtocolError("HMAC", "the HMAC of the encrypted part", "another")
+            raise ProtocolError("HMAC", "the HMAC of the encrypted part", "another", Stage.HMAC)
         values = layout.unpack(text[: layout.size])
-        ErrorEstimate.from_int(values["error_estimate"])
+        ErrorEstimate.from_int(values["error_estimate"], choose)
         return kind(**values, padding=padding)
 
 
@@ -111,24 +126,31 @@ def _iv(mode: TestMode) -> bytes:
     return bytes(16) if mode is TestMode.AUTHENTICATED else b"\x5a" * 16
 
 
+_ANY_KEYS = TestSessionKeys(bytes(16), bytes(32))
+
+
 def _protect_open(
-    mode: TestMode, packet: SenderPacket | ReflectorPacket, keys: Keys = None
+    mode: TestMode, packet: SenderPacket | ReflectorPacket, keys: Keys = None, *more: Chooser
 ) -> bytes:
-    return _seal(_no_open(mode), packet, keys)
+    return _seal(_no_open(mode), packet, keys or _ANY_KEYS, *more)
 
 
-def _open_protected(mode: TestMode, kind: Any, data: bytes, keys: Keys = None) -> Any:
-    return _open(_no_open(mode), kind, data, keys)
+def _open_protected(
+    mode: TestMode, kind: Any, data: bytes, keys: Keys = None, *more: Chooser
+) -> Any:
+    return _open(_no_open(mode), kind, data, keys or _ANY_KEYS, *more)
 
 
 def _no_open(mode: TestMode) -> TestMode:
     return TestMode.AUTHENTICATED if mode is TestMode.UNAUTHENTICATED else mode
 
 
-def _open_unchecked(mode: TestMode, kind: Any, data: bytes, keys: Keys = None) -> Any:
+def _open_unchecked(
+    mode: TestMode, kind: Any, data: bytes, keys: Keys = None, *more: Chooser
+) -> Any:
     header = kind.header_size(mode)
     if mode is TestMode.UNAUTHENTICATED or keys is None or len(data) < header:
-        return _open(mode, kind, data, keys)
+        return _open(mode, kind, data, keys, *more)
     layout = kind.PROTECTED_LAYOUT
     size = _protected_size(layout, mode)
     text = packets.decrypt_blocks(mode, keys.t3, data[:size]) + data[size : header - 16]
@@ -147,9 +169,40 @@ def _exchanged(layout: Layout) -> Layout:
     return Layout(layout.title, tuple(other.get(field.name, field) for field in layout.fields))
 
 
-def _header_of_sender(cls: type[Any], mode: TestMode) -> int:
-    """The reflector's header taken for as long as the sender's, when padding is cut."""
-    return int(_header_size(SenderPacket, mode))
+def _header_of_104(cls: type[Any], mode: TestMode) -> int:
+    return int(_header_size(cls, mode)) - (0 if mode is TestMode.UNAUTHENTICATED else 8)
+
+
+def _reflect_by_its_number(self: SessionReflector, data: bytes, ttl: int) -> bytes:
+    """The reflector's number is that of the packet."""
+    self.next_sequence_number = _open(self._mode, SenderPacket, data, self._keys).sequence_number
+    return _reflect(self, data, ttl)
+
+
+def _exchanged_numbers(layout: Layout) -> Layout:
+    """A layout with Sequence Number and Sender Sequence Number in each other's place."""
+    names = ("sequence_number", "sender_sequence_number")
+    first, second = (field for field in layout.fields if field.name in names)
+    other = {first.name: second, second.name: first}
+    return Layout(layout.title, tuple(other.get(field.name, field) for field in layout.fields))
+
+
+def _sent_as_given(packet: Any, choose: Chooser) -> dict[str, Any]:
+    del choose
+    return dict(vars(packet))
+
+
+def _estimate_without_z(
+    cls: type[ErrorEstimate], value: int, choose: Chooser = first_option
+) -> ErrorEstimate:
+    if value & packets.Z_BIT:
+        raise ProtocolError("Error Estimate", "the bit Z zero", "one", Stage.LAYOUT)
+    return _from_int(value, choose)
+
+
+def _open_cut(mode: TestMode, kind: Any, data: bytes, keys: Keys = None, *more: Chooser) -> Any:
+    """Reads no more than 8 KiB."""
+    return _open(mode, kind, data[: 2**13], keys, *more)
 
 
 MISTAKES = (
@@ -248,10 +301,58 @@ MISTAKES = (
         Swap(ReflectorPacket, "PROTECTED_LAYOUT", _exchanged(ReflectorPacket.PROTECTED_LAYOUT)),
     ),
     mistake(
-        "ReflectedPaddingUncut",
+        "PaddingFor104",
         "LAYOUT",
-        "The answer carries all of the padding, and is longer than the packet that it answers.",
-        "Round-trip times are biased by the larger packet, which may not fit the path.",
-        Swap(ReflectorPacket, "header_size", classmethod(_header_of_sender)),
+        "The padding of an answer cut as for a reflector's packet of 104 octets, the number in RFC "
+        "5357 §4.2.1; it has 112 (erratum 5045).",
+        "The answer is 8 octets longer than the packet, and may not fit the path.",
+        Swap(ReflectorPacket, "header_size", classmethod(_header_of_104)),
+    ),
+    mistake(
+        "ReflectorNumberCopied",
+        "LAYOUT",
+        "The Sequence Number of an answer copied from the packet; a reflector numbers by itself.",
+        "Loss on the way back cannot be told from loss on the way there.",
+        Swap(SessionReflector, "reflect", _reflect_by_its_number),
+    ),
+    mistake(
+        "ReflectorNumbersExchanged",
+        "LAYOUT",
+        "Sequence Number and Sender Sequence Number of an answer in each other's place.",
+        "Answers belong to other packets.",
+        Swap(ReflectorPacket, "OPEN_LAYOUT", _exchanged_numbers(ReflectorPacket.OPEN_LAYOUT)),
+        Swap(
+            ReflectorPacket,
+            "PROTECTED_LAYOUT",
+            _exchanged_numbers(ReflectorPacket.PROTECTED_LAYOUT),
+        ),
+    ),
+    mistake(
+        "MultiplierZeroSent",
+        "MISSING_CHECK",
+        "An Error Estimate sent with Multiplier 0.",
+        "The packet counts as corrupt, and is discarded.",
+        Swap(packets, "_as_sent", _sent_as_given),
+    ),
+    mistake(
+        "ZBitSent",
+        "LAYOUT",
+        "An Error Estimate sent with the bit Z set, which MUST be zero.",
+        "A later use of the bit is taken for meant.",
+        Swap(packets, "_as_sent", _sent_as_given),
+    ),
+    mistake(
+        "ZBitChecked",
+        "MISSING_TOLERANCE",
+        "A packet refused for the bit Z of its Error Estimate, which is to be ignored.",
+        "The next extension breaks interoperability.",
+        Swap(ErrorEstimate, "from_int", classmethod(_estimate_without_z)),
+    ),
+    mistake(
+        "LongPayloadCut",
+        "LAYOUT",
+        "A payload read into a buffer of 8 KiB, and what is over cut.",
+        "Long packets are counted with another size.",
+        Swap(packets, "open_packet", _open_cut),
     ),
 )

@@ -132,4 +132,11 @@ MISTAKES = (
             lambda given, sid: _derive(given, sid[::-1]),
         ),
     ),
+    mistake(
+        "SidOfFirstFour",
+        "LAYOUT",
+        "The first four octets of an IPv6 address in a SID, which a whole network shares.",
+        "Two machines of a network make SIDs that only time and four octets tell apart.",
+        Swap(keys, "sid_address", lambda address: address[:4]),
+    ),
 )

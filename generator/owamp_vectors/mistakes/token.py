@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from owamp_reference import errors, messages, primitives, token
-from owamp_reference.errors import ProtocolError
+from owamp_reference.errors import ProtocolError, Stage
 from owamp_reference.keys import ControlKeys
 
 from ..vectors.declaration import Note
@@ -31,6 +31,7 @@ NOTES = {
 
 _derive = token.derive_token_key
 _encode_passphrase = token.encode_passphrase
+_check_passphrase = token.check_passphrase
 _encode_key_id = messages.encode_key_id
 _decode_key_id = messages.decode_key_id
 _seal = token.seal_token
@@ -78,12 +79,23 @@ def _seal_with_short_t2(key: bytes, challenge: bytes, keys: ControlKeys) -> byte
 
 def _split(plaintext: bytes, challenge: bytes, compared: int = 16) -> ControlKeys:
     if plaintext[:compared] != challenge[:compared]:
-        raise ProtocolError("Token", "the challenge that the server sent", "another challenge")
+        raise ProtocolError(
+            "Token", "the challenge that the server sent", "another challenge", Stage.CHALLENGE
+        )
     return ControlKeys(plaintext[16:32], plaintext[32:])
 
 
 def _open_in_ecb(key: bytes, sealed: bytes, challenge: bytes) -> ControlKeys:
     return _split(primitives.aes_ecb_decrypt(key, sealed), challenge)
+
+
+def _open_up_to_zero(key: bytes, sealed: bytes, challenge: bytes) -> ControlKeys:
+    plaintext = primitives.aes_cbc_decrypt(key, primitives.ZERO_IV, sealed)
+    return _split(plaintext, challenge, (challenge + b"\0").index(0) + 1)
+
+
+def _seal_up_to_zero(key: bytes, challenge: bytes, keys: ControlKeys) -> bytes:
+    return _seal(key, challenge.split(b"\0")[0].ljust(16, b"\xff"), keys)
 
 
 def _open_comparing(compared: int) -> Callable[[bytes, bytes, bytes], ControlKeys]:
@@ -94,19 +106,23 @@ def _open_comparing(compared: int) -> Callable[[bytes, bytes, bytes], ControlKey
     return run
 
 
-def _encode_cut(text: str) -> bytes:
+def _encode_cut(text: str, *_: object) -> bytes:
     return text.encode()[:80].ljust(80, b"\0")
 
 
-def _decode_at_first_zero(key_id: bytes) -> str:
+def _encode_at_first_zero(text: str, *_: object) -> bytes:
+    return _encode_key_id(text.split("\0", maxsplit=1)[0])
+
+
+def _decode_at_first_zero(key_id: bytes, *_: object) -> str:
     return _decode_key_id(key_id.split(b"\0")[0].ljust(80, b"\0"))
 
 
-def _decode_unpadded(key_id: bytes) -> str:
+def _decode_unpadded(key_id: bytes, *_: object) -> str:
     return key_id.decode(errors="replace")
 
 
-def _decode_terminated(key_id: bytes) -> str:
+def _decode_terminated(key_id: bytes, *_: object) -> str:
     return _decode_key_id(key_id[:79] + b"\0")
 
 
@@ -238,6 +254,14 @@ MISTAKES = (
         Swap(token, "open_token", _open_comparing(8)),
     ),
     mistake(
+        "ChallengeCutAtZero",
+        "AUTH_BYPASS",
+        "The Challenge copied and compared as a C string, up to its first zero octet.",
+        "Of a Challenge that begins with a zero octet nothing has to be known.",
+        Swap(token, "seal_token", _seal_up_to_zero),
+        Swap(token, "open_token", _open_up_to_zero),
+    ),
+    mistake(
         "SizeUnchecked",
         "MISSING_CHECK",
         "A field of the wrong size is taken, cut or padded.",
@@ -283,7 +307,11 @@ MISTAKES = (
         "KEY_DERIVATION",
         "White space stripped from the ends of the passphrase.",
         _DIFFERENT_KEY,
-        Swap(token, "encode_passphrase", lambda text: _encode_passphrase(text.strip(" "))),
+        Swap(
+            token,
+            "encode_passphrase",
+            lambda text, **more: _encode_passphrase(text.strip(" "), **more),
+        ),
     ),
     mistake(
         "PassphraseNewline",
@@ -293,11 +321,29 @@ MISTAKES = (
         Swap(token, "check_passphrase", ignore),
     ),
     mistake(
+        "PassphraseLoneCr",
+        "MISSING_CHECK",
+        "A CR without an LF taken in a passphrase of TWAMP.",
+        "The two ends, reading their files differently, derive different keys.",
+        Swap(
+            token,
+            "check_passphrase",
+            lambda passphrase, **more: _check_passphrase(passphrase.replace(b"\r", b""), **more),
+        ),
+    ),
+    mistake(
+        "PassphraseNotAscii",
+        "MISSING_CHECK",
+        "A passphrase of TWAMP taken that has other characters than ASCII.",
+        "The two ends, in different encodings, derive different keys.",
+        Swap(token, "encode_passphrase", lambda text, **_: text.encode()),
+    ),
+    mistake(
         "PassphraseLatin1",
         "KEY_DERIVATION",
         "A non-ASCII passphrase encoded in Latin-1.",
         _DIFFERENT_KEY,
-        Swap(token, "encode_passphrase", lambda text: text.encode("latin-1", "replace")),
+        Swap(token, "encode_passphrase", lambda text, **_: text.encode("latin-1", "replace")),
     ),
     mistake(
         "PassphraseNormalized",
@@ -307,7 +353,7 @@ MISTAKES = (
         Swap(
             token,
             "encode_passphrase",
-            lambda text: unicodedata.normalize("NFC", text).encode(),
+            lambda text, **_: unicodedata.normalize("NFC", text).encode(),
         ),
     ),
     mistake(
@@ -323,7 +369,7 @@ MISTAKES = (
         "LAYOUT",
         "A zero octet always kept at the end of KeyID, so that names have at most 79 octets.",
         "A name of 80 octets is cut or refused.",
-        Swap(messages, "encode_key_id", lambda text: _encode_key_id(text)[:79] + b"\0"),
+        Swap(messages, "encode_key_id", lambda text, *_: _encode_key_id(text)[:79] + b"\0"),
         Swap(messages, "decode_key_id", _decode_terminated),
     ),
     mistake(
@@ -331,8 +377,8 @@ MISTAKES = (
         "LAYOUT",
         "Spaces at the end of a KeyID stripped along with its padding.",
         "The server does not find the shared secret, or finds another.",
-        Swap(messages, "encode_key_id", lambda text: _encode_key_id(text.rstrip(" "))),
-        Swap(messages, "decode_key_id", lambda key_id: _decode_key_id(key_id).rstrip(" ")),
+        Swap(messages, "encode_key_id", lambda text, *_: _encode_key_id(text.rstrip(" "))),
+        Swap(messages, "decode_key_id", lambda key_id, *_: _decode_key_id(key_id).rstrip(" ")),
     ),
     mistake(
         "KeyIdLatin1",
@@ -342,9 +388,9 @@ MISTAKES = (
         Swap(
             messages,
             "encode_key_id",
-            lambda text: text.encode("latin-1", "replace").ljust(80, b"\0"),
+            lambda text, *_: text.encode("latin-1", "replace").ljust(80, b"\0"),
         ),
-        Swap(messages, "decode_key_id", lambda key_id: key_id.decode("latin-1").rstrip("\0")),
+        Swap(messages, "decode_key_id", lambda key_id, *_: key_id.decode("latin-1").rstrip("\0")),
     ),
     mistake(
         "KeyIdNormalized",
@@ -354,7 +400,7 @@ MISTAKES = (
         Swap(
             messages,
             "encode_key_id",
-            lambda text: _encode_key_id(unicodedata.normalize("NFC", text)),
+            lambda text, *_: _encode_key_id(unicodedata.normalize("NFC", text)),
         ),
     ),
     mistake(
@@ -369,7 +415,7 @@ MISTAKES = (
         "MISSING_CHECK",
         "KeyID handled as a C string, read up to its first zero octet.",
         "What follows escapes the check of the name, and appears in a log.",
-        Swap(messages, "encode_key_id", _encode_cut),
+        Swap(messages, "encode_key_id", _encode_at_first_zero),
         Swap(messages, "decode_key_id", _decode_at_first_zero),
     ),
 )

@@ -36,7 +36,8 @@ class Field:
         name: its key in JSON.
         description: what it is, for the schema.
         kind: octet strings are lower-case hex in JSON and `bytes` here; "records" is an array of
-            objects with `fields`; "object" is passed through unchanged.
+            objects with `fields`; "object" is passed through unchanged, and has `fields` or, by
+            the parameter `shaped_by`, those of one of its `shapes`.
         size: octets of an octet string, where the *valid* cases have a fixed size.
         values: the only values of a string.
         formula: how an output is computed, in the RFC's terms, for people.
@@ -53,6 +54,8 @@ class Field:
     size: int | None = None
     values: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
+    shaped_by: str = ""
+    shapes: Mapping[str, tuple[Field, ...]] = field(default_factory=dict)
     formula: str = ""
     layouts: tuple[Layout, ...] = ()
     is_list: bool = False
@@ -329,7 +332,8 @@ def judged(group_type: GroupType, parameters: Values, case: Case) -> Json:
     """What is said of a case beside its inputs: outputs, result, requirement, and why.
 
     The outputs are those of the first outcome that has some. The other outcomes that the RFCs
-    allow, or the author of an acceptable case, are its alternatives.
+    allow, or the author of an acceptable case, are its alternatives. What it rests on is what is
+    said of the first outcome, be it a refusal.
     """
     found = group_type.outcomes(parameters, case.inputs)
     with_outputs = [outcome for outcome in found if outcome.outputs is not None]
@@ -345,7 +349,7 @@ def judged(group_type: GroupType, parameters: Values, case: Case) -> Json:
     if others:
         said |= {"result": "acceptable", "reason": _left_open(chosen, others)}
         said["requirement"] = weakest(
-            option for item in others for _, option in chosen.departs(item)
+            option for item in found[1:] for _, option in found[0].departs(item)
         )
         said["alternatives"] = [_alternative(group_type, item, chosen) for item in others]
     if case.reason:

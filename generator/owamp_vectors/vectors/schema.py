@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import get_args
 
@@ -15,27 +16,42 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 HEX = "^([0-9a-f]{2})*$"
 
 
-def _value_schema(item: Field) -> Json:
+def _value_schema(item: Field, *, is_exact: bool) -> Json:
     if item.kind == "octets":
-        return {"type": "string", "pattern": HEX}
+        return {"type": "string", "pattern": HEX, **(_size(item) if is_exact else {})}
     if item.kind == "records":
-        properties = {inner.name: field_schema(inner) for inner in item.fields}
-        required = [inner.name for inner in item.fields]
-        return {"type": "array", "items": _object(properties, required)}
+        return {"type": "array", "items": _fields_schema(item.fields, is_exact=is_exact)}
+    if item.kind == "object" and item.fields:
+        return _fields_schema(item.fields, is_exact=is_exact)
     schema: Json = {"type": item.kind}
     if item.values:
         schema["enum"] = list(item.values)
     return schema
 
 
-def field_schema(item: Field) -> Json:
-    """The schema of one value, with its description."""
-    schema = _value_schema(item)
+def _fields_schema(fields: Iterable[Field], *, is_exact: bool) -> Json:
+    properties = {inner.name: field_schema(inner, is_exact=is_exact) for inner in fields}
+    return _object(properties, properties)
+
+
+def _size(item: Field) -> Json:
+    """The length of an octet string in hex, where it is fixed."""
+    digits = 2 * (item.size or 0)
+    return {"minLength": digits, "maxLength": digits} if item.size else {}
+
+
+def field_schema(item: Field, *, is_exact: bool = False) -> Json:
+    """The schema of one value, with its description.
+
+    Args:
+        is_exact: octet strings of a fixed size have no other here.
+    """
+    schema = _value_schema(item, is_exact=is_exact)
     if item.is_list:
         schema = {"type": "array", "items": schema}
     description = item.description
     if item.size is not None:
-        description += f"; {item.size} octets where the case is valid"
+        description += f"; {item.size} octets" + ("" if is_exact else " where the case is valid")
     if item.formula:
         description += f". {item.formula}"
     return {**schema, "description": description}
@@ -52,7 +68,8 @@ def _object(properties: Json, required: Iterable[str]) -> Json:
 
 def _with_role(role: str, fields: Iterable[Field]) -> Json:
     """Properties that say of themselves what they are: parameter, input or output."""
-    return {item.name: {**field_schema(item), "x-role": role} for item in fields}
+    is_exact = role == "output"
+    return {item.name: {**field_schema(item, is_exact=is_exact), "x-role": role} for item in fields}
 
 
 def _case_schema(group_type: GroupType) -> Json:
@@ -79,10 +96,11 @@ def _case_schema(group_type: GroupType) -> Json:
         },
     }
     schema = _object({**about, **inputs, **outputs, **more}, [*about, *inputs])
+    sizes = {item.name: _size(item) for item in group_type.inputs if item.size}
     by_result = [
-        _where("valid", list(outputs), ["reason", "stage", "alternatives"]),
-        _where("invalid", ["reason", "stage"], [*outputs, "alternatives"]),
-        _where("acceptable", [*outputs, "reason", "alternatives"], ["stage"]),
+        _where("valid", list(outputs), ["reason", "stage", "alternatives"], sizes),
+        _where("invalid", ["reason", "stage"], [*outputs, "alternatives"], {}),
+        _where("acceptable", [*outputs, "reason", "alternatives"], ["stage"], sizes),
     ]
     return {**schema, "allOf": by_result}
 
@@ -107,9 +125,10 @@ def _alternative_schema(outputs: Json) -> Json:
     return {**schema, "oneOf": either}
 
 
-def _where(result: str, required: list[str], absent: list[str]) -> Json:
-    """What a case of a result has, and what it does not have."""
-    return {"if": {"properties": {"result": {"const": result}}}, "then": _has(required, absent)}
+def _where(result: str, required: list[str], absent: list[str], sizes: Json) -> Json:
+    """What a case of a result has, what it does not have, and how long inputs are."""
+    then = {**_has(required, absent), **({"properties": sizes} if sizes else {})}
+    return {"if": {"properties": {"result": {"const": result}}}, "then": then}
 
 
 def _has(required: list[str], absent: list[str]) -> Json:
@@ -125,7 +144,31 @@ def _group_schema(group_type: GroupType) -> Json:
         "tests": {"type": "array", "minItems": 1, "items": _case_schema(group_type)},
     }
     schema = _object(properties, [name for name in properties if name != "comment"])
-    return {"description": group_type.description, **schema}
+    shaped = [
+        {
+            "if": {"properties": {item.shaped_by: {"const": shape}}},
+            "then": {"properties": {"tests": {"items": _with_shape(item.name, reference)}}},
+        }
+        for item in group_type.outputs
+        for shape, reference in zip(item.shapes, _shapes(group_type, item), strict=True)
+    ]
+    more = {"allOf": shaped} if shaped else {}
+    return {"description": group_type.description, **schema, **more}
+
+
+def _shapes(group_type: GroupType, item: Field) -> Json:
+    """The names inside an object, in the order of its shapes, each under a name of its own."""
+    return {
+        re.sub(r"\W+", "-", f"{group_type.name}-{item.name}-{shape}").strip("-"): _fields_schema(
+            fields, is_exact=True
+        )
+        for shape, fields in item.shapes.items()
+    }
+
+
+def _with_shape(name: str, reference: str) -> Json:
+    shape = {name: {"$ref": f"#/$defs/{reference}"}}
+    return {"properties": {**shape, "alternatives": {"items": {"properties": shape}}}}
 
 
 def file_schema(file: VectorFile) -> Json:
@@ -167,5 +210,13 @@ def file_schema(file: VectorFile) -> Json:
         "$schema": DIALECT,
         "title": f"{file.name}.json: {file.algorithm}",
         **_object(properties, properties),
-        "$defs": {item.name: _group_schema(item) for item in file.types},
+        "$defs": {
+            **{item.name: _group_schema(item) for item in file.types},
+            **{
+                name: shape
+                for group_type in file.types
+                for item in group_type.outputs
+                for name, shape in _shapes(group_type, item).items()
+            },
+        },
     }

@@ -19,6 +19,7 @@ from owamp_reference.messages import (
     RequestSession,
     SessionDescription,
     SkipRange,
+    check_skip_ranges,
 )
 from owamp_reference.sessions import (
     DEFAULT_ERROR_ESTIMATE,
@@ -36,8 +37,6 @@ from ..net.udp import Datagrams, DatagramTap
 from .limits import ServiceLimits
 from .policy import Reservation
 from .results import ClientIdentity, SessionResult
-
-_LOST_ERROR_ESTIMATE = 64 << 8 | 1  # S 0, Scale 64, Multiplier 1 (RFC 4656 §3.9)
 
 
 class ServedSession:
@@ -251,6 +250,10 @@ class ServedReceiver(_Scheduled):
             return None
         if highest >= description.next_seqno:
             return None
+        try:  # else they could not be fetched
+            check_skip_ranges(description.skip_ranges)
+        except ProtocolError:
+            return None
         self._records += self._lost(description)
         # By the computed time, not that in the packet: what may still arrive counts for nothing.
         now, timeout = system_clock(), self.request.timeout
@@ -273,8 +276,7 @@ class ServedReceiver(_Scheduled):
         for number in range(description.next_seqno):
             if number not in seen:
                 mine = DEFAULT_ERROR_ESTIMATE.to_int()
-                time = self._times[number]
-                yield PacketRecord(number, _LOST_ERROR_ESTIMATE, mine, time, 0, DEFAULT_TTL)
+                yield PacketRecord.lost(number, self._times[number], mine)
 
 
 class ServedSender(_Scheduled):
