@@ -307,7 +307,7 @@ def test_claims_and_vectors_link_both_ways(made: Made) -> None:
                 if link.startswith("claims/"):
                     back.add((Path(link).stem, f"{name}#{section.get('id')}"))
     assert there == back
-    assert ("token-forgery", "vectors/attacks-2.html#tc-2") in there, "the recorded trace"
+    assert ("token-forgery", "vectors/attacks-2.html#tc-3") in there, "the recorded trace"
     assert len({claim for claim, _ in there}) > 15
 
 
