@@ -1,8 +1,10 @@
-"""The key derivations of IKEv2 that the binding needs (RFC 7296 §2.13, §2.14, §2.17, §2.18)."""
+"""The key derivations of IKEv2 that the binding needs (RFC 7296 §2.13, §2.14, §2.17, §2.18), and
+what RFC 8784 and RFC 9370 do to SK_d.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives import cmac, hashes, hmac
@@ -25,7 +27,7 @@ class Prf:
     Attributes:
         name: as in the IANA registry "Transform Type 2 - Pseudorandom Function Transform IDs".
         output_size: octets of output; also the preferred key size, hence the size of SK_d.
-        compute: the function of a key that is not empty, and data.
+        compute: the function of a key and data.
         takes_half_nonces: whether SKEYSEED uses only the first 64 bits of each nonce
             (AES-XCBC and AES-CMAC, RFC 7296 §2.14).
     """
@@ -98,13 +100,7 @@ PRF_AES128_CMAC = _listed(Prf("PRF_AES128_CMAC", 16, _prf_aes_cmac, takes_half_n
 
 
 def prf(function: Prf, key: bytes, data: bytes) -> bytes:
-    """prf(key, data), `function.output_size` octets; key and data of any size, key not empty.
-
-    Raises:
-        ProtocolError: an empty key.
-    """
-    if not key:
-        raise ProtocolError("prf key", "at least 1 octet", "0 octets")
+    """prf(key, data), `function.output_size` octets; key and data of any size (RFC 7296 §2.13)."""
     return function.compute(key, data)
 
 
@@ -126,16 +122,16 @@ def prf_plus(function: Prf, key: bytes, seed: bytes, size: int) -> bytes:
     return output[:size]
 
 
-def check_nonce(field_name: str, nonce: bytes, function: Prf) -> None:
+def check_nonce(field_name: str, nonce: bytes, function: Prf | None) -> None:
     """Raise `ProtocolError` unless a nonce has 16 to 256 octets (RFC 7296 §3.9) and at least
-    half the key size of the prf (§2.10).
+    half the key size of the negotiated prf (§2.10); None where that prf is not known.
     """
-    low = max(MIN_NONCE_SIZE, function.output_size // 2)
+    low = max(MIN_NONCE_SIZE, function.output_size // 2 if function else 0)
     if not low <= len(nonce) <= MAX_NONCE_SIZE:
         raise ProtocolError(field_name, f"{low} to {MAX_NONCE_SIZE} octets", f"{len(nonce)} octets")
 
 
-def _check_nonces(function: Prf, ni: bytes, nr: bytes) -> None:
+def _check_nonces(function: Prf | None, ni: bytes, nr: bytes) -> None:
     check_nonce("Ni", ni, function)
     check_nonce("Nr", nr, function)
 
@@ -157,11 +153,55 @@ def skeyseed(function: Prf, ni: bytes, nr: bytes, shared_secret: bytes) -> bytes
 
 
 def rekeyed_skeyseed(
-    old_function: Prf, old_sk_d: bytes, shared_secret: bytes, ni: bytes, nr: bytes
+    old_function: Prf,
+    old_sk_d: bytes,
+    shared_secret: bytes,
+    ni: bytes,
+    nr: bytes,
+    additional_secrets: Sequence[bytes] = (),
 ) -> bytes:
-    """SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), by the *old* SA's prf (RFC 7296 §2.18)."""
-    _check_nonces(old_function, ni, nr)
-    return prf(old_function, old_sk_d, shared_secret + ni + nr)
+    """SKEYSEED of an IKE SA that rekeys another, by the *old* SA's prf.
+
+    prf(SK_d (old), g^ir (new) | Ni | Nr) (RFC 7296 §2.18), and after additional key exchanges
+    prf(SK_d (old), g^ir (new) | Ni | Nr | SK(1) | … | SK(n)) (RFC 9370 §2.2.4).
+
+    Args:
+        ni, nr: the whole nonces of the new exchange, also for AES-XCBC and AES-CMAC. How long
+            they must be depends on the prf that it negotiates: `ike_sa_keys` sees to that.
+        additional_secrets: SK(1) to SK(n).
+    Raises:
+        ProtocolError: an empty g^ir, as a rekey needs a new exchange; a nonce of a wrong size.
+    """
+    if not shared_secret:
+        raise ProtocolError("g^ir", "at least 1 octet", "0 octets")
+    _check_nonces(None, ni, nr)
+    return prf(old_function, old_sk_d, shared_secret + ni + nr + b"".join(additional_secrets))
+
+
+def additional_skeyseed(
+    function: Prf, sk_d: bytes, shared_secret: bytes, ni: bytes, nr: bytes
+) -> bytes:
+    """SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr), while an SA is set up (RFC 9370 §2.2.2).
+
+    Args:
+        sk_d: SK_d(n-1); SK_d(0) is that of IKE_SA_INIT.
+        shared_secret: SK(n), the outcome of the nth additional key exchange.
+        ni, nr: the whole nonces of IKE_SA_INIT.
+    Raises:
+        ProtocolError: a nonce of a wrong size.
+    """
+    _check_nonces(function, ni, nr)
+    return prf(function, sk_d, shared_secret + ni + nr)
+
+
+def ppk_sk_d(function: Prf, ppk: bytes, sk_d: bytes) -> bytes:
+    """SK_d = prf+(PPK, SK_d'), as long as SK_d': a postquantum preshared key (RFC 8784 §3).
+
+    Args:
+        ppk: PPK, of any size.
+        sk_d: SK_d', from prf+ as ever.
+    """
+    return prf_plus(function, ppk, sk_d, len(sk_d))
 
 
 @dataclass(frozen=True)
@@ -210,6 +250,45 @@ def ike_sa_keys(
         keys.append(stream[:size])
         stream = stream[size:]
     return IkeSaKeys(*keys)
+
+
+def additional_exchanges(
+    function: Prf,
+    sk_d: bytes,
+    secrets: Iterable[bytes],
+    ni: bytes,
+    nr: bytes,
+    spi_i: bytes,
+    spi_r: bytes,
+    *,
+    integrity_size: int,
+    encryption_size: int,
+) -> Iterator[tuple[bytes, IkeSaKeys]]:
+    """SKEYSEED(n) and SK_*(n) after each additional key exchange of a set-up (RFC 9370 §2.2.2).
+
+    The SK_d from which all further keys are made is that of the last one.
+
+    Args:
+        sk_d: SK_d(0), that of IKE_SA_INIT.
+        secrets: SK(1), SK(2) and so on.
+        ni, nr, spi_i, spi_r: those of IKE_SA_INIT, every time.
+    Raises:
+        ProtocolError: a nonce or an SPI of the wrong size.
+    """
+    for secret in secrets:
+        seed_key = additional_skeyseed(function, sk_d, secret, ni, nr)
+        found = ike_sa_keys(
+            function,
+            seed_key,
+            ni,
+            nr,
+            spi_i,
+            spi_r,
+            integrity_size=integrity_size,
+            encryption_size=encryption_size,
+        )
+        sk_d = found.sk_d
+        yield seed_key, found
 
 
 def keymat(

@@ -17,7 +17,6 @@ from Crypto.Hash import CMAC, HMAC, SHA1, SHA256, SHA384, SHA512
 from Crypto.Protocol.KDF import PBKDF2
 from Crypto.Util.strxor import strxor
 from owamp_reference import ikev2, keys, primitives
-from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import Prf
 from owamp_reference.keys import ControlKeys, TestSessionKeys
 from owamp_vectors.catalogue import FILES
@@ -62,8 +61,6 @@ def cmac(key: bytes, text: bytes) -> bytes:
 
 
 def prf(function: Prf, key: bytes, data: bytes) -> bytes:
-    if not key:
-        raise ProtocolError("prf key", "at least 1 octet", "0 octets")
     if function.name == "PRF_AES128_XCBC":
         key = key.ljust(16, b"\0") if len(key) <= 16 else xcbc(bytes(16), key)
         return xcbc(key, data)

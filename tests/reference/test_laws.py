@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -97,6 +99,54 @@ def test_keymat_with_a_new_exchange_differs_from_keymat_without(
     without = ikev2.keymat(function, key, ni, nr, 64)
     assert ikev2.keymat(function, key, ni, nr, 80)[:64] == without
     assert ikev2.keymat(function, key, ni, nr, 64, secret) != without
+
+
+@prfs
+@given(ppk=st.binary(min_size=1, max_size=80), primed=st.binary(min_size=1, max_size=64))
+def test_ppk_is_the_key_of_one_block_of_prf_plus(function: Prf, ppk: bytes, primed: bytes) -> None:
+    """RFC 8784 §3."""
+    primed = primed[: function.output_size].ljust(function.output_size, b"k")
+    assert ikev2.ppk_sk_d(function, ppk, primed) == ikev2.prf(function, ppk, primed + b"\1")
+
+
+@prfs
+@given(ni=nonces, nr=nonces, secrets=st.lists(st.binary(max_size=64), min_size=1, max_size=4))
+def test_additional_exchanges_are_a_chain_of_rekeys_with_the_first_nonces_and_spis(
+    function: Prf, ni: bytes, nr: bytes, secrets: list[bytes]
+) -> None:
+    """RFC 9370 §2.2.2, in the terms of RFC 7296 §2.14."""
+    sk_d, spis = bytes(function.output_size), (b"initiato", b"responde")
+    sizes: Any = {"integrity_size": 20, "encryption_size": 16}
+    made = ikev2.additional_exchanges(function, sk_d, secrets, ni, nr, *spis, **sizes)
+    for (seed, found), secret in zip(made, secrets, strict=True):
+        assert seed == ikev2.prf(function, sk_d, secret + ni + nr)
+        assert found == ikev2.ike_sa_keys(function, seed, ni, nr, *spis, **sizes)
+        sk_d = found.sk_d
+
+
+@pytest.mark.parametrize("new", PRFS.values(), ids=PRFS)
+@prfs
+@given(nonces_of=st.tuples(nonces, nonces), secret=st.binary(min_size=1, max_size=64))
+def test_rekeyed_sa_is_made_by_the_old_prf_and_then_by_the_new_one(
+    function: Prf, new: Prf, nonces_of: tuple[bytes, bytes], secret: bytes
+) -> None:
+    """RFC 7296 §2.18, and RFC 9370 §2.2.4 for the additional secrets."""
+    old = binding.IkeSa(b"old SPIi", b"old SPIr", function, bytes(function.output_size))
+    spis = b"new SPIi", b"new SPIr"
+    for more in ((), (b"SK(1)", b"SK(2)")):
+        exchange = binding.Exchange(*nonces_of, *spis, secret, more)
+        found = binding.rekeyed_sa(old, new, exchange, integrity_size=20, encryption_size=16)
+        both = b"".join(nonces_of)
+        assert found.skeyseed == ikev2.prf(function, old.sk_d, secret + both + b"".join(more))
+        stream = ikev2.prf_plus(new, found.skeyseed, both + b"".join(spis), new.output_size)
+        assert found.sa == binding.IkeSa(*spis, new, stream)
+        assert found.keys.sk_d == stream
+
+
+@prfs
+def test_a_prf_takes_an_empty_key(function: Prf) -> None:
+    """RFC 7296 §2.13: prfs accept keys of any length."""
+    assert len(ikev2.prf(function, b"", b"IPPM")) == function.output_size
 
 
 @given(key=keys_of(16), data=blocks)

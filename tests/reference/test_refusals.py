@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
@@ -306,6 +307,7 @@ def test_skip_ranges_and_records_are_padded_with_zeros_to_a_block(
         assert not any(segment[size:])
 
 
+NONCES = bytes(32), bytes(32)
 SIZES: list[tuple[str, Any]] = [
     ("AES key", lambda: primitives.aes_ecb_encrypt(bytes(32), b"")),
     ("AES key", lambda: primitives.aes_ecb_decrypt(bytes(15), b"")),
@@ -320,7 +322,7 @@ SIZES: list[tuple[str, Any]] = [
     ("SPIi", lambda: binding.key_id_from_spis(bytes(7), bytes(8))),
     ("SPIr", lambda: binding.key_id_from_spis(bytes(8), bytes(9))),
     ("KeyID", lambda: binding.spis_from_key_id(bytes(79))),
-    ("prf key", lambda: binding.shared_secret_from_sk_d(ikev2.PRF_HMAC_SHA1, b"")),
+    ("g^ir", lambda: ikev2.rekeyed_skeyseed(ikev2.PRF_HMAC_SHA1, bytes(20), b"", *NONCES)),
 ]
 
 
@@ -342,5 +344,22 @@ def test_nonce_has_half_the_prf_key_and_16_to_256_octets(function: ikev2.Prf) ->
         for nonces, name in (((bytes(size), good), "Ni"), ((good, bytes(size)), "Nr")):
             with pytest.raises(ProtocolError, match=f"^{name}: expected {low} to 256 octets"):
                 ikev2.keymat(function, b"k", *nonces, 16)
-            with pytest.raises(ProtocolError, match=f"^{name}: expected"):
-                ikev2.rekeyed_skeyseed(function, b"k", b"", *nonces)
+            with pytest.raises(ProtocolError, match=f"^{name}: expected {low} to 256 octets"):
+                ikev2.additional_skeyseed(function, b"k", b"", *nonces)
+
+
+@pytest.mark.parametrize("new", ikev2.PRFS.values(), ids=ikev2.PRFS)
+@pytest.mark.parametrize("old", ikev2.PRFS.values(), ids=ikev2.PRFS)
+def test_nonces_of_a_rekey_have_half_the_key_of_the_prf_that_it_negotiates(
+    old: ikev2.Prf, new: ikev2.Prf
+) -> None:
+    """RFC 7296 §2.10; the old prf, which makes SKEYSEED, has no say in it."""
+    sa = binding.IkeSa(bytes(8), bytes(8), old, bytes(old.output_size))
+    low = max(16, new.output_size // 2)
+    for size in (15, low - 1, low, 256, 257):
+        exchange = binding.Exchange(bytes(size), bytes(size), bytes(8), bytes(8), b"g^ir")
+        allowed = (
+            nullcontext() if low <= size <= 256 else pytest.raises(ProtocolError, match=r"^Ni")
+        )
+        with allowed:
+            binding.rekeyed_sa(sa, new, exchange, integrity_size=20, encryption_size=16)

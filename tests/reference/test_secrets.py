@@ -160,7 +160,9 @@ ERRORS: dict[str, Callable[[], object]] = {
     "wrong HMAC of a packet": lambda: packets.open_packet(
         TestMode.ENCRYPTED, SenderPacket, bytes(48), KEYS
     ),
-    "empty key of a prf": lambda: ikev2.prf(ikev2.PRF_HMAC_SHA1, b"", SK_D),
+    "rekey without an exchange": lambda: ikev2.rekeyed_skeyseed(
+        ikev2.PRF_HMAC_SHA1, SK_D, b"", NONCE, NONCE
+    ),
     "nonce too short": lambda: ikev2.keymat(ikev2.PRF_HMAC_SHA1, SK_D, b"", NONCE, 16),
     "nonce too short, rekeying": lambda: ikev2.rekeyed_skeyseed(
         ikev2.PRF_HMAC_SHA1, SK_D, KEYMAT, NONCE, b""

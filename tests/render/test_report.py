@@ -308,7 +308,7 @@ def test_claims_and_vectors_link_both_ways(made: Made) -> None:
                 if link.startswith("claims/"):
                     back.add((Path(link).stem, f"{name}#{section.get('id')}"))
     assert there == back
-    assert ("token-forgery", "vectors/attacks-2.html#tc-2") in there, "the recorded trace"
+    assert ("token-forgery", "vectors/attacks-2.html#tc-3") in there, "the recorded trace"
     traces = {case.trace for file in FILES.values() for case in committed_cases(file)}
     exercised = {c.id for c in CLAIMS.claims if c.vectors or str(c.job) in traces}
     assert {claim for claim, _ in there} == exercised

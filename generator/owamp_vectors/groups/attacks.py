@@ -1,12 +1,15 @@
-"""Vectors for what the models find: recorded traces, played by the reference's endpoints.
+"""Vectors for what the models find: attacks, and beside each the honest steps that it is made of.
 
-Each case is a trace that the prover found, with the octets that `theory.replay` gives its names;
-the tests replay the recorded trace and compare. Here the reference alone makes the octets.
+What honest ends do and what anybody can compute is valid, whatever it is used for. What an end
+could also refuse is a case of its own: an implementation that refuses all attacks fails the others.
+A case with a trace has the secrets, nonces and SIDs that `theory.replay` gives to that trace;
+numbers and times are those of sessions here, which begin and go on as sessions do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from owamp_reference import control, keys, messages, primitives, token
 from owamp_reference.connection import ControlClient, Server
@@ -18,19 +21,45 @@ from owamp_reference.packets import (
     ReflectorPacket,
     SenderPacket,
     TestMode,
+    open_packet,
     protected_size,
 )
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
-from ..vectors.declaration import Case, Field, Group, GroupType, Json, Values, VectorFile
+from ..vectors.declaration import (
+    Case,
+    Field,
+    Group,
+    GroupType,
+    Json,
+    Values,
+    VectorFile,
+    acceptable,
+    invalid,
+    valid,
+)
 from ..vectors.drbg import Drbg
 from . import roles
 from .participants import ESTIMATE, TTL, new_client, new_server, request_of, still_open
 
-_MODES = {Mode.AUTHENTICATED: TestMode.AUTHENTICATED, Mode.ENCRYPTED: TestMode.ENCRYPTED}
-_TEST_MODES = tuple(mode.value for mode in _MODES.values())
-_FIRST_NUMBER = 1000
+_TEST_MODES = (TestMode.AUTHENTICATED.value, TestMode.ENCRYPTED.value)
 _OFFERED = int(Mode.UNAUTHENTICATED | Mode.AUTHENTICATED | Mode.ENCRYPTED)
+_SENDER, _RECEIVER, _REFLECTOR = "Session-Sender", "Session-Receiver", "Session-Reflector"
+_RFC, _SHARED = "RFC 4656", "shared"
+
+
+def _time(seconds: int, fraction: int = 0) -> bytes:
+    """A timestamp some seconds and 256ths of a second after the start of a server."""
+    return (0xE9200000 + seconds).to_bytes(4, "big") + bytes([fraction]) + bytes(3)
+
+
+_SERVER_START = _time(0)
+_SESSION_START = _time(60)
+"""Start Time of every request, and so the earliest time of a test packet."""
+_TIMEOUT = 2 << 32
+"""Timeout of every request: 2 s."""
+_SENT = _time(61)
+_REFLECTED = {"receiveTimestamp": _time(61, 2), "reflectorTimestamp": _time(61, 3)}
 
 # ------------------------------------------------------------------------------------ the fields
 
@@ -43,14 +72,15 @@ _COUNT = Field("count", "Count of the server", "integer")
 _T1 = Field("t1", "AES Session-key of the control connection", size=16)
 _T2 = Field("t2", "HMAC Session-key of the control connection", size=32)
 _CLIENT_IV = Field("clientIv", "Client-IV", size=16)
-_SERVER_IV = Field("serverIv", "Server-IV", size=16)
-_START_TIME = Field("startTime", "Start-Time of the server", size=8)
 _PARAMETERS = Field(
     "parameters", "Request-TW-Session without its command number and its HMAC", size=95
 )
-_PORT = Field("port", "Port of Accept-Session", "integer")
 _SID = Field("sid", "SID of the test session", size=16)
-_NUMBER = Field("sequenceNumber", "Sequence Number of the sender's packet", "integer")
+_NUMBER = Field(
+    "sequenceNumber",
+    "Sequence Number of the sender's packet; it has sent those below before",
+    "integer",
+)
 _TIMESTAMP = Field("timestamp", "Timestamp of the sender's packet", size=8)
 _T3 = Field("t3", "T3 of the session", size=16, formula="AES-128-ECB(key = sid, t1)")
 _T4 = Field("t4", "T4 of the session", size=32, formula="AES-128-CBC(key = sid, IV = 0, t2)")
@@ -65,17 +95,18 @@ _CONNECTION = (
     _T1,
     _T2,
     _CLIENT_IV,
-    _SERVER_IV,
-    _START_TIME,
+    Field("serverIv", "Server-IV", size=16),
+    Field("startTime", "Start-Time of the server", size=8),
     _PARAMETERS,
-    _PORT,
+    Field("port", "Port of Accept-Session", "integer"),
     _SID,
 )
+_REQUEST = Field("requestSession", "Request-TW-Session and its HMAC, encrypted", size=112)
 _TRANSCRIPT = (
     Field("serverGreeting", "the server's first message", size=64),
     Field("setUpResponse", "the client's answer, with the Token", size=164),
     Field("serverStart", "the server's Server-Start, its last block encrypted", size=48),
-    Field("requestSession", "Request-TW-Session and its HMAC, encrypted", size=112),
+    _REQUEST,
     Field("acceptSession", "Accept-Session and its HMAC, encrypted", size=48),
     _T3,
     _T4,
@@ -91,8 +122,8 @@ def _session(events: list[Event]) -> TestSession:
     raise ProtocolError("test session", "one that is accepted", "none")
 
 
-def _client(v: Values, t1: bytes, t2: bytes) -> ControlClient:
-    return new_client({**v, "keyId": messages.encode_key_id(v["keyName"]), "t1": t1, "t2": t2})
+def _client(v: Values) -> ControlClient:
+    return new_client({**v, "keyId": messages.encode_key_id(v["keyName"])})
 
 
 def _server(v: Values) -> Server:
@@ -103,7 +134,7 @@ def _server(v: Values) -> Server:
 
 def _connect(v: Values) -> tuple[Json, TestSession, TestSession]:
     """The messages of a connection with one session, and the session at client and server."""
-    client, server = _client(v, v["t1"], v["t2"]), _server(v)
+    client, server = _client(v), _server(v)
     sent = {"serverGreeting": server.data_to_send()}
     still_open(client.receive(sent["serverGreeting"]))
     sent["setUpResponse"] = client.data_to_send()
@@ -128,14 +159,12 @@ def _times(*octets: bytes) -> Iterator[int]:
     return (int.from_bytes(value, "big") for value in octets)
 
 
-def _packet(
-    mode: TestMode, session_keys: TestSessionKeys, v: Values
-) -> tuple[SessionSender, bytes]:
-    """A Session-Sender and the packet that it sends with the number and the time of a case."""
+def _sender(mode: TestMode, session_keys: TestSessionKeys, v: Values) -> SessionSender:
+    """A Session-Sender whose next packet has the number and the time of a case."""
     clock = _times(v["timestamp"])
     sender = SessionSender(mode, session_keys, lambda: next(clock), error_estimate=ESTIMATE)
     sender.next_sequence_number = v["sequenceNumber"]
-    return sender, sender.next_packet()
+    return sender
 
 
 # ------------------------------------------------------------------------------ what is computed
@@ -143,7 +172,8 @@ def _packet(
 
 def _run_session(v: Values) -> Json:
     sent, at_client, at_server = _connect(v)
-    sender, packet = _packet(at_client.mode, _session_keys(at_client), v)
+    sender = _sender(at_client.mode, _session_keys(at_client), v)
+    packet = sender.next_packet()
     clock = _times(v["receiveTimestamp"], v["reflectorTimestamp"])
     reflector = SessionReflector(
         at_server.mode, _session_keys(at_server), lambda: next(clock), ESTIMATE
@@ -159,108 +189,109 @@ def _run_session(v: Values) -> Json:
 
 
 def _invert(v: Values) -> Json:
-    sent, *_ = _connect(v)
-    found = keys.control_keys_from_test_keys(TestSessionKeys(sent["t3"], sent["t4"]), v["sid"])
-    text = primitives.aes_cbc_decrypt(found.t1, v["clientIv"], sent["requestSession"])
-    return {**sent, "recoveredT1": found.t1, "recoveredT2": found.t2, "decryptedRequest": text}
+    found = keys.control_keys_from_test_keys(TestSessionKeys(v["t3"], v["t4"]), v["sid"])
+    text = primitives.aes_cbc_decrypt(found.t1, v["clientIv"], v["requestSession"])
+    return {"recoveredT1": found.t1, "recoveredT2": found.t2, "decryptedRequest": text}
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(left, right, strict=True))
 
 
 def _forge(v: Values) -> Json:
-    server = _server(v)
-    greeting = server.data_to_send()
+    key = token.derive_token_key(v["sharedSecret"], v["salt"], v["count"])
+    wanted = v["wantedT1"] + v["wantedT2"]
     chosen, answers = [v["challenge"]], []
     for t1, t2 in zip(v["clientT1"], v["clientT2"], strict=True):
-        lure = messages.ServerGreeting(_OFFERED, chosen[-1], v["salt"], v["count"])
-        client = _client(v, t1, t2)
-        still_open(client.receive(lure.to_octets()))
-        answers.append(messages.SetUpResponse.parse(client.data_to_send()).token)
-        chosen.append(answers[-1][: token.CHALLENGE_SIZE])
-    forged = b"".join(chosen[1:])
-    key = token.derive_token_key(v["sharedSecret"], v["salt"], v["count"])
+        answers.append(token.seal_token(key, chosen[-1], ControlKeys(t1, t2)))
+        block, wanted = wanted[:16], wanted[16:]
+        if block:
+            chosen.append(_xor(answers[-1][:16], block))
+    forged = b"".join(answer[:16] for answer in answers)
     opened = token.open_token(key, forged, v["challenge"])
+    return {
+        "tokenKey": key,
+        "chosenChallenges": chosen,
+        "clientTokens": answers,
+        "token": forged,
+        "serverT1": opened.t1,
+        "serverT2": opened.t2,
+    }
+
+
+def _take_forged(v: Values) -> Json:
+    server = _server(v)
+    greeting = server.data_to_send()
     key_id = messages.encode_key_id(v["keyName"])
-    response = messages.SetUpResponse(v["mode"], key_id, forged, v["clientIv"]).to_octets()
+    response = messages.SetUpResponse(v["mode"], key_id, v["token"], v["clientIv"]).to_octets()
     still_open(server.receive(response))
     start = server.data_to_send()
     accept = start[messages.ServerStart.CLEAR_SIZE - messages.IV_SIZE - 1]
-    adversary = control.ProtectedSender(opened, v["clientIv"])
+    adversary = control.ProtectedSender(ControlKeys(v["t1"], v["t2"]), v["clientIv"])
     request = control.write_message(adversary, request_of(v["parameters"]).segments())
-    session = _session(server.receive(request))
+    found = _session_keys(_session(server.receive(request)))
     return {
         "serverGreeting": greeting,
-        "chosenChallenges": chosen[:-1],
-        "clientTokens": answers,
-        "token": forged,
-        "t1": opened.t1,
-        "t2": opened.t2,
         "setUpResponse": response,
         "serverStart": start,
         "accept": accept,
         "requestSession": request,
         "acceptSession": server.data_to_send(),
-        "t3": _session_keys(session).t3,
-        "t4": _session_keys(session).t4,
+        "t3": found.t3,
+        "t4": found.t4,
     }
 
 
-def _reflect_to_sender(v: Values) -> Json:
-    mode = TestMode(v["testMode"])
-    derived = keys.derive_test_session_keys(ControlKeys(v["t1"], v["t2"]), v["sid"])
-    sender, packet = _packet(mode, derived, v)
-    size = protected_size(SenderPacket.PROTECTED_LAYOUT, mode)
-    claimed = ReflectorPacket(
-        0,
-        int.from_bytes(v["reflectorTimestamp"], "big"),
-        ESTIMATE.to_int(),
-        int.from_bytes(v["receiveTimestamp"], "big"),
-        v["senderSequenceNumber"],
-        int.from_bytes(v["senderTimestamp"], "big"),
-        ESTIMATE.to_int(),
-        TTL,
-    )
-    clear = ReflectorPacket.PROTECTED_LAYOUT.pack(vars(claimed))
-    forged = packet[:size] + clear[size:] + packet[-primitives.HMAC_SIZE :]
-    accepted = sender.receive(forged)
-    return {
-        "t3": derived.t3,
-        "t4": derived.t4,
-        "senderPacket": packet,
-        "reflectedPacket": forged,
-        "acceptedSequenceNumber": accepted.sequence_number,
-    }
-
-
-def _reflect_to_receiver(v: Values) -> Json:
-    mode = TestMode(v["testMode"])
+def _derived(v: Values) -> TestSessionKeys:
+    """T3 and T4 of a session, as the group says."""
     control_keys = ControlKeys(v["t1"], v["t2"])
-    outputs: Json = {}
-    found = []
-    for side, sid in (("sender", v["senderSid"]), ("receiver", v["receiverSid"])):
-        derived = keys.derive_test_session_keys(control_keys, sid)
-        if v["keys"] == _SHARED:
-            derived = TestSessionKeys(control_keys.t1, control_keys.t2)
-        found.append(derived)
-        outputs |= {f"{side}T3": derived.t3, f"{side}T4": derived.t4}
-    _, packet = _packet(mode, found[0], v)
-    received = packet
-    if mode is TestMode.AUTHENTICATED:  # the time is in clear, and under no HMAC
-        received = packet[:16] + v["receivedTimestamp"] + packet[24:]
-    accepted = SessionReceiver(mode, found[1]).receive(received)
-    return {
-        **outputs,
-        "senderPacket": packet,
-        "receivedPacket": received,
-        "acceptedSequenceNumber": accepted.sequence_number,
-    }
+    if v["keys"] == _SHARED:
+        return TestSessionKeys(control_keys.t1, control_keys.t2)
+    return keys.derive_test_session_keys(control_keys, v["sid"])
 
 
-_RFC, _SHARED = "RFC 4656", "shared"
+def _packet_of_session(v: Values) -> Json:
+    derived = _derived(v)
+    packet = _sender(TestMode(v["testMode"]), derived, v).next_packet()
+    return {"t3": derived.t3, "t4": derived.t4, "senderPacket": packet}
+
+
+def _taken_by_sender(mode: TestMode, session_keys: TestSessionKeys, v: Values) -> int:
+    sender = SessionSender(mode, session_keys)
+    sender.next_sequence_number = v["sent"]
+    return sender.receive(v["receivedPacket"]).sequence_number
+
+
+def _taken_by_reflector(mode: TestMode, session_keys: TestSessionKeys, v: Values) -> int:
+    answer = SessionReflector(mode, session_keys, lambda: 0).reflect(v["receivedPacket"])
+    return open_packet(mode, ReflectorPacket, answer, session_keys).sender_sequence_number
+
+
+_TAKEN: Mapping[str, Callable[[TestMode, TestSessionKeys, Values], int]] = {
+    _SENDER: _taken_by_sender,
+    _RECEIVER: lambda mode, session_keys, v: (
+        SessionReceiver(mode, session_keys).receive(v["receivedPacket"]).sequence_number
+    ),
+    _REFLECTOR: _taken_by_reflector,
+}
+
+
+def _take(v: Values) -> Json:
+    take = _TAKEN[v["role"]]
+    return {"acceptedSequenceNumber": take(TestMode(v["testMode"]), _derived(v), v)}
+
+
 _TEST_MODE = Field("testMode", "mode of the test packets", "string", values=_TEST_MODES)
+_KEYS = Field(
+    "keys",
+    "where T3 and T4 come from: the SID, or they are T1 and T2, as in no RFC",
+    "string",
+    values=(_RFC, _SHARED),
+)
 _REFLECTOR_TIMES = (
     Field("receiveTimestamp", "Receive Timestamp of the answer", size=8),
     Field("reflectorTimestamp", "Timestamp of the answer", size=8),
 )
-_ACCEPTED = Field("acceptedSequenceNumber", "the Sequence Number that is taken", "integer")
 
 SESSION = GroupType(
     "SessionRun",
@@ -276,14 +307,77 @@ SESSION = GroupType(
     ),
     _run_session,
 )
+FORGERY = GroupType(
+    "TokenForged",
+    "Clients answer chosen Challenges as any client does; the first blocks of their Tokens are a "
+    "Token with keys of the adversary's choice.",
+    "RFC 4656 §3.1, §6.10",
+    (),
+    (
+        _SECRET,
+        _CHALLENGE,
+        _SALT,
+        _COUNT,
+        Field("wantedT1", "the T1 that the adversary wants", size=16),
+        Field("wantedT2", "the T2 that the adversary wants", size=32),
+        Field("clientT1", "the T1 that each of the four clients draws", size=16, is_list=True),
+        Field("clientT2", "the T2 that each of them draws", size=32, is_list=True),
+    ),
+    (
+        Field(
+            "tokenKey",
+            "the key of all these Tokens",
+            size=16,
+            formula="PBKDF2-HMAC-SHA1(sharedSecret, salt, count, 16 octets)",
+        ),
+        Field(
+            "chosenChallenges",
+            "what the clients are sent, beside salt and count",
+            size=16,
+            is_list=True,
+            formula="challenge; then b1 XOR wantedT1, b2 XOR the first half of wantedT2, b3 XOR "
+            "its second half, where bk is the first block of the kth Token",
+        ),
+        Field(
+            "clientTokens",
+            "what they answer",
+            size=64,
+            is_list=True,
+            formula="AES-128-CBC(tokenKey, IV = 0, chosen Challenge | its T1 | its T2)",
+        ),
+        Field("token", "the forged Token", size=64, formula="b1 | b2 | b3 | b4"),
+        Field("serverT1", "T1 that the forged Token gives to a server: wantedT1", size=16),
+        Field("serverT2", "T2 that the forged Token gives to a server: wantedT2", size=32),
+    ),
+    _forge,
+)
+FORGED_TAKEN = GroupType(
+    "ForgedTokenAccepted",
+    "A server gets a Token that no client has made, and then a request under its keys.",
+    "RFC 4656 §3.1, §6.10",
+    (),
+    (*_CONNECTION, Field("token", "the forged Token, which holds t1 and t2", size=64)),
+    (
+        *_TRANSCRIPT[:3],
+        Field("accept", "Accept of Server-Start", "integer"),
+        *_TRANSCRIPT[3:],
+    ),
+    _take_forged,
+)
 INVERSION = GroupType(
     "ControlKeysFromLostTestKeys",
-    "A connection whose test keys are lost: what they, the SID and the recorded messages give.",
+    "What T3 and T4, the SID and a recorded message give to whoever has them. No implementation "
+    "is asked for it.",
     "RFC 4656 §4.1.2",
     (),
-    _CONNECTION,
     (
-        *_TRANSCRIPT,
+        _SID,
+        Field("t3", "T3 of the session", size=16),
+        Field("t4", "T4 of the session", size=32),
+        _CLIENT_IV,
+        _REQUEST,
+    ),
+    (
         Field("recoveredT1", "T1", size=16, formula="AES-128-ECB-decrypt(key = sid, t3)"),
         Field("recoveredT2", "T2", size=32, formula="AES-128-CBC-decrypt(key = sid, IV = 0, t4)"),
         Field(
@@ -294,90 +388,40 @@ INVERSION = GroupType(
         ),
     ),
     _invert,
+    requirement="POLICY",
 )
-_KEYS_OF_CLIENTS = (
-    Field("clientT1", "the T1 that each of the four lured clients draws", size=16, is_list=True),
-    Field("clientT2", "the T2 that each of them draws", size=32, is_list=True),
+PACKET = GroupType(
+    "PacketOfSession",
+    "The keys of a test session and a packet of its sender.",
+    "RFC 4656 §4.1.2",
+    (_KEYS,),
+    (_TEST_MODE, _T1, _T2, _SID, _NUMBER, _TIMESTAMP),
+    (_T3, _T4, _PACKET),
+    _packet_of_session,
 )
-FORGERY = GroupType(
-    "TokenForged",
-    "Clients answer chosen Challenges; the first blocks of their Tokens are one with zero keys.",
-    "RFC 4656 §3.1, §6.10",
-    (),
-    (*(item for item in _CONNECTION if item not in (_T1, _T2)), *_KEYS_OF_CLIENTS),
+TAKEN = GroupType(
+    "PacketTaken",
+    "An end of a test session takes a packet that arrives, or discards it.",
+    "RFC 4656 §4.2, §6.10, RFC 5357 §4.2",
+    (_KEYS,),
     (
-        _TRANSCRIPT[0],
-        Field("chosenChallenges", "what the clients are sent", size=16, is_list=True),
-        Field("clientTokens", "what they answer", size=64, is_list=True),
-        Field(
-            "token",
-            "the forged Token",
-            size=64,
-            formula="the first blocks of clientTokens: E(challenge), E of that, and so on",
-        ),
-        Field("t1", "T1 that the server takes: zeros", size=16),
-        Field("t2", "T2 that the server takes: zeros", size=32),
-        *_TRANSCRIPT[1:3],
-        Field("accept", "Accept of Server-Start", "integer"),
-        *_TRANSCRIPT[3:],
-    ),
-    _forge,
-)
-TO_SENDER = GroupType(
-    "OwnPacketToSender",
-    "A TWAMP sender receives its own packet, rearranged as a reflector's.",
-    "RFC 5357 §4.2.1",
-    (),
-    (
+        Field("role", "which end it is", "string", values=tuple(_TAKEN)),
         _TEST_MODE,
         _T1,
         _T2,
         _SID,
-        _NUMBER,
-        _TIMESTAMP,
-        *_REFLECTOR_TIMES,
-        Field("senderSequenceNumber", "Sender Sequence Number that is claimed", "integer"),
-        Field("senderTimestamp", "Sender Timestamp that is claimed", size=8),
+        Field("sent", "a Session-Sender has sent the Sequence Numbers below it; else 0", "integer"),
+        Field("receivedPacket", "what arrives, at a plausible time"),
     ),
     (
-        _T3,
-        _T4,
-        _PACKET,
         Field(
-            "reflectedPacket",
-            "what the sender receives",
-            formula="the encrypted part of senderPacket | claimed fields | HMAC of senderPacket",
+            "acceptedSequenceNumber",
+            "the Sequence Number that is taken; a Session-Reflector answers with it as Sender "
+            "Sequence Number",
+            "integer",
         ),
-        _ACCEPTED,
     ),
-    _reflect_to_sender,
-)
-TO_RECEIVER = GroupType(
-    "PacketToOtherSession",
-    "A packet of one OWAMP session is sent to the receiver of another of the same connection.",
-    "RFC 4656 §4.1.2",
-    (),
-    (
-        Field("keys", "where T3 and T4 come from", "string", values=(_RFC, _SHARED)),
-        _TEST_MODE,
-        _T1,
-        _T2,
-        Field("senderSid", "SID of the session in which it is sent", size=16),
-        Field("receiverSid", "SID of the session in which it is received", size=16),
-        _NUMBER,
-        _TIMESTAMP,
-        Field("receivedTimestamp", "Timestamp put in, in the authenticated mode", size=8),
-    ),
-    (
-        Field("senderT3", "T3 of the sender's session", size=16),
-        Field("senderT4", "T4 of the sender's session", size=32),
-        Field("receiverT3", "T3 of the receiver's session", size=16),
-        Field("receiverT4", "T4 of the receiver's session", size=32),
-        _PACKET,
-        Field("receivedPacket", "what the receiver is sent"),
-        _ACCEPTED,
-    ),
-    _reflect_to_receiver,
+    _take,
 )
 
 # ------------------------------------------------------------------------------------- the cases
@@ -398,14 +442,20 @@ _CONNECTION_NAMES = {
     "~client_iv": roles.CLIENT_IV,
     "~server_iv": roles.SERVER_IV,
     "~sid": roles.SID,
-    "$start_time": roles.START_TIME,
     "$parameters": roles.PARAMETERS,
     "$port": roles.PORT,
 }
 
 
+def _in_time(parameters: bytes) -> bytes:
+    """The parameters of a request, for a session that begins after the server."""
+    start = int.from_bytes(_SESSION_START, "big")
+    request = replace(request_of(parameters), start_time=start, timeout=_TIMEOUT)
+    return request.segments()[0][1:]
+
+
 def _connection(trace: str, mode: Mode) -> Json:
-    """The inputs of `_connect`, as a replay draws them."""
+    """The inputs of `_connect`, secrets and nonces as a replay draws them."""
     drawn = _names(trace, _CONNECTION_NAMES)
     return {
         "sharedSecret": drawn["~psk"],
@@ -418,167 +468,240 @@ def _connection(trace: str, mode: Mode) -> Json:
         "t2": drawn["~t2"],
         "clientIv": drawn["~client_iv"],
         "serverIv": drawn["~server_iv"],
-        "startTime": drawn["$start_time"][:8],
-        "parameters": drawn["$parameters"],
+        "startTime": _SERVER_START,
+        "parameters": _in_time(drawn["$parameters"]),
         "port": int.from_bytes(drawn["$port"], "big"),
         "sid": drawn["~sid"],
     }
 
 
-def _answered(own_time: bytes) -> Json:
-    return {"reflectorTimestamp": own_time[:8], "receiveTimestamp": own_time[16:24]}
+_RUN = "rfc4656/encrypted_session_runs_to_its_end"
+_LOST = "rfc4656/control_keys_survive_loss_of_test_keys"
+_ZERO_KEYS = "token_blocks/zero_keys_are_not_accepted"
+_RETURNED = "rfc4656_reflection/twamp_packet_returns_from_the_reflector_authenticated"
+
+
+def _other_session(mode: str) -> str:
+    lemma = f"owamp_packet_comes_from_the_sessions_sender_{mode}"
+    return f"rfc4656_reflection+SHARED_KEYS/{lemma}"
 
 
 def _session_cases() -> Iterator[Case]:
-    trace = "rfc4656/encrypted_session_runs_to_its_end"
-    drawn = _names(trace, {"$time": roles.TIME, "$own_time": roles.OWN_TIME})
-    inputs = {
-        **_connection(trace, Mode.ENCRYPTED),
-        "sequenceNumber": _FIRST_NUMBER,
-        "timestamp": drawn["$time"][:8],
-        **_answered(drawn["$own_time"]),
-    }
-    yield Case("a session in the encrypted mode, from the greeting on", inputs, trace=trace)
+    packet = {"sequenceNumber": 0, "timestamp": _SENT, **_REFLECTED}
+    inputs = {**_connection(_RUN, Mode.ENCRYPTED), **packet}
+    yield Case("a session in the encrypted mode, from the greeting on", inputs, trace=_RUN)
+    inputs = {**_connection(_LOST, Mode.AUTHENTICATED), **packet}
+    yield valid("a session in the authenticated mode, from the greeting on", inputs)
 
 
 def _inversion_cases() -> Iterator[Case]:
-    trace = "rfc4656/control_keys_survive_loss_of_test_keys"
-    yield Case(
-        "T3 and T4 are lost, the SID is known: T1 and T2 follow",
-        _connection(trace, Mode.AUTHENTICATED),
-        ("TestKeysInverted",),
-        expect="acceptable",
-        reason="any implementation of RFC 4656 gives these octets and cannot do otherwise: treat"
-        " SIDs as secrets and never export test keys",
-        trace=trace,
-    )
+    told = "T3 and T4 are lost, the SID is known: T1 and T2 follow"
+    for trace, mode in ((_LOST, Mode.AUTHENTICATED), (_RUN, Mode.ENCRYPTED)):
+        connection = _connection(trace, mode)
+        sent, *_ = _connect(connection)
+        inputs = {name: connection[name] for name in ("sid", "clientIv")}
+        inputs |= {name: sent[name] for name in ("t3", "t4", "requestSession")}
+        comment = f"{told}, mode {int(mode)}"
+        yield Case(comment, inputs, ("TestKeysInverted",), trace=trace if trace == _LOST else "")
 
 
-def _forgery_cases() -> Iterator[Case]:
-    trace = "token_blocks/zero_keys_are_not_accepted"
+def _forgery(wanted: ControlKeys) -> Json:
     suffixes = ("", ".1", ".2", ".3")
-    wanted = {f"~{name}{end}": roles.BLOCK for name in ("t1", "t2a", "t2b") for end in suffixes}
-    drawn = _names(trace, wanted)
-    inputs = _connection(trace, Mode.AUTHENTICATED)
-    del inputs["t1"], inputs["t2"]
-    yield Case(
-        "a Token of four clients' answers; the server then accepts a session under zero keys",
-        {
-            **inputs,
-            "clientT1": [drawn[f"~t1{end}"] for end in suffixes],
-            "clientT2": [drawn[f"~t2a{end}"] + drawn[f"~t2b{end}"] for end in suffixes],
-        },
-        ("TokenForgery",),
-        expect="acceptable",
-        reason="a server cannot tell this Token from an honest one, and refusing zero keys is no"
-        " remedy, as others can be had; strong secrets do not help: limit who may greet clients,"
-        " run the control connection inside IPsec, or repair the Token",
-        trace=trace,
-    )
-
-
-def _to_sender_cases() -> Iterator[Case]:
-    trace = "rfc4656_reflection/twamp_packet_returns_from_the_reflector_authenticated"
-    drawn = _names(
-        trace,
-        {
-            "~t1": roles.T1,
-            "~t2": roles.T2,
-            "~sid": roles.SID,
-            "$time": roles.TIME,
-            "$time.1": roles.TIME,
-            "$own_time": roles.OWN_TIME,
-        },
-    )
-    inputs = {
-        "testMode": TestMode.AUTHENTICATED.value,
-        "t1": drawn["~t1"],
-        "t2": drawn["~t2"],
-        "sid": drawn["~sid"],
-        "sequenceNumber": _FIRST_NUMBER,
-        "timestamp": drawn["$time.1"][:8],
-        **_answered(drawn["$own_time"]),
-        "senderSequenceNumber": 0,
-        "senderTimestamp": drawn["$time"][:8],
+    names = {f"~{name}{end}": roles.BLOCK for name in ("t1", "t2a", "t2b") for end in suffixes}
+    drawn = _names(_ZERO_KEYS, names)
+    connection = _connection(_ZERO_KEYS, Mode.AUTHENTICATED)
+    return {
+        **{name: connection[name] for name in ("sharedSecret", "challenge", "salt", "count")},
+        "wantedT1": wanted.t1,
+        "wantedT2": wanted.t2,
+        "clientT1": [drawn[f"~t1{end}"] for end in suffixes],
+        "clientT2": [drawn[f"~t2a{end}"] + drawn[f"~t2b{end}"] for end in suffixes],
     }
-    yield Case(
-        "authenticated mode: the sender takes its own packet for the reflector's",
-        inputs,
-        ("OwnPacketReflected",),
-        expect="acceptable",
-        reason="the protected block and its HMAC are those of a reflector's packet with this"
-        " number: a sender cannot tell, but may refuse times that are not plausible",
-        trace=trace,
-    )
-    yield Case(
-        "encrypted mode: the sender's own packet is refused",
-        {**inputs, "testMode": TestMode.ENCRYPTED.value},
-        expect="invalid",
-    )
 
 
-def _to_receiver_cases() -> Iterator[Case]:
+def _wanted(drbg: Drbg) -> Iterator[tuple[str, ControlKeys]]:
+    yield "keys of zeros", ControlKeys(bytes(16), bytes(32))
+    for number in (1, 2):
+        source = drbg.at(f"wanted keys {number}")
+        found = ControlKeys(source.octets("t1", 16), source.octets("t2", 32))
+        yield f"keys that are not zero, number {number}", found
+
+
+def _forgery_cases(drbg: Drbg) -> Iterator[Case]:
+    for told, wanted in _wanted(drbg):
+        comment = f"a Token of four clients' answers, {told}"
+        trace = "" if any(wanted.t1) else _ZERO_KEYS
+        yield Case(comment, _forgery(wanted), ("TokenForgery",), trace=trace)
+
+
+def _forged_taken_cases(drbg: Drbg) -> Iterator[Case]:
+    for told, wanted in _wanted(drbg):
+        for mode in (Mode.AUTHENTICATED, Mode.ENCRYPTED):
+            inputs = {
+                **_connection(_ZERO_KEYS, mode),
+                "t1": wanted.t1,
+                "t2": wanted.t2,
+                "token": _forge(_forgery(wanted))["token"],
+            }
+            comment = f"a forged Token, {told}, mode {int(mode)}"
+            if any(wanted.t1):
+                yield valid(comment, inputs, "TokenForgery")
+                continue
+            yield acceptable(
+                comment,
+                inputs,
+                "TokenForgery",
+                reason="No RFC says that keys of zeros are to be refused, and it is no remedy, as "
+                "others can be had. Limit who may greet clients, run the control connection inside "
+                "IPsec, or repair the Token.",
+            )
+
+
+def _two_sessions(trace: str) -> Json:
+    """The keys of a connection, the SID of one session and that of another."""
+    names = {"~t1": roles.T1, "~t2": roles.T2, "~sid": roles.SID, "~sid.1": roles.SID}
+    drawn = _names(trace, names)
+    return {name.removeprefix("~"): octets for name, octets in drawn.items()}
+
+
+def _of(sessions: Json, mode: str, sid: str = "sid") -> Json:
+    return {"testMode": mode, "t1": sessions["t1"], "t2": sessions["t2"], "sid": sessions[sid]}
+
+
+_NEXT: Json = {"sequenceNumber": 3, "timestamp": _SENT}
+
+
+def _packet_cases(key_source: str) -> Iterator[Case]:
     for mode in _TEST_MODES:
-        lemma = f"owamp_packet_comes_from_the_sessions_sender_{mode}"
-        trace = f"rfc4656_reflection+SHARED_KEYS/{lemma}"
-        first = "$time.1" if mode == TestMode.AUTHENTICATED.value else "$time"
-        drawn = _names(
-            trace,
-            {
-                "~t1": roles.T1,
-                "~t2": roles.T2,
-                "~sid": roles.SID,
-                "~sid.1": roles.SID,
-                "$time": roles.TIME,
-                first: roles.TIME,
-            },
-        )
-        inputs = {
-            "testMode": mode,
-            "t1": drawn["~t1"],
-            "t2": drawn["~t2"],
-            "senderSid": drawn["~sid.1"],
-            "receiverSid": drawn["~sid"],
-            "sequenceNumber": _FIRST_NUMBER,
-            "timestamp": drawn[first][:8],
-            "receivedTimestamp": drawn["$time"][:8],
-        }
-        yield Case(
-            f"{mode} mode, T3 = T1 and T4 = T2: the receiver takes another session's packet",
-            {**inputs, "keys": _SHARED},
-            ("SharedKeysReflected",),
-            expect="acceptable",
-            reason="shared keys are not RFC 4656: with them, no receiver can tell",
-            trace=trace,
-        )
-        yield Case(
-            f"{mode} mode, T3 and T4 from the SID: the receiver refuses it",
-            {**inputs, "keys": _RFC},
-            ("TestKeysNotSeparated",),
-            expect="invalid",
-        )
+        sessions = _two_sessions(_other_session(mode))
+        second = {**_of(sessions, mode, "sid.1"), **_NEXT}
+        if key_source == _SHARED:
+            comment = f"{mode} mode, as from any session of the connection"
+            yield acceptable(comment, second, reason=_NOT_RFC)
+            continue
+        for comment, inputs in (
+            ("the first session of a connection", {**_of(sessions, mode), **_NEXT}),
+            ("the second session of the same connection", second),
+            ("a TWAMP session", {**_of(_two_sessions(_RETURNED), mode), **_NEXT}),
+        ):
+            yield valid(f"{mode} mode, {comment}", inputs, "TestKeysNotSeparated")
 
 
-def make_groups(_: Drbg) -> Iterator[Group]:
-    """The groups of ``attacks.json``, whose octets are those of the replayed traces."""
-    for group_type, make_cases in (
-        (SESSION, _session_cases),
-        (FORGERY, _forgery_cases),
-        (INVERSION, _inversion_cases),
-        (TO_SENDER, _to_sender_cases),
-        (TO_RECEIVER, _to_receiver_cases),
+_NOT_RFC = "T3 = T1 and T4 = T2 is not RFC 4656: an implementation has no such keys."
+_NOT_PLAUSIBLE = (
+    "The protected block and its HMAC are those of the other end's packet with this number. An end "
+    "cannot tell them apart, but may refuse times that are not plausible, or numbers."
+)
+
+
+def _as_reflectors(packet: bytes, mode: TestMode) -> bytes:
+    """A sender's packet rearranged as a reflector's, which answers the same packet."""
+    size = protected_size(SenderPacket.PROTECTED_LAYOUT, mode)
+    own, received, sent = _times(
+        _REFLECTED["reflectorTimestamp"], _REFLECTED["receiveTimestamp"], _SENT
+    )
+    estimate, number = ESTIMATE.to_int(), _NEXT["sequenceNumber"]
+    claimed = ReflectorPacket(0, own, estimate, received, number, sent, estimate, TTL)
+    clear = ReflectorPacket.PROTECTED_LAYOUT.pack(vars(claimed))
+    return packet[:size] + clear[size:] + packet[-primitives.HMAC_SIZE :]
+
+
+def _as_senders(packet: bytes, mode: TestMode) -> bytes:
+    """A reflector's packet rearranged as a sender's."""
+    size = protected_size(SenderPacket.PROTECTED_LAYOUT, mode)
+    claimed = SenderPacket(0, int.from_bytes(_SENT, "big"), ESTIMATE.to_int())
+    clear = SenderPacket.PROTECTED_LAYOUT.pack(vars(claimed))
+    hmac = packet[ReflectorPacket.header_size(mode) - primitives.HMAC_SIZE :]
+    return packet[:size] + clear[size:] + hmac
+
+
+def _exchanged(session: Json) -> tuple[bytes, bytes]:
+    """A sender's packet of a session, and the reflector's answer with the number 2."""
+    mode, derived = TestMode(session["testMode"]), _derived({**session, "keys": _RFC})
+    packet = _sender(mode, derived, _NEXT).next_packet()
+    clock = _times(_REFLECTED["receiveTimestamp"], _REFLECTED["reflectorTimestamp"])
+    reflector = SessionReflector(mode, derived, lambda: next(clock), ESTIMATE)
+    reflector.next_sequence_number = 2
+    return packet, reflector.reflect(packet)
+
+
+def _honest_cases(mode: str) -> Iterator[Case]:
+    session = _of(_two_sessions(_RETURNED), mode)
+    packet, answer = _exchanged(session)
+    for role, received, what in (
+        (_SENDER, answer, "its reflector's answer"),
+        (_RECEIVER, packet, "its sender's packet"),
+        (_REFLECTOR, packet, "its sender's packet"),
     ):
-        yield Group(group_type, list(make_cases()))
+        inputs = {"role": role, **session, "sent": 4 if role == _SENDER else 0}
+        comment = f"{mode} mode: a {role} takes {what}"
+        yield valid(comment, {**inputs, "receivedPacket": received}, "TestKeysNotSeparated")
+
+
+def _own_packet_cases(mode: str) -> Iterator[Case]:
+    session = _of(_two_sessions(_RETURNED), mode)
+    packet, answer = _exchanged(session)
+    for role, forged in (
+        (_SENDER, _as_reflectors(packet, TestMode(mode))),
+        (_REFLECTOR, _as_senders(answer, TestMode(mode))),
+    ):
+        inputs = {"role": role, **session, "sent": 4 if role == _SENDER else 0}
+        inputs["receivedPacket"] = forged
+        comment = f"{mode} mode: a {role} gets its own packet, rearranged as the other end's"
+        if mode == TestMode.ENCRYPTED.value:
+            yield invalid(comment, inputs)
+            continue
+        taken = acceptable(comment, inputs, "OwnPacketReflected", reason=_NOT_PLAUSIBLE)
+        yield replace(taken, trace=_RETURNED if role == _SENDER else "")
+
+
+def _other_session_cases(mode: str, key_source: str) -> Iterator[Case]:
+    trace = _other_session(mode)
+    sessions = _two_sessions(trace)
+    sender = {**_of(sessions, mode, "sid.1"), **_NEXT}
+    packet = _packet_of_session({**sender, "keys": key_source})["senderPacket"]
+    under_control_keys = _packet_of_session({**sender, "keys": _SHARED})["senderPacket"]
+    for role in (_RECEIVER, _REFLECTOR):
+        inputs = {"role": role, **_of(sessions, mode), "sent": 0, "receivedPacket": packet}
+        comment = f"{mode} mode: a {role} gets a packet of another session of the connection"
+        if key_source == _RFC:
+            yield invalid(comment, inputs)
+            inputs = {**inputs, "receivedPacket": under_control_keys}
+            comment = f"{mode} mode: a {role} gets a packet under T1 and T2 themselves"
+            yield invalid(comment, inputs, "TestKeysNotSeparated")
+            continue
+        taken = acceptable(comment, inputs, "SharedKeysReflected", reason=_NOT_RFC)
+        yield replace(taken, trace=trace if role == _RECEIVER else "")
+
+
+def _taken_cases(key_source: str) -> Iterator[Case]:
+    for mode in _TEST_MODES:
+        if key_source == _RFC:
+            yield from _honest_cases(mode)
+            yield from _own_packet_cases(mode)
+        yield from _other_session_cases(mode, key_source)
+
+
+def make_groups(drbg: Drbg) -> Iterator[Group]:
+    """The groups of ``attacks.json``."""
+    yield Group(SESSION, list(_session_cases()))
+    yield Group(FORGERY, list(_forgery_cases(drbg)))
+    yield Group(FORGED_TAKEN, list(_forged_taken_cases(drbg)))
+    yield Group(INVERSION, list(_inversion_cases()))
+    for key_source in (_RFC, _SHARED):
+        yield Group(PACKET, list(_packet_cases(key_source)), {"keys": key_source})
+        yield Group(TAKEN, list(_taken_cases(key_source)), {"keys": key_source})
 
 
 FILE = VectorFile(
     name="attacks",
     algorithm="RFC 4656, RFC 5357",
     header=(
-        "Attacks and honest runs that the prover found on the models, in octets: `trace` names the",
-        "model and its lemma; the label of each random octet string is replay/trace/name. Where an",
-        "implementation can do nothing, the case is acceptable, and its reason says what is left.",
+        "Attacks that the prover found on the models, in octets. Each is cut into honest steps and",
+        "computations, which are valid, and what an end then takes. `trace` names the model and",
+        "its lemma; the label of a secret, a nonce or a SID in such a case is replay/trace/name.",
+        "What an end may refuse as well is acceptable, and its reason says what is left to do.",
     ),
-    types=(SESSION, FORGERY, INVERSION, TO_SENDER, TO_RECEIVER),
+    types=(SESSION, FORGERY, FORGED_TAKEN, INVERSION, PACKET, TAKEN),
     make_groups=make_groups,
 )

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from owamp_reference import binding, ikev2, token
 from owamp_reference.binding import IkeSa
+from owamp_reference.choices import REFUSAL_VALUE, Chooser
 from owamp_reference.ikev2 import PRFS, Prf
 from owamp_reference.keys import ControlKeys
-from owamp_reference.layout import Layout, mbz, octets
 from owamp_reference.messages import Accept
 
 from ..vectors.declaration import (
@@ -20,26 +20,36 @@ from ..vectors.declaration import (
     Values,
     VectorFile,
     acceptable,
+    behaves,
     invalid,
     valid,
 )
 from ..vectors.drbg import Drbg
-from .ikev2_kdf import DH_SECRET, LENGTH, NI, NR, PRF, SK_D, SPI_I, SPI_R, prf_of
+from . import later_sa
+from .ikev2_kdf import (
+    DH_SECRET,
+    LENGTH,
+    NI,
+    NO_EMPTY_KEY,
+    NR,
+    PRF,
+    SIZES,
+    SK_D,
+    SPI_I,
+    SPI_R,
+    leading_zeros,
+    prf_of,
+    unequal_nonces,
+)
+from .later_sa import IPPM, KEY_ID_LAYOUT, KEY_SIZES, NAMED_KEY_ID, SECRET_KEY
 from .session_keys import SID
 from .token import CHALLENGE, COUNT, SALT, T1, T2, TOKEN, TOKEN_KEY
 
 _RFC = "RFC 7717 §5.1"
 _KEY_ID_SOURCE = "RFC 7717 §5.3"
 _PROPOSAL = "proposal: PRF{ KEYMAT, Session ID }"
-KEY_ID_LAYOUT = Layout(
-    "KeyID of an IKE SA",
-    (octets("SPIi", 8, name="spi_i"), octets("SPIr", 8, name="spi_r"), mbz(64, "zeros")),
-)
+_NONCES = "RFC 7296 §2.10, §3.9"
 KEY_ID = Field("keyId", "KeyID of the Set-Up-Response", size=80, layouts=(KEY_ID_LAYOUT,))
-SECRET_KEY = Field(
-    "sharedSecretKey",
-    "shared secret key, as long as the prf's output; takes the place of the passphrase",
-)
 KEYMAT = Field("keymat", "KEYMAT of the child SA, all of it")
 
 
@@ -96,22 +106,19 @@ def _keymat_chain(values: Values) -> Json:
     return {"keymat": keymat, "sharedSecretKey": secret_key, **_seal(secret_key, values)}
 
 
-def _look_up(values: Values) -> Json:
+def _look_up(values: Values, choose: Chooser) -> Json:
     sas = [
         IkeSa(record["spiI"], record["spiR"], PRFS[record["prf"]], record["skD"])
         for record in values["ikeSas"]
     ]
     secret_key = binding.shared_secret_for_key_id(sas, values["keyId"])
-    accept = Accept.OK if secret_key is not None else Accept.NO_IKE_SA
-    return {"accept": int(accept), "sharedSecretKey": secret_key or b""}
+    if secret_key is not None:
+        return {"accept": int(Accept.OK), "sharedSecretKey": secret_key}
+    accept = (Accept.NO_IKE_SA, Accept.FAILURE)[choose(REFUSAL_VALUE)]
+    return {"accept": int(accept), "sharedSecretKey": b""}
 
 
 _TOKEN_INPUTS = (SALT, COUNT, CHALLENGE, T1, T2)
-_IPPM = Field(
-    "sharedSecretKey",
-    SECRET_KEY.description,
-    formula='prf(skD, "IPPM"), the label in ASCII without a terminator',
-)
 _PRF_KEYMAT = Field("sharedSecretKey", SECRET_KEY.description, formula="prf(keymat, sid)")
 
 SECRET_FROM_SK_D = GroupType(
@@ -120,7 +127,7 @@ SECRET_FROM_SK_D = GroupType(
     _RFC,
     (PRF,),
     (SK_D,),
-    (_IPPM,),
+    (IPPM,),
     _from_sk_d,
 )
 SECRET_FROM_KEYMAT = GroupType(
@@ -131,6 +138,7 @@ SECRET_FROM_KEYMAT = GroupType(
     (KEYMAT, SID),
     (_PRF_KEYMAT,),
     _from_keymat,
+    requirement="POLICY",
 )
 KEY_ID_FROM_SPIS = GroupType(
     "KeyIdFromSpis",
@@ -138,15 +146,7 @@ KEY_ID_FROM_SPIS = GroupType(
     _KEY_ID_SOURCE,
     (),
     (SPI_I, SPI_R),
-    (
-        Field(
-            "keyId",
-            KEY_ID.description,
-            size=80,
-            formula="spiI | spiR | 64 zeros",
-            layouts=(KEY_ID_LAYOUT,),
-        ),
-    ),
+    (NAMED_KEY_ID,),
     _key_id,
 )
 SPIS_FROM_KEY_ID = GroupType(
@@ -165,17 +165,13 @@ CHAIN = GroupType(
     "BindingChain",
     "The whole way of RFC 7717: from the Diffie-Hellman secret of IKE_SA_INIT to the Token.",
     _RFC,
-    (
-        PRF,
-        Field("integritySize", "octets of SK_ai and of SK_ar", "integer"),
-        Field("encryptionSize", "octets of SK_ei and of SK_er", "integer"),
-    ),
+    (PRF, *SIZES),
     (NI, NR, DH_SECRET, SPI_I, SPI_R, *_TOKEN_INPUTS),
     (
         Field("skeyseed", "SKEYSEED", formula="prf(ni | nr, sharedSecret); halves for AES prfs"),
         Field("skD", "SK_d", formula="first part of prf+(skeyseed, ni | nr | spiI | spiR)"),
-        _IPPM,
-        KEY_ID_FROM_SPIS.outputs[0],
+        IPPM,
+        NAMED_KEY_ID,
         Field(
             "tokenKey",
             TOKEN_KEY.description,
@@ -203,17 +199,18 @@ KEYMAT_CHAIN = GroupType(
         *CHAIN.outputs[-2:],
     ),
     _keymat_chain,
+    requirement="POLICY",
 )
 LOOK_UP = GroupType(
     "SharedSecretForKeyId",
-    "The server's look-up: the shared secret key of the IKE SA that the KeyID names by both SPIs, "
-    "or Accept 6.",
+    "The server's look-up: the shared secret key of the IKE SA that the KeyID names by both SPIs; "
+    "if there is none, Accept 6, or 1 as for every refusal.",
     _KEY_ID_SOURCE,
     (),
     (
         Field(
             "ikeSas",
-            "the IKE SAs that the server has, oldest first",
+            "all IKE SAs whose keys the server has, oldest first",
             "records",
             fields=(SPI_I, SPI_R, PRF, SK_D),
         ),
@@ -224,6 +221,7 @@ LOOK_UP = GroupType(
         Field("sharedSecretKey", "empty if there is no such SA", formula='prf(skD, "IPPM")'),
     ),
     _look_up,
+    is_open=True,
 )
 
 _X25519_SECRET = bytes.fromhex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742")
@@ -251,7 +249,8 @@ def _sk_d_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
     zeros = {"skD": bytes(function.output_size)}
     yield valid("all-zero SK_d", zeros, *_flags_of(function, "IppmTerminated", "LabelIsKey"))
     yield valid("SK_d of ones", {"skD": b"\xff" * function.output_size}, *_flags_of(function))
-    yield invalid("empty SK_d", {"skD": b""}, "EmptyPrfKey")
+    other = _flags_of(function) if function is not ikev2.PRF_AES128_CMAC else ()
+    yield acceptable("empty SK_d", {"skD": b""}, *other, reason=NO_EMPTY_KEY)
 
 
 def _keymat_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
@@ -285,9 +284,11 @@ def _key_id_cases(drbg: Drbg) -> Iterator[Case]:
     for number in range(1, 4):
         comment = f"pseudo-random SPIs, number {number}"
         yield valid(comment, _draw(drbg.at(comment), spiI=8, spiR=8), *order)
-    comment = "SPIs with leading zeros"
-    inputs = {name: bytes(6) + drbg.at(comment).octets(name, 2) for name in ("spiI", "spiR")}
-    yield valid(comment, inputs, *order, "SpiAsNumber")
+    for zeros in (1, 6):
+        comment = f"SPIs with leading zeros: {zeros}"
+        names = ("spiI", "spiR")
+        inputs = {n: bytes(zeros) + drbg.at(comment).octets(n, 8 - zeros) for n in names}
+        yield valid(comment, inputs, *order, "SpiAsNumber")
     comment = "SPIs that end in zeros"
     inputs = {name: drbg.at(comment).octets(name, 2) + bytes(6) for name in ("spiI", "spiR")}
     yield valid(comment, inputs, *order)
@@ -345,13 +346,21 @@ def _chain_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
         (f"nonces of {low} octets", {"ni": low, "nr": low}),
     ):
         yield valid(comment, _chain_inputs(drbg.at(comment), **change), *flags)
+    unequal = (*flags, *(() if function.takes_half_nonces else ("NonceSizesEqual",)))
+    for comment, ni, nr in unequal_nonces(function):
+        yield valid(comment, _chain_inputs(drbg.at(comment), ni=ni, nr=nr), *unequal)
+    for comment, zeros in leading_zeros(drbg, {}):
+        inputs = {**_chain_inputs(drbg.at(comment)), **zeros}
+        yield valid(comment, inputs, *flags, "LeadingZerosStripped")
     comment = "Count 4096"
     inputs = {**_chain_inputs(drbg.at(comment)), "count": 4096}
     yield valid(comment, inputs, "CountIgnored", "CountByteOrder", "Pbkdf2LeftOut")
     comment = "Ni of 8 octets"
-    yield invalid(comment, _chain_inputs(drbg.at(comment), ni=8), "NonceSizeUnchecked")
+    inputs = _chain_inputs(drbg.at(comment), ni=8)
+    yield invalid(comment, inputs, "NonceSizeUnchecked", source=_NONCES)
     comment = "SPIr of 4 octets"
-    yield invalid(comment, _chain_inputs(drbg.at(comment), spiR=4), "SizeUnchecked")
+    inputs = _chain_inputs(drbg.at(comment), spiR=4)
+    yield invalid(comment, inputs, "SizeUnchecked", source=_KEY_ID_SOURCE)
 
 
 def _keymat_chain_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
@@ -363,6 +372,9 @@ def _keymat_chain_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
     ):
         inputs = {**_draw(drbg.at(comment), **sizes), "length": length, "count": 1024}
         yield valid(comment, inputs, *flags)
+    for comment, ni, nr in unequal_nonces(function):
+        drawn = _draw(drbg.at(comment), **{**sizes, "ni": ni, "nr": nr})
+        yield valid(comment, {**drawn, "length": 72, "count": 1024}, *flags, "NonceSizesEqual")
     comment = "no KEYMAT, as for a child SA without keys"
     inputs = {**_draw(drbg.at(comment), **sizes), "length": 0, "count": 1024}
     yield invalid(comment, inputs, "EmptyKeymat")
@@ -387,9 +399,9 @@ def _look_up_cases(drbg: Drbg) -> Iterator[Case]:
     yield valid(
         "the second of two SAs", {"ikeSas": [first, second], "keyId": named(second)}, "FirstSa"
     )
-    yield valid("no SA at all", {"ikeSas": [], "keyId": named(first)})
+    yield behaves("no SA at all", {"ikeSas": [], "keyId": named(first)})
     stale = "stale SA after rekey: "
-    yield valid(
+    yield behaves(
         stale + "the old SA is gone, and the KeyID names it",
         {"ikeSas": [new], "keyId": named(old)},
         "NewestSa",
@@ -411,13 +423,13 @@ def _look_up_cases(drbg: Drbg) -> Iterator[Case]:
         {"ikeSas": [twin, first], "keyId": named(first)},
         "SpiInitiatorAlone",
     )
-    yield valid(
+    yield behaves(
         "an SA has the SPIi of the KeyID and another SPIr",
         {"ikeSas": [twin], "keyId": named(first)},
         "SpiInitiatorAlone",
     )
     mirrored = {"ikeSas": [first], "keyId": named({"spiI": first["spiR"], "spiR": first["spiI"]})}
-    yield valid("the SPIs of an SA in the wrong order", mirrored, "SpisExchanged")
+    yield behaves("the SPIs of an SA in the wrong order", mirrored, "SpisExchanged")
     for name in PRFS:
         record = sa(f"SA with {name}", name)
         inputs = {"ikeSas": [first, record], "keyId": named(record)}
@@ -432,12 +444,13 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
     for group_type, make_prf_cases, shared in (
         (SECRET_FROM_SK_D, _sk_d_cases, {}),
         (SECRET_FROM_KEYMAT, _keymat_cases, {}),
-        (CHAIN, _chain_cases, {"integritySize": 20, "encryptionSize": 16}),
+        (CHAIN, _chain_cases, KEY_SIZES),
         (KEYMAT_CHAIN, _keymat_chain_cases, {}),
     ):
         for name, function in PRFS.items():
             cases = list(make_prf_cases(function, drbg.at(group_type.name).at(name)))
             yield Group(group_type, cases, {"prf": name, **shared})
+    yield from later_sa.make_groups(drbg)
     for group_type, make_cases in (
         (KEY_ID_FROM_SPIS, _key_id_cases),
         (SPIS_FROM_KEY_ID, _spi_cases),
@@ -451,14 +464,16 @@ FILE = VectorFile(
     algorithm="IKEv2 prf, PBKDF2-HMAC-SHA1, AES-128-CBC",
     header=(
         'The shared secret key of O/TWAMP from IKEv2: prf(SK_d, "IPPM") of RFC 7717, and',
-        "PRF{ KEYMAT, Session ID } of the proposal before it, each as far as the Token; the KeyID",
-        "that names the IKE SA by its SPIs; and the server's look-up of that SA.",
+        "PRF{ KEYMAT, Session ID } of the proposal before it, each as far as the Token; the SK_d",
+        "of an IKE SA that is rekeyed, or set up with RFC 8784 or RFC 9370; the KeyID that names",
+        "the IKE SA by its SPIs; and the server's look-up of that SA.",
     ),
     types=(
         SECRET_FROM_SK_D,
         SECRET_FROM_KEYMAT,
         CHAIN,
         KEYMAT_CHAIN,
+        *later_sa.TYPES,
         KEY_ID_FROM_SPIS,
         SPIS_FROM_KEY_ID,
         LOOK_UP,

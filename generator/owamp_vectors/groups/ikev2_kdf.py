@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from owamp_reference import ikev2
-from owamp_reference.ikev2 import PRFS, Prf
+from owamp_reference.ikev2 import PRFS, IkeSaKeys, Prf
 
 from ..vectors.declaration import (
     Case,
@@ -15,6 +15,7 @@ from ..vectors.declaration import (
     Json,
     Values,
     VectorFile,
+    acceptable,
     invalid,
     valid,
 )
@@ -33,6 +34,10 @@ SPI_R = Field("spiR", "SPIr, the responder's SPI", size=8)
 DH_SECRET = Field("sharedSecret", "g^ir, big-endian, as long as the modulus")
 SKEYSEED = Field("skeyseed", "SKEYSEED")
 SK_D = Field("skD", "SK_d of the IKE SA")
+SIZES = (
+    Field("integritySize", "octets of SK_ai and of SK_ar; 0 with an AEAD", "integer"),
+    Field("encryptionSize", "octets of SK_ei and of SK_er", "integer"),
+)
 LENGTH = Field("length", "octets to derive", "integer")
 
 
@@ -70,8 +75,12 @@ def _ike_sa_keys(values: Values) -> Json:
         integrity_size=values["integritySize"],
         encryption_size=values["encryptionSize"],
     )
+    return {"seed": ni + nr + spi_i + spi_r, **sk_of(keys)}
+
+
+def sk_of(keys: IkeSaKeys) -> Json:
+    """The seven keys of an IKE SA as outputs."""
     return {
-        "seed": ni + nr + spi_i + spi_r,
         "skD": keys.sk_d,
         "skAi": keys.sk_ai,
         "skAr": keys.sk_ar,
@@ -97,7 +106,7 @@ def _rekeyed_skeyseed(values: Values) -> Json:
 
 PRF_TYPE = GroupType(
     "Prf",
-    "The pseudorandom function itself, keys of any size but 0.",
+    "The pseudorandom function itself, keys of any size.",
     "RFC 7296 §2.13",
     (PRF,),
     (Field("key", "key of the prf"), Field("data", "data")),
@@ -143,8 +152,7 @@ IKE_SA_KEYS = GroupType(
         NR,
         SPI_I,
         SPI_R,
-        Field("integritySize", "octets of SK_ai and of SK_ar; 0 with an AEAD", "integer"),
-        Field("encryptionSize", "octets of SK_ei and of SK_er", "integer"),
+        *SIZES,
     ),
     (
         Field("seed", "seed of prf+", formula="ni | nr | spiI | spiR"),
@@ -185,6 +193,13 @@ REKEYED = GroupType(
     (Field("skeyseed", "SKEYSEED", formula="prf(oldSkD, sharedSecret | ni | nr)"),),
     _rekeyed_skeyseed,
 )
+
+
+NO_EMPTY_KEY = (
+    "RFC 7296 assumes prfs that take keys of any length, and has no key that is empty: who is "
+    "given one may see a fault in it."
+)
+_SECTIONS_ON_NONCES = "RFC 7296 §2.10, §3.9"
 
 
 def _draw(drbg: Drbg, **sizes: int) -> Json:
@@ -243,14 +258,14 @@ def _prf_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
             if data_size % 16 == 0 and data_size:
                 flags.append("XcbcWholeBlockPadded")
         yield valid(comment, inputs, *flags)
-    yield invalid("empty key", {"key": b"", "data": b"IPPM"}, "EmptyPrfKey")
+    short = (aes_flags[1],) if function.takes_half_nonces else ()
+    yield acceptable("empty key", {"key": b"", "data": b"IPPM"}, *short, reason=NO_EMPTY_KEY)
 
 
 def _prf_plus_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
     size = function.output_size
     limit = 255 * size
     for comment, length, *flags in (
-        ("no octets", 0),
         ("one octet", 1, "PrfPlusFromZero", "PrfPlusCounterFirst"),
         ("one octet less than a block", size - 1, "PrfPlusFromZero"),
         ("one block", size, "PrfPlusFromZero", "PrfPlusWideCounter"),
@@ -262,6 +277,13 @@ def _prf_plus_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
     ):
         inputs = {**_draw(drbg.at(comment), key=size, seed=48), "length": length}
         yield valid(comment, inputs, *flags)
+    inputs = {**_draw(drbg.at("no octets"), key=size, seed=48), "length": 0}
+    yield acceptable(
+        "no octets",
+        inputs,
+        reason="RFC 7296 defines octets of which nothing is taken here; it does not say that "
+        "something must be.",
+    )
     for comment, length in (
         ("one octet over 255 blocks: the counter would wrap", limit + 1),
         ("256 blocks", 256 * size),
@@ -275,9 +297,10 @@ def _nonce_sizes(function: Prf) -> Iterator[tuple[str, int, int, bool, tuple[str
     low = max(16, function.output_size // 2)
     yield f"nonces of {low} octets, the least", low, low, True, ()
     yield "nonces of 256 octets, the most", 256, 256, True, ()
-    yield f"Ni of {low}, Nr of 256 octets", low, 256, True, ()
-    yield f"Ni of 256, Nr of {low} octets", 256, low, True, ()
-    yield "nonces of odd size", 33, 47, True, ()
+    # AES-XCBC and AES-CMAC take 8 octets of each, however long they are
+    unequal = () if function.takes_half_nonces else ("NonceSizesEqual",)
+    for comment, ni, nr in unequal_nonces(function):
+        yield comment, ni, nr, True, unequal
     for size in (0, 8, 15, 257):
         comment = f"nonces of {size} octets"
         flags = ("NonceSizeUnchecked",) if size else ()  # a prf has no key of 0 octets
@@ -300,11 +323,8 @@ def _skeyseed_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
         if allowed:
             yield valid(comment, inputs, *nonces, *flags)
         else:
-            both = "RFC 7296 §2.10, §3.9"
-            yield invalid(comment, inputs, *flags, source=both)
-    for comment, zeros in (("g^ir with a leading zero octet", 1), ("g^ir, 12 leading zeros", 12)):
-        inputs = _draw(drbg.at(comment), ni=32, nr=32, sharedSecret=256 - zeros)
-        inputs["sharedSecret"] = bytes(zeros) + inputs["sharedSecret"]
+            yield invalid(comment, inputs, *flags, source=_SECTIONS_ON_NONCES)
+    for comment, inputs in leading_zeros(drbg, {"ni": 32, "nr": 32}):
         yield valid(comment, inputs, "LeadingZerosStripped")
     halves = drbg.at("nonces that differ after their eighth octet")
     head = halves.octets("ni", 8)
@@ -317,6 +337,30 @@ def _skeyseed_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
             "sharedSecret": halves.octets("sharedSecret", 32),
         }
         yield valid(comment, inputs, *nonces)
+
+
+def unequal_nonces(function: Prf) -> Iterator[tuple[str, int, int]]:
+    """Comment, and sizes of nonces of which one is longer."""
+    low = max(16, function.output_size // 2)
+    yield f"Ni of {low}, Nr of 256 octets", low, 256
+    yield f"Ni of 256, Nr of {low} octets", 256, low
+    yield "nonces of odd size", 33, 47
+
+
+def _unequal_nonces(
+    function: Prf, drbg: Drbg, sizes: Mapping[str, int], shared: Json, *flags: str
+) -> Iterator[Case]:
+    """Valid cases with nonces of different sizes, and else with inputs of the sizes given."""
+    for comment, ni, nr in unequal_nonces(function):
+        inputs = {**_draw(drbg.at(comment), **{**sizes, "ni": ni, "nr": nr}), **shared}
+        yield valid(comment, inputs, "NonceSizesEqual", *flags, source=_SECTIONS_ON_NONCES)
+
+
+def leading_zeros(drbg: Drbg, sizes: Mapping[str, int]) -> Iterator[tuple[str, Json]]:
+    """Comments and inputs of the sizes given, with a g^ir that begins with zeros."""
+    for comment, zeros in (("g^ir with a leading zero octet", 1), ("g^ir, 12 leading zeros", 12)):
+        secret = bytes(zeros) + drbg.at(comment).octets("sharedSecret", 256 - zeros)
+        yield comment, {**_draw(drbg.at(comment), **sizes), "sharedSecret": secret}
 
 
 def _ike_sa_key_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
@@ -339,16 +383,17 @@ def _ike_sa_key_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
     comment = "nonces of 256 octets"
     inputs = {**_draw(drbg.at(comment), **{**sizes, "ni": 256, "nr": 256}), **shared}
     yield valid(comment, inputs, *order)
+    yield from _unequal_nonces(function, drbg, sizes, shared, *order)
     comment = "SPIi with leading zeros"
     inputs = {**_draw(drbg.at(comment), **sizes), **shared, "spiI": bytes(7) + b"\1"}
     yield valid(comment, inputs, *order)
     for name, label, wrong in (("spiI", "SPIi", 4), ("spiR", "SPIr", 4), ("spiI", "SPIi", 16)):
         comment = f"{label} of {wrong} octets"
         inputs = {**_draw(drbg.at(comment), **{**sizes, name: wrong}), **shared}
-        yield invalid(comment, inputs, "SizeUnchecked")
+        yield invalid(comment, inputs, "SizeUnchecked", source="RFC 7296 §3.1")
     comment = "Ni of 8 octets"
     inputs = {**_draw(drbg.at(comment), **{**sizes, "ni": 8}), **shared}
-    yield invalid(comment, inputs, "NonceSizeUnchecked")
+    yield invalid(comment, inputs, "NonceSizeUnchecked", source=_SECTIONS_ON_NONCES)
 
 
 def _keymat_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
@@ -366,12 +411,18 @@ def _keymat_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
         if dh < 0:
             inputs["sharedSecret"] = bytes(-dh)
         yield valid(comment, {**inputs, "length": length}, *flags)
+    shared = {"length": 72}
+    sizes = {"skD": size, "ni": 32, "nr": 32, "sharedSecret": 32}
+    yield from _unequal_nonces(function, drbg, sizes, shared, "NonceOrder")
+    for comment, inputs in leading_zeros(drbg, {"skD": size, "ni": 32, "nr": 32}):
+        yield valid(comment, {**inputs, **shared}, "LeadingZerosStripped")
     comment = "one octet over 255 blocks"
     inputs = _draw(drbg.at(comment), skD=size, ni=32, nr=32, sharedSecret=0)
-    yield invalid(comment, {**inputs, "length": 255 * size + 1}, "PrfPlusWraps")
+    over = {**inputs, "length": 255 * size + 1}
+    yield invalid(comment, over, "PrfPlusWraps", source="RFC 7296 §2.13")
     comment = "Nr of 257 octets"
     inputs = _draw(drbg.at(comment), skD=size, ni=32, nr=257, sharedSecret=0)
-    yield invalid(comment, {**inputs, "length": 72}, "NonceSizeUnchecked")
+    yield invalid(comment, {**inputs, **shared}, "NonceSizeUnchecked", source=_SECTIONS_ON_NONCES)
 
 
 def _rekey_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
@@ -385,12 +436,25 @@ def _rekey_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
     comment = "nonces of 256 octets, whole for every prf"
     inputs = _draw(drbg.at(comment), oldSkD=size, sharedSecret=32, ni=256, nr=256)
     yield valid(comment, inputs, "RekeyAsNew", "RekeyHalfNonces")
-    comment = "SK_d of 64 octets, from an SA with another prf"
-    inputs = _draw(drbg.at(comment), oldSkD=64, sharedSecret=32, ni=32, nr=32)
-    yield valid(comment, inputs, "RekeyAsNew")
+    sizes = {"oldSkD": size, "sharedSecret": 32, "ni": 32, "nr": 32}
+    yield from _unequal_nonces(function, drbg, sizes, {}, "NonceOrder", "RekeyHalfNonces")
+    for comment, inputs in leading_zeros(drbg, {"oldSkD": size, "ni": 32, "nr": 32}):
+        yield valid(comment, inputs, "LeadingZerosStripped")
+    for nonce in (16, size // 2 - 1) if size > 32 else ():
+        comment = f"nonces of {nonce} octets, under half the key of the old prf"
+        yield acceptable(
+            comment,
+            _draw(drbg.at(comment), **{**sizes, "ni": nonce, "nr": nonce}),
+            reason="How long a nonce must be depends on the prf that the rekey negotiates, which "
+            "is not given here: it may be the old one.",
+            source="RFC 7296 §2.10",
+        )
     comment = "Ni of 15 octets"
-    inputs = _draw(drbg.at(comment), oldSkD=size, sharedSecret=32, ni=15, nr=32)
-    yield invalid(comment, inputs, "NonceSizeUnchecked")
+    inputs = _draw(drbg.at(comment), **{**sizes, "ni": 15})
+    yield invalid(comment, inputs, "NonceSizeUnchecked", source=_SECTIONS_ON_NONCES)
+    comment = "no g^ir: a rekey needs a new exchange"
+    inputs = _draw(drbg.at(comment), **{**sizes, "sharedSecret": 0})
+    yield invalid(comment, inputs, "RekeyWithoutExchange")
 
 
 _MAKERS: tuple[tuple[GroupType, Callable[[Prf, Drbg], Iterator[Case]]], ...] = (

@@ -17,10 +17,12 @@ NOTES = {
     ),
     "OwnPacketReflected": Note(
         "AUTH_BYPASS",
-        "A TWAMP sender's own packet, rearranged, in the place of the reflector's. In the "
-        "authenticated mode a sender cannot tell: use the encrypted mode, check that the times are "
-        "plausible, and be suspicious of a reflector whose Sequence Number is the sender's.",
-        "The sender takes timestamps of the attacker's choice for measurements.",
+        "A TWAMP sender's own packet, rearranged, in the place of the reflector's, or a "
+        "reflector's in the place of the sender's. In the authenticated mode neither end can tell: "
+        "use the encrypted mode, check that the times are plausible, and be suspicious of a "
+        "reflector whose Sequence Number is the sender's.",
+        "The sender takes timestamps of the attacker's choice for measurements, or the reflector "
+        "answers packets that nobody has sent.",
     ),
     "SharedKeysReflected": Note(
         "AUTH_BYPASS",

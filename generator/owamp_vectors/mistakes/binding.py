@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from owamp_reference import binding, ikev2, token
-from owamp_reference.binding import IkeSa
+from owamp_reference.binding import Exchange, IkeSa, Rekeyed
 from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import PRF_HMAC_SHA2_256, IkeSaKeys, Prf
 
@@ -23,6 +23,8 @@ NOTES = {
 }
 
 _prf = ikev2.prf
+_ppk_sk_d = ikev2.ppk_sk_d
+_rekeyed_sa = binding.rekeyed_sa
 _ike_sa_keys = ikev2.ike_sa_keys
 _from_sk_d = binding.shared_secret_from_sk_d
 _from_keymat = binding.shared_secret_from_keymat
@@ -88,6 +90,52 @@ def _look_up_by(
 
     return Swap(binding, "shared_secret_for_key_id", run)
 
+
+def _rekeyed_of(change: Callable[[IkeSa, Prf, Exchange], tuple[IkeSa, Prf, Exchange]]) -> Swap:
+    """A rekey of another old SA, to another prf, or with other nonces and SPIs."""
+
+    def run(old: IkeSa, function: Prf, of: Exchange, **sizes: Any) -> Rekeyed:
+        return _rekeyed_sa(*change(old, function, of), **sizes)
+
+    return Swap(binding, "rekeyed_sa", run)
+
+
+def _in_use(change: Callable[[IkeSa, IkeSa], IkeSa]) -> Swap:
+    """A right rekey, after which another SA than the new one is used; given the old one first."""
+
+    def run(old: IkeSa, function: Prf, of: Exchange, **sizes: int) -> Rekeyed:
+        new = _rekeyed_sa(old, function, of, **sizes)
+        return replace(new, sa=change(old, new.sa))
+
+    return Swap(binding, "rekeyed_sa", run)
+
+
+def _old_spis(old: IkeSa, function: Prf, of: Exchange) -> tuple[IkeSa, Prf, Exchange]:
+    return old, function, replace(of, spi_i=old.spi_i, spi_r=old.spi_r)
+
+
+def _roles_kept(old: IkeSa, function: Prf, of: Exchange) -> tuple[IkeSa, Prf, Exchange]:
+    swapped = replace(of, ni=of.nr, nr=of.ni, spi_i=of.spi_r, spi_r=of.spi_i)
+    return old, function, swapped
+
+
+class _KeptPpk:
+    """PPK kept with the SA, and put into the SK_d of the SA that replaces it."""
+
+    def __init__(self) -> None:
+        self.ppk = b""
+
+    def set_up(self, function: Prf, ppk: bytes, sk_d: bytes) -> bytes:
+        self.ppk = ppk
+        return _ppk_sk_d(function, ppk, sk_d)
+
+    def rekey(self, old: IkeSa, function: Prf, of: Exchange, **sizes: int) -> Rekeyed:
+        new = _rekeyed_sa(old, function, of, **sizes)
+        mixed = replace(new.sa, sk_d=_ppk_sk_d(function, self.ppk, new.sa.sk_d))
+        return replace(new, sa=mixed)
+
+
+_kept_ppk = _KeptPpk()
 
 MISTAKES = (
     _label("IppmTerminated", 'The label "IPPM" with a zero octet at its end.', b"IPPM\0"),
@@ -280,5 +328,56 @@ MISTAKES = (
         "The IKE SA looked up by SPIi alone.",
         _WRONG_SA,
         _look_up_by(lambda sas, spis: next((sa for sa in sas if sa.spi_i == spis[0]), None)),
+    ),
+    mistake(
+        "OldSpisInSeed",
+        "KEY_DERIVATION",
+        "The SK_* of a rekeyed IKE SA made with the SPIs of the old one.",
+        _DIFFERENT_KEY,
+        _rekeyed_of(_old_spis),
+    ),
+    mistake(
+        "RolesKept",
+        "KEY_DERIVATION",
+        "The initiator of the old IKE SA taken for that of the new one, though the responder "
+        "starts the rekey.",
+        _DIFFERENT_KEY,
+        _rekeyed_of(_roles_kept),
+    ),
+    mistake(
+        "NewPrfForSkeyseed",
+        "KEY_DERIVATION",
+        "The SKEYSEED of a rekeyed IKE SA by the prf of the new one.",
+        _DIFFERENT_KEY,
+        _rekeyed_of(lambda old, function, of: (replace(old, function=function), function, of)),
+    ),
+    mistake(
+        "OldPrfForSkStar",
+        "KEY_DERIVATION",
+        "The SK_* of a rekeyed IKE SA by the prf of the old one.",
+        _DIFFERENT_KEY,
+        _rekeyed_of(lambda old, function, of: (old, old.function, of)),
+    ),
+    mistake(
+        "IppmByOldPrf",
+        "KEY_DERIVATION",
+        "The shared secret key of a rekeyed IKE SA by the prf of the old one.",
+        _DIFFERENT_KEY,
+        _in_use(lambda old, new: replace(new, function=old.function)),
+    ),
+    mistake(
+        "OldSecretKept",
+        "KEY_DERIVATION",
+        "The shared secret key of the old IKE SA for new connections after a rekey.",
+        _WRONG_SA,
+        _in_use(lambda old, new: replace(new, function=old.function, sk_d=old.sk_d)),
+    ),
+    mistake(
+        "PpkAgain",
+        "KEY_DERIVATION",
+        "PPK put into the SK_d of a rekeyed IKE SA as well.",
+        _DIFFERENT_KEY,
+        Swap(ikev2, "ppk_sk_d", _kept_ppk.set_up),
+        Swap(binding, "rekeyed_sa", _kept_ppk.rekey),
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from owamp_reference import ikev2, primitives
@@ -26,6 +27,9 @@ _skeyseed = ikev2.skeyseed
 _ike_sa_keys = ikev2.ike_sa_keys
 _keymat = ikev2.keymat
 _rekeyed = ikev2.rekeyed_skeyseed
+_additional_skeyseed = ikev2.additional_skeyseed
+_additional_exchanges = ikev2.additional_exchanges
+_ppk_sk_d = ikev2.ppk_sk_d
 _aes_xcbc = ikev2._aes_xcbc
 
 _NO_SA = "The two ends have different keys, and IKE_AUTH fails."
@@ -57,10 +61,6 @@ def _xcbc_always_padded(key: bytes, data: bytes) -> bytes:
     k1, k3 = (primitives.aes_ecb_encrypt(key, bytes([n]) * 16) for n in (1, 3))
     padding = bytes(a ^ b for a, b in zip(b"\x80" + bytes(15), k3, strict=True))
     return primitives.aes_cbc_encrypt(k1, bytes(16), data + padding)[-16:]
-
-
-def _zero_as_key(function: Prf, key: bytes, data: bytes) -> bytes:
-    return _prf(function, key or bytes(16), data)
 
 
 def _blocks(
@@ -98,11 +98,84 @@ def _secret_is_key(function: Prf, ni: bytes, nr: bytes, shared_secret: bytes) ->
     return _prf(function, shared_secret, ni + nr)
 
 
-def _without_zeros(function: Prf, ni: bytes, nr: bytes, shared_secret: bytes) -> bytes:
-    return _skeyseed(function, ni, nr, shared_secret.lstrip(b"\0"))
+def _stripped(original: Callable[..., bytes], place: int) -> Callable[..., bytes]:
+    """A derivation whose argument at `place`, g^ir, loses its leading zeros."""
+
+    def run(*arguments: Any) -> bytes:
+        given = list(arguments)
+        given[place : place + 1] = [value.lstrip(b"\0") for value in given[place : place + 1]]
+        return original(*given)
+
+    return run
 
 
-def _check_nonce_plainly(field_name: str, nonce: bytes, function: Prf) -> None:
+def _as_long_as_ni(original: Callable[..., Any], place: int) -> Callable[..., Any]:
+    """A derivation with Nr, the argument after Ni at `place`, cut or padded to Ni's size."""
+
+    def run(*arguments: Any, **sizes: int) -> Any:
+        ni, nr = arguments[place : place + 2]
+        fitted = nr[: len(ni)].ljust(len(ni), b"\0")
+        return original(*arguments[: place + 1], fitted, *arguments[place + 2 :], **sizes)
+
+    return run
+
+
+def _nonces_by_old_prf(function: Prf, sk_d: bytes, secret: bytes, *others: Any) -> bytes:
+    ikev2._check_nonces(function, *others[:2])
+    return _rekeyed(function, sk_d, secret, *others)
+
+
+def _rekeyed_by(data_of: Callable[[bytes, bytes, bytes], bytes]) -> Swap:
+    """The SKEYSEED of a rekey of other data, made of g^ir and the nonces."""
+
+    def run(
+        function: Prf, sk_d: bytes, secret: bytes, ni: bytes, nr: bytes, more: Sequence[bytes] = ()
+    ) -> bytes:
+        return _prf(function, sk_d, data_of(secret, ni, nr) + b"".join(more))
+
+    return Swap(ikev2, "rekeyed_skeyseed", run)
+
+
+def _rekeyed_as_new(
+    function: Prf, sk_d: bytes, secret: bytes, ni: bytes, nr: bytes, more: Sequence[bytes] = ()
+) -> bytes:
+    return _prf(function, ni + nr, secret + b"".join(more))
+
+
+def _rekeyed_chained(
+    function: Prf, sk_d: bytes, secret: bytes, ni: bytes, nr: bytes, more: Sequence[bytes] = ()
+) -> bytes:
+    """Every additional secret in a step of its own, as while an SA is set up."""
+    for each in (secret, *more):
+        sk_d = _prf(function, sk_d, each + ni + nr)
+    return sk_d
+
+
+def _additional_by(data_of: Callable[[bytes, bytes, bytes], bytes]) -> Swap:
+    """SKEYSEED(n) of other data, made of SK(n) and the nonces."""
+
+    def run(function: Prf, sk_d: bytes, secret: bytes, ni: bytes, nr: bytes) -> bytes:
+        ikev2._check_nonces(function, ni, nr)
+        return _prf(function, sk_d, data_of(secret, ni, nr))
+
+    return Swap(ikev2, "additional_skeyseed", run)
+
+
+def _from_first_sk_d(
+    function: Prf, sk_d: bytes, secrets: Iterable[bytes], *others: Any, **sizes: Any
+) -> Iterator[tuple[bytes, IkeSaKeys]]:
+    for secret in secrets:
+        yield from _additional_exchanges(function, sk_d, [secret], *others, **sizes)
+
+
+def _first_sk_d_kept(
+    function: Prf, sk_d: bytes, secrets: Iterable[bytes], *others: Any, **sizes: Any
+) -> Iterator[tuple[bytes, IkeSaKeys]]:
+    for seed_key, found in _additional_exchanges(function, sk_d, secrets, *others, **sizes):
+        yield seed_key, replace(found, sk_d=sk_d)
+
+
+def _check_nonce_plainly(field_name: str, nonce: bytes, function: Prf | None) -> None:
     del function
     if not 16 <= len(nonce) <= 256:
         raise ProtocolError(field_name, "16 to 256 octets", f"{len(nonce)} octets")
@@ -183,13 +256,6 @@ MISTAKES = (
         "The prf's output cut to 16 octets, as that of an integrity algorithm would be.",
         _NO_SA,
         Swap(ikev2, "prf", _cut),
-    ),
-    mistake(
-        "EmptyPrfKey",
-        "MISSING_CHECK",
-        "An empty key taken, as if it were zeros.",
-        "A key that was never set goes unnoticed.",
-        Swap(ikev2, "prf", _zero_as_key),
     ),
     mistake(
         "XcbcOutputOf96Bits",
@@ -338,8 +404,28 @@ MISTAKES = (
         Swap(
             ikev2,
             "rekeyed_skeyseed",
-            lambda function, sk_d, secret, ni, nr: _rekeyed(function, sk_d, secret, nr, ni),
+            lambda function, sk_d, secret, ni, nr, more=(): _rekeyed(
+                function, sk_d, secret, nr, ni, more
+            ),
         ),
+        Swap(
+            ikev2,
+            "additional_skeyseed",
+            lambda function, sk_d, secret, ni, nr: _additional_skeyseed(
+                function, sk_d, secret, nr, ni
+            ),
+        ),
+    ),
+    mistake(
+        "NonceSizesEqual",
+        "KEY_DERIVATION",
+        "Nr taken to be as long as Ni: cut, or padded with zeros.",
+        "Two ends whose nonces differ in size have different keys.",
+        Swap(ikev2, "skeyseed", _as_long_as_ni(_skeyseed, 1)),
+        Swap(ikev2, "ike_sa_keys", _as_long_as_ni(_ike_sa_keys, 2)),
+        Swap(ikev2, "keymat", _as_long_as_ni(_keymat, 2)),
+        Swap(ikev2, "rekeyed_skeyseed", _as_long_as_ni(_rekeyed, 3)),
+        Swap(ikev2, "additional_skeyseed", _as_long_as_ni(_additional_skeyseed, 3)),
     ),
     mistake(
         "NonceSizeUnchecked",
@@ -360,7 +446,10 @@ MISTAKES = (
         "ENCODING",
         "g^ir written as a number, its leading zero octets lost.",
         "One exchange in 256 fails, seemingly at random.",
-        Swap(ikev2, "skeyseed", _without_zeros),
+        Swap(ikev2, "skeyseed", _stripped(_skeyseed, 3)),
+        Swap(ikev2, "keymat", _stripped(_keymat, 5)),
+        Swap(ikev2, "rekeyed_skeyseed", _stripped(_rekeyed, 2)),
+        Swap(ikev2, "additional_skeyseed", _stripped(_additional_skeyseed, 2)),
     ),
     mistake(
         "SpiOrder",
@@ -416,47 +505,138 @@ MISTAKES = (
         Swap(ikev2, "keymat", _keymat_secret_left_out),
     ),
     mistake(
+        "NoncesByOldPrf",
+        "MISSING_CHECK",
+        "The nonces of a rekey held to half the key size of the old SA's prf.",
+        "A rekey that the peer may make fails, and with it the SA.",
+        Swap(ikev2, "rekeyed_skeyseed", _nonces_by_old_prf),
+    ),
+    mistake(
         "RekeyAsNew",
         "KEY_DERIVATION",
         "A rekeyed IKE SA with the SKEYSEED of a new one, without the old SK_d.",
         _NO_SA,
-        Swap(
-            ikev2,
-            "rekeyed_skeyseed",
-            lambda function, sk_d, secret, ni, nr: _prf(function, ni + nr, secret),
-        ),
+        Swap(ikev2, "rekeyed_skeyseed", _rekeyed_as_new),
     ),
     mistake(
         "RekeyNoncesFirst",
         "KEY_DERIVATION",
         "The SKEYSEED of a rekeyed IKE SA with the nonces before g^ir.",
         _NO_SA,
-        Swap(
-            ikev2,
-            "rekeyed_skeyseed",
-            lambda function, sk_d, secret, ni, nr: _prf(function, sk_d, ni + nr + secret),
-        ),
+        _rekeyed_by(lambda secret, ni, nr: ni + nr + secret),
     ),
     mistake(
         "RekeySecretLeftOut",
         "KEY_DERIVATION",
         "The SKEYSEED of a rekeyed IKE SA without the new g^ir.",
         "The new SA has no forward secrecy, and different keys at its ends.",
-        Swap(
-            ikev2,
-            "rekeyed_skeyseed",
-            lambda function, sk_d, secret, ni, nr: _prf(function, sk_d, ni + nr),
-        ),
+        _rekeyed_by(lambda _, ni, nr: ni + nr),
     ),
     mistake(
         "RekeyHalfNonces",
         "KEY_DERIVATION",
         "Only 8 octets of each nonce for the SKEYSEED of a rekeyed IKE SA.",
         _NO_SA,
+        _rekeyed_by(lambda secret, ni, nr: secret + ni[:8] + nr[:8]),
+    ),
+    mistake(
+        "RekeyWithoutExchange",
+        "MISSING_CHECK",
+        "A rekey of an IKE SA without a new key exchange taken.",
+        "Who has the keys of the old SA has those of the new one.",
+        _rekeyed_by(lambda secret, ni, nr: secret + ni + nr),
+    ),
+    mistake(
+        "FollowUpLeftOut",
+        "KEY_DERIVATION",
+        "The SKEYSEED of a rekeyed IKE SA without the secrets of additional key exchanges.",
+        _NO_SA,
         Swap(
             ikev2,
             "rekeyed_skeyseed",
-            lambda function, sk_d, secret, ni, nr: _prf(function, sk_d, secret + ni[:8] + nr[:8]),
+            lambda function, sk_d, secret, ni, nr, more=(): _rekeyed(
+                function, sk_d, secret, ni, nr
+            ),
         ),
+    ),
+    mistake(
+        "FollowUpBeforeNonces",
+        "KEY_DERIVATION",
+        "The secrets of additional key exchanges before the nonces in the SKEYSEED of a rekey.",
+        _NO_SA,
+        Swap(
+            ikev2,
+            "rekeyed_skeyseed",
+            lambda function, sk_d, secret, ni, nr, more=(): _rekeyed(
+                function, sk_d, secret + b"".join(more), ni, nr
+            ),
+        ),
+    ),
+    mistake(
+        "FollowUpChained",
+        "KEY_DERIVATION",
+        "A step for each additional key exchange of a rekey, as while an SA is set up.",
+        _NO_SA,
+        Swap(ikev2, "rekeyed_skeyseed", _rekeyed_chained),
+    ),
+    mistake(
+        "AdditionalSkDNotTaken",
+        "KEY_DERIVATION",
+        "SK_d of IKE_SA_INIT kept, whatever additional key exchanges give.",
+        "What is made of SK_d has not the strength that the additional exchanges are there for.",
+        Swap(ikev2, "additional_exchanges", _first_sk_d_kept),
+    ),
+    mistake(
+        "AdditionalNotChained",
+        "KEY_DERIVATION",
+        "SK_d of IKE_SA_INIT as the key of every SKEYSEED(n), in place of that before it.",
+        "All additional key exchanges but the last one are lost.",
+        Swap(ikev2, "additional_exchanges", _from_first_sk_d),
+    ),
+    mistake(
+        "AdditionalAsNew",
+        "KEY_DERIVATION",
+        "SKEYSEED(n) made of SK(n) as that of a new SA, keyed by the nonces.",
+        "The exchanges before are lost.",
+        Swap(
+            ikev2,
+            "additional_skeyseed",
+            lambda function, sk_d, secret, ni, nr: _skeyseed(function, ni, nr, secret),
+        ),
+    ),
+    mistake(
+        "AdditionalHalfNonces",
+        "KEY_DERIVATION",
+        "Only 8 octets of each nonce for SKEYSEED(n).",
+        _NO_SA,
+        _additional_by(lambda secret, ni, nr: secret + ni[:8] + nr[:8]),
+    ),
+    mistake(
+        "AdditionalNoncesFirst",
+        "KEY_DERIVATION",
+        "SKEYSEED(n) with the nonces before SK(n).",
+        _NO_SA,
+        _additional_by(lambda secret, ni, nr: ni + nr + secret),
+    ),
+    mistake(
+        "PpkLeftOut",
+        "KEY_DERIVATION",
+        "SK_d' used as SK_d: PPK does not go in.",
+        "What is made of SK_d has not the strength that PPK is there for.",
+        Swap(ikev2, "ppk_sk_d", lambda function, ppk, sk_d: sk_d),
+    ),
+    mistake(
+        "PpkWithoutCounter",
+        "KEY_DERIVATION",
+        "prf in place of prf+: no octet 01 after SK_d'.",
+        _NO_SA,
+        Swap(ikev2, "ppk_sk_d", _prf),
+    ),
+    mistake(
+        "PpkIsData",
+        "KEY_DERIVATION",
+        "SK_d' as the key and PPK as the data.",
+        _NO_SA,
+        Swap(ikev2, "ppk_sk_d", lambda function, ppk, sk_d: _ppk_sk_d(function, sk_d, ppk)),
     ),
 )
