@@ -16,6 +16,7 @@ from enum import Enum
 from typing import ClassVar
 
 from . import binding, control, keys, negotiation, primitives, token
+from .choices import Chooser, first_option
 from .errors import ProtocolError, Stage, check_size
 from .events import (
     Closed,
@@ -86,8 +87,9 @@ class Endpoint:
 
     IS_CLIENT: ClassVar[bool]
 
-    def __init__(self, protocol: Protocol, max_message_size: int) -> None:
+    def __init__(self, protocol: Protocol, max_message_size: int, choose: Chooser) -> None:
         self.protocol = protocol
+        self._choose = choose
         self.state = State.SETTING_UP
         self.mode: NegotiatedMode | None = None
         self.sessions: list[TestSession] = []
@@ -270,6 +272,7 @@ class ClientConfig:
         security: the one mode that it accepts.
         credentials: needed unless `security` is unauthenticated.
         max_count: the largest Count that it computes with (RFC 5357 §6).
+        unused: the octet that fills fields that the RFCs call unused.
     """
 
     protocol: Protocol
@@ -277,6 +280,7 @@ class ClientConfig:
     credentials: Credentials | None = None
     max_count: int = token.DEFAULT_MAX_COUNT
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
+    unused: int = 0
 
 
 class ControlClient(Endpoint):
@@ -288,7 +292,12 @@ class ControlClient(Endpoint):
 
     IS_CLIENT = True
 
-    def __init__(self, config: ClientConfig, random: RandomSource = system_random) -> None:
+    def __init__(
+        self,
+        config: ClientConfig,
+        random: RandomSource = system_random,
+        choose: Chooser = first_option,
+    ) -> None:
         if config.security is not Mode.UNAUTHENTICATED and config.credentials is None:
             raise ProtocolError(
                 "credentials", f"a shared secret for {config.security.name}", "none"
@@ -296,7 +305,7 @@ class ControlClient(Endpoint):
         self.config = config
         self._random = random
         self._pending: ClientCommand | None = None
-        super().__init__(config.protocol, config.max_message_size)
+        super().__init__(config.protocol, config.max_message_size, choose)
 
     def request_session(self, request: Request) -> None:
         """Send Request-Session or Request-TW-Session; `TestSession` or `SessionRejected` follows.
@@ -432,6 +441,8 @@ class ServerConfig:
         policy: Accept and port for a request that is well-formed.
         sid_address: the 4 octets that SIDs start with (RFC 4656 §3.5).
         start_time: when this instance of the server started, NTP.
+        make_sid: makes a SID; None: of `sid_address`, the time and random octets.
+        unused: the octet that fills fields that the RFCs call unused.
     """
 
     protocol: Protocol
@@ -442,6 +453,8 @@ class ServerConfig:
     sid_address: bytes = b"\x7f\0\0\1"
     start_time: int = 0
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
+    make_sid: Callable[[], bytes] | None = None
+    unused: int = 0
 
 
 class Server(Endpoint):
@@ -458,6 +471,7 @@ class Server(Endpoint):
         config: ServerConfig,
         random: RandomSource = system_random,
         clock: Clock = system_clock,
+        choose: Chooser = first_option,
     ) -> None:
         token.check_count(config.count, 2**32 - 1)
         check_size("sid_address", config.sid_address, 4)
@@ -465,7 +479,7 @@ class Server(Endpoint):
         self._random = random
         self._clock = clock
         self._fetching = False
-        super().__init__(config.protocol, config.max_message_size)
+        super().__init__(config.protocol, config.max_message_size, choose)
 
     def stop_sessions(
         self, sessions: tuple[SessionDescription, ...] = (), accept: Accept = Accept.OK
@@ -613,7 +627,9 @@ class Server(Endpoint):
 
     def _new_sid(self) -> bytes:
         """Address 4 | time 8 | random 4 (RFC 4656 §3.5)."""
-        timestamp = self._clock().to_bytes(8, "big")
+        if self.config.make_sid is not None:
+            return self.config.make_sid()
+        timestamp = (self._clock() % 2**64).to_bytes(8, "big")
         return self.config.sid_address + timestamp + self._random("SID", 4)
 
     def _answer_start(self) -> None:
