@@ -41,7 +41,8 @@ def by_heart(question: Any) -> dict[str, Any]:
     case = cases(question["file"])[question["tcId"] - 1]
     if case["result"] == "invalid":
         return {"refused": case["reason"]}
-    known = ("tcId", "comment", "source", "flags", "result", "reason", *question["inputs"])
+    about = ("tcId", "comment", "source", "flags", "requirement", "result", "reason")
+    known = (*about, "alternatives", "trace", *question["inputs"])
     return {"outputs": {name: value for name, value in case.items() if name not in known}}
 
 

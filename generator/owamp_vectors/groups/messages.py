@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from owamp_reference import messages, negotiation
-from owamp_reference.choices import Choice, Chooser, Option
+from owamp_reference.choices import REFUSAL_VALUE, Choice, Chooser, Option
 from owamp_reference.errors import check_size
 from owamp_reference.layout import Field as LayoutField
 from owamp_reference.layout import Layout, Record
@@ -189,17 +189,19 @@ def _make_lost(values: Values, choose: Chooser) -> Json:
     return {"record": PacketRecord.lost(values["seqNumber"], sent, estimate, choose).pack()}
 
 
-def _choose(values: Values) -> Json:
+def _choose(values: Values, choose: Chooser) -> Json:
     protocol = Protocol(values["protocol"])
-    mode = negotiation.read_mode(protocol, values["offered"], values["chosen"])
+    mode = negotiation.read_mode(protocol, values["offered"], values["chosen"], choose)
     return {"security": (mode.security.name or "").lower(), "ikev2Derived": mode.ikev2_derived}
 
 
-def _check_request(values: Values) -> Json:
+def _check_request(values: Values, choose: Chooser) -> Json:
     protocol = Protocol(values["protocol"])
     request = negotiation.REQUESTS[protocol].parse(values["octets"])
-    problem = negotiation.request_problem(protocol, request)
+    problem = negotiation.request_problem(protocol, request, choose)
     accept = Accept.NOT_SUPPORTED if problem else Accept.OK
+    if problem and problem.field not in negotiation.IMPROPER and choose(REFUSAL_VALUE):
+        accept = Accept.FAILURE
     return {"accept": int(accept), "field": problem.field if problem else ""}
 
 
@@ -286,7 +288,10 @@ CHOOSE = GroupType(
     "ModeChoice",
     "What a server makes of Mode: exactly one security bit of those offered; unknown bits ignored.",
     "RFC 4656 §3.1, RFC 5357 §3.1, RFC 7717 §5.1",
-    (_PROTOCOL,),
+    (
+        _PROTOCOL,
+        Field("ikev2", "whether the cases are for a server that implements RFC 7717", "boolean"),
+    ),
     (
         Field("offered", "Modes of the Server-Greeting", "integer"),
         Field("chosen", "Mode of the Set-Up-Response", "integer"),
@@ -301,18 +306,25 @@ CHOOSE = GroupType(
         Field("ikev2Derived", "whether the shared secret is taken from IKEv2", "boolean"),
     ),
     _choose,
+    is_open=True,
 )
 CHECK_REQUEST = GroupType(
     "RequestCheck",
-    "Whether a server can grant a well-formed request, by the rules of the RFCs alone.",
+    "Whether a server that refuses no request on its own account grants a well-formed one.",
     "RFC 4656 §3.5, RFC 5357 §3.5",
     (_PROTOCOL,),
     (_OCTETS,),
     (
-        Field("accept", "0, or 3 for a request that no server supports", "integer"),
-        Field("field", "the field that rules it out; empty if accept is 0", "string"),
+        Field("accept", "0, or the value of Accept with which it is refused", "integer"),
+        Field(
+            "field",
+            "the field that rules it out; empty if accept is 0",
+            "string",
+            in_words=True,
+        ),
     ),
     _check_request,
+    is_open=True,
 )
 ERROR_ESTIMATE = GroupType(
     "ErrorEstimate",
@@ -778,43 +790,73 @@ def _accept_cases() -> Iterator[Case]:
         yield valid(f"Accept {value}: not assigned, a failure", {"accept": value}, *flags)
 
 
+def _given_modes(comment: str, offered: int, chosen: int) -> tuple[str, Json]:
+    return comment, {"offered": offered, "chosen": chosen}
+
+
 def _mode_cases(protocol: Protocol) -> Iterator[Case]:
-    bit = negotiation.IKEV2_DERIVED[protocol]
+    """Of a server that need not know RFC 7717."""
+    given = _given_modes
     security = negotiation.SECURITY_BITS[protocol]
     bits = [1 << number for number in range(4) if security >> number & 1]
-
-    def given(comment: str, offered: int, chosen: int) -> tuple[str, Json]:
-        return comment, {"offered": offered, "chosen": chosen}
-
     for chosen in bits:
         aims = () if chosen == bits[-1] else ("ModeHighestOffered",)
         yield valid(*given(f"Mode {chosen} of all", security, chosen), *aims)
-        if chosen != 1:
-            yield valid(
-                *given(f"Mode {chosen} with IKEv2Derived", security | bit, chosen | bit),
-                "Ikev2BitMissing",
-                "Ikev2BitOfTheOther",
-            )
-    high = 0x80000000
-    yield valid(
-        *given("an unknown bit set in Mode: ignored", security, 4 | high), "UnknownModeBitsRefused"
-    )
+    for bit in (1 << 8, 1 << 31):
+        comment = f"a bit that is not assigned, {bit}, set in Mode: ignored"
+        yield valid(*given(comment, security, 4 | bit), "UnknownModeBitsRefused")
     yield valid(*given("unknown bits offered", security | 0xFF00, 2), "ModeHighestOffered")
-    for chosen in (3, 5, 6, 7):
+    several = (3, 5, 6, 7) if protocol is Protocol.OWAMP else (3, 5, 6, 7, 9, 10, 12, 15)
+    for chosen in several:
         yield invalid(*given(f"Mode {chosen}: several modes", security, chosen), "SeveralModes")
     yield invalid(*given("Mode 0", security, 0))
     for offered, chosen in ((4, 1), (4, 2), (1, 4), (0, 1)):
         comment = f"Mode {chosen}, and only {offered} offered"
         yield invalid(*given(comment, offered, chosen), "ModeNotOffered")
-    yield invalid(*given("only an unknown bit", security | high, high))
-    yield invalid(*given("IKEv2Derived alone", security | bit, bit))
-    yield invalid(*given("IKEv2Derived, not offered", security, 4 | bit), "ModeNotOffered")
-    yield invalid(
-        *given("IKEv2Derived without protection", security | bit, 1 | bit),
-        "Ikev2WithoutProtection",
-    )
+    yield invalid(*given("only an unknown bit", security | 1 << 31, 1 << 31))
+    for chosen in bits[1:]:
+        bit = negotiation.IKEV2_DERIVED[protocol]
+        yield behaves(
+            *given(f"Mode {chosen} with IKEv2Derived, not offered", security, chosen | bit)
+        )
     if protocol is Protocol.OWAMP:
-        yield invalid(*given("mode 8 of RFC 5618, which is for TWAMP", 0xF, 8), "MixedInOwamp")
+        yield from _other_modes()
+    else:
+        comment = "16, which is Individual Session Control (RFC 5938), not offered"
+        yield behaves(*given(comment, security, 4 | 16))
+
+
+def _other_modes() -> Iterator[Case]:
+    """What TWAMP has assigned, and OWAMP has not."""
+    given, none = _given_modes, "RFC 4656 §3.1; RFC 5618 §3.1"
+    for offered, aims in ((0xF, ("MixedInOwamp",)), (0b111, ())):
+        comment = f"Mode 8 of RFC 5618, which is for TWAMP, and {offered} offered"
+        yield invalid(*given(comment, offered, 8), *aims, source=none)
+    for chosen in (12, 10, 9):
+        comment = f"Mode {chosen}: of 8 OWAMP knows nothing, and it is ignored"
+        yield valid(*given(comment, 0b111, chosen), "MixedInOwamp", source=none)
+    comment = "128, which is IKEv2Derived in TWAMP: ignored"
+    yield valid(*given(comment, 0b111, 4 | 128), source="RFC 7718 §3.2.4")
+
+
+def _ikev2_cases(protocol: Protocol) -> Iterator[Case]:
+    """Of a server that knows RFC 7717, and offers IKEv2Derived."""
+    given = _given_modes
+    bit = negotiation.IKEV2_DERIVED[protocol]
+    security = negotiation.SECURITY_BITS[protocol]
+    for chosen in (2, 4, 8):
+        if chosen & security:
+            comment = f"Mode {chosen} with IKEv2Derived"
+            aims = ("Ikev2BitMissing", "Ikev2BitOfTheOther")
+            yield valid(*given(comment, security | bit, chosen | bit), *aims)
+            yield valid(*given(f"Mode {chosen} without it", security | bit, chosen))
+    comment = "Mode 4 with IKEv2Derived and a bit that is not assigned"
+    yield valid(*given(comment, security | bit, 4 | bit | 1 << 31), "UnknownModeBitsRefused")
+    yield invalid(*given("IKEv2Derived alone", security | bit, bit))
+    yield invalid(
+        *given("IKEv2Derived with several modes", security | bit, 6 | bit), "SeveralModes"
+    )
+    yield behaves(*given("IKEv2Derived without protection", security | bit, 1 | bit))
 
 
 def _request_cases(protocol: Protocol) -> Iterator[Case]:
@@ -824,15 +866,31 @@ def _request_cases(protocol: Protocol) -> Iterator[Case]:
 
     yield valid(*given("IPv4"))
     yield valid(*given("IPv6", ipvn=6, sender_address=_IPV6, receiver_address=_IPV6))
+    whole = {"sender_address": _WHOLE_IPV6, "receiver_address": _WHOLE_IPV6[::-1]}
+    yield valid(*given("IPv6, no octet of the addresses zero", ipvn=6, **whole))
+    dirty = {name: octets[:4] + b"\xa5" * 12 for name, octets in whole.items()}
+    comment = "12 octets after both addresses of IPv4 that are not zero: ignored"
+    yield valid(*given(comment, **dirty), source="RFC 4656 §3.5")
+    for comment, type_p in _TYPES_P:
+        yield behaves(*given(comment, type_p=type_p))
+    for comment, change in (*_UNUSUAL[:5], ("the largest DSCP", {"type_p": 0x3F << 24})):
+        yield behaves(*given(comment, **change))
     for version in (0, 5, 15):
-        yield valid(*given(f"IPVN {version}", ipvn=version), "IpvnUnchecked")
+        yield behaves(*given(f"IPVN {version}", ipvn=version))
     if protocol is Protocol.OWAMP:
-        yield valid(*given("Conf-Sender and Conf-Receiver 0", conf_receiver=0), "ConfUnchecked")
+        yield behaves(*given("Conf-Sender and Conf-Receiver 0", conf_receiver=0))
         yield valid(*given("both ends configured", conf_sender=1))
-        yield valid(*given("no slots", slots=()), "SlotsUnchecked")
+        for comment, type_p in _TYPES_P:
+            sends = {"conf_sender": 1, "conf_receiver": 0, "type_p": type_p}
+            yield behaves(*given(f"{comment}, for the server to send with", **sends))
+        for conf in (2, 128, 255):
+            set_ = {"octets": _set(_OW_REQUEST.to_octets(), 3, bytes([conf]))}
+            comment = f"Conf-Receiver {conf}, and no Conf-Sender: it counts as 1"
+            yield valid(comment, set_, "ConfOfOneServed")
+        yield behaves(*given("no slots", slots=()))
         for slot_type in (2, 255):
             slots = (ScheduleSlot(0, 1), ScheduleSlot(slot_type, 1))
-            yield valid(*given(f"slot type {slot_type}", slots=slots), "SlotTypeUnchecked")
+            yield behaves(*given(f"slot type {slot_type}", slots=slots), "SlotTypeUnchecked")
         return
     for name, value in (
         ("conf_sender", 1),
@@ -841,9 +899,8 @@ def _request_cases(protocol: Protocol) -> Iterator[Case]:
         ("number_of_packets", 1),
         ("sid", bytes(15) + b"\1"),
     ):
-        yield valid(
-            *given(f"{name.replace('_', ' ')} not zero", **{name: value}), "TwZerosUnchecked"
-        )
+        flags = ("TwConfUnchecked",) if name.startswith("conf") else ()
+        yield behaves(*given(f"{name.replace('_', ' ')} not zero", **{name: value}), *flags)
 
 
 def _estimate_cases() -> Iterator[Case]:
@@ -872,7 +929,9 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
     yield Group(LOST_RECORD, list(_lost_cases()))
     yield Group(INTERPRET_ACCEPT, list(_accept_cases()))
     for protocol in Protocol:
-        yield Group(CHOOSE, list(_mode_cases(protocol)), {"protocol": protocol.value})
+        for ikev2, mode_cases in ((False, _mode_cases), (True, _ikev2_cases)):
+            shared = {"protocol": protocol.value, "ikev2": ikev2}
+            yield Group(CHOOSE, list(mode_cases(protocol)), shared)
     for protocol in Protocol:
         yield Group(CHECK_REQUEST, list(_request_cases(protocol)), {"protocol": protocol.value})
     yield Group(ERROR_ESTIMATE, list(_estimate_cases()))

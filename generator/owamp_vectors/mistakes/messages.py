@@ -38,6 +38,7 @@ _unpack = Layout.unpack
 _read_octets = messages.read_octets
 _from_int = ErrorEstimate.from_int
 _read_mode = negotiation.read_mode
+_request_problem = negotiation.request_problem
 _as_meant = messages.as_meant
 _lost = PacketRecord.lost
 _record_size = PacketRecord.LAYOUT.size
@@ -171,8 +172,10 @@ def _accept_known_only(cls: type[Accept], value: int) -> Accept:
     return cls(value)
 
 
-def _highest_offered(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
-    found = _read_mode(protocol, offered, chosen)
+def _highest_offered(
+    protocol: Protocol, offered: int, chosen: int, *choose: Chooser
+) -> NegotiatedMode:
+    found = _read_mode(protocol, offered, chosen, *choose)
     bits = offered & negotiation.SECURITY_BITS[protocol]
     return NegotiatedMode(Mode(1 << (bits.bit_length() - 1)), found.ikev2_derived)
 
@@ -189,6 +192,10 @@ def _estimate_without_s(
 ) -> ErrorEstimate:
     found = _from_int(value, choose)
     return cls(synchronized=False, scale=found.scale, multiplier=found.multiplier)
+
+
+def _problem_by_one(protocol: Protocol, request: Any, *choose: Chooser) -> ProtocolError | None:
+    return _request_problem(protocol, _conf_of_one(request), *choose)
 
 
 def _count(flag: str, description: str, read: Callable[[int], int]) -> Mistake:
@@ -300,6 +307,13 @@ MISTAKES = (
         "Addresses cut to four octets whatever IPVN says.",
         "Test packets go to an address of nobody.",
         Swap(messages, "as_meant", _addresses_cut),
+    ),
+    mistake(
+        "ConfOfOneServed",
+        "LAYOUT",
+        "A server that takes Conf-Receiver for not set if it is another value than 1.",
+        "A request is refused that asks for a receiver.",
+        Swap(negotiation, "request_problem", _problem_by_one),
     ),
     mistake(
         "LostRecordUnmarked",
