@@ -566,6 +566,8 @@ class ServerConfig:
         policy: Accept and port for a request that is well-formed.
         sid_address: the 4 octets that SIDs start with (RFC 4656 §3.5).
         start_time: when this instance of the server started, NTP.
+        make_sid: makes a SID; None: of `sid_address`, the time and random octets.
+        unused: the octet that fills fields that the RFCs call unused.
     """
 
     protocol: Protocol
@@ -576,6 +578,8 @@ class ServerConfig:
     sid_address: bytes = b"\x7f\0\0\1"
     start_time: int = 0
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
+    make_sid: Callable[[], bytes] | None = None
+    unused: int = 0
 
 
 class Server(Endpoint):
@@ -592,6 +596,7 @@ class Server(Endpoint):
         config: ServerConfig,
         random: RandomSource = system_random,
         clock: Clock = system_clock,
+        choose: Chooser = first_option,
     ) -> None:
         token.check_count(config.count, 2**32 - 1)
         check_size("sid_address", config.sid_address, 4)
@@ -599,7 +604,7 @@ class Server(Endpoint):
         self._random = random
         self._clock = clock
         self._fetching = False
-        super().__init__(config.protocol, config.max_message_size, first_option)
+        super().__init__(config.protocol, config.max_message_size, choose)
 
     def stop_sessions(
         self, sessions: tuple[SessionDescription, ...] = (), accept: Accept = Accept.OK
@@ -747,7 +752,9 @@ class Server(Endpoint):
 
     def _new_sid(self) -> bytes:
         """Address 4 | time 8 | random 4 (RFC 4656 §3.5)."""
-        timestamp = self._clock().to_bytes(8, "big")
+        if self.config.make_sid is not None:
+            return self.config.make_sid()
+        timestamp = (self._clock() % 2**64).to_bytes(8, "big")
         return self.config.sid_address + timestamp + self._random("SID", 4)
 
     def _answer_start(self) -> None:

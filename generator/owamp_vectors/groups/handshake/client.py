@@ -17,8 +17,8 @@ from owamp_reference.negotiation import SECURITY_BITS, Mode, Protocol
 
 from ...vectors.declaration import Case, Field, Group, GroupType, Json, Values
 from ...vectors.drbg import Drbg
-from .conversation import client_of, parse_request, passphrase_credentials
-from .inputs import OF_CLIENT, PASSPHRASE, PROTECTED, PROTOCOL, SECURITY, make_request
+from .ends import client_of, parse_request, passphrase_credentials
+from .inputs import OF_CLIENT, PASSPHRASE, PROTECTED, PROTOCOL, SECURITY, UNUSED, make_request
 from .spoiling import BEHAVIOUR, Peer, behaviour, flipped, replaced
 
 
@@ -60,6 +60,7 @@ CLIENT_BEHAVIOUR = GroupType(
     (
         *PASSPHRASE,
         *OF_CLIENT,
+        UNUSED,
         Field(
             "commands",
             "what the client is to send once it is ready, one at a time, with zero HMACs",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from owamp_reference import sources, token
-from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Closed, Event, FetchRequested, TestSession
 from owamp_reference.messages import (
@@ -18,71 +16,11 @@ from owamp_reference.messages import (
     RequestSession,
     SessionDescription,
 )
-from owamp_reference.negotiation import REQUESTS, Credentials, Mode, Protocol, secrets_of
+from owamp_reference.negotiation import Credentials, Protocol, secrets_of
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
 from ...vectors.declaration import Json, Values
-
-_SID_ADDRESS = bytes([192, 0, 2, 1])
-_DRAWS = {
-    "Challenge": "challenge",
-    "Salt": "salt",
-    "Server-IV": "serverIv",
-    "T1": "t1",
-    "T2": "t2",
-    "Client-IV": "clientIv",
-}
-"""The input for each label of what an endpoint draws; SIDs have a list."""
-
-
-def passphrase_credentials(values: Values) -> Credentials:
-    """The credentials of a case with a passphrase."""
-    passphrase = token.encode_passphrase(values["passphrase"])
-    return Credentials.from_passphrase(values["name"], passphrase)
-
-
-def server_of(values: Values, credentials: Credentials | None) -> Server:
-    """The server of a case: it knows one shared secret at the most."""
-    known = () if credentials is None else (credentials,)
-    config = ServerConfig(
-        Protocol(values["protocol"]),
-        values["offeredModes"],
-        values["count"],
-        secrets_of(*known),
-        sid_address=_SID_ADDRESS,
-        start_time=int.from_bytes(values["startTime"], "big"),
-    )
-    return Server(config, _random(values), _ticking(values["sidTime"]))
-
-
-def client_of(values: Values, credentials: Credentials | None) -> ControlClient:
-    """The client of a case."""
-    mode = Mode[values["security"].upper()]
-    config = ClientConfig(Protocol(values["protocol"]), mode, credentials)
-    return ControlClient(config, _random(values))
-
-
-def parse_request(protocol: Protocol, octets: bytes) -> Request:
-    """A request with zero HMACs. Raises `ProtocolError`."""
-    return REQUESTS[protocol].parse(octets)
-
-
-def _random(values: Values) -> sources.RandomSource:
-    """A source that gives each labelled value of a case."""
-    sids = iter(values.get("sidRandom", ()))
-    return lambda label, _size: next(sids) if label == "SID" else values[_DRAWS[label]]
-
-
-def _ticking(start: bytes) -> sources.Clock:
-    """A clock that shows `start` first, and a second more at each reading."""
-    now = int.from_bytes(start, "big") - 2**32
-
-    def read() -> int:
-        nonlocal now
-        now += 2**32
-        return now
-
-    return read
+from .ends import client_of, parse_request, server_of, ticking
 
 
 @dataclass(frozen=True)
@@ -106,10 +44,11 @@ class Conversation:
     def __init__(self, values: Values, credentials: Credentials | None) -> None:
         self.values = values
         self.protocol = Protocol(values["protocol"])
-        self.server = server_of(values, credentials)
+        known = () if credentials is None else (credentials,)
+        self.server = server_of(values, secrets_of(*known))
         self.client = client_of(values, credentials)
         self.transcript: list[Sent] = []
-        self._packet_clock = _ticking(values["packetTime"])
+        self._packet_clock = ticking(values["packetTime"])
 
     def say(self, name: str, *, by_client: bool) -> list[Event]:
         """Pass on what one side has to send; the events at the other."""

@@ -21,6 +21,8 @@ PASSPHRASE = (
     Field("name", "the name of the shared secret", "string"),
     Field("passphrase", "the passphrase as text", "string"),
 )
+UNUSED = Field("unused", "the octet that fills fields that the RFCs call unused", size=1)
+LIMIT = Field("messageLimit", "octets between two HMACs that this end takes, at most", "integer")
 OF_SERVER = (
     Field("offeredModes", "Modes of the Server-Greeting", "integer"),
     Field("count", "Count of the Server-Greeting", "integer"),
@@ -28,19 +30,18 @@ OF_SERVER = (
     Field("salt", "Salt, drawn by the server", size=16),
     Field("serverIv", "Server-IV, drawn by the server; not used in the open mode", size=16),
     Field("startTime", "Start-Time of the server", size=8),
+    Field("sids", "the SIDs that the server makes, in order", size=16, is_list=True),
     Field(
-        "sidTime",
-        "the time at which the server makes its first SID; a second more for each",
-        size=8,
-    ),
-    Field(
-        "sidRandom",
-        "what the server draws for each SID, whose address is 192.0.2.1",
-        size=4,
-        is_list=True,
+        "policy",
+        "what the server is configured to say to each request that it may grant, in order",
+        "records",
+        fields=(
+            Field("accept", "0, or the value of Accept with which it is refused", "integer"),
+            Field("port", "the port of the server's end; 0 if it is refused", "integer"),
+        ),
     ),
 )
-"""What a server offers, and what it draws."""
+"""What a server offers, is configured to do, and draws."""
 OF_CLIENT = (
     Field("t1", "AES Session-key, drawn by the client; not used in the open mode", size=16),
     Field("t2", "HMAC Session-key, drawn by the client; not used in the open mode", size=32),
@@ -56,7 +57,7 @@ PROTECTED = {
 ALICE = {"name": "alice", "passphrase": "correct horse"}
 """The one passphrase of the cases."""
 _DRAWN = {"challenge": 16, "salt": 16, "serverIv": 16, "t1": 16, "t2": 32, "clientIv": 16}
-_TIMES = {"startTime": "e9000000", "sidTime": "e9100000", "packetTime": "e9200000"}
+_TIMES = {"startTime": "e9000000", "packetTime": "e9200000"}
 
 
 def drawn_inputs(drbg: Drbg, protocol: Protocol) -> Json:
@@ -64,13 +65,26 @@ def drawn_inputs(drbg: Drbg, protocol: Protocol) -> Json:
     return {
         **{name: drbg.octets(name, size) for name, size in _DRAWN.items()},
         **{name: bytes.fromhex(text).ljust(8, b"\0") for name, text in _TIMES.items()},
-        "sidRandom": [drbg.octets(f"sidRandom {number}", 4) for number in range(3)],
+        "sids": [make_sid(drbg, number) for number in range(3)],
+        "policy": [{"accept": 0, "port": port} for port in granted_ports(protocol)],
+        "unused": bytes(1),
         "offeredModes": SECURITY_BITS[protocol],
         "count": 1024,
         "packets": 2,
         "padding": 0,
         "requests": [make_request(protocol).to_octets()],
     }
+
+
+def make_sid(drbg: Drbg, number: int) -> bytes:
+    """A SID of the server, in the form of RFC 4656 §3.5."""
+    time = (0xE9100000 + number).to_bytes(4, "big") + bytes(4)
+    return bytes([192, 0, 2, 1]) + time + drbg.octets(f"SID {number}", 4)
+
+
+def granted_ports(protocol: Protocol, number: int = 3) -> list[int]:
+    """The server's ports: those that the requests name (TWAMP), or its own (OWAMP)."""
+    return [20002] * number if protocol is Protocol.TWAMP else list(range(30001, 30001 + number))
 
 
 def make_request(

@@ -14,12 +14,18 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
-from owamp_reference.negotiation import IKEV2_DERIVED, SECURITY_BITS, Credentials, Protocol
+from owamp_reference.negotiation import (
+    IKEV2_DERIVED,
+    SECURITY_BITS,
+    Credentials,
+    Protocol,
+    secrets_of,
+)
 
 from ...vectors.declaration import Case, Field, Group, GroupType, Json, Values
 from ...vectors.drbg import Drbg
-from .conversation import passphrase_credentials, server_of
-from .inputs import OF_SERVER, PASSPHRASE, PROTECTED, PROTOCOL, make_request
+from .ends import passphrase_credentials, server_of
+from .inputs import OF_SERVER, PASSPHRASE, PROTECTED, PROTOCOL, UNUSED, make_request
 from .spoiling import BEHAVIOUR, Peer, behaviour, flipped, replaced
 
 _KEY_ID, _TOKEN, _CLIENT_IV = 4, 84, 148
@@ -36,7 +42,7 @@ def _credentials(values: Values) -> Credentials:
 
 
 def _compute(values: Values) -> Json:
-    server = server_of(values, _credentials(values))
+    server = server_of(values, secrets_of(_credentials(values)))
     sent: list[bytes] = [server.data_to_send()]
     events: list[Event] = []
     for octets in values["received"]:
@@ -62,6 +68,7 @@ SERVER_BEHAVIOUR = GroupType(
             "ikev2", "whether the secret is an IKE SA's: name is then SPIi | SPIr in hex", "boolean"
         ),
         *OF_SERVER,
+        UNUSED,
         Field("received", "the client's messages", is_list=True),
     ),
     BEHAVIOUR,

@@ -9,7 +9,8 @@ from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Protocol
 
 from ...vectors.declaration import Case, Field, Group, GroupType, Json, Values, valid
 from ...vectors.drbg import Drbg
-from .conversation import Sent, converse, passphrase_credentials
+from .conversation import Sent, converse
+from .ends import passphrase_credentials
 from .inputs import (
     ALICE,
     OF_CLIENT,
@@ -18,6 +19,7 @@ from .inputs import (
     PROTECTED,
     PROTOCOL,
     SECURITY,
+    UNUSED,
     drawn_inputs,
     make_request,
 )
@@ -124,7 +126,7 @@ def _type(
         description,
         source,
         (PROTOCOL, SECURITY, *parameters),
-        (*inputs, *OF_SERVER, *OF_CLIENT, *_SESSIONS),
+        (*inputs, *OF_SERVER, *OF_CLIENT, UNUSED, *_SESSIONS),
         _OUTPUTS,
         lambda values: _handshake(values, credentials(values)),
     )

@@ -1,0 +1,90 @@
+"""The two ends of a control connection, of the reference, from the values of a case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from owamp_reference import sources, token
+from owamp_reference.choices import Chooser, first_option
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.messages import Accept, Request
+from owamp_reference.negotiation import REQUESTS, Credentials, FindSecret, Mode, Protocol
+
+from ...vectors.declaration import Values
+
+_DRAWS = {
+    "Challenge": "challenge",
+    "Salt": "salt",
+    "Server-IV": "serverIv",
+    "T1": "t1",
+    "T2": "t2",
+    "Client-IV": "clientIv",
+}
+"""The input for each label of what an endpoint draws."""
+_DEFAULT_LIMIT = 2**20
+
+
+def passphrase_credentials(values: Values) -> Credentials:
+    """The credentials of a case with a passphrase."""
+    passphrase = token.encode_passphrase(values["passphrase"])
+    return Credentials.from_passphrase(values["name"], passphrase)
+
+
+def server_of(values: Values, find_secret: FindSecret, choose: Chooser = first_option) -> Server:
+    """The server of a case."""
+    answers = iter(values["policy"])
+    sids: Iterator[bytes] = iter(values["sids"])
+
+    def policy(_request: Request) -> tuple[Accept, int]:
+        answer = next(answers)
+        return Accept(answer["accept"]), answer["port"]
+
+    config = ServerConfig(
+        Protocol(values["protocol"]),
+        values["offeredModes"],
+        values["count"],
+        find_secret,
+        policy,
+        make_sid=lambda: next(sids),
+        start_time=int.from_bytes(values["startTime"], "big"),
+        max_message_size=values.get("messageLimit", _DEFAULT_LIMIT),
+        unused=values["unused"][0],
+    )
+    return Server(config, _random(values), choose=choose)
+
+
+def client_of(
+    values: Values, credentials: Credentials | None, choose: Chooser = first_option
+) -> ControlClient:
+    """The client of a case."""
+    mode = Mode[values["security"].upper()]
+    config = ClientConfig(
+        Protocol(values["protocol"]),
+        mode,
+        credentials,
+        max_message_size=values.get("messageLimit", _DEFAULT_LIMIT),
+        unused=values["unused"][0],
+    )
+    return ControlClient(config, _random(values), choose)
+
+
+def parse_request(protocol: Protocol, octets: bytes) -> Request:
+    """A request with zero HMACs. Raises `ProtocolError`."""
+    return REQUESTS[protocol].parse(octets)
+
+
+def _random(values: Values) -> sources.RandomSource:
+    """A source that gives each labelled value of a case."""
+    return lambda label, _size: bytes(values[_DRAWS[label]])
+
+
+def ticking(start: bytes) -> sources.Clock:
+    """A clock that shows `start` first, and a second more at each reading."""
+    now = int.from_bytes(start, "big") - 2**32
+
+    def read() -> int:
+        nonlocal now
+        now = (now + 2**32) % 2**64
+        return now
+
+    return read
