@@ -193,3 +193,14 @@ REQUEST_NOT_ALLOWED = Choice(
         Option("sends the request with the value that is allowed", "POLICY", "RFC 4656 §3.5"),
     ),
 )
+LIMIT_OF_CLIENT = Choice(
+    "whether a client ends the connection at its limit of octets between two HMACs",
+    (_closes("POLICY", "RFC 4656 §6.5"), Option(GOES_ON, "POLICY", "RFC 4656 §6.5")),
+)
+STOP_ANNOUNCED_WRONG = Choice(
+    "whether a client waits for the rest of a Stop-Sessions whose Number of Sessions is wrong",
+    (
+        Option("waits for the records", "POLICY", "RFC 4656 §3.8"),
+        _closes("SHOULD", "RFC 4656 §3.8"),
+    ),
+)

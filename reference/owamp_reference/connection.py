@@ -139,12 +139,18 @@ class Endpoint:
                 size = self._held + self._want.size
                 if size > self._max_message_size:
                     expected = f"at most {self._max_message_size} octets (configured)"
-                    raise ProtocolError("message", expected, f"{size} octets", Stage.POLICY)
+                    self._over_limit(
+                        ProtocolError("message", expected, f"{size} octets", Stage.POLICY)
+                    )
         except ProtocolError as error:
             self._close(error)
         except StopIteration:
             self._close()
         return self._take_events()
+
+    def _over_limit(self, error: ProtocolError) -> None:
+        """More octets are wanted than are configured."""
+        raise error
 
     def connection_lost(self) -> list[Event]:
         """The peer closed the connection: an error in the middle of anything, else none."""
@@ -400,6 +406,7 @@ class ControlClient(Endpoint):
         while True:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             if self.state is State.TESTING and self.protocol is Protocol.OWAMP:
+                self._check_announced(first_block)
                 self._take_stop((yield from StopSessions.reader(first_block)))
             elif self._pending is not None:
                 command, self._pending = self._pending, None
@@ -409,6 +416,17 @@ class ControlClient(Endpoint):
                     "message", f"none while {self.state.value}", "one", Stage.STATE
                 )
                 yield from self._close_or_not(choices.CLOSE_WHEN_NOT_ASKED, error)
+
+    def _over_limit(self, error: ProtocolError) -> None:
+        if self._does(choices.LIMIT_OF_CLIENT) == choices.CLOSES:
+            raise error
+
+    def _check_announced(self, header: bytes) -> None:
+        """Perhaps wait for no more of a Stop-Sessions that cannot account for the sessions."""
+        expected = sum(bool(session.request.conf_sender) for session in self.sessions)
+        found = int.from_bytes(header[4:8], "big")
+        if found != expected and self._does(choices.STOP_ANNOUNCED_WRONG) == choices.CLOSES:
+            raise ProtocolError("Number of Sessions", str(expected), str(found), Stage.STATE)
 
     def _close_or_not(
         self, choice: Choice, error: ProtocolError, accept: int | None = None

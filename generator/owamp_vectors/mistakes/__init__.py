@@ -8,6 +8,7 @@ from ..vectors.declaration import Note
 from . import (
     attacks,
     binding,
+    client,
     control_stream,
     handshake,
     ikev2_kdf,
@@ -27,8 +28,11 @@ _MODULES = (
     messages,
     packets,
     handshake,
+    client,
     attacks,
 )
+
+_OF_HANDSHAKE = ("handshake", "client")
 
 MISTAKES: Mapping[str, Mistake] = {
     mistake.flag: mistake for module in _MODULES for mistake in module.MISTAKES
@@ -40,12 +44,16 @@ NOTES: Mapping[str, Note] = {
 
 
 def mistakes_of(file: str) -> list[str]:
-    """The mistakes whose module is named like a vector file: those that its cases are aimed at."""
+    """The mistakes whose module is named like a vector file: those that its cases are aimed at.
+
+    Those of the handshake are in several modules.
+    """
     name = file.replace("-", "_").removeprefix("test_")
+    modules = _OF_HANDSHAKE if name == "handshake" else (name,)
     return [
         mistake.flag
         for module in _MODULES
-        if module.__name__.rpartition(".")[2] == name
+        if module.__name__.rpartition(".")[2] in modules
         for mistake in module.MISTAKES
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from owamp_reference import connection, control, events, keys, negotiation
-from owamp_reference.connection import ControlClient, Endpoint, Server, State
+from owamp_reference.connection import Endpoint, Server, State
 from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import ControlKeys, TestSessionKeys
 from owamp_reference.messages import (
@@ -34,7 +34,6 @@ _start = Server._start
 _protect = Endpoint._protect
 _authenticate = Server._authenticate
 _read_command = Server._read_command
-_set_up = ControlClient._set_up
 _request_problem = negotiation.request_problem
 
 
@@ -139,35 +138,6 @@ def _problem_except(*labels: str) -> Callable[[Protocol, Request], ProtocolError
         return None if problem is not None and problem.field in labels else problem
 
     return problem_of
-
-
-def _set_up_regardless(
-    self: ControlClient, greeting: ServerGreeting
-) -> Generator[Want, bytes, bool]:
-    """Takes Server-Start for an acceptance, whatever Accept says."""
-    if not (yield from _set_up(self, greeting)):
-        self.state = State.READY
-        self._events.clear()
-    return True
-
-
-def _set_up_falling_back(
-    self: ControlClient, greeting: ServerGreeting
-) -> Generator[Want, bytes, bool]:
-    """Takes the best mode on offer in place of the one that was asked for."""
-    if not self.config.security & greeting.modes:
-        offered = greeting.modes & negotiation.SECURITY_BITS[self.protocol]
-        best = Mode(1 << (offered.bit_length() - 1))
-        object.__setattr__(self.config, "security", best)
-    return (yield from _set_up(self, greeting))
-
-
-def _converse_without_service(self: ControlClient) -> Generator[Want, bytes, None]:
-    """Answers a greeting without modes as if every mode were offered."""
-    greeting = yield from ServerGreeting.reader()
-    modes = greeting.modes or negotiation.SECURITY_BITS[self.protocol]
-    all_modes = ServerGreeting(modes, greeting.challenge, greeting.salt, greeting.count)
-    yield from _set_up(self, all_modes)
 
 
 class _CarelessReceiver(control.ProtectedReceiver):
@@ -350,26 +320,5 @@ MISTAKES = (
         "A Request-TW-Session accepted with a field that RFC 5357 §3.5 wants zero.",
         "A request for something else than a two-way session is taken for one.",
         Swap(negotiation, "request_problem", ignore),
-    ),
-    mistake(
-        "NoServiceIgnored",
-        "NEGOTIATION",
-        "A greeting with Modes 0 answered as if there were a service.",
-        "The client waits for an answer that does not come.",
-        Swap(ControlClient, "_converse", _converse_without_service),
-    ),
-    mistake(
-        "FallbackToOther",
-        "DOWNGRADE",
-        "Another mode taken when the wanted one is not offered.",
-        "Modes is not protected: an attacker removes bits and has the client go on in clear.",
-        Swap(ControlClient, "_set_up", _set_up_falling_back),
-    ),
-    mistake(
-        "ServerStartAcceptIgnored",
-        "AUTH_BYPASS",
-        "Server-Start taken for an acceptance, whatever its Accept says.",
-        "The client goes on alone.",
-        Swap(ControlClient, "_set_up", _set_up_regardless),
     ),
 )
