@@ -58,12 +58,16 @@ def _closing(question: str, first: str, closes: Option, stays: Option) -> Choice
     return Choice(f"whether {question}", options)
 
 
+CLOSES = "closes the connection"
+STAYS = "leaves the connection open"
+
+
 def _closes(requirement: Requirement, source: str) -> Option:
-    return Option("closes the connection", requirement, source)
+    return Option(CLOSES, requirement, source)
 
 
 def _stays(requirement: Requirement, source: str) -> Option:
-    return Option("leaves the connection open", requirement, source)
+    return Option(STAYS, requirement, source)
 
 
 REFUSAL_VALUE = Choice(
@@ -71,6 +75,238 @@ REFUSAL_VALUE = Choice(
     (
         Option("sends the Accept value of the cause", "SHOULD", "RFC 4656 §3.3"),
         Option("sends Accept 1 for every refusal", "MAY", "RFC 4656 §3.3"),
+    ),
+)
+FAILURE_VALUE = Choice(
+    "which value other than 0 Accept has where none of the values names the cause",
+    (
+        Option("sends Accept 1 (a failure)", "MAY", "RFC 4656 §3.3"),
+        Option("sends Accept 3 (not supported)", "MAY", "RFC 4656 §3.3"),
+    ),
+)
+
+# What a server may do. An option is known by its words.
+
+REFUSES = "refuses it"
+GRANTS = "grants it"
+IGNORES_BIT = "ignores the bit"
+ANSWERS = "answers it, and refuses"
+ANSWERS_AS_UNEXPECTED = "answers with Accept-Session and Accept 3, as to an unexpected command"
+ANSWERS_FIRST_BLOCK = "answers the first block with Accept 3 and closes the connection"
+READS_A_REQUEST = "takes it to be as long as a request"
+STOPS = "answers with its own Stop-Sessions and leaves the connection open"
+STOPS_AND_CLOSES = "answers with its own Stop-Sessions and closes the connection"
+WAITS = "waits for the rest"
+
+
+def _granting(question: str, first: str, refuses: Option, grants: Option) -> Choice:
+    options = (refuses, grants) if first == REFUSES else (grants, refuses)
+    return Choice(f"whether a server grants a request {question}", options)
+
+
+def _refuses(requirement: Requirement, source: str) -> Option:
+    return Option(REFUSES, requirement, source)
+
+
+def _grants(requirement: Requirement, source: str) -> Option:
+    return Option(GRANTS, requirement, source)
+
+
+CLOSE_WITHOUT_SERVICE = _closing(
+    "a server closes the connection after a greeting with Modes 0",
+    "stays",
+    _closes("MAY", "RFC 4656 §3.1"),
+    _stays("MAY", "RFC 4656 §3.1"),
+)
+NO_MODE_CHOSEN = Choice(
+    "what a server does when the client chooses no mode",
+    (
+        _closes("SHOULD", "RFC 4656 §3.1"),
+        _stays("POLICY", "RFC 4656 §3.1"),
+        Option(ANSWERS, "MUST", "RFC 4656 §3.1"),
+    ),
+)
+"""§3.1 has both SHOULD close, and "The server MUST respond with" Server-Start."""
+UNOFFERED_BIT = Choice(
+    "what a server does with the bit of an extension that it did not offer",
+    (
+        Option(IGNORES_BIT, "MUST", "RFC 4656 §3.1"),
+        _refuses("POLICY", "RFC 7717 §5.2"),
+    ),
+)
+"""§3.1: "A server MUST ignore the values of the first 29 bits", if it knows no extension."""
+UNPROTECTED_IKEV2 = Choice(
+    "what a server does with IKEv2Derived in the unauthenticated mode, which has no secret",
+    (
+        Option(IGNORES_BIT, "POLICY", "RFC 7717 §5.1"),
+        _refuses("POLICY", "RFC 7717 §5.1"),
+    ),
+)
+EMPTY_SECRET = Choice(
+    "whether a shared secret may be empty",
+    (
+        Option("takes it as any other", "POLICY", "RFC 4656 §3.1"),
+        _refuses("POLICY", "RFC 4656 §3.1"),
+    ),
+)
+CLOSE_AFTER_REFUSED_REQUEST = _closing(
+    "a server closes the connection after an Accept-Session that refuses",
+    "stays",
+    _closes("POLICY", "RFC 4656 §3.5"),
+    _stays("SHOULD", "RFC 4656 §3.5"),
+)
+CLOSE_AFTER_REFUSED_START = _closing(
+    "a server closes the connection after a Start-Ack that refuses",
+    "stays",
+    _closes("MAY", "RFC 4656 §3.7"),
+    _stays("MAY", "RFC 4656 §3.7"),
+)
+CLOSE_AFTER_REFUSED_FETCH = _closing(
+    "a server closes the connection after a Fetch-Ack that refuses",
+    "stays",
+    _closes("POLICY", "RFC 4656 §3.9"),
+    _stays("POLICY", "RFC 4656 §3.9"),
+)
+UNKNOWN_IPVN = _granting(
+    "with an IPVN other than 4 and 6",
+    REFUSES,
+    _refuses("SHOULD", "RFC 4656 §3.5"),
+    _grants("POLICY", "RFC 4656 §3.5"),
+)
+NOTHING_TO_CONFIGURE = _granting(
+    "with neither Conf-Sender nor Conf-Receiver, of which its client MUST set one",
+    REFUSES,
+    _refuses("POLICY", "RFC 4656 §3.5"),
+    _grants("POLICY", "RFC 4656 §3.5"),
+)
+NO_SLOTS = _granting(
+    "without schedule slots",
+    REFUSES,
+    _refuses("POLICY", "RFC 4656 §3.5"),
+    _grants("POLICY", "RFC 4656 §3.5"),
+)
+NOT_ZERO = _granting(
+    "with a value that its client MUST set to 0",
+    REFUSES,
+    _refuses("POLICY", "RFC 5357 §3.5"),
+    _grants("POLICY", "RFC 5357 §3.5"),
+)
+UNKNOWN_TYPE_P = _granting(
+    "with a Type-P Descriptor that it does not recognize",
+    REFUSES,
+    _refuses("SHOULD", "RFC 4656 §3.5"),
+    _grants("POLICY", "RFC 4656 §3.5"),
+)
+DECLARED_TYPE_P = _granting(
+    "with a Type-P Descriptor that only says how the client will send",
+    GRANTS,
+    _refuses("POLICY", "RFC 4656 §3.5"),
+    _grants("SHOULD", "RFC 4656 §3.5"),
+)
+PORT_OF_ZERO = _granting(
+    "with port 0 for an end that it does not configure",
+    GRANTS,
+    _refuses("POLICY", "RFC 4656 §3.5"),
+    _grants("POLICY", "RFC 4656 §3.5"),
+)
+SID_TAKEN = _granting(
+    "whose client names a SID of zeros, or one that the connection has had",
+    REFUSES,
+    _refuses("POLICY", "RFC 4656 §3.5"),
+    _grants("POLICY", "RFC 4656 §3.5"),
+)
+ADDRESS_VALUES = {f"refuses with Accept {value}": value for value in (3, 1, 4)}
+ADDRESS_VALUE = Choice(
+    "with which value a server refuses a request to send to a third party",
+    tuple(Option(does, "MAY", "RFC 4656 §3.3") for does in ADDRESS_VALUES),
+)
+START_WITHOUT_SESSION = Choice(
+    "whether sessions can be started when there are none",
+    (
+        Option("refuses", "POLICY", "RFC 4656 §3.7"),
+        Option("accepts", "POLICY", "RFC 4656 §3.7"),
+    ),
+)
+WRONG_STOP = _closing(
+    "an end closes the connection after a Stop-Sessions that does not account for its sessions",
+    "closes",
+    _closes("SHOULD", "RFC 4656 §3.8"),
+    _stays("POLICY", "RFC 4656 §3.8"),
+)
+WRONG_STOP_AT_SERVER = Choice(
+    "what a server does after a Stop-Sessions that does not account for the client's sessions",
+    (
+        *WRONG_STOP.options,
+        Option(STOPS_AND_CLOSES, "POLICY", "RFC 4656 §3.8"),
+        Option(STOPS, "POLICY", "RFC 4656 §3.8"),
+    ),
+)
+"""Only OWAMP has a Stop-Sessions of the server."""
+STOP_WITH_BOTH = Choice(
+    "who accounts for a session with both Conf-Sender and Conf-Receiver",
+    (
+        Option("has both ends account for it", "MUST", "RFC 4656 §3.8"),
+        Option("has the end account for it that sends in it, the server", "MUST", "RFC 4656 §3.8"),
+    ),
+)
+"""§3.8 says both: "send sessions started by the local side", and "i.e." something else."""
+OUT_OF_TURN = {
+    "OWAMP": Choice(
+        "what a server does with another command than Stop-Sessions while sessions run",
+        (
+            Option(ANSWERS, "MUST", "RFC 4656 §3.5, §3.7, §3.9"),
+            _closes("POLICY", "RFC 4656 §3.4"),
+        ),
+    ),
+    "TWAMP": Choice(
+        "what a server does with another command than Stop-Sessions while sessions run",
+        (
+            Option(ANSWERS, "MUST", "RFC 5357 §3.5; RFC 4656 §3.7"),
+            _closes("POLICY", "RFC 4656 §3.4"),
+            Option(ANSWERS_AS_UNEXPECTED, "MUST", "RFC 5357 §3.5"),
+        ),
+    ),
+}
+"""By the name of the protocol."""
+UNKNOWN_COMMAND = Choice(
+    "what a server of OWAMP does with a command that there is not",
+    (
+        _closes("POLICY", "RFC 4656 §3.4"),
+        _stays("POLICY", "RFC 4656 §3.4"),
+        Option(ANSWERS, "POLICY", "RFC 4656 §3.3"),
+    ),
+)
+UNEXPECTED_COMMAND = Choice(
+    "how many octets a server takes for a command whose number it does not know",
+    (
+        Option("takes one block and an HMAC", "POLICY", "RFC 5357 §3.5"),
+        Option(ANSWERS_FIRST_BLOCK, "POLICY", "RFC 5357 §3.5"),
+        Option(READS_A_REQUEST, "POLICY", "RFC 5357 §3.5"),
+    ),
+)
+RESERVED_COMMAND = Choice(
+    "whether a command is unexpected whose number is Reserved, or for Experimentation",
+    (
+        Option(ANSWERS, "POLICY", "RFC 5357 §3.5, §8.4"),
+        _closes("POLICY", "RFC 5357 §3.5, §8.4"),
+    ),
+)
+CLOSE_AFTER_UNKNOWN = _closing(
+    "a server closes the connection after refusing a command that there is not",
+    "closes",
+    _closes("POLICY", "RFC 5357 §3.5"),
+    _stays("POLICY", "RFC 5357 §3.5"),
+)
+OVER_LIMIT = Choice(
+    "what a server does with a message over its limit",
+    (_closes("POLICY", "RFC 4656 §6.5"), Option(WAITS, "POLICY", "RFC 4656 §6.5")),
+)
+OVER_LIMIT_VALUES = {f"refuses it with Accept {value}": value for value in (4, 1, 5, 3)}
+REQUEST_OVER_LIMIT = Choice(
+    "what a server does with a request over its limit",
+    (
+        *OVER_LIMIT.options,
+        *(Option(does, "POLICY", "RFC 4656 §3.5, §6.5") for does in OVER_LIMIT_VALUES),
     ),
 )
 CLOSE_AFTER_REFUSED_SET_UP = _closing(
@@ -88,7 +324,6 @@ CLOSE_WHEN_REFUSED_SET_UP = _closing(
 
 # What a client may do. An option is known by its words.
 
-CLOSES = "closes the connection"
 DECLINES_AND_CLOSES = "answers with Mode 0 and closes the connection"
 DECLINES = "answers with Mode 0 and leaves the connection open"
 GOES_ON = "goes on"

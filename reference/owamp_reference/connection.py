@@ -31,9 +31,11 @@ from .events import (
 )
 from .keys import SID_SIZE, ControlKeys
 from .messages import (
+    ADDRESS_SIZE,
     COMPLETE_SESSION_END,
     IV_SIZE,
     KEY_ID_SIZE,
+    WANT_HMAC,
     Accept,
     AcceptSession,
     ClientCommand,
@@ -115,6 +117,7 @@ class Endpoint:
     def _ignore_rest(self) -> Generator[Want, bytes, None]:
         """Leave the connection open, and take no more notice of the peer."""
         while True:
+            self._held = 0  # what is not looked at is not held
             yield Want(primitives.AES_BLOCK_SIZE)
 
     def data_to_send(self) -> bytes:
@@ -137,7 +140,7 @@ class Endpoint:
                 del self._inbox[: self._want.size]
                 self._want = self._conversation.send(self._text_of(chunk))
                 size = self._held + self._want.size
-                if size > self._max_message_size:
+                if size > self._max_message_size and not self._want.is_hmac:
                     expected = f"at most {self._max_message_size} octets (configured)"
                     self._over_limit(
                         ProtocolError("message", expected, f"{size} octets", Stage.POLICY)
@@ -149,7 +152,7 @@ class Endpoint:
         return self._take_events()
 
     def _over_limit(self, error: ProtocolError) -> None:
-        """More octets are wanted than are configured."""
+        """The peer announces more octets between two HMACs than are taken."""
         raise error
 
     def connection_lost(self) -> list[Event]:
@@ -218,11 +221,26 @@ class Endpoint:
     def _take_stop(self, stop: StopSessions | StopTWSessions) -> None:
         if self.state is not State.TESTING or self._stop_received:
             found = "a second one" if self._stop_received else f"one while {self.state.value}"
-            raise ProtocolError("Stop-Sessions", "one while testing", found, Stage.STATE)
-        check_stop(self.sessions, stop, not self.IS_CLIENT)
+            error = ProtocolError("Stop-Sessions", "one while testing", found, Stage.STATE)
+            self._refuse_stop(error)
+            return
+        with_both = any(
+            item.request.conf_sender and item.request.conf_receiver for item in self.sessions
+        )
+        counts_both = not (with_both and self._choose(choices.STOP_WITH_BOTH))
+        try:
+            check_stop(self.sessions, stop, not self.IS_CLIENT, counts_both=counts_both)
+        except ProtocolError as error:
+            self._refuse_stop(error)
+            return
         self._stop_received = True
         self._events.append(StopReceived(stop))
         self._stopped()
+
+    def _refuse_stop(self, error: ProtocolError) -> None:
+        """A Stop-Sessions out of turn, or one that does not account for the sessions."""
+        if self._does(choices.WRONG_STOP) == choices.CLOSES:
+            raise error
 
     def _stopped(self) -> None:
         """Back to requests once both sides have sent Stop-Sessions (TWAMP: once the client has)."""
@@ -233,10 +251,18 @@ class Endpoint:
 
 
 def check_stop(
-    sessions: Sequence[TestSession], message: StopSessions | StopTWSessions, from_client: bool
+    sessions: Sequence[TestSession],
+    message: StopSessions | StopTWSessions,
+    from_client: bool,
+    *,
+    counts_both: bool = True,
 ) -> None:
     """Raise `ProtocolError` unless Stop-Sessions accounts for just the sessions that run: by their
     number (RFC 5357 §3.8), or by the SIDs of those in which its side sends (RFC 4656 §3.8).
+
+    Args:
+        counts_both: whether the client accounts for those with both Conf-Sender and Conf-Receiver,
+            in which the server sends.
     """
     if isinstance(message, StopTWSessions):
         expected, found = len(sessions), message.number_of_sessions
@@ -247,6 +273,7 @@ def check_stop(
         session.sid
         for session in sessions
         if (session.request.conf_receiver if from_client else session.request.conf_sender)
+        and (counts_both or not (from_client and session.request.conf_sender))
     ]
     if sorted(item.sid for item in message.sessions) != sorted(sids):
         expected_text = f"the SIDs of the sender's {len(sids)} sessions"
@@ -569,8 +596,18 @@ class ControlClient(Endpoint):
 
 
 def accept_all(request: Request) -> tuple[Accept, int]:
-    """The default policy: accept, on the port that the request names for the server's side."""
+    """A policy that grants each request, on the port that it names for the server's side.
+
+    For tests; a server for others has limits (RFC 4656 §6.5) and ports of its own (§3.5).
+    """
     return Accept.OK, request.sender_port if request.conf_sender else request.receiver_port
+
+
+def decline_all(_request: Request) -> tuple[Accept, int]:
+    """The default policy, which grants nothing: RFC 4656 §6.2 and §6.5 ask for limits by default,
+    which only who runs the server knows.
+    """
+    return Accept.PERMANENT_RESOURCE_LIMITATION, 0
 
 
 @dataclass(frozen=True)
@@ -584,27 +621,34 @@ class ServerConfig:
         policy: Accept and port for a request that is well-formed.
         sid_address: the 4 octets that SIDs start with (RFC 4656 §3.5).
         start_time: when this instance of the server started, NTP.
+        max_message_size: octets between two HMACs that it takes.
         make_sid: makes a SID; None: of `sid_address`, the time and random octets.
         unused: the octet that fills fields that the RFCs call unused.
+        receivers: the addresses (16 octets, those of IPv4 padded with zeros) that may receive test
+            packets, by RFC 4656 §6.2 the client's and the server's; None: any.
     """
 
     protocol: Protocol
     modes: int
     count: int = token.MIN_COUNT
     find_secret: FindSecret = field(default_factory=secrets_of)
-    policy: Callable[[Request], tuple[Accept, int]] = accept_all
+    policy: Callable[[Request], tuple[Accept, int]] = decline_all
     sid_address: bytes = b"\x7f\0\0\1"
     start_time: int = 0
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
     make_sid: Callable[[], bytes] | None = None
     unused: int = 0
+    receivers: Sequence[bytes] | None = None
 
 
 class Server(Endpoint):
     """The Server: greets, authenticates, and answers requests by its configuration.
 
+    Args:
+        choose: decides what the RFCs leave open.
     Raises:
-        ProtocolError: a Count that RFC 4656 does not allow, or a `sid_address` not of 4 octets.
+        ProtocolError: modes that the protocol does not have here, a Count that RFC 4656 does not
+            allow, or a `sid_address` not of 4 octets.
     """
 
     IS_CLIENT = False
@@ -616,12 +660,18 @@ class Server(Endpoint):
         clock: Clock = system_clock,
         choose: Chooser = first_option,
     ) -> None:
+        known = negotiation.SECURITY_BITS[config.protocol]
+        known |= negotiation.IKEV2_DERIVED[config.protocol]
+        if config.modes & ~known:
+            raise ProtocolError("Modes", f"bits of {known:#x}", f"{config.modes:#x}")
         token.check_count(config.count, 2**32 - 1)
         check_size("sid_address", config.sid_address, 4)
         self.config = config
         self._random = random
         self._clock = clock
         self._fetching = False
+        self._known_sids = {bytes(SID_SIZE)}  # zeros are no SID
+        self._reading = 0  # the number of the command that is being read
         super().__init__(config.protocol, config.max_message_size, choose)
 
     def stop_sessions(
@@ -645,41 +695,69 @@ class Server(Endpoint):
             ProtocolError: none was requested or the connection is over, `data` that does not go
                 with `ack`, or fields of `ack` that are to be zero.
         """
-        if not self._fetching or self.state is State.CLOSED:
-            raise ProtocolError("Fetch-Session", "one to answer", "none")
+        self._require_fetch()
         check_fetch_answer(ack, data)
         self._fetching = False
         self._send(ack)
         if data is not None:
             self._send(data)
 
+    def refuse_fetch(self) -> list[Event]:
+        """Refuse a `FetchRequested` for want of results; the events are as `receive` gives them.
+
+        Raises:
+            ProtocolError: none was requested or the connection is over.
+        """
+        self._require_fetch()
+        self._fetching = False
+        self._send(FetchAck(self._failure(), 0, 0, 0, 0))
+        if self._does(choices.CLOSE_AFTER_REFUSED_FETCH) == choices.CLOSES:
+            self._close(ProtocolError("SID", "one that has results", "another", Stage.POLICY))
+        return self._take_events()
+
+    def _require_fetch(self) -> None:
+        if not self._fetching or self.state is State.CLOSED:
+            raise ProtocolError("Fetch-Session", "one to answer", "none")
+
+    def _unused(self, size: int) -> bytes:
+        return bytes([self.config.unused]) * size
+
+    def _refusal(self, accept: Accept) -> Accept:
+        """The value with which something is refused that `accept` names the cause of."""
+        return Accept.FAILURE if self._choose(choices.REFUSAL_VALUE) else accept
+
+    def _failure(self) -> Accept:
+        """The value with which something is refused that no value names the cause of."""
+        return Accept.NOT_SUPPORTED if self._choose(choices.FAILURE_VALUE) else Accept.FAILURE
+
     def _converse(self) -> Generator[Want, bytes, None]:
         challenge = self._random("Challenge", token.CHALLENGE_SIZE)
         salt = self._random("Salt", token.SALT_SIZE)
         greeting = ServerGreeting(self.config.modes, challenge, salt, self.config.count)
         self._outbox += greeting.to_octets()
+        if not greeting.modes and self._does(choices.CLOSE_WITHOUT_SERVICE) == choices.CLOSES:
+            self._close()
         response = yield from SetUpResponse.reader()
         if not response.mode & negotiation.SECURITY_BITS[self.protocol]:
-            return  # the client declines (RFC 4656 §3.1)
+            yield from self._answer_no_mode()
         accept, error = self._authenticate(greeting, response)
         if error is not None:
-            self._outbox += ServerStart(accept, bytes(IV_SIZE), 0).to_octets()
-            self._close(error, accept)
-            return
+            yield from self._refuse_set_up(accept, error)
         self._start(response.client_iv)
         while True:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
-            if not (yield from self._read_command(first_block)):
-                return
+            yield from self._read_command(first_block)
 
     def _authenticate(
         self, greeting: ServerGreeting, response: SetUpResponse
     ) -> tuple[Accept, ProtocolError | None]:
         """Check Mode, KeyID and Token, and take the control keys; Accept, and why it refuses."""
         try:
-            self.mode = negotiation.read_mode(self.protocol, greeting.modes, response.mode)
+            self.mode = negotiation.read_mode(
+                self.protocol, greeting.modes, response.mode, self._choose
+            )
         except ProtocolError as error:
-            return Accept.NOT_SUPPORTED, error
+            return self._refusal(Accept.NOT_SUPPORTED), error
         if not self.mode.is_protected:
             return Accept.OK, None
         name = self.mode.secret_name(response.key_id)
@@ -687,7 +765,7 @@ class Server(Endpoint):
         if secret is None and name.ikev2_derived:
             spi_i, spi_r = binding.spis_from_key_id(name.key_id)
             spis = f"SPIi {spi_i.hex()}, SPIr {spi_r.hex()}"
-            return Accept.NO_IKE_SA, ProtocolError(
+            return self._refusal(Accept.NO_IKE_SA), ProtocolError(
                 "KeyID", "the SPIs of an IKE SA", spis, Stage.KEY_ID
             )
         # An unknown KeyID costs the same work and gets the same answer as a wrong passphrase.
@@ -695,89 +773,274 @@ class Server(Endpoint):
         try:
             control_keys = token.open_token(key, response.token, greeting.challenge)
         except ProtocolError as error:
-            return Accept.FAILURE, error
+            return self._failure(), error
         if secret is None:
-            return Accept.FAILURE, ProtocolError(
+            return self._failure(), ProtocolError(
                 "KeyID", "one that is known", "another", Stage.KEY_ID
+            )
+        if not secret and self._does(choices.EMPTY_SECRET) == choices.REFUSES:
+            return self._failure(), ProtocolError(
+                "shared secret", "at least one octet", "none", Stage.POLICY
             )
         self._control_keys = control_keys
         return Accept.OK, None
 
+    def _answer_no_mode(self) -> Generator[Want, bytes, None]:
+        """The client declines, and nobody has anything to say (RFC 4656 §3.1)."""
+        does = self._does(choices.NO_MODE_CHOSEN)
+        if does == choices.ANSWERS:
+            error = ProtocolError("Mode", "a mode", "none", Stage.NEGOTIATION)
+            yield from self._refuse_set_up(self._refusal(Accept.NOT_SUPPORTED), error)
+        if does == choices.CLOSES:
+            self._close()
+        yield from self._ignore_rest()
+
+    def _refuse_set_up(self, accept: Accept, error: ProtocolError) -> Generator[Want, bytes, None]:
+        """Server-Start with another Accept than 0, and perhaps the end (RFC 4656 §3.1)."""
+        self._outbox += ServerStart(accept, self._unused(IV_SIZE), 0).to_octets()
+        self._close_or_not(choices.CLOSE_AFTER_REFUSED_SET_UP, error, accept)
+        yield from self._ignore_rest()
+
     def _start(self, client_iv: bytes) -> None:
         assert self.mode is not None
-        server_iv = self._random("Server-IV", IV_SIZE) if self.mode.is_protected else bytes(IV_SIZE)
+        server_iv = self._unused(IV_SIZE)
+        if self.mode.is_protected:
+            server_iv = self._random("Server-IV", IV_SIZE)
         self._protect(server_iv, client_iv)
         start = ServerStart(Accept.OK, server_iv, self.config.start_time).to_octets()
         clear, block = start[: ServerStart.CLEAR_SIZE], start[ServerStart.CLEAR_SIZE :]
         self._outbox += clear + self._sender.write(block)
         self.state = State.READY
+        self._held = 0  # messages begin here
         self._events.append(SetUp(self.mode, self.config.start_time))
 
-    def _read_command(self, first_block: bytes) -> Generator[Want, bytes, bool]:
-        """Read one command and answer it; False if the connection is to end."""
-        command = first_block[0]
-        if self.state is State.TESTING and command != Command.STOP_SESSIONS:
-            raise ProtocolError(
-                "Command Number", "3 (Stop-Sessions) while testing", str(command), Stage.STATE
-            )
+    def _read_command(self, first_block: bytes) -> Generator[Want, bytes, None]:
+        """Read one command and answer it."""
         if self._fetching:
             raise ProtocolError(
-                "Command Number", "none before the answer to the last", str(command)
+                "Command Number", "none before the answer to the last", str(first_block[0])
             )
-        owamp = self.protocol is Protocol.OWAMP
-        if command == Command.REQUEST_SESSION and owamp:
-            self._answer_request((yield from RequestSession.reader(first_block)))
-        elif command == Command.REQUEST_TW_SESSION and not owamp:
-            self._answer_request((yield from RequestTWSession.reader(first_block)))
-        elif command == Command.START_SESSIONS:
-            yield from StartSessions.reader(first_block)
+        kind = _COMMANDS[self.protocol].get(first_block[0])
+        if kind is None:
+            yield from self._read_unknown(first_block)
+            return
+        self._reading = first_block[0]
+        if kind is StopSessions:
+            self._check_number(int.from_bytes(first_block[4:8], "big"))
+        command = yield from kind.reader(first_block)
+        self._reading = 0
+        if isinstance(command, StopSessions | StopTWSessions):
+            self._take_stop(command)
+        elif self.state is State.TESTING:
+            self._answer_out_of_turn(command)
+        elif isinstance(command, StartSessions):
             self._answer_start()
-        elif command == Command.STOP_SESSIONS:
-            reader = StopSessions.reader if owamp else StopTWSessions.reader
-            stop: StopSessions | StopTWSessions = yield from reader(first_block)
-            self._take_stop(stop)
-        elif command == Command.FETCH_SESSION and owamp:
-            fetch = yield from FetchSession.reader(first_block)
+        elif isinstance(command, FetchSession):
             self._fetching = True
-            self._events.append(FetchRequested(fetch))
-        else:
-            error = ProtocolError(
-                "Command Number", "a command of " + self.protocol.value, str(command)
-            )
-            if owamp:
+            self._events.append(FetchRequested(command))
+        elif isinstance(command, RequestSession | RequestTWSession):
+            self._answer_request(command)
+
+    def _read_unknown(self, first_block: bytes) -> Generator[Want, bytes, None]:
+        """A command that the protocol does not have, of which nobody knows how long it is."""
+        number = first_block[0]
+        expected = f"a command of {self.protocol.value}"
+        error = ProtocolError("Command Number", expected, str(number), Stage.STATE)
+        accept = Accept.NOT_SUPPORTED
+        if self.protocol is Protocol.OWAMP:
+            # No HMAC of it can be checked, so in a protected mode it is not answered.
+            is_protected = self.mode is not None and self.mode.is_protected
+            does = choices.CLOSES if is_protected else self._does(choices.UNKNOWN_COMMAND)
+            if does == choices.STAYS:
+                yield from self._ignore_rest()
+            if does == choices.CLOSES:
                 raise error
-            # The length of an unknown command is unknown, so nothing after it can be read.
-            self._send(AcceptSession(Accept.NOT_SUPPORTED, 0, bytes(SID_SIZE)))
-            self._close(error, Accept.NOT_SUPPORTED)
-            return False
-        return True
+            accept = self._refusal(accept)
+        else:
+            yield from self._read_unexpected(number, error)
+        self._send(AcceptSession(accept, 0, self._unused(SID_SIZE)))
+        self._close_or_not(choices.CLOSE_AFTER_UNKNOWN, error, accept)
+        if self.protocol is Protocol.OWAMP:
+            yield from self._ignore_rest()
+
+    def _read_unexpected(self, number: int, error: ProtocolError) -> Generator[Want, bytes, None]:
+        """The rest of a command that TWAMP does not expect, up to an HMAC, if it is awaited."""
+        does = self._does(choices.UNEXPECTED_COMMAND)
+        if does == choices.ANSWERS_FIRST_BLOCK:
+            accept = Accept.NOT_SUPPORTED
+            self._send(AcceptSession(accept, 0, self._unused(SID_SIZE)))
+            self._close(error, accept)
+            raise error
+        if does == choices.READS_A_REQUEST:
+            yield Want(RequestTWSession.LAYOUT.size - primitives.AES_BLOCK_SIZE)
+        yield WANT_HMAC
+        if number in RESERVED and self._does(choices.RESERVED_COMMAND) == choices.CLOSES:
+            raise error
+
+    def _close_or_not(self, choice: Choice, error: ProtocolError, accept: Accept) -> None:
+        """Having refused something, end the connection if `choice` has it."""
+        if self._does(choice) == choices.CLOSES:
+            self._close(error, accept)
+            raise error
+
+    def _answer_out_of_turn(self, command: Message) -> None:
+        """Another command than Stop-Sessions, while sessions run (RFC 4656 §3.4)."""
+        title = command.LAYOUT.title
+        error = ProtocolError("command", "Stop-Sessions while testing", title, Stage.STATE)
+        does = self._does(choices.OUT_OF_TURN[self.protocol.value])
+        if does == choices.CLOSES:
+            raise error
+        if does == choices.ANSWERS_AS_UNEXPECTED:
+            accept = Accept.NOT_SUPPORTED
+            self._send(AcceptSession(accept, 0, self._unused(SID_SIZE)))
+            self._close_or_not(choices.CLOSE_AFTER_UNKNOWN, error, accept)
+        elif isinstance(command, StartSessions):
+            self._refuse_start(error)
+        elif isinstance(command, FetchSession):
+            accept = self._failure()
+            self._send(FetchAck(accept, 0, 0, 0, 0))
+            self._close_or_not(choices.CLOSE_AFTER_REFUSED_FETCH, error, accept)
+        elif isinstance(command, RequestSession | RequestTWSession):
+            self._refuse_request(command, self._failure(), error)
 
     def _answer_request(self, request: Request) -> None:
-        if negotiation.request_problem(self.protocol, request) is not None:
-            accept, port = Accept.NOT_SUPPORTED, 0
-        else:
-            accept, port = self.config.policy(request)
-        if accept != Accept.OK:
-            self._send(AcceptSession(accept, 0, bytes(SID_SIZE)))
-            self._events.append(SessionRejected(request, accept))
+        accept, port, problem = self._judge(request)
+        if problem is not None:
+            self._refuse_request(request, accept, problem)
             return
-        if request.conf_sender and not request.conf_receiver:
-            sid, answered_sid = request.sid, bytes(SID_SIZE)  # the client receives and names it
-        else:
-            sid = answered_sid = self._new_sid()
-        self._send(AcceptSession(accept, port, answered_sid))
+        is_named = _names_sid(request)
+        sid = request.sid if is_named else self._new_sid()
+        self._known_sids.add(sid)
+        if request.conf_sender and request.conf_receiver:
+            port = int.from_bytes(self._unused(2), "big")
+        self._send(AcceptSession(0, port, self._unused(SID_SIZE) if is_named else sid))
         self._open_session(request, sid, port)
 
+    def _judge(self, request: Request) -> tuple[Accept, int, ProtocolError | None]:
+        """Accept and port for a request, and why it is not granted."""
+        problem = negotiation.request_problem(self.protocol, request, self._choose)
+        if problem is not None:
+            accept = Accept.NOT_SUPPORTED
+            is_improper = problem.field in negotiation.IMPROPER
+            return accept if is_improper else self._refusal(accept), 0, problem
+        if not self._may_receive(request):
+            problem = ProtocolError("Receiver Address", "a known host", "another", Stage.POLICY)
+            return Accept(choices.ADDRESS_VALUES[self._does(choices.ADDRESS_VALUE)]), 0, problem
+        is_taken = _names_sid(request) and request.sid in self._known_sids
+        if is_taken and self._does(choices.SID_TAKEN) == choices.REFUSES:
+            problem = ProtocolError("SID", "one of its own", "another's", Stage.STATE)
+            return self._refusal(Accept.NOT_SUPPORTED), 0, problem
+        accept, port = self.config.policy(request)
+        if accept != Accept.OK:
+            problem = ProtocolError("request", "one to grant", "another", Stage.POLICY)
+            return self._refusal(accept), 0, problem
+        return accept, port, None
+
+    def _may_receive(self, request: Request) -> bool:
+        """Whether test packets may go to the Receiver Address (RFC 4656 §6.2).
+
+        Zeros are an end of the control connection (RFC 5357 §3.5); in IPv4 the 12 octets after an
+        address are ignored (RFC 4656 §3.5).
+        """
+        size = 4 if request.ipvn == 4 else ADDRESS_SIZE
+        address = request.receiver_address[:size]
+        known = self.config.receivers
+        return known is None or not any(address) or address in [item[:size] for item in known]
+
+    def _refuse_request(self, request: Request, accept: Accept, error: ProtocolError) -> None:
+        unused = self._unused(SID_SIZE)
+        port = 0  # RFC 5357 §3.5; RFC 4656 does not say
+        if self.protocol is Protocol.OWAMP:
+            port = int.from_bytes(unused[:2], "big")
+        self._send(AcceptSession(accept, port, unused))
+        self._events.append(SessionRejected(request, accept))
+        self._close_or_not(choices.CLOSE_AFTER_REFUSED_REQUEST, error, accept)
+
     def _new_sid(self) -> bytes:
-        """Address 4 | time 8 | random 4 (RFC 4656 §3.5)."""
+        """Address 4 | time 8 | random 4 (RFC 4656 §3.5), unlike any that the connection has had."""
+        for _ in range(_SID_TRIES):
+            sid = self._make_sid()
+            if sid not in self._known_sids:
+                return sid
+        raise ProtocolError("SID", "one that is new", "the same again", Stage.STATE)
+
+    def _make_sid(self) -> bytes:
         if self.config.make_sid is not None:
             return self.config.make_sid()
         timestamp = (self._clock() % 2**64).to_bytes(8, "big")
         return self.config.sid_address + timestamp + self._random("SID", 4)
 
     def _answer_start(self) -> None:
-        accept = Accept.OK if self.sessions else Accept.FAILURE
+        if not self.sessions and not self._choose(choices.START_WITHOUT_SESSION):
+            error = ProtocolError("Start-Sessions", "sessions to start", "none", Stage.STATE)
+            self._refuse_start(error)
+            return
+        self._send(StartAck(Accept.OK))
+        self._events.append(Started(Accept.OK))
+        self.state = State.TESTING
+
+    def _refuse_start(self, error: ProtocolError) -> None:
+        accept = self._failure()
         self._send(StartAck(accept))
         self._events.append(Started(accept))
-        if accept is Accept.OK:
-            self.state = State.TESTING
+        self._close_or_not(choices.CLOSE_AFTER_REFUSED_START, error, accept)
+
+    def _refuse_stop(self, error: ProtocolError) -> None:
+        sends = any(session.request.conf_sender for session in self.sessions)
+        if self.protocol is Protocol.TWAMP or self._stop_sent or sends:
+            super()._refuse_stop(error)
+            return
+        does = self._does(choices.WRONG_STOP_AT_SERVER)
+        if does in (choices.STOPS, choices.STOPS_AND_CLOSES):
+            is_stray = self.state is not State.TESTING
+            self._send(StopSessions(Accept.OK if is_stray else Accept.FAILURE, ()))
+            self._stop_sent = not is_stray
+        if does in (choices.CLOSES, choices.STOPS_AND_CLOSES):
+            raise error
+
+    def _check_number(self, sessions: int) -> None:
+        """Look at once whether so many session description records are too many."""
+        least = 2 * primitives.AES_BLOCK_SIZE * sessions
+        if least > self._max_message_size:
+            expected = f"at most {self._max_message_size} octets (configured)"
+            found = f"at least {least} octets"
+            self._over_limit(ProtocolError("message", expected, found, Stage.POLICY))
+
+    def _over_limit(self, error: ProtocolError) -> None:
+        is_request = self._reading == Command.REQUEST_SESSION
+        does = self._does(choices.REQUEST_OVER_LIMIT if is_request else choices.OVER_LIMIT)
+        accept = choices.OVER_LIMIT_VALUES.get(does)
+        if accept is not None:
+            self._send(AcceptSession(accept, 0, self._unused(SID_SIZE)))
+            self._close_or_not(choices.CLOSE_AFTER_REFUSED_REQUEST, error, Accept(accept))
+            self._conversation = self._ignore_rest()
+            self._want = next(self._conversation)
+        elif does == choices.CLOSES:
+            raise error
+
+
+def _names_sid(request: Request) -> bool:
+    """Whether a request has the SID of its session: it is made by who receives (RFC 4656 §3.5)."""
+    is_one_way = isinstance(request, RequestSession)
+    return is_one_way and bool(request.conf_sender and not request.conf_receiver)
+
+
+_SID_TRIES = 8
+"""So many SIDs in a row that the connection has had: the random source is broken."""
+RESERVED = (0, 4, 6)
+"""Command Numbers that RFC 5357 §8.4 calls Reserved, or for Experimentation."""
+
+_COMMANDS: dict[Protocol, dict[int, type[Message]]] = {
+    Protocol.OWAMP: {
+        Command.REQUEST_SESSION: RequestSession,
+        Command.START_SESSIONS: StartSessions,
+        Command.STOP_SESSIONS: StopSessions,
+        Command.FETCH_SESSION: FetchSession,
+    },
+    Protocol.TWAMP: {
+        Command.START_SESSIONS: StartSessions,
+        Command.STOP_SESSIONS: StopTWSessions,
+        Command.REQUEST_TW_SESSION: RequestTWSession,
+    },
+}
+"""The commands that a client may send."""

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntFlag
 from typing import NamedTuple, TypeAlias
 
-from . import binding, token
+from . import binding, choices, token
+from .choices import Choice, Chooser, first_option
 from .errors import ProtocolError, Stage
 from .keys import SID_SIZE
 from .messages import ADDRESS_SIZE, Request, RequestSession, RequestTWSession, encode_key_id
@@ -87,30 +88,41 @@ class NegotiatedMode:
         return SecretName(key_id, self.ikev2_derived)
 
 
-def read_mode(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
+EXTENSION_BITS = {Protocol.OWAMP: 16, Protocol.TWAMP: 16 | 32 | 64 | 128}
+"""The bits that select an extension (RFC 7718 §3.2.4; RFC 5938, RFC 6038, RFC 7717 §7)."""
+
+
+def read_mode(
+    protocol: Protocol, offered: int, chosen: int, choose: Chooser = first_option
+) -> NegotiatedMode:
     """The meaning of the Mode that a client chose from the Modes that a server offered.
 
     Bits that have no meaning here are ignored, as RFC 4656 §3.1 asks of a server.
 
+    Args:
+        choose: decides what becomes of an extension that was not offered, or of IKEv2Derived
+            without a protected mode; both are ignored unless it refuses them.
     Raises:
-        ProtocolError: no security bit or several, one that was not offered, or IKEv2Derived when
-            it was not offered or without a protected mode (RFC 7717 §5.1).
+        ProtocolError: no security bit or several, or one that was not offered.
     """
     bits = chosen & SECURITY_BITS[protocol]
     if bits.bit_count() != 1:
-        raise ProtocolError(
-            "Mode", "exactly one security bit", f"{chosen:#010x}", Stage.NEGOTIATION
-        )
+        raise _mode_error("exactly one security bit", chosen)
     if not bits & offered:
-        raise ProtocolError(
-            "Mode", f"one of the offered {offered:#010x}", f"{chosen:#010x}", Stage.NEGOTIATION
-        )
-    ikev2_bit = IKEV2_DERIVED[protocol]
-    ikev2_derived = bool(chosen & ikev2_bit)
-    if ikev2_derived and (not offered & ikev2_bit or bits == Mode.UNAUTHENTICATED):
-        expected = "IKEv2Derived only when offered and with a protected mode"
-        raise ProtocolError("Mode", expected, f"{chosen:#010x}", Stage.NEGOTIATION)
+        raise _mode_error(f"one of the offered {offered:#010x}", chosen)
+    unoffered = chosen & EXTENSION_BITS[protocol] & ~offered
+    if unoffered and choose(choices.UNOFFERED_BIT):
+        raise _mode_error("no extension that was not offered", chosen)
+    ikev2_derived = bool(chosen & offered & IKEV2_DERIVED[protocol])
+    if ikev2_derived and bits == Mode.UNAUTHENTICATED:
+        if choose(choices.UNPROTECTED_IKEV2):
+            raise _mode_error("a protected mode with IKEv2Derived", chosen)
+        ikev2_derived = False
     return NegotiatedMode(Mode(bits), ikev2_derived)
+
+
+def _mode_error(expected: str, chosen: int) -> ProtocolError:
+    return ProtocolError("Mode", expected, f"{chosen:#010x}", Stage.NEGOTIATION)
 
 
 @dataclass(frozen=True)
@@ -150,41 +162,77 @@ REQUESTS: dict[Protocol, type[RequestSession | RequestTWSession]] = {
 """The request for a test session that each protocol has."""
 
 
-def request_problem(protocol: Protocol, request: Request) -> ProtocolError | None:
-    """Why a server answers a request with Accept 3, or None (RFC 4656 §3.5, RFC 5357 §3.5)."""
-    if request.ipvn not in (4, 6):
-        return ProtocolError("IPVN", "4 or 6", str(request.ipvn))
+IMPROPER = ("Conf-Sender", "Conf-Receiver")
+"""For these a refusal MUST have Accept 3 (RFC 5357 §3.5)."""
+
+
+def request_problem(
+    protocol: Protocol, request: Request, choose: Chooser = first_option
+) -> ProtocolError | None:
+    """Why a server answers a request with Accept 3, or None (RFC 4656 §3.5, RFC 5357 §3.5).
+
+    Args:
+        choose: decides whether it grants what is only its client's mistake; it does not unless
+            told.
+    """
     wanted = REQUESTS[protocol]
     if not isinstance(request, wanted):
         return ProtocolError("request", wanted.LAYOUT.title, request.LAYOUT.title)
     if isinstance(request, RequestSession):
-        return _one_way_problem(request)
-    return _two_way_problem(request)
-
-
-def _one_way_problem(request: RequestSession) -> ProtocolError | None:
-    if not (request.conf_sender or request.conf_receiver):
-        return ProtocolError("Conf-Sender, Conf-Receiver", "at least one set", "none")
-    if not request.slots:
-        return ProtocolError("Number of Schedule Slots", "at least 1", "0")
-    for slot in request.slots:
-        if slot.slot_type not in (0, 1):
-            return ProtocolError("Slot Type", "0 or 1", str(slot.slot_type))
+        more = _one_way_problems(request)
+    else:
+        more = _two_way_problems(request)
+    for choice, problem in (*_any_problems(request), *more):
+        if choice is None or _refuses(choice, choose):
+            return problem
     return None
 
 
-def _two_way_problem(request: RequestTWSession) -> ProtocolError | None:
+def _refuses(choice: Choice, choose: Chooser) -> bool:
+    return choice.options[choose(choice)].does == choices.REFUSES
+
+
+_Problems: TypeAlias = Iterator[tuple[Choice | None, ProtocolError]]
+"""What may be wrong with a request, and who decides; None: it is refused."""
+
+
+def _any_problems(request: Request) -> _Problems:
+    if request.ipvn not in (4, 6):
+        yield choices.UNKNOWN_IPVN, ProtocolError("IPVN", "4 or 6", str(request.ipvn))
+    if request.type_p >> 30:
+        sends = request.conf_sender or isinstance(request, RequestTWSession)
+        choice = choices.UNKNOWN_TYPE_P if sends else choices.DECLARED_TYPE_P
+        yield choice, ProtocolError("Type-P Descriptor", "a DSCP", f"{request.type_p:#010x}")
+    ports = {"Sender Port": request.sender_port, "Receiver Port": request.receiver_port}
+    for label, port in ports.items():
+        configured = request.conf_sender if label == "Sender Port" else request.conf_receiver
+        if not port and not configured:
+            yield choices.PORT_OF_ZERO, ProtocolError(label, "a port", "0")
+
+
+def _one_way_problems(request: RequestSession) -> _Problems:
+    if not (request.conf_sender or request.conf_receiver):
+        error = ProtocolError("Conf-Sender, Conf-Receiver", "at least one set", "none")
+        yield choices.NOTHING_TO_CONFIGURE, error
+    if not request.slots:
+        error = ProtocolError("Number of Schedule Slots", "at least 1", "0")
+        yield choices.NO_SLOTS, error
+    for slot in request.slots:
+        if slot.slot_type not in (0, 1):
+            yield None, ProtocolError("Slot Type", "0 or 1", str(slot.slot_type))
+
+
+def _two_way_problems(request: RequestTWSession) -> _Problems:
+    improper = {"Conf-Sender": request.conf_sender, "Conf-Receiver": request.conf_receiver}
     zeros = {
-        "Conf-Sender": request.conf_sender,
-        "Conf-Receiver": request.conf_receiver,
         "Number of Schedule Slots": request.number_of_slots,
         "Number of Packets": request.number_of_packets,
         "SID": int.from_bytes(request.sid, "big"),
     }
-    for label, value in zeros.items():
-        if value:
-            return ProtocolError(label, "0", "another value")
-    return None
+    for choice, values in ((None, improper), (choices.NOT_ZERO, zeros)):
+        for label, value in values.items():
+            if value:
+                yield choice, ProtocolError(label, "0", "another value")
 
 
 def allowed_request(request: Request) -> Request:

@@ -105,7 +105,7 @@ def test_a_check_left_out_is_found_by_its_name() -> None:
         (("line", '{"id": 3, "unsupported": false}'), "unsupported: expected true, found false"),
         (("line", '{"id": 3, "outputs": {"t3": 1}}'), "t3: expected"),
         (("line", '{"id": 3, "outputs": {}}'), "t3: missing"),
-        (("line", '{"id": 3, "refused": "no"}'), "expected outputs, found a refusal: \"no\""),
+        (("line", '{"id": 3, "refused": "no"}'), 'expected outputs, found a refusal: "no"'),
     ],
 )
 def test_a_program_that_goes_wrong_once_fails_that_case_alone(

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from owamp_reference import binding, control, events, ikev2, primitives, token
-from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, accept_all
 from owamp_reference.events import Closed, Event
 from owamp_reference.keys import ControlKeys
 from owamp_reference.layout import Layout
@@ -260,6 +260,7 @@ class Setting:
             self.protocol,
             self.mode,
             find_secret=secrets_of(PSK_CREDENTIALS, IKEV2_CREDENTIALS),
+            policy=accept_all,
         )
 
     def request(self, **changes: Any) -> Request:

@@ -57,6 +57,7 @@ from owamp_reference.sources import system_clock, system_random
 from .support import (
     OWAMP,
     PASSPHRASE,
+    PSK_CREDENTIALS,
     SETTINGS,
     SID,
     TWAMP,
@@ -188,9 +189,10 @@ def test_server_knows_no_secret_unless_told() -> None:
 @each_setting
 @pytest.mark.parametrize("offered", [0, 1, 2, 4], ids="Modes {}".format)
 def test_mode_that_was_not_offered_is_not_supported(setting: Setting, offered: int) -> None:
+    """Neither is IKEv2Derived, but that bit is then ignored (RFC 4656 §3.1)."""
     raw = RawClient(setting, replace(setting.server_config, modes=offered))
-    if offered & setting.security and not setting.ikev2_derived:
-        assert raw.respond()[0] == 0
+    if offered & setting.security:
+        assert raw.respond()[0] == (Accept.FAILURE if setting.ikev2_derived else Accept.OK)
     else:
         accept, events = raw.respond()
         assert accept == Accept.NOT_SUPPORTED
@@ -236,10 +238,12 @@ def test_mixed_mode_is_no_mode_of_owamp() -> None:
 
 @pytest.mark.parametrize(("protocol", "bit"), [(Protocol.OWAMP, 16), (Protocol.TWAMP, 128)])
 def test_ikev2_derived_needs_an_offer_and_a_protected_mode(protocol: Protocol, bit: int) -> None:
+    """Without, it is ignored, or Mode is refused: the RFCs leave that open."""
     assert read_mode(protocol, 7 | bit, 4 | bit) == NegotiatedMode(Mode.ENCRYPTED, True)
-    for offered, chosen in ((7, 4 | bit), (7 | bit, 1 | bit)):
+    for offered, chosen, security in ((7, 4 | bit, Mode.ENCRYPTED), (7 | bit, 1 | bit, Mode(1))):
+        assert read_mode(protocol, offered, chosen) == NegotiatedMode(security)
         with refused("Mode"):
-            read_mode(protocol, offered, chosen)
+            read_mode(protocol, offered, chosen, lambda choice: 1)
     other = 16 | 128 ^ bit
     assert read_mode(protocol, 0xFF, 4 | other & ~bit) == NegotiatedMode(Mode.ENCRYPTED)
 
@@ -430,12 +434,14 @@ def test_message_larger_than_allowed_is_refused_before_it_arrives(setting: Setti
 
 
 def test_records_of_one_stop_sessions_count_together() -> None:
-    config = replace(OWAMP.server_config, max_message_size=400)
-    raw = RawClient(OWAMP, config).ready()
-    raw.send(OWAMP.request())
-    raw.send(StartSessions())
-    stop = StopSessions(0, (SessionDescription(SID, 1),) * 12)
-    assert "at most 400 octets" in error_of(raw.send(stop))
+    """Their number tells the least that they can have; their skip ranges add to that."""
+    config = replace(OWAMP.server_config, max_message_size=399)
+    for number, found in ((12, "400"), (13, "at least 416")):
+        raw = RawClient(OWAMP, config).ready()
+        raw.send(OWAMP.request())
+        raw.send(StartSessions())
+        stop = StopSessions(0, (SessionDescription(SID, 1),) * number)
+        assert f"at most 399 octets (configured), found {found} octets" in error_of(raw.send(stop))
 
 
 @each_protocol
@@ -558,22 +564,39 @@ def test_stop_sessions_before_start_sessions_closes(setting: Setting, message: A
 
 
 @each_setting
-@pytest.mark.parametrize(
-    "message",
-    [StartSessions(), FetchSession(0, 1, SID), "request"],
-    ids=["Start-Sessions", "Fetch-Session", "request"],
-)
-def test_only_stop_sessions_is_open_while_testing(setting: Setting, message: Any) -> None:
+def test_other_commands_than_stop_sessions_are_refused_while_testing(setting: Setting) -> None:
+    """Each has the answer that RFC 4656 §3.5, §3.7 and §3.9 say it MUST have; the test goes on."""
     raw = RawClient(setting).ready()
     raw.send(setting.request())
+    raw.hear(AcceptSession)
     raw.send(StartSessions())
-    events = raw.send(setting.request() if message == "request" else message)
-    assert "3 (Stop-Sessions) while testing" in error_of(events)
+    raw.hear(StartAck)
+    assert only(raw.send(StartSessions()), Started).accept is Accept.FAILURE
+    assert raw.hear(StartAck).accept == Accept.FAILURE
+    assert only(raw.send(setting.request()), SessionRejected).accept is Accept.FAILURE
+    assert raw.hear(AcceptSession) == AcceptSession(1, 0, bytes(16))
+    if setting.protocol is Protocol.OWAMP:
+        assert raw.send(FetchSession(0, 1, SID)) == []
+        assert raw.hear(FetchAck) == FetchAck(1, 0, 0, 0, 0)
+    assert raw.server.state is State.TESTING
+    sessions = (SessionDescription(raw.server.sessions[0].sid, 3),)
+    is_owamp = setting.protocol is Protocol.OWAMP
+    only(raw.send(StopSessions(0, sessions) if is_owamp else StopTWSessions(0, 1)), StopReceived)
 
 
+@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.protocol is Protocol.TWAMP], ids=str)
 @pytest.mark.parametrize("command", [0, 1, 4, 6, 255])
-def test_twamp_server_answers_an_unexpected_command_with_accept_3(command: int) -> None:
-    raw = RawClient(TWAMP).ready()
+@pytest.mark.parametrize("is_testing", [False, True], ids=["ready", "testing"])
+def test_twamp_server_answers_an_unexpected_command_with_accept_3(
+    setting: Setting, command: int, is_testing: bool
+) -> None:
+    """RFC 5357 §3.5: it MUST, also while sessions run."""
+    raw = RawClient(setting).ready()
+    if is_testing:
+        raw.send(setting.request())
+        raw.hear(AcceptSession)
+        raw.send(StartSessions())
+        raw.hear(StartAck)
     events = raw.send_text(bytes([command]) + bytes(15))
     assert only(events, Closed).accept is Accept.NOT_SUPPORTED
     assert raw.hear(AcceptSession) == AcceptSession(3, 0, bytes(16))
@@ -682,7 +705,71 @@ def test_sid_is_made_by_the_receiving_side(
     pair = Pair(OWAMP).ready()
     session = pair.accepted(conf_sender=conf_sender, conf_receiver=conf_receiver, sid=SID)
     assert (session.sid == SID) == client_names_it
-    assert session.port == (5000 if conf_sender else 6000)
+    port = 5000 if conf_sender else 6000
+    assert session.port == (0 if conf_sender and conf_receiver else port)
+
+
+def test_a_sid_is_not_taken_twice_on_one_connection() -> None:
+    """Two sessions with one SID would have the same T3 and T4; neither is zero a SID."""
+    pair = Pair(OWAMP).ready()
+    made = pair.accepted().sid
+    pair.accepted(conf_sender=1, conf_receiver=0, sid=SID)
+    for sid in (SID, bytes(16), made):
+        pair.client.request_session(OWAMP.request(conf_sender=1, conf_receiver=0, sid=sid))
+        assert only(pair.pump()[0], SessionRejected).accept is Accept.NOT_SUPPORTED
+    pair.accepted(conf_sender=1, conf_receiver=0, sid=bytes(15) + b"\1")
+
+
+def test_a_server_makes_no_sid_twice() -> None:
+    made = iter([SID, SID, bytes(16), bytes(15) + b"\1", *[SID] * 8])
+    config = replace(TWAMP.server_config, make_sid=lambda: next(made))
+    pair = Pair(TWAMP, server_config=config).ready()
+    assert [pair.accepted().sid for _ in range(2)] == [SID, bytes(15) + b"\1"]
+    pair.client.request_session(TWAMP.request())
+    assert error_of(pair.pump()[1]).startswith("SID: expected one that is new")
+
+
+def test_sids_wrap_with_the_era_of_ntp() -> None:
+    pair = Pair(TWAMP)
+    pair.server = Server(TWAMP.server_config, clock=lambda: 2**64 + 5)
+    assert pair.ready().accepted().sid[4:12] == bytes(7) + b"\5"
+
+
+@each_protocol
+def test_server_grants_nothing_unless_told(setting: Setting) -> None:
+    """RFC 4656 §6.2, §6.5: limits by default."""
+    config = ServerConfig(setting.protocol, setting.mode, find_secret=secrets_of(PSK_CREDENTIALS))
+    pair = Pair(setting, server_config=config).ready()
+    pair.client.request_session(setting.request())
+    rejected = only(pair.pump()[0], SessionRejected)
+    assert rejected.accept is Accept.PERMANENT_RESOURCE_LIMITATION
+
+
+@each_protocol
+def test_test_packets_do_not_go_to_a_third_party(setting: Setting) -> None:
+    """RFC 4656 §6.2; the 12 octets after an IPv4 address are ignored (§3.5)."""
+    known = [bytes([192, 0, 2, end]).ljust(16, b"\0") for end in (1, 2)]
+    config = replace(setting.server_config, receivers=known)
+    pair = Pair(setting, server_config=config).ready()
+    for address in (known[0], bytes(16)):
+        pair.accepted(receiver_address=address)
+    raw = RawClient(setting, config).ready()
+    tail = setting.request(receiver_address=known[1][:4] + b"\1" * 12)
+    only(raw.send(tail), TestSession)
+    stranger = bytes([192, 0, 2, 3]).ljust(16, b"\0")
+    for changes in ({"receiver_address": stranger}, {"receiver_address": known[0], "ipvn": 6}):
+        if "ipvn" in changes:
+            changes["receiver_address"] = known[0][:15] + b"\1"
+        pair.client.request_session(setting.request(**changes))
+        assert only(pair.pump()[0], SessionRejected).accept is Accept.NOT_SUPPORTED
+
+
+@each_protocol
+def test_server_offers_only_what_it_does(setting: Setting) -> None:
+    """RFC 5938 §3.1 and RFC 7718 §3.2 have others for modes that are not here."""
+    for modes in (32, 64, 8 if setting is OWAMP else 16, 2**31):
+        with refused("Modes"):
+            Server(replace(setting.server_config, modes=modes))
 
 
 # Stop-Sessions

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from owamp_reference import messages, negotiation
+from owamp_reference.choices import REFUSAL_VALUE, Chooser
 from owamp_reference.errors import check_size
 from owamp_reference.layout import Layout
 from owamp_reference.messages import (
@@ -41,6 +42,7 @@ from ..vectors.declaration import (
     Json,
     Values,
     VectorFile,
+    behaves,
     invalid,
     valid,
 )
@@ -117,17 +119,19 @@ def _interpret_accept(values: Values) -> Json:
     return {"interpretation": int(Accept.interpret(values["accept"]))}
 
 
-def _choose(values: Values) -> Json:
+def _choose(values: Values, choose: Chooser) -> Json:
     protocol = Protocol(values["protocol"])
-    mode = negotiation.read_mode(protocol, values["offered"], values["chosen"])
+    mode = negotiation.read_mode(protocol, values["offered"], values["chosen"], choose)
     return {"security": (mode.security.name or "").lower(), "ikev2Derived": mode.ikev2_derived}
 
 
-def _check_request(values: Values) -> Json:
+def _check_request(values: Values, choose: Chooser) -> Json:
     protocol = Protocol(values["protocol"])
     request = negotiation.REQUESTS[protocol].parse(values["octets"])
-    problem = negotiation.request_problem(protocol, request)
+    problem = negotiation.request_problem(protocol, request, choose)
     accept = Accept.NOT_SUPPORTED if problem else Accept.OK
+    if problem and problem.field not in negotiation.IMPROPER and choose(REFUSAL_VALUE):
+        accept = Accept.FAILURE
     return {"accept": int(accept), "field": problem.field if problem else ""}
 
 
@@ -183,6 +187,7 @@ CHOOSE = GroupType(
         Field("ikev2Derived", "whether the shared secret is taken from IKEv2", "boolean"),
     ),
     _choose,
+    is_open=True,
 )
 CHECK_REQUEST = GroupType(
     "RequestCheck",
@@ -191,10 +196,16 @@ CHECK_REQUEST = GroupType(
     (_PROTOCOL,),
     (_OCTETS,),
     (
-        Field("accept", "0, or 3 for a request that no server supports", "integer"),
-        Field("field", "the field that rules it out; empty if accept is 0", "string"),
+        Field("accept", "0, or the value of Accept with which it is refused", "integer"),
+        Field(
+            "field",
+            "the field that rules it out; empty if accept is 0",
+            "string",
+            in_words=True,
+        ),
     ),
     _check_request,
+    is_open=True,
 )
 ERROR_ESTIMATE = GroupType(
     "ErrorEstimate",
@@ -506,11 +517,8 @@ def _mode_cases(protocol: Protocol) -> Iterator[Case]:
         yield invalid(*given(comment, offered, chosen), "ModeNotOffered")
     yield invalid(*given("only an unknown bit", security | high, high))
     yield invalid(*given("IKEv2Derived alone", security | bit, bit))
-    yield invalid(*given("IKEv2Derived, not offered", security, 4 | bit), "ModeNotOffered")
-    yield invalid(
-        *given("IKEv2Derived without protection", security | bit, 1 | bit),
-        "Ikev2WithoutProtection",
-    )
+    yield behaves(*given("IKEv2Derived, not offered", security, 4 | bit))
+    yield behaves(*given("IKEv2Derived without protection", security | bit, 1 | bit))
     if protocol is Protocol.OWAMP:
         yield invalid(*given("mode 8 of RFC 5618, which is for TWAMP", 0xF, 8), "MixedInOwamp")
 
@@ -523,14 +531,14 @@ def _request_cases(protocol: Protocol) -> Iterator[Case]:
     yield valid(*given("IPv4"))
     yield valid(*given("IPv6", ipvn=6, sender_address=_IPV6, receiver_address=_IPV6))
     for version in (0, 5, 15):
-        yield valid(*given(f"IPVN {version}", ipvn=version), "IpvnUnchecked")
+        yield behaves(*given(f"IPVN {version}", ipvn=version))
     if protocol is Protocol.OWAMP:
-        yield valid(*given("Conf-Sender and Conf-Receiver 0", conf_receiver=0), "ConfUnchecked")
+        yield behaves(*given("Conf-Sender and Conf-Receiver 0", conf_receiver=0))
         yield valid(*given("both ends configured", conf_sender=1))
-        yield valid(*given("no slots", slots=()), "SlotsUnchecked")
+        yield behaves(*given("no slots", slots=()))
         for slot_type in (2, 255):
             slots = (ScheduleSlot(0, 1), ScheduleSlot(slot_type, 1))
-            yield valid(*given(f"slot type {slot_type}", slots=slots), "SlotTypeUnchecked")
+            yield behaves(*given(f"slot type {slot_type}", slots=slots), "SlotTypeUnchecked")
         return
     for name, value in (
         ("conf_sender", 1),
@@ -539,9 +547,8 @@ def _request_cases(protocol: Protocol) -> Iterator[Case]:
         ("number_of_packets", 1),
         ("sid", bytes(15) + b"\1"),
     ):
-        yield valid(
-            *given(f"{name.replace('_', ' ')} not zero", **{name: value}), "TwZerosUnchecked"
-        )
+        flags = ("TwConfUnchecked",) if name.startswith("conf") else ()
+        yield behaves(*given(f"{name.replace('_', ' ')} not zero", **{name: value}), *flags)
 
 
 def _estimate_cases() -> Iterator[Case]:

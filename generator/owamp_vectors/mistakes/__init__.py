@@ -8,7 +8,6 @@ from ..vectors.declaration import Note
 from . import (
     attacks,
     binding,
-    client,
     control_stream,
     handshake,
     ikev2_kdf,
@@ -28,11 +27,8 @@ _MODULES = (
     messages,
     packets,
     handshake,
-    client,
     attacks,
 )
-
-_OF_HANDSHAKE = ("handshake", "client")
 
 MISTAKES: Mapping[str, Mistake] = {
     mistake.flag: mistake for module in _MODULES for mistake in module.MISTAKES
@@ -44,16 +40,12 @@ NOTES: Mapping[str, Note] = {
 
 
 def mistakes_of(file: str) -> list[str]:
-    """The mistakes whose module is named like a vector file: those that its cases are aimed at.
-
-    Those of the handshake are in several modules.
-    """
+    """The mistakes whose module is named like a vector file: those that its cases are aimed at."""
     name = file.replace("-", "_").removeprefix("test_")
-    modules = _OF_HANDSHAKE if name == "handshake" else (name,)
     return [
         mistake.flag
         for module in _MODULES
-        if module.__name__.rpartition(".")[2] in modules
+        if module.__name__.rpartition(".")[2] == name
         for mistake in module.MISTAKES
     ]
 

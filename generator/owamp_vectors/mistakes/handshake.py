@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 from owamp_reference import connection, control, events, keys, negotiation
-from owamp_reference.connection import Endpoint, Server, State
+from owamp_reference.connection import Endpoint, Server
 from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import ControlKeys, TestSessionKeys
 from owamp_reference.messages import (
-    Accept,
+    FetchSession,
     Request,
-    ServerGreeting,
-    SetUpResponse,
-    StartAck,
-    Want,
+    StartSessions,
 )
 from owamp_reference.negotiation import Mode, NegotiatedMode, Protocol
 from owamp_reference.packets import TestMode
 
 from ..vectors.declaration import Note
+from . import handshake_client, handshake_server
 from .base import Swap, ignore, mistake
 
 NOTES: dict[str, Note] = {}
@@ -32,8 +30,6 @@ _read_mode = negotiation.read_mode
 _open_session = Endpoint._open_session
 _start = Server._start
 _protect = Endpoint._protect
-_authenticate = Server._authenticate
-_read_command = Server._read_command
 _request_problem = negotiation.request_problem
 
 
@@ -62,62 +58,41 @@ def _reused(control_keys: ControlKeys, sid: bytes) -> TestSessionKeys:
     return TestSessionKeys(control_keys.t1, control_keys.t2)
 
 
-def _mode_taking(check: Callable[[Protocol, int, int], NegotiatedMode]) -> tuple[Swap, ...]:
+def _mode_taking(check: Callable[..., NegotiatedMode]) -> tuple[Swap, ...]:
     return (Swap(negotiation, "read_mode", check),)
 
 
-def _highest(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
+def _highest(protocol: Protocol, offered: int, chosen: int, *choose: Any) -> NegotiatedMode:
     bits = chosen & negotiation.SECURITY_BITS[protocol]
     if bits.bit_count() > 1:
         chosen = chosen & ~bits | 1 << (bits.bit_length() - 1)
-    return _read_mode(protocol, offered, chosen)
+    return _read_mode(protocol, offered, chosen, *choose)
 
 
-def _any_mode(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
+def _any_mode(protocol: Protocol, offered: int, chosen: int, *choose: Any) -> NegotiatedMode:
     del offered
-    return _read_mode(protocol, 0xFFFFFFFF, chosen)
+    return _read_mode(protocol, 0xFFFFFFFF, chosen, *choose)
 
 
-def _known_bits_only(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
+def _known_bits_only(protocol: Protocol, offered: int, chosen: int, *choose: Any) -> NegotiatedMode:
     known = negotiation.SECURITY_BITS[protocol] | negotiation.IKEV2_DERIVED[protocol]
     if chosen & ~known:
         raise ProtocolError("Mode", "known bits only", f"{chosen:#010x}")
-    return _read_mode(protocol, offered, chosen)
+    return _read_mode(protocol, offered, chosen, *choose)
 
 
-def _without_ikev2(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
-    return _read_mode(protocol, offered, chosen & ~negotiation.IKEV2_DERIVED[protocol])
+def _without_ikev2(protocol: Protocol, offered: int, chosen: int, *choose: Any) -> NegotiatedMode:
+    return _read_mode(protocol, offered, chosen & ~negotiation.IKEV2_DERIVED[protocol], *choose)
 
 
-def _ikev2_anywhere(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
-    try:
-        return _read_mode(protocol, offered, chosen)
-    except ProtocolError:
-        plain = _without_ikev2(protocol, offered, chosen)
-        return NegotiatedMode(plain.security, ikev2_derived=False)
-
-
-def _authenticate_as(accept: Accept, instead_of: Accept) -> Callable[..., Any]:
-    def authenticate(self: Server, greeting: ServerGreeting, response: SetUpResponse) -> Any:
-        found, error = _authenticate(self, greeting, response)
-        return (accept if found is instead_of else found), error
-
-    return authenticate
-
-
-def _authenticate_telling(self: Server, greeting: ServerGreeting, response: SetUpResponse) -> Any:
-    accept, error = _authenticate(self, greeting, response)
-    return (Accept.NOT_SUPPORTED if accept is Accept.FAILURE else accept), error
-
-
-def _read_any_command(self: Server, first_block: bytes) -> Generator[Want, bytes, bool]:
-    testing = self.state is State.TESTING
-    if testing and first_block[0] != 3:
-        self.state = State.READY
-    going_on = yield from _read_command(self, first_block)
-    if testing and first_block[0] not in (2, 3):
-        self.state = State.TESTING
-    return going_on
+def _obey_out_of_turn(self: Server, command: Any) -> None:
+    if isinstance(command, StartSessions):
+        self._answer_start()
+    elif isinstance(command, FetchSession):
+        self._fetching = True
+        self._events.append(events.FetchRequested(command))
+    else:
+        self._answer_request(command)
 
 
 def _take_any_stop(self: Server, stop: Any) -> None:
@@ -126,15 +101,9 @@ def _take_any_stop(self: Server, stop: Any) -> None:
     self._stopped()
 
 
-def _answer_any_start(self: Server) -> None:
-    self._send(StartAck(Accept.OK))
-    self._events.append(events.Started(Accept.OK))
-    self.state = State.TESTING
-
-
-def _problem_except(*labels: str) -> Callable[[Protocol, Request], ProtocolError | None]:
-    def problem_of(protocol: Protocol, request: Request) -> ProtocolError | None:
-        problem = _request_problem(protocol, request)
+def _problem_except(*labels: str) -> Callable[..., ProtocolError | None]:
+    def problem_of(protocol: Protocol, request: Request, *choose: Any) -> ProtocolError | None:
+        problem = _request_problem(protocol, request, *choose)
         return None if problem is not None and problem.field in labels else problem
 
     return problem_of
@@ -231,39 +200,11 @@ MISTAKES = (
         *_mode_taking(_known_bits_only),
     ),
     mistake(
-        "Ikev2WithoutProtection",
-        "NEGOTIATION",
-        "IKEv2Derived taken together with the unauthenticated mode.",
-        "A client that asked for keys from IKEv2 is left without any protection.",
-        *_mode_taking(_ikev2_anywhere),
-    ),
-    mistake(
-        "NoIkeSaAsFailure",
-        "NEGOTIATION",
-        "Accept 1 in place of 6 when there is no IKE SA with the SPIs.",
-        "The client cannot tell that it has to set up IKEv2 first.",
-        Swap(Server, "_authenticate", _authenticate_as(Accept.FAILURE, Accept.NO_IKE_SA)),
-    ),
-    mistake(
-        "UnknownKeyIdTold",
-        "INFORMATION_LEAK",
-        "Another Accept value for a failed authentication than 1, by which names can be tried.",
-        "An attacker learns which KeyIDs exist.",
-        Swap(Server, "_authenticate", _authenticate_telling),
-    ),
-    mistake(
         "HmacUnchecked",
         "AUTH_BYPASS",
         "The HMAC of a control message is not checked.",
         "Changed, replayed and forged messages are obeyed.",
         Swap(control, "ProtectedReceiver", _CarelessReceiver),
-    ),
-    mistake(
-        "StartWithoutSession",
-        "STATE",
-        "Start-Sessions accepted though no session was accepted.",
-        "The connection is stuck in testing.",
-        Swap(Server, "_answer_start", _answer_any_start),
     ),
     mistake(
         "StopWithoutStart",
@@ -284,21 +225,7 @@ MISTAKES = (
         "STATE",
         "Another command than Stop-Sessions obeyed while sessions run.",
         "Sessions are added to, or fetched from, a measurement that is under way.",
-        Swap(Server, "_read_command", _read_any_command),
-    ),
-    mistake(
-        "IpvnUnchecked",
-        "MISSING_CHECK",
-        "An IP version number other than 4 and 6 accepted.",
-        "Addresses are misread.",
-        Swap(negotiation, "request_problem", _problem_except("IPVN")),
-    ),
-    mistake(
-        "ConfUnchecked",
-        "MISSING_CHECK",
-        "A request accepted that configures neither sender nor receiver.",
-        "A session without a role for the server.",
-        Swap(negotiation, "request_problem", _problem_except("Conf-Sender, Conf-Receiver")),
+        Swap(Server, "_answer_out_of_turn", _obey_out_of_turn),
     ),
     mistake(
         "SlotTypeUnchecked",
@@ -308,17 +235,12 @@ MISTAKES = (
         Swap(negotiation, "request_problem", _problem_except("Slot Type")),
     ),
     mistake(
-        "SlotsUnchecked",
+        "TwConfUnchecked",
         "MISSING_CHECK",
-        "A request without schedule slots accepted.",
-        "There is no schedule to send by.",
-        Swap(negotiation, "request_problem", _problem_except("Number of Schedule Slots")),
-    ),
-    mistake(
-        "TwZerosUnchecked",
-        "MISSING_CHECK",
-        "A Request-TW-Session accepted with a field that RFC 5357 §3.5 wants zero.",
+        "A Request-TW-Session granted with Conf-Sender or Conf-Receiver set.",
         "A request for something else than a two-way session is taken for one.",
-        Swap(negotiation, "request_problem", ignore),
+        Swap(negotiation, "request_problem", _problem_except(*negotiation.IMPROPER)),
     ),
+    *handshake_server.MISTAKES,
+    *handshake_client.MISTAKES,
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from owamp_reference import messages, negotiation
+from owamp_reference.choices import Chooser
 from owamp_reference.errors import ProtocolError
 from owamp_reference.layout import Layout, mbz, octets, uint, unpack_records
 from owamp_reference.messages import (
@@ -172,8 +173,10 @@ def _accept_known_only(cls: type[Accept], value: int) -> Accept:
     return cls(value)
 
 
-def _highest_offered(protocol: Protocol, offered: int, chosen: int) -> NegotiatedMode:
-    found = _read_mode(protocol, offered, chosen)
+def _highest_offered(
+    protocol: Protocol, offered: int, chosen: int, *choose: Chooser
+) -> NegotiatedMode:
+    found = _read_mode(protocol, offered, chosen, *choose)
     bits = offered & negotiation.SECURITY_BITS[protocol]
     return NegotiatedMode(Mode(1 << (bits.bit_length() - 1)), found.ikev2_derived)
 

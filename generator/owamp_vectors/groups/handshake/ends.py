@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from owamp_reference import sources, token
 from owamp_reference.choices import Chooser, first_option
 from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.errors import ProtocolError, Stage
 from owamp_reference.messages import Accept, Request
 from owamp_reference.negotiation import REQUESTS, Credentials, FindSecret, Mode, Protocol
 
 from ...vectors.declaration import Values
 
+T = TypeVar("T")
 _DRAWS = {
     "Challenge": "challenge",
     "Salt": "salt",
@@ -30,13 +33,19 @@ def passphrase_credentials(values: Values) -> Credentials:
     return Credentials.from_passphrase(values["name"], passphrase)
 
 
+def _next(name: str, values: Iterator[T]) -> T:
+    """The next of what a case gives; raises `ProtocolError` if that was all."""
+    for value in values:
+        return value
+    raise ProtocolError(name, "one more", "none", Stage.POLICY)
+
+
 def server_of(values: Values, find_secret: FindSecret, choose: Chooser = first_option) -> Server:
     """The server of a case."""
-    answers = iter(values["policy"])
-    sids: Iterator[bytes] = iter(values["sids"])
+    answers, sids = iter(values["policy"]), iter(values["sids"])
 
     def policy(_request: Request) -> tuple[Accept, int]:
-        answer = next(answers)
+        answer = _next("policy", answers)
         return Accept(answer["accept"]), answer["port"]
 
     config = ServerConfig(
@@ -45,10 +54,11 @@ def server_of(values: Values, find_secret: FindSecret, choose: Chooser = first_o
         values["count"],
         find_secret,
         policy,
-        make_sid=lambda: next(sids),
+        make_sid=lambda: _next("sids", sids),
         start_time=int.from_bytes(values["startTime"], "big"),
         max_message_size=values.get("messageLimit", _DEFAULT_LIMIT),
         unused=values["unused"][0],
+        receivers=values.get("receivers") or None,
     )
     return Server(config, _random(values), choose=choose)
 

@@ -1,292 +1,522 @@
-"""What a server does with octets that break a rule."""
+"""What a server does in each state of a connection, with honest octets and with others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
-from owamp_reference import messages
-from owamp_reference.events import Event, FetchRequested, StopReceived
 from owamp_reference.messages import (
-    Accept,
-    FetchAck,
     FetchSession,
+    Message,
+    ScheduleSlot,
     SessionDescription,
+    StartSessions,
     StopSessions,
     StopTWSessions,
 )
-from owamp_reference.negotiation import (
-    IKEV2_DERIVED,
-    SECURITY_BITS,
-    Credentials,
-    Protocol,
-    secrets_of,
-)
+from owamp_reference.negotiation import Protocol
 
-from ...vectors.declaration import Case, Field, Group, GroupType, Json, Values
+from ...vectors.declaration import Case, Group, Json
 from ...vectors.drbg import Drbg
-from .ends import passphrase_credentials, server_of
-from .inputs import OF_SERVER, PASSPHRASE, PROTECTED, PROTOCOL, UNUSED, make_request
-from .spoiling import BEHAVIOUR, Peer, behaviour, flipped, replaced
+from . import admission, authentication
+from .inputs import PROTECTED, make_request
+from .serving import ALL_PACKETS, SERVER_BEHAVIOUR, Client, grants, securities
+from .spoiling import receive, replaced, say
 
-_KEY_ID, _TOKEN, _CLIENT_IV = 4, 84, 148
-"""Where these begin in a Set-Up-Response."""
-_HMAC = 96
-"""Where the HMAC of a request begins."""
+__all__ = ["SERVER_BEHAVIOUR", "groups"]
 
-
-def _credentials(values: Values) -> Credentials:
-    if not values["ikev2"]:
-        return passphrase_credentials(values)
-    spis = bytes.fromhex(values["name"])
-    return Credentials.from_ikev2(spis[:8], spis[8:], values["passphrase"].encode())
-
-
-def _compute(values: Values) -> Json:
-    server = server_of(values, secrets_of(_credentials(values)))
-    sent: list[bytes] = [server.data_to_send()]
-    events: list[Event] = []
-    for octets in values["received"]:
-        for event in server.receive(octets):
-            events.append(event)
-            if isinstance(event, StopReceived) and server.protocol is Protocol.OWAMP:
-                own = [item for item in server.sessions if item.request.conf_sender]
-                server.stop_sessions(tuple(SessionDescription(item.sid, 0) for item in own))
-            if isinstance(event, FetchRequested):
-                server.answer_fetch(FetchAck(Accept.FAILURE, 0, 0, 0, 0))
-        sent.append(server.data_to_send())
-    return behaviour(sent, events, server.state)
-
-
-SERVER_BEHAVIOUR = GroupType(
-    "ServerBehaviour",
-    "What a server sends in answer to given octets, and whether it then closes the connection.",
-    "RFC 4656 §3; RFC 5357 §3; RFC 7717 §5.3",
-    (PROTOCOL,),
-    (
-        *PASSPHRASE,
-        Field(
-            "ikev2", "whether the secret is an IKE SA's: name is then SPIi | SPIr in hex", "boolean"
-        ),
-        *OF_SERVER,
-        UNUSED,
-        Field("received", "the client's messages", is_list=True),
-    ),
-    BEHAVIOUR,
-    _compute,
-)
+_OUR_SID = bytes([198, 51, 100, 1]) + bytes.fromhex("e930000000000000cafef00d")
+"""A SID that a client makes."""
+_GO = StartSessions()
+_BUSY = "CommandWhileTesting"
 
 
 def groups(drbg: Drbg) -> Iterator[Group]:
-    """A group for each protocol."""
+    """A group for each protocol and each subject."""
     for protocol in Protocol:
         here = drbg.at(SERVER_BEHAVIOUR.name).at(protocol.value)
-        yield Group(SERVER_BEHAVIOUR, list(_cases(here, protocol)), {"protocol": protocol.value})
+        for comment, cases in (
+            ("who is let in", admission.cases),
+            ("authentication of each message", authentication.cases),
+            ("commands, sessions and rounds", _cases),
+        ):
+            found = list(cases(here.at(comment), protocol))
+            yield Group(SERVER_BEHAVIOUR, found, {"protocol": protocol.value}, comment)
 
 
 def _cases(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
+    modes = securities(protocol)
+
+    def protected(label: str) -> Client:
+        return Client.make(drbg.at(label), protocol, next(modes))
+
+    in_clear = Client.make(drbg.at("open"), protocol, "unauthenticated")
     for security in PROTECTED[protocol]:
-        comment = f"{security}: honest client"
-        client = _client(drbg.at(comment), protocol, security)
+        client = Client.make(drbg.at(security), protocol, security)
         flags = ("ServerHmacWithoutServerStart", "StartTimeInClear")
-        yield client.case(comment, client.messages[:4], *flags)
-    client = _client(drbg.at("honest"), protocol, "encrypted")
-    yield from _modes(client)
-    yield from _ikev2_modes(client)
-    yield from _key_ids(client)
-    yield from _tokens(client)
-    yield from _protected_commands(client)
-    # The rest in the unauthenticated mode, where a message can be written as it is.
-    client = _client(drbg.at("open"), protocol, "unauthenticated")
-    yield from _order(client)
-    yield from _commands(client)
-    yield from (_owamp if protocol is Protocol.OWAMP else _twamp)(client)
+        yield client.saying("a whole session", *_session(client), flags=flags)
+    yield from _ignored(in_clear)
+    for label in ("order", "rounds", "rooms", "stops"):
+        for client in (in_clear, protected(label)):
+            yield from _SUBJECTS[label](client)
+    yield from _unknown(in_clear)
+    yield from _requests(in_clear)
+    yield from _receivers(protected("receivers"))
+    yield from _pieces(protected("pieces"), in_clear)
+    yield from _widths(Client.make(drbg.at("widths"), protocol, "unauthenticated", 7))
+    more = _owamp if protocol is Protocol.OWAMP else _twamp
+    for client in (in_clear, protected("more")):
+        yield from more(client)
 
 
-def _client(drbg: Drbg, protocol: Protocol, security: str) -> Peer:
-    return Peer.run(SERVER_BEHAVIOUR, drbg, protocol, security, is_client=True, ikev2=False)
+def _session(client: Client, number: int = 0) -> list[Message]:
+    """A whole session, up to the client's Stop-Sessions."""
+    return [client.ask(), _GO, client.stop(number)]
 
 
-def _choosing(mode: int, response: bytes) -> bytes:
-    """A Set-Up-Response with another Mode."""
-    return replaced(response, 0, mode.to_bytes(4, "big"))
+def _play(client: Client, *messages: Message | None) -> list[Json]:
+    """Steps after an honest set-up; None: the server sends its own Stop-Sessions, of OWAMP."""
+    writer, steps = client.writer(), receive(client.response())
+    for message in messages:
+        if message is not None:
+            steps += receive(writer.write(message))
+        elif client.protocol is Protocol.OWAMP:
+            steps += say(StopSessions(0, ()))
+    return steps
 
 
-def _naming(key_id: bytes, response: bytes) -> bytes:
-    """A Set-Up-Response with another KeyID."""
-    return replaced(response, _KEY_ID, key_id.ljust(80, b"\0"))
+def _after_stop(client: Client, *numbers: int) -> list[Message | None]:
+    """What tells a server that has taken a wrong Stop-Sessions from one that has not: in OWAMP
+    the right one, in TWAMP a request.
+    """
+    return [None, client.stop(*numbers)] if client.protocol is Protocol.OWAMP else [client.ask()]
 
 
-def _modes(client: Peer) -> Iterator[Case]:
-    response, request = client.messages[:2]
-    yield client.case("Mode 0: the client declines", [_choosing(0, response)])
-    source = "RFC 4656 §3.1"
-    for comment, mode in (
-        ("Mode with two security bits", 6),
-        ("Mode with all security bits", SECURITY_BITS[client.protocol]),
-    ):
-        yield client.case(comment, [_choosing(mode, response)], "SeveralModes", source=source)
-    for offered in (1, 2, 3):
-        comment = f"encrypted mode chosen though {offered} was offered"
-        flag = "ModeNotOffered"
-        yield client.case(comment, [response], flag, offeredModes=offered, source=source)
-    yield client.case(
-        "unassigned high bits in Mode are ignored",
-        [_choosing(0x80000004, response), request],
-        "UnknownModeBitsRefused",
-        source=source,
+def _ignored(client: Client) -> Iterator[Case]:
+    ask, go = client.written(client.ask(), _GO)
+    hmac = len(ask) - 16
+    yield client.after_set_up(
+        "HMAC fields are ignored in the open mode",
+        [replaced(ask, hmac, b"\xff" * 16), replaced(go, 16, b"\xff" * 16)],
+        source="RFC 4656 §3.2",
     )
+    pieces = [replaced(ask, 88, b"\xff" * 8), replaced(go, 1, b"\xff" * 15)]
+    yield client.after_set_up("MBZ is ignored", pieces, source="RFC 4656 §3.1")
 
 
-def _ikev2_modes(client: Peer) -> Iterator[Case]:
-    response = client.messages[0]
-    bit = IKEV2_DERIVED[client.protocol]
-    with_ikev2 = SECURITY_BITS[client.protocol] | bit
-    yield client.case(
-        "IKEv2Derived though not offered",
-        [_choosing(4 | bit, response)],
-        "ModeNotOffered",
-        source="RFC 7717 §5.2",
-    )
-    yield client.case(
-        "IKEv2Derived with the unauthenticated mode",
-        [_choosing(1 | bit, response)],
-        "Ikev2WithoutProtection",
-        offeredModes=with_ikev2,
-        source="RFC 7717 §5.1",
-    )
-    for comment, spis, named in (
-        ("no IKE SA with these SPIs", "11" * 16, "22" * 16),
-        ("SPIs in the wrong order", "11" * 8 + "22" * 8, "22" * 8 + "11" * 8),
-    ):
-        yield client.case(
-            f"{comment}: Accept 6",
-            [_choosing(4 | bit, _naming(bytes.fromhex(named), response))],
-            "NoIkeSaAsFailure",
-            source="RFC 7717 §5.3",
-            ikev2=True,
-            name=spis,
-            offeredModes=with_ikev2,
-        )
-
-
-def _key_ids(client: Peer) -> Iterator[Case]:
-    response = client.messages[0]
-    flag = "UnknownKeyIdTold"
-    unknown = _naming(messages.encode_key_id("mallory"), response)
-    yield client.case("unknown KeyID: same answer as a wrong passphrase", [unknown], flag)
-    wrong = "incorrect horse"
-    yield client.case("wrong passphrase", [response], flag, passphrase=wrong)
-    yield client.case("KeyID that is not UTF-8", [_naming(b"\xff" * 80, response)], flag)
-
-
-def _tokens(client: Peer) -> Iterator[Case]:
-    response, request = client.messages[:2]
-    source = "RFC 4656 §6.10"
-    yield client.case("Token changed in its first block", [flipped(response, _TOKEN)])
-    yield client.case(
-        "Token changed in its second block: T1 differs, the request is garbage",
-        [flipped(response, _TOKEN + 16), request],
-        source=source,
-    )
-    yield client.case(
-        "Token changed in its last block: T2 differs, found out by the first HMAC alone",
-        [flipped(response, _CLIENT_IV - 1), request],
-        "HmacUnchecked",
-        source=source,
-    )
-    yield client.case("Token of another connection", [response], challenge=bytes(16))
-    yield client.case(
-        "Client-IV changed in its last bit: a port differs, found out by the HMAC alone",
-        [flipped(response, _CLIENT_IV + 15), request],
-        "HmacUnchecked",
-    )
-    yield client.case("half a Set-Up-Response", [response[:82]])
-    two_pieces = [response[:100], response[100:], request]
-    yield client.case("Set-Up-Response in two pieces", two_pieces)
-
-
-def _protected_commands(client: Peer) -> Iterator[Case]:
-    _, request, start = client.messages[:3]
-    source = "RFC 4656 §6.10"
-    for changed, offset, flags in (
-        ("the command number", 0, ()),
-        ("the last octet of the text", _HMAC - 1, ("HmacUnchecked",)),
-        ("the HMAC", _HMAC, ("HmacUnchecked",)),
-        ("the last octet of the HMAC", _HMAC + 15, ("HmacUnchecked",)),
-    ):
-        comment = f"request with one bit changed in {changed}"
-        yield client.after_set_up(comment, [flipped(request, offset)], *flags, source=source)
-    garbage = "the chaining makes garbage of it"
-    twice = [request, request]
-    yield client.after_set_up(f"request sent twice, a replay: {garbage}", twice)
-    comment = f"Start-Sessions without the request before it: {garbage}"
-    yield client.after_set_up(comment, [start])
-
-
-def _order(client: Peer) -> Iterator[Case]:
+def _order(client: Client) -> Iterator[Case]:
     """Commands at the wrong time."""
-    _, ask, go, stop = client.messages[:4]
-    empty = StopSessions(0, ()) if client.protocol is Protocol.OWAMP else StopTWSessions(0, 0)
-    busy = "CommandWhileTesting"
-    yield client.after_set_up("whole session", [ask, go, stop])
-    comment = "HMAC fields are ignored in the open mode"
-    yield client.after_set_up(comment, [replaced(ask, _HMAC, b"\xff" * 16), go])
-    yield client.after_set_up("MBZ is ignored", [flipped(ask, 88), go], source="RFC 4656 §3.1")
-    yield client.after_set_up("start without a session", [go], "StartWithoutSession")
-    yield client.after_set_up("stop without a start", [ask, stop], "StopWithoutStart")
-    yield client.after_set_up("second start while testing", [ask, go, go], busy)
-    yield client.after_set_up("request while testing", [ask, go, ask], busy)
-    comment = "Stop-Sessions that leaves a session out"
-    yield client.after_set_up(comment, [ask, go, empty.to_octets()], "StopUncounted")
+    ask, stop = client.ask(), client.stop(0)
+    out_of_turn = "RFC 4656 §3.4"
+    yield client.saying("start without a session", _GO, source="RFC 4656 §3.7")
+    comment = "stop without a start, then a start"
+    then = [None, ask] if client.protocol is Protocol.OWAMP else []
+    steps = _play(client, ask, stop, _GO, *then)
+    yield client.case(comment, steps, "StopWithoutStart", source="RFC 4656 §3.8")
+    steps = _play(client, client.stop(), ask)
+    yield client.case("stop before anything", steps, source="RFC 4656 §3.8")
+    for comment, command in (("a second start", _GO), ("a request", ask)):
+        yield client.saying(
+            f"{comment} while testing", ask, _GO, command, flags=[_BUSY], source=out_of_turn
+        )
+        steps = _play(client, ask, _GO, command, stop, None)
+        yield client.case(f"{comment} while testing, then the stop", steps, source=out_of_turn)
 
 
-def _commands(client: Peer) -> Iterator[Case]:
-    """Commands that there are not, and requests that no server takes."""
+def _rounds(client: Client) -> Iterator[Case]:
+    """A second round on one connection starts afresh."""
+    first, second = [*_session(client), None], [*_session(client, 1), None]
+    source = "RFC 4656 §3.4"
+    flags = ["SessionsKept"]
+    if client.protocol is Protocol.OWAMP:
+        flags.append("StopFlagsKept")
+    steps = _play(client, *first, *second)
+    yield client.case("a second round", steps, *flags, source=source)
+    steps = _play(client, *first, *second, client.ask(), _GO)
+    yield client.case("a second round, and the start of a third", steps, *flags, source=source)
+    wrong = {"as well": client.stop(0, 1)}
+    if client.protocol is Protocol.OWAMP:
+        wrong["alone"] = client.stop(0)
+    for which, stop in wrong.items():
+        comment = f"a second round whose stop accounts for the first one's session {which}"
+        steps = _play(client, *first, client.ask(), _GO, stop, *_after_stop(client, 1))
+        yield client.case(comment, steps, "StopUncounted", source="RFC 4656 §3.8")
+    comment = "a second round starts without a request"
+    yield client.case(comment, _play(client, *first, _GO), source="RFC 4656 §3.7")
+    if client.protocol is Protocol.OWAMP:
+        comment = "a request of a second round before the server's Stop-Sessions"
+        steps = _play(client, *first[:-1], client.ask())
+        yield client.case(comment, steps, _BUSY, source=source)
+        comment = "a second Stop-Sessions before the server's"
+        steps = _play(client, *first[:-1], client.stop(0))
+        yield client.case(comment, steps, source="RFC 4656 §3.8")
+
+
+def _rooms(client: Client) -> Iterator[Case]:
+    """Several sessions on one connection."""
+    three = [client.ask()] * 3
+    source = "RFC 4656 §3.8"
     is_owamp = client.protocol is Protocol.OWAMP
-    for command in (0, 6, 255):
-        unknown = [bytes([command]).ljust(32, b"\0")]
-        source = "RFC 4656 §3.4" if is_owamp else "RFC 5357 §3.5"
-        yield client.after_set_up(f"command {command}", unknown, source=source)
-    other = make_request(Protocol.TWAMP if is_owamp else Protocol.OWAMP).to_octets()
-    yield client.after_set_up("the other protocol's request", [other])
-    yield client.after_set_up("IPVN 5", [flipped(client.messages[1], 1, 4 ^ 5)], "IpvnUnchecked")
-
-
-def _owamp(client: Peer) -> Iterator[Case]:
-    _, ask, go = client.messages[:3]
-    comment = "neither Conf-Sender nor Conf-Receiver"
-    yield client.after_set_up(comment, [flipped(ask, 3)], "ConfUnchecked")
-    yield client.after_set_up("both Conf-Sender and Conf-Receiver", [flipped(ask, 2)])
-    yield client.after_set_up("Conf-Receiver 2 counts as 1", [flipped(ask, 3, 3), go])
-    yield client.after_set_up("slot of type 2", [flipped(ask, 112, 2)], "SlotTypeUnchecked")
-    no_slots = replaced(ask, 4, bytes(4))[:112] + bytes(16)
-    yield client.after_set_up("no schedule slots", [no_slots], "SlotsUnchecked")
-    comment = "2^32-1 schedule slots announced: a denial of service"
-    yield client.after_set_up(comment, [replaced(ask, 4, b"\xff" * 4)])
-    wrong_sid = StopSessions(0, (SessionDescription(b"\x5a" * 16, 2),)).to_octets()
-    comment = "Stop-Sessions with another SID"
-    yield client.after_set_up(comment, [ask, go, wrong_sid], "StopUncounted")
-    all_packets = FetchSession(0, 2**32 - 1, bytes(16)).to_octets()
-    yield client.after_set_up("Fetch-Session refused", [all_packets])
-    some_packets = FetchSession(0, 9, bytes(16)).to_octets()
-    comment = "Fetch-Session while testing"
-    yield client.after_set_up(comment, [ask, go, some_packets], "CommandWhileTesting")
-
-
-def _twamp(client: Peer) -> Iterator[Case]:
-    _, ask, go = client.messages[:3]
-    for label, offset in (
-        ("Conf-Sender", 2),
-        ("Conf-Receiver", 3),
-        ("Number of Schedule Slots", 7),
-        ("Number of Packets", 11),
-        ("SID", 63),
+    steps = _play(client, *three, _GO, client.stop(0, 1, 2), None, client.ask())
+    yield client.case("three sessions", steps, source=source)
+    second_refused = grants(client.protocol, 4)
+    second_refused[1] = {"accept": 5, "port": 0}
+    given = {"policy": second_refused}
+    after = client.ask()
+    steps = _play(client, *three, _GO, client.stop(0, 1), None, after)
+    comment = "the second of three requests is refused, the stop accounts for two"
+    yield client.case(comment, steps, "RefusedCounted", **given, source=source)
+    steps = _play(client, *three, _GO, client.stop(0, 1, 2), *_after_stop(client, 0, 1))
+    comment = "the second of three requests is refused, the stop accounts for three"
+    yield client.case(comment, steps, "StopUncounted", **given, source=source)
+    for accept in (4, 1):
+        refused = [{"accept": accept, "port": 0}]
+        comment = f"the one request is refused with Accept {accept}, and sessions are started"
+        yield client.saying(comment, client.ask(), _GO, policy=refused, source="RFC 4656 §3.5")
+    if not is_owamp:
+        return
+    comment = "three sessions, the records of the stop in another order"
+    steps = _play(client, *three, _GO, client.stop(2, 0, 1), None, after)
+    yield client.case(comment, steps, "StopInOrder", source=source)
+    for comment, numbers in (
+        ("one twice and one missing", (0, 0, 2)),
+        ("one twice", (0, 1, 2, 2)),
+        ("one missing", (0, 2)),
+        ("one that was not started", (0, 1, 2, 3)),
     ):
-        comment, changed = f"{label} not zero", [flipped(ask, offset)]
-        yield client.after_set_up(comment, changed, "TwZerosUnchecked", source="RFC 5357 §3.5")
-    two = StopTWSessions(0, 2).to_octets()
-    comment = "Stop-Sessions for two of one session"
-    yield client.after_set_up(comment, [ask, go, two], "StopUncounted")
-    fetch = FetchSession(0, 2**32 - 1, bytes(16)).to_octets()
-    comment = "Fetch-Session, which TWAMP does not have"
-    yield client.after_set_up(comment, [fetch], source="RFC 5357 §3.9")
+        steps = _play(client, *three, _GO, client.stop(*numbers), *_after_stop(client, 0, 1, 2))
+        aims = {"one twice": "StopAsSet", "one twice and one missing": "StopCountOnly"}
+        flags = [flag for flag in ("StopUncounted", aims.get(comment)) if flag]
+        yield client.case(f"three sessions in the stop: {comment}", steps, *flags, source=source)
+
+
+def _stops(client: Client) -> Iterator[Case]:
+    """Stop-Sessions that does not account for the sessions, and one of a failure."""
+    source = "RFC 4656 §3.8"
+    ask, after = client.ask(), client.ask()
+    flags = ("StopUncounted",)
+    steps = _play(client, ask, _GO, client.stop(), *_after_stop(client, 0))
+    yield client.case("Stop-Sessions that leaves a session out", steps, *flags, source=source)
+    for accept in (1, 2, 255):
+        steps = _play(client, ask, _GO, client.stop(0, accept=accept), None, after)
+        yield client.case(f"Stop-Sessions with Accept {accept}", steps, source=source)
+    if client.protocol is Protocol.TWAMP:
+        for number in (2, 0, 1 + 2**8, 1 + 2**16, 2**32 - 1):
+            steps = _play(client, ask, _GO, StopTWSessions(0, number), after)
+            comment = f"Stop-Sessions for {number} of one session"
+            yield client.case(comment, steps, *flags, source="RFC 5357 §3.8")
+        return
+    for accept in (0, 1):
+        stop = client.stop(0, accept=accept)
+        steps = _play(client, ask, _GO, stop, None, ALL_PACKETS)
+        comment = f"Fetch-Session after a stop with Accept {accept}: there are no results"
+        yield client.case(comment, steps, source="RFC 4656 §3.9")
+    steps = _play(client, ask, _GO, None, client.stop(0), after)
+    yield client.case("the server stops first", steps, source=source)
+    steps = _play(client, ask, _GO, None, after)
+    comment = "the server has stopped and the client has not: a request"
+    yield client.case(comment, steps, _BUSY, source="RFC 4656 §3.4")
+    other = StopSessions(0, (SessionDescription(b"\x5a" * 16, 10),))
+    steps = _play(client, ask, _GO, other, *_after_stop(client, 0))
+    aims = ("StopUncounted", "StopCountOnly")
+    yield client.case("Stop-Sessions with another SID", steps, *aims, source=source)
+
+
+_SUBJECTS = {"order": _order, "rounds": _rounds, "rooms": _rooms, "stops": _stops}
+
+
+def _unknown(client: Client) -> Iterator[Case]:
+    """Commands that there are not, while ready and while testing."""
+    is_owamp = client.protocol is Protocol.OWAMP
+    source = "RFC 4656 §3.4" if is_owamp else "RFC 5357 §3.5"
+    numbers = (0, 6, 255, 5) if is_owamp else (0, 6, 255, 1, 4)
+    sessions = client.written(client.ask(), _GO)
+    for number in numbers:
+        octets = bytes([number]).ljust(32, b"\0")
+        flags = () if is_owamp or number in (0, 6, 4) else ("UnexpectedCommandUnanswered",)
+        yield client.after_set_up(f"command {number}", [octets], *flags, source=source)
+        comment = f"command {number} while testing"
+        yield client.after_set_up(comment, [*sessions, octets], *flags, source=source)
+
+
+def _requests(client: Client) -> Iterator[Case]:
+    """Requests of either protocol with unusual values, each alone."""
+    is_owamp = client.protocol is Protocol.OWAMP
+    source = "RFC 4656 §3.5"
+    for version in (0, 5, 15):
+        yield client.saying(f"IPVN {version}", client.ask(ipvn=version), source=source)
+    ipv6 = make_request(client.protocol, ipv6=True)
+    yield client.saying("IPv6", ipv6, source=source)
+    for comment, type_p in (
+        ("a PHB ID", 0x40000000 | 0x2E << 14),
+        ("first bits 10", 0x80000000),
+        ("first bits 11", 0xC0000000),
+    ):
+        text = f"Type-P Descriptor with {comment}"
+        yield client.saying(text, client.ask(type_p=type_p), source=source)
+    yield client.saying("Type-P Descriptor with a DSCP", client.ask(type_p=0x2E000000))
+    for name, value in (
+        ("start_time", 0),
+        ("start_time", 1 << 32),
+        ("start_time", 2**64 - 1),
+        ("timeout", 0),
+        ("padding_length", 255),
+        ("padding_length", 256),
+        ("padding_length", 2**16),
+    ):
+        comment = f"{name.replace('_', ' ').title()} {value:#x}"
+        yield client.saying(comment, client.ask(**{name: value}), source=source)
+    port = "sender_port" if is_owamp else "receiver_port"
+    yield client.saying(
+        f"{port.replace('_', ' ').title()} 0, of which the server is told",
+        client.ask(**{port: 0}),
+        source=source,
+    )
+    limits = [{"accept": 4, "port": 0}]
+    comment = "a request beyond the server's limits"
+    yield client.saying(comment, client.ask(padding_length=2**32 - 1), policy=limits, source=source)
+    if is_owamp:
+        comment = "Receiver Port 0, which the server chooses"
+        yield client.saying(comment, client.ask(receiver_port=0), source=source)
+        slots = (ScheduleSlot(0, 0), ScheduleSlot(1, 0))
+        yield client.saying("slots with parameter 0", client.ask(slots=slots))
+        many = client.ask(number_of_packets=2**32 - 1)
+        comment = "2^32-1 packets, beyond the server's limits"
+        yield client.saying(comment, many, policy=limits, source=source)
+        comment = "Number of Packets 0"
+        yield client.saying(comment, client.ask(number_of_packets=0), source=source)
+
+
+def _receivers(client: Client) -> Iterator[Case]:
+    """To whom test packets may go: to the client and to the server (RFC 4656 §6.2)."""
+    ends = [bytes([192, 0, 2, 1]), bytes([198, 51, 100, 1])]
+    known = [end.ljust(16, b"\0") for end in ends]
+    source = "RFC 4656 §6.2"
+    flag = "ThirdPartyTakenForReceiver"
+    third = bytes([203, 0, 113, 9]).ljust(16, b"\0")
+    near = bytes([198, 51, 100, 2]).ljust(16, b"\0")
+    for comment, address, flags in (
+        ("the server's", known[1], ()),
+        ("the client's", known[0], ()),
+        ("a third party's", third, (flag,)),
+        ("a third party's, near the server's", near, (flag,)),
+    ):
+        ask = client.ask(receiver_address=address)
+        text = f"Receiver Address is {comment}"
+        yield client.saying(text, ask, flags=flags, receivers=known, source=source)
+    ask = client.ask(receiver_address=third)
+    comment = "Receiver Address is a third party's, and the server is configured to allow it"
+    yield client.saying(comment, ask, source=source)
+    for name in ("sender_address", "receiver_address"):
+        address = ends[name == "receiver_address"] + b"\xa5" * 12
+        comment = (
+            f"the 12 octets after an IPv4 address are ignored: {name.replace('_', ' ').title()}"
+        )
+        flags = ("AddressTailCompared",) if name == "receiver_address" else ()
+        ask = client.ask(**{name: address})
+        yield client.saying(comment, ask, flags=flags, receivers=known, source="RFC 4656 §3.5")
+    both = {"sender_address": ends[0] + b"\1" * 12, "receiver_address": ends[1] + b"\1" * 12}
+    comment = "the 12 octets after both IPv4 addresses are ignored"
+    flags = ("AddressTailCompared",)
+    ask = client.ask(**both)
+    yield client.saying(comment, ask, flags=flags, receivers=known, source="RFC 4656 §3.5")
+    if client.protocol is Protocol.TWAMP:
+        none = {"sender_address": bytes(16), "receiver_address": bytes(16)}
+        comment = "both addresses zero: those of the control connection"
+        yield client.saying(comment, client.ask(**none), receivers=known, source="RFC 5357 §3.5")
+
+
+def _cut(octets: bytes, *places: int) -> list[bytes]:
+    """Octets in pieces that end at these places."""
+    ends = pairwise([0, *places, len(octets)])
+    return [octets[start:end] for start, end in ends]
+
+
+def _pieces(client: Client, in_clear: Client) -> Iterator[Case]:
+    """TCP has no message borders (RFC 4656 §2)."""
+    source = "RFC 4656 §2"
+    flags = ("PieceIsMessage",)
+    response, rest = client.response(), client.written(*_session(client))
+    whole = response + b"".join(rest)
+    every = _cut(whole, *range(1, len(whole)))
+    yield client.case("one octet at a time", receive(*every), *flags, source=source)
+    for here in (client, in_clear):
+        response, ask = here.response(), here.written(client.ask())[0]
+        for place in (2, 4, 83, 84, 100, 148, 163) if here.is_protected else (2,):
+            steps = receive(*_cut(response, place), ask)
+            comment = f"Set-Up-Response cut after {place} octets"
+            yield here.case(comment, steps, *flags, source=source)
+    yield client.case("half a Set-Up-Response", receive(response[:82]), source=source)
+    cuts: list[tuple[str, int, Iterable[int]]] = [("the stop", 2, (15, 16, 31))]
+    cuts.append(("the request", 0, (1, 15, 16, 17, 95, 96, 97, 111)))
+    if client.protocol is Protocol.OWAMP:
+        cuts.append(("the request", 0, (112, 113, 127, 128, 143)))
+        cuts.append(("the stop", 2, (40, 47, 48, 63)))
+    for name, number, places in cuts:
+        for place in places:
+            pieces = [*rest[:number], *_cut(rest[number], place), *rest[number + 1 :]]
+            comment = f"{name} cut after {place} octets"
+            yield client.after_set_up(comment, pieces, *flags, source=source)
+    ask = in_clear.written(client.ask())[0]
+    for place in (1, 16, 95):
+        comment = f"the request cut after {place} octets"
+        yield in_clear.after_set_up(comment, _cut(ask, place), *flags, source=source)
+    if client.protocol is Protocol.OWAMP:
+        fetch = client.written(ALL_PACKETS)[0]
+        for place in (16, 31, 32, 47):
+            comment = f"Fetch-Session cut after {place} octets"
+            yield client.after_set_up(comment, _cut(fetch, place), *flags, source=source)
+    for here in (client, in_clear):
+        yield from _joined(here)
+
+
+def _joined(client: Client) -> Iterator[Case]:
+    """Several messages in one piece."""
+    source, flags = "RFC 4656 §2", ("RestOfPieceLost",)
+    ask, go, stop, again = client.written(*_session(client), client.ask())
+    is_owamp = client.protocol is Protocol.OWAMP
+    joined = [client.response() + ask + go]
+    comment = "Set-Up-Response, request and start in one piece"
+    yield client.case(comment, receive(*joined), *flags, source=source)
+    two = client.written(client.ask(), client.ask())
+    comment = "two requests in one piece"
+    yield client.after_set_up(comment, [b"".join(two)], *flags, source=source)
+    steps = receive(client.response(), ask, go + stop)
+    comment = "start and stop in one piece"
+    steps += say(StopSessions(0, ())) if is_owamp else []
+    yield client.case(comment, [*steps, *receive(again)], *flags, source=source)
+    half = receive(client.response(), ask + go[:9], go[9:])
+    comment = "a request and a part of the start in one piece"
+    yield client.case(comment, half, *flags, source=source)
+    if not is_owamp:
+        steps = receive(client.response(), ask, go, stop + again)
+        yield client.case("stop and request in one piece", steps, *flags, source=source)
+
+
+def _widths(client: Client) -> Iterator[Case]:
+    """Numbers that only fit into 32 bits, and limits."""
+    if client.protocol is Protocol.TWAMP:
+        return
+    source = "RFC 4656 §3.5, §6.5"
+    ask = client.written(client.ask())[0]
+    for comment, number, octets in (
+        ("2^32-1 schedule slots announced", 2**32 - 1, ask[:112]),
+        ("2^28 schedule slots announced, none given", 2**28, ask[:112]),
+        ("2^28+1 schedule slots announced, one given", 2**28 + 1, ask),
+        ("2^31+1 schedule slots announced, one given", 2**31 + 1, ask),
+    ):
+        changed = replaced(octets, 4, number.to_bytes(4, "big"))
+        flags = ("SlotsSizeWraps",) if number % 2**28 == 1 else ()
+        yield client.after_set_up(comment, [changed], *flags, source=source)
+    for number in (2**8 + 1, 2**16 + 1):
+        changed = replaced(ask, 4, number.to_bytes(4, "big"))
+        comment = f"{number} schedule slots announced, one given: the server waits"
+        limit = {"messageLimit": 2**21}
+        yield client.after_set_up(comment, [changed], **limit, source="RFC 4656 §3.5")
+    for number in (255, 256, 257):
+        slots = tuple(ScheduleSlot(1, 2**20 + slot) for slot in range(number))
+        yield client.saying(f"{number} schedule slots", client.ask(slots=slots), _GO)
+    stops = client.written(client.ask(), _GO, client.stop(0))
+    for comment, offset in (("2^32-1 sessions", 4), ("2^29 skip ranges", 36)):
+        value = 2**32 - 1 if offset == 4 else 2**29
+        pieces = [*stops[:2], replaced(stops[2], offset, value.to_bytes(4, "big"))]
+        if offset == 36:
+            pieces[-1] = pieces[-1][:48]
+        text = f"{comment} announced in the stop"
+        yield client.after_set_up(text, pieces, source="RFC 4656 §3.8, §6.5")
+    for number, size in ((11, 176), (12, 176), (13, 192)):
+        many = tuple(ScheduleSlot(1, 2**20) for _ in range(number))
+        comment = f"a message limit of {size} octets, {16 * number} of slots"
+        ask_many = client.ask(slots=many)
+        yield client.saying(comment, ask_many, messageLimit=size, source="RFC 4656 §6.5")
+    asks = [client.ask()] * 6
+    for size in (208, 207):
+        steps = _play(client, *asks, _GO, client.stop(*range(6)))
+        comment = f"a message limit of {size} octets, a stop of 208, in records of 32"
+        yield client.case(comment, steps, messageLimit=size, source="RFC 4656 §6.5")
+
+
+def _owamp(client: Client) -> Iterator[Case]:
+    """What only OWAMP has: who configures which end, and who makes the SID; Fetch-Session."""
+    source = "RFC 4656 §3.5"
+    from_server = client.sent_by_server(_OUR_SID)
+    both = client.ask(conf_sender=1)
+    yield client.saying("neither Conf-Sender nor Conf-Receiver", client.ask(conf_receiver=0))
+    for number in (2, 128, 255):
+        ask = client.ask(conf_receiver=number)
+        flags = ["ConfNotOne"]
+        yield client.saying(f"Conf-Receiver {number} counts as 1", ask, _GO, flags=flags)
+        ask = client.sent_by_server(_OUR_SID, conf_sender=number)
+        yield client.saying(f"Conf-Sender {number} counts as 1", ask, _GO, flags=flags)
+    slot = ScheduleSlot(2, 2**31)
+    ask = client.ask(slots=(slot,))
+    yield client.saying(
+        "a slot of type 2", ask, flags=["SlotTypeUnchecked"], source="RFC 4656 §3.6"
+    )
+    ask = client.ask(slots=(ScheduleSlot(0, 2**31), slot))
+    comment = "a slot of type 2 after one of type 0"
+    yield client.saying(comment, ask, flags=["SlotTypeUnchecked"], source="RFC 4656 §3.6")
+    yield client.saying("no schedule slots", client.ask(slots=()), source=source)
+    yield client.saying("the server sends", from_server, _GO, client.stop(), source=source)
+    own = say(StopSessions(0, (SessionDescription(_OUR_SID, 10),)))
+    steps = _play(client, from_server, _GO, client.stop())
+    steps += own + _play(client, from_server, _GO, client.stop(), client.ask())[4:]
+    comment = "the server sends and stops"
+    yield client.case(comment, steps, source="RFC 4656 §3.8")
+    steps = _play(client, from_server, client.ask(), _GO, client.stop(0))
+    steps += own + _play(client, from_server, client.ask(), _GO, client.stop(0), client.ask())[5:]
+    comment = "the server sends in one session, the client in another"
+    yield client.case(comment, steps, source="RFC 4656 §3.8")
+    for name, sid in (("that it has named", _OUR_SID), ("of zeros", bytes(16))):
+        asks = [client.sent_by_server(sid)] * (1 if name == "of zeros" else 2)
+        yield client.saying(f"a client names a SID {name}", *asks, source=source)
+    taken = client.sent_by_server(client.values["sids"][0])
+    comment = "a client names a SID that the server has made"
+    yield client.saying(comment, client.ask(), taken, source=source)
+    yield client.saying("both Conf-Sender and Conf-Receiver", both, source=source)
+    for numbers in ((), (0,)):
+        own = say(StopSessions(0, (SessionDescription(client.values["sids"][0], 10),)))
+        steps = _play(client, both, _GO, client.stop(*numbers))
+        steps += own + _play(client, both, _GO, client.stop(*numbers), client.ask())[4:]
+        comment = f"both Conf-Sender and Conf-Receiver, {len(numbers)} records in the client's stop"
+        yield client.case(comment, steps, source="RFC 4656 §3.8")
+    for comment, fetch in (
+        ("of a SID of zeros", ALL_PACKETS),
+        ("of an unknown SID", FetchSession(0, 2**32 - 1, b"\x5a" * 16)),
+        ("of some packets", FetchSession(3, 9, b"\x5a" * 16)),
+        ("that ends before it begins", FetchSession(9, 3, b"\x5a" * 16)),
+    ):
+        text = f"Fetch-Session {comment}: there are no results"
+        flags = ["RefusedFetchWithFields"]
+        yield client.saying(text, fetch, flags=flags, source="RFC 4656 §3.9")
+    fetch = FetchSession(0, 9, bytes(16))
+    comment = "Fetch-Session while testing"
+    yield client.saying(comment, client.ask(), _GO, fetch, source="RFC 4656 §3.4, §3.9")
+
+
+def _twamp(client: Client) -> Iterator[Case]:
+    """What TWAMP has otherwise: a request with zeros, and the port that the client names."""
+    source = "RFC 5357 §3.5"
+    for name, value in (
+        ("conf_sender", 1),
+        ("conf_sender", 255),
+        ("conf_receiver", 1),
+        ("conf_receiver", 128),
+        ("number_of_slots", 1),
+        ("number_of_slots", 2**28),
+        ("number_of_packets", 1),
+        ("sid", bytes(15) + b"\1"),
+    ):
+        told = int.from_bytes(value, "big") if isinstance(value, bytes) else value
+        flags = ["TwConfUnchecked", "TwConfAsFailure"] if name.startswith("conf") else []
+        comment = f"{name.replace('_', ' ').title()} {told}"
+        yield client.saying(comment, client.ask(**{name: value}), flags=flags, source=source)
+    comment = "the port is not available, another is suggested"
+    other = [{"accept": 0, "port": 20100}]
+    flags = ["PortOfTheRequest"]
+    yield client.saying(comment, client.ask(), flags=flags, policy=other, source=source)
+    for accept in (2, 3, 4, 5):
+        refused = [{"accept": accept, "port": 0}]
+        comment = f"a request that is refused with Accept {accept}: Port is zero"
+        flags = ["RefusalWithPort"]
+        yield client.saying(comment, client.ask(), flags=flags, policy=refused, source=source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from owamp_reference import binding, ikev2
-from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, accept_all
 from owamp_reference.keys import SID_SIZE
 from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protocol, secrets_of
 
@@ -90,7 +90,8 @@ class IkeSa:
         client_name, server_name = end[1]
         modes = IKEV2_DERIVED[Protocol.TWAMP] | Mode.AUTHENTICATED
         credentials = Credentials.from_ikev2(self.spi_i, self.spi_r, secret)
-        config = ServerConfig(Protocol.TWAMP, modes, find_secret=secrets_of(credentials))
+        known = secrets_of(credentials)
+        config = ServerConfig(Protocol.TWAMP, modes, find_secret=known, policy=accept_all)
         server = Server(config, tap, world.clock)
         greeting = server.data_to_send()
         actor = f"{title}/server"

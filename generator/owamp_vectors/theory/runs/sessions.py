@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, accept_all
 from owamp_reference.events import TestSession
 from owamp_reference.keys import SID_SIZE
 from owamp_reference.messages import (
@@ -60,7 +60,12 @@ class _Agreed:
         secret = self.source.octets("secret", 20)
         credentials = Credentials(encode_key_id("it"), secret)
         server = Server(
-            ServerConfig(self._protocol, self._security, find_secret=secrets_of(credentials)),
+            ServerConfig(
+                self._protocol,
+                self._security,
+                find_secret=secrets_of(credentials),
+                policy=accept_all,
+            ),
             self.tap,
             self.world.clock,
         )

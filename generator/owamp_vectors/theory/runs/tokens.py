@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from owamp_reference import token
-from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, accept_all
 from owamp_reference.messages import ServerGreeting, SetUpResponse
 from owamp_reference.negotiation import Mode, Protocol, secrets_of
 
@@ -42,6 +42,7 @@ class _TokenOnly:
             Protocol.TWAMP,
             Mode.AUTHENTICATED,
             find_secret=secrets_of(credentials),
+            policy=accept_all,
             start_time=world.clock(),
         )
         server = Server(config, self._tap, world.clock)

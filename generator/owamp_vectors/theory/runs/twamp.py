@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, accept_all
 from owamp_reference.events import Event as EndpointEvent
 from owamp_reference.events import SetUp, TestSession
 from owamp_reference.messages import RequestTWSession
@@ -66,6 +66,7 @@ class _Connection:
             Protocol.TWAMP,
             modes=Mode.AUTHENTICATED | Mode.ENCRYPTED | IKEV2_DERIVED[Protocol.TWAMP],
             find_secret=secrets_of(*(item.credentials for item in self._everybody)),
+            policy=accept_all,
             start_time=self.source.uint("start time", 8),
         )
         return Server(config, tap, self.world.clock)

@@ -25,10 +25,7 @@ from owamp_reference.messages import (
 )
 from owamp_reference.negotiation import Mode, Protocol
 
-from ..vectors.declaration import Note
 from .base import Swap, mistake
-
-NOTES: dict[str, Note] = {}
 
 _objections = ControlClient._objections
 _close_or_not = ControlClient._close_or_not
@@ -107,9 +104,9 @@ def _obeying_anything(self: Endpoint, *states: State) -> None:
         _require(self, *states)
 
 
-def _own_stops_only(sessions: Any, message: Any, from_client: bool) -> None:
+def _own_stops_only(sessions: Any, message: Any, from_client: bool, **more: bool) -> None:
     if from_client:
-        _check_stop(sessions, message, from_client)
+        _check_stop(sessions, message, from_client, **more)
 
 
 def _waiting_for_stop(self: ControlClient, stop: Any) -> None:
