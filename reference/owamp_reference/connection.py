@@ -296,14 +296,21 @@ def check_fetch_answer(ack: FetchAck, data: FetchData | None) -> None:
         raise ProtocolError(
             "Fetch-Ack", numbers.format(*expected), numbers.format(*found), Stage.LAYOUT
         )
-    if ack.next_seqno and not ack.finished:
-        raise ProtocolError(
-            "Fetch-Ack", "Next Seqno 0 unless finished", str(ack.next_seqno), Stage.LAYOUT
-        )
+    check_unfinished(ack)
     if ack.accept != Accept.OK and ack.finished:
         raise ProtocolError(
             "Fetch-Ack", "Finished 0 unless Accept is 0", str(ack.finished), Stage.LAYOUT
         )
+
+
+def check_unfinished(ack: FetchAck) -> None:
+    """Raise `ProtocolError` for a Fetch-Ack with Finished 0 that says what it cannot know yet (RFC
+    4656 §3.9).
+    """
+    if not ack.finished and (ack.next_seqno or ack.number_of_skip_ranges):
+        numbers = f"{ack.next_seqno} and {ack.number_of_skip_ranges}"
+        expected = "Next Seqno 0 and no Skip Ranges unless finished"
+        raise ProtocolError("Fetch-Ack", expected, numbers, Stage.LAYOUT)
 
 
 @dataclass(frozen=True)
@@ -314,7 +321,7 @@ class ClientConfig:
         security: the one mode that it accepts.
         credentials: needed unless `security` is unauthenticated.
         max_count: the largest Count that it computes with (RFC 5357 §6).
-        unused: the octet that fills fields that the RFCs call unused.
+        unused: the octet that fills KeyID, Token and Client-IV where they are unused.
     """
 
     protocol: Protocol
@@ -324,12 +331,23 @@ class ClientConfig:
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
     unused: int = 0
 
+    @property
+    def mode(self) -> NegotiatedMode:
+        """The one mode that it accepts, with the source of the secret."""
+        is_protected = self.security is not Mode.UNAUTHENTICATED
+        credentials = self.credentials
+        ikev2_derived = is_protected and credentials is not None and credentials.ikev2_derived
+        return NegotiatedMode(self.security, ikev2_derived)
+
 
 class ControlClient(Endpoint):
     """The Control-Client: answers the greeting by itself, then does as its methods are called.
 
+    Args:
+        choose: decides what the RFCs leave open.
     Raises:
-        ProtocolError: a mode without the credentials that it needs.
+        ProtocolError: a mode that the protocol does not have, or one without the credentials that
+            it needs.
     """
 
     IS_CLIENT = True
@@ -340,7 +358,11 @@ class ControlClient(Endpoint):
         random: RandomSource = system_random,
         choose: Chooser = first_option,
     ) -> None:
-        if config.security is not Mode.UNAUTHENTICATED and config.credentials is None:
+        if not config.security & negotiation.SECURITY_BITS[config.protocol]:
+            raise ProtocolError(
+                "security", f"a mode of {config.protocol.value}", str(config.security.name)
+            )
+        if config.mode.is_protected and config.credentials is None:
             raise ProtocolError(
                 "credentials", f"a shared secret for {config.security.name}", "none"
             )
@@ -359,7 +381,11 @@ class ControlClient(Endpoint):
         wanted = REQUESTS[self.protocol]
         if not isinstance(request, wanted):
             raise ProtocolError("request", wanted.LAYOUT.title, request.LAYOUT.title)
-        self._ask(request)
+        allowed = negotiation.allowed_request(request)
+        if allowed != request and self._choose(choices.REQUEST_NOT_ALLOWED) == 0:
+            expected, found = "values that a client may send", "others"
+            raise ProtocolError(request.LAYOUT.title, expected, found)
+        self._ask(allowed)
 
     def start_sessions(self) -> None:
         """Send Start-Sessions; `Started` follows. Raises `ProtocolError` unless ready."""
@@ -395,79 +421,178 @@ class ControlClient(Endpoint):
 
     def _converse(self) -> Generator[Want, bytes, None]:
         greeting = yield from ServerGreeting.reader()
-        if not greeting.modes:
-            raise ProtocolError(
-                "Modes", "a mode to choose from", "0 (no service)", Stage.NEGOTIATION
-            )
-        if not (yield from self._set_up(greeting)):
-            return
+        for choice, error in self._objections(greeting):
+            does = self._does(choice)
+            if does in (choices.DECLINES, choices.DECLINES_AND_CLOSES):
+                self._outbox += self._unused_response(0).to_octets()
+            if does in (choices.CLOSES, choices.DECLINES_AND_CLOSES):
+                raise error
+            if does != choices.GOES_ON:
+                yield from self._ignore_rest()
+        yield from self._set_up(greeting)
         while True:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             if self.state is State.TESTING and self.protocol is Protocol.OWAMP:
+                self._check_announced(first_block)
                 self._take_stop((yield from StopSessions.reader(first_block)))
             elif self._pending is not None:
-                yield from self._read_reply(self._pending, first_block)
+                command, self._pending = self._pending, None
+                yield from self._read_reply(command, first_block)
             else:
-                raise ProtocolError("message", f"none while {self.state.value}", "one", Stage.STATE)
+                error = ProtocolError(
+                    "message", f"none while {self.state.value}", "one", Stage.STATE
+                )
+                yield from self._close_or_not(choices.CLOSE_WHEN_NOT_ASKED, error)
 
-    def _set_up(self, greeting: ServerGreeting) -> Generator[Want, bytes, bool]:
-        credentials = self.config.credentials
-        ikev2_derived = credentials is not None and credentials.ikev2_derived
-        chosen = NegotiatedMode(self.config.security, ikev2_derived).bits(self.protocol)
-        if chosen & ~greeting.modes:
-            expected = f"one of the offered {greeting.modes:#010x}"
-            raise ProtocolError("Mode", expected, f"{chosen:#010x}", Stage.NEGOTIATION)
-        self.mode = NegotiatedMode(self.config.security, ikev2_derived)
-        key_id, sealed, client_iv = bytes(KEY_ID_SIZE), bytes(token.TOKEN_SIZE), bytes(IV_SIZE)
-        if self.mode.is_protected and credentials is not None:
+    def _over_limit(self, error: ProtocolError) -> None:
+        if self._does(choices.LIMIT_OF_CLIENT) == choices.CLOSES:
+            raise error
+
+    def _check_announced(self, header: bytes) -> None:
+        """Perhaps wait for no more of a Stop-Sessions that cannot account for the sessions."""
+        expected = sum(bool(session.request.conf_sender) for session in self.sessions)
+        found = int.from_bytes(header[4:8], "big")
+        if found != expected and self._does(choices.STOP_ANNOUNCED_WRONG) == choices.CLOSES:
+            raise ProtocolError("Number of Sessions", str(expected), str(found), Stage.STATE)
+
+    def _close_or_not(
+        self, choice: Choice, error: ProtocolError, accept: int | None = None
+    ) -> Generator[Want, bytes, None]:
+        """End the connection for `error`, or take no more notice of it, as `choice` has it."""
+        if self._does(choice) == choices.CLOSES:
+            self._close(error, None if accept is None else Accept.interpret(accept))
+            raise error
+        yield from self._ignore_rest()
+
+    def _objections(
+        self, greeting: ServerGreeting
+    ) -> Generator[tuple[Choice, ProtocolError], None, None]:
+        """Why it might not go on after a greeting, and what it may then do (RFC 4656 §3.1)."""
+        bits = self.config.mode.bits(self.protocol)
+        if not greeting.modes:
+            yield (
+                choices.NO_SERVICE,
+                ProtocolError(
+                    "Modes", "a mode to choose from", "0 (no service)", Stage.NEGOTIATION
+                ),
+            )
+        if bits & ~greeting.modes:
+            offered = f"one of the offered {greeting.modes:#010x}"
+            yield (
+                choices.MODE_NOT_OFFERED,
+                ProtocolError("Mode", offered, f"{bits:#010x}", Stage.NEGOTIATION),
+            )
+        try:
             token.check_count(greeting.count, self.config.max_count)
-            key = token.derive_token_key(credentials.shared_secret, greeting.salt, greeting.count)
-            t1, t2 = self._random("T1", keys.T1_SIZE), self._random("T2", keys.T2_SIZE)
-            self._control_keys = ControlKeys(t1, t2)
-            client_iv = self._random("Client-IV", IV_SIZE)
-            key_id = credentials.key_id
-            sealed = token.seal_token(key, greeting.challenge, self._control_keys)
-        response = SetUpResponse(chosen, key_id, sealed, client_iv)
+        except ProtocolError as error:
+            yield self._count_choice(greeting.count), error
+
+    def _count_choice(self, count: int) -> Choice:
+        """What is open about a Count that `token.check_count` refuses."""
+        is_large, is_twamp = count > self.config.max_count, self.protocol is Protocol.TWAMP
+        if not self.config.mode.is_protected:
+            too_large = is_large and is_twamp
+            return choices.UNUSED_COUNT_TOO_LARGE if too_large else choices.UNUSED_COUNT
+        if count < token.MIN_COUNT or count.bit_count() != 1:
+            return choices.COUNT_NOT_ALLOWED
+        is_far = count > 4 * token.DEFAULT_MAX_COUNT
+        kind = choices.COUNT_FAR_TOO_LARGE if is_far else choices.COUNT_TOO_LARGE
+        return kind[self.protocol.value]
+
+    def _unused_response(self, mode: int) -> SetUpResponse:
+        """A Set-Up-Response with fields that are unused: with Mode 1, or 0."""
+        sizes = (KEY_ID_SIZE, token.TOKEN_SIZE, IV_SIZE)
+        return SetUpResponse(mode, *(bytes([self.config.unused]) * size for size in sizes))
+
+    def _response(self, greeting: ServerGreeting) -> SetUpResponse:
+        """The answer to a greeting; if it is protected, keys are drawn."""
+        bits, credentials = self.config.mode.bits(self.protocol), self.config.credentials
+        if not self.config.mode.is_protected or credentials is None:
+            return self._unused_response(bits)
+        key = token.derive_token_key(credentials.shared_secret, greeting.salt, greeting.count)
+        t1, t2 = self._random("T1", keys.T1_SIZE), self._random("T2", keys.T2_SIZE)
+        self._control_keys = ControlKeys(t1, t2)
+        client_iv = self._random("Client-IV", IV_SIZE)
+        sealed = token.seal_token(key, greeting.challenge, self._control_keys)
+        return SetUpResponse(bits, credentials.key_id, sealed, client_iv)
+
+    def _set_up(self, greeting: ServerGreeting) -> Generator[Want, bytes, None]:
+        self.mode = self.config.mode
+        response = self._response(greeting)
         self._outbox += response.to_octets()
         clear = yield Want(ServerStart.CLEAR_SIZE)
         accept, server_iv = clear[15], clear[16:]
         if accept == Accept.OK:
-            self._protect(client_iv, server_iv)
+            if self.mode.is_protected and server_iv == response.client_iv:
+                self._check_equal_ivs()
+            self._protect(response.client_iv, server_iv)
         start = ServerStart.parse(clear + (yield Want(primitives.AES_BLOCK_SIZE)))
         if accept != Accept.OK:
             error = ProtocolError("Accept", "0", str(accept), Stage.POLICY)
-            self._close(error, Accept.interpret(accept))
-            return False
+            yield from self._close_or_not(choices.CLOSE_WHEN_REFUSED_SET_UP, error, accept)
         self.state = State.READY
         self._events.append(SetUp(self.mode, start.start_time))
-        return True
+
+    def _check_equal_ivs(self) -> None:
+        if self._does(choices.EQUAL_IVS) == choices.CLOSES:
+            raise ProtocolError("Server-IV", "another than Client-IV", "Client-IV", Stage.POLICY)
 
     def _read_reply(
         self, command: ClientCommand, first_block: bytes
     ) -> Generator[Want, bytes, None]:
-        state = State.READY
         if isinstance(command, StartSessions):
             start_ack = yield from StartAck.reader(first_block)
-            self._events.append(Started(Accept.interpret(start_ack.accept)))
-            if start_ack.accept == Accept.OK:
-                state = State.TESTING
+            accept, close = start_ack.accept, choices.CLOSE_WHEN_START_REFUSED
+            self._events.append(Started(Accept.interpret(accept)))
         elif isinstance(command, FetchSession):
             fetch_ack = yield from FetchAck.reader(first_block)
-            data = None
-            if fetch_ack.accept == Accept.OK:
-                data = yield from FetchData.reader(fetch_ack)
-            self._events.append(Fetched(fetch_ack, data))
+            accept, close = fetch_ack.accept, choices.CLOSE_WHEN_FETCH_REFUSED
+            yield from self._read_data(fetch_ack)
         else:
             assert isinstance(command, RequestSession | RequestTWSession)  # Stop has no reply
             reply = yield from AcceptSession.reader(first_block)
-            if reply.accept == Accept.OK:
-                only_sender = command.conf_sender and not command.conf_receiver
-                sid = command.sid if only_sender else reply.sid
-                self._open_session(command, sid, reply.port)
-            else:
-                self._events.append(SessionRejected(command, Accept.interpret(reply.accept)))
-        self._pending = None
-        self.state = state
+            accept, close = reply.accept, choices.CLOSE_WHEN_REQUEST_REFUSED
+            self._take_answer(command, reply)
+        if accept != Accept.OK and self._does(close) == choices.CLOSES:
+            error = ProtocolError("Accept", "0", str(accept), Stage.POLICY)
+            self._close(error, Accept.interpret(accept))
+            raise error
+        starts = isinstance(command, StartSessions) and accept == Accept.OK
+        self.state = State.TESTING if starts else State.READY
+
+    def _take_answer(self, request: Request, reply: AcceptSession) -> None:
+        if reply.accept != Accept.OK:
+            self._events.append(SessionRejected(request, Accept.interpret(reply.accept)))
+            return
+        self._check_port(request, reply.port)
+        only_sender = request.conf_sender and not request.conf_receiver
+        self._open_session(request, request.sid if only_sender else reply.sid, reply.port)
+
+    def _check_port(self, request: Request, port: int) -> None:
+        choice = None
+        if self.protocol is Protocol.TWAMP and port != request.receiver_port:
+            choice = choices.ALTERNATE_PORT
+        elif port == 0 and not (request.conf_sender and request.conf_receiver):  # then unused
+            choice = choices.PORT_ZERO
+        if choice is not None and self._does(choice) == choices.CLOSES:
+            raise ProtocolError("Port", str(request.receiver_port), str(port), Stage.POLICY)
+
+    def _read_data(self, ack: FetchAck) -> Generator[Want, bytes, None]:
+        """Read what follows a Fetch-Ack: nothing if it refuses, whatever else it says (§3.9)."""
+        data = None
+        if ack.accept == Accept.OK:
+            try:
+                check_unfinished(ack)
+            except ProtocolError:
+                if self._does(choices.UNFINISHED_WITH_NUMBERS) == choices.CLOSES:
+                    raise
+            try:
+                data = yield from FetchData.reader(ack)
+            except ProtocolError as error:
+                if error.field != "Skip Ranges":
+                    raise
+                yield from self._close_or_not(choices.CLOSE_WHEN_DATA_INVALID, error)
+        self._events.append(Fetched(ack, data))
 
 
 def accept_all(request: Request) -> tuple[Accept, int]:

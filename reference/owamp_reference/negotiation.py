@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntFlag
 from typing import NamedTuple, TypeAlias
 
 from . import binding, choices, token
 from .choices import Choice, Chooser, first_option
 from .errors import ProtocolError, Stage
-from .messages import Request, RequestSession, RequestTWSession, encode_key_id
+from .keys import SID_SIZE
+from .messages import ADDRESS_SIZE, Request, RequestSession, RequestTWSession, encode_key_id
 from .packets import TestMode
 
 
@@ -232,3 +233,33 @@ def _two_way_problems(request: RequestTWSession) -> _Problems:
         for label, value in values.items():
             if value:
                 yield choice, ProtocolError(label, "0", "another value")
+
+
+def allowed_request(request: Request) -> Request:
+    """What a client may send in place of a request that breaks a MUST for its sender.
+
+    Conf-Sender and Conf-Receiver are 0 or 1, and zeros follow an IPv4 address (RFC 4656 §3.5); in
+    TWAMP everything of OWAMP that it has no use for is zero (RFC 5357 §3.5).
+
+    Raises:
+        ProtocolError: neither Conf-Sender nor Conf-Receiver, or no schedule slots.
+    """
+    size = 4 if request.ipvn == 4 else ADDRESS_SIZE
+    addresses = (request.sender_address, request.receiver_address)
+    sender, receiver = (address[:size].ljust(ADDRESS_SIZE, b"\0") for address in addresses)
+    request = replace(request, sender_address=sender, receiver_address=receiver)
+    if isinstance(request, RequestTWSession):
+        return replace(
+            request,
+            conf_sender=0,
+            conf_receiver=0,
+            number_of_slots=0,
+            number_of_packets=0,
+            sid=bytes(SID_SIZE),
+        )
+    if not (request.conf_sender or request.conf_receiver):
+        raise ProtocolError("Conf-Sender, Conf-Receiver", "at least one set", "none")
+    if not request.slots:
+        raise ProtocolError("Number of Schedule Slots", "at least 1", "0")
+    conf_sender, conf_receiver = bool(request.conf_sender), bool(request.conf_receiver)
+    return replace(request, conf_sender=int(conf_sender), conf_receiver=int(conf_receiver))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from owamp_reference.choices import Chooser, first_option
 from owamp_reference.connection import ControlClient, Server, ServerConfig
 from owamp_reference.events import SetUp, Started, TestSession
 from owamp_reference.messages import Request
@@ -175,10 +176,14 @@ class LiveClient:
     """A `ControlClient` of the reference on a socket, for tests that drive it by hand."""
 
     def __init__(
-        self, setting: Setting, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        setting: Setting,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        choose: Chooser = first_option,
     ) -> None:
         self.setting, self.reader, self.writer = setting, reader, writer
-        self.client = ControlClient(setting.client_config)
+        self.client = ControlClient(setting.client_config, choose=choose)
 
     async def next(self, kind: type[T]) -> T:
         """Send what is to be sent; the next event, which is of this kind."""
@@ -208,9 +213,11 @@ class LiveClient:
         return session
 
 
-async def client_of(setting: Setting, running: Running) -> LiveClient:
+async def client_of(
+    setting: Setting, running: Running, choose: Chooser = first_option
+) -> LiveClient:
     """A client that is set up."""
-    client = LiveClient(setting, *await running.connect())
+    client = LiveClient(setting, *await running.connect(), choose)
     await client.next(SetUp)
     return client
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from owamp_reference.choices import CLOSE_WHEN_START_REFUSED, Choice
 from owamp_reference.events import Closed, Fetched, SetUp, Started, TestSession
 from owamp_reference.messages import (
     Accept,
@@ -143,10 +144,14 @@ def test_wrong_challenge_unknown_key_and_unknown_sa_are_refused_alike() -> None:
     assert run(main()) == [Accept.FAILURE] * 3 + [Accept.NO_IKE_SA]
 
 
+def _staying(choice: Choice) -> int:
+    return int(choice is CLOSE_WHEN_START_REFUSED)
+
+
 def test_start_without_a_session_is_answered_and_the_connection_goes_on() -> None:
     async def main() -> None:
         async with serving(TWAMP) as running:
-            client = await client_of(TWAMP, running)
+            client = await client_of(TWAMP, running, _staying)
             client.client.start_sessions()
             assert (await client.next(Started)).accept is Accept.FAILURE
             await client.ask(client.request(), TestSession)

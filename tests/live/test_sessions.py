@@ -360,7 +360,7 @@ def test_a_sender_ends_its_sessions_by_itself() -> None:
 def test_a_request_that_is_not_well_formed_gets_accept_3() -> None:
     async def main() -> None:
         async with serving(TWAMP) as running, connected(TWAMP, running) as client:
-            refused = await client.ask(TWAMP.request(conf_sender=1), SessionRejected)
+            refused = await client.ask(TWAMP.request(ipvn=5), SessionRejected)
             assert refused.accept is Accept.NOT_SUPPORTED
             await running.logged("request answered with Accept 3")
 

@@ -34,6 +34,7 @@ from owamp_reference.messages import (
     ScheduleSlot,
     ServerGreeting,
     SessionDescription,
+    SkipRange,
     StartAck,
     StartSessions,
     StopSessions,
@@ -648,12 +649,11 @@ def test_request_that_breaks_a_rule_is_answered_with_accept_3(
     problem = request_problem(setting.protocol, setting.request(**changes))
     assert problem is not None
     assert problem.field == field
-    pair = Pair(setting).ready()
-    pair.client.request_session(setting.request(**changes))
-    at_client, at_server = pair.pump()
-    assert only(at_client, SessionRejected).accept is Accept.NOT_SUPPORTED
-    assert only(at_server, SessionRejected) == only(at_client, SessionRejected)
-    assert pair.client.state is pair.server.state is State.READY
+    raw = RawClient(setting).ready()
+    rejected = only(raw.send(setting.request(**changes)), SessionRejected)
+    assert rejected == SessionRejected(setting.request(**changes), Accept.NOT_SUPPORTED)
+    assert raw.hear(AcceptSession) == AcceptSession(3, 0, bytes(16))
+    assert raw.server.state is State.READY
     assert request_problem(setting.protocol, setting.request()) is None
 
 
@@ -670,8 +670,9 @@ def test_request_that_the_policy_rejects_leaves_the_connection_open(
     assert pair.client.sessions == pair.server.sessions == []
     pair.client.start_sessions()
     at_client, at_server = pair.pump()
-    assert at_client == at_server == [Started(Accept.FAILURE)]
-    assert pair.client.state is pair.server.state is State.READY
+    assert at_client[0] == Started(Accept.FAILURE)
+    assert at_server == [Started(Accept.FAILURE)]
+    assert (pair.client.state, pair.server.state) == (State.CLOSED, State.READY)
 
 
 @each_protocol
@@ -682,7 +683,9 @@ def test_accept_without_a_meaning_counts_as_failure(setting: Setting, accept: in
     events = raw.send(AcceptSession(accept, 1, SID))
     assert only(events, SessionRejected).accept is Accept.FAILURE
     raw.client.start_sessions()
-    assert raw.send(StartAck(accept)) == [Started(Accept.FAILURE)]
+    events = raw.send(StartAck(accept))
+    assert events[0] == Started(Accept.FAILURE)
+    assert only(events[1:], Closed).accept is Accept.FAILURE
     assert Accept.interpret(accept) is Accept.FAILURE
 
 
@@ -748,8 +751,11 @@ def test_test_packets_do_not_go_to_a_third_party(setting: Setting) -> None:
     known = [bytes([192, 0, 2, end]).ljust(16, b"\0") for end in (1, 2)]
     config = replace(setting.server_config, receivers=known)
     pair = Pair(setting, server_config=config).ready()
-    for address in (known[0], known[1][:4] + b"\1" * 12, bytes(16)):
+    for address in (known[0], bytes(16)):
         pair.accepted(receiver_address=address)
+    raw = RawClient(setting, config).ready()
+    tail = setting.request(receiver_address=known[1][:4] + b"\1" * 12)
+    only(raw.send(tail), TestSession)
     stranger = bytes([192, 0, 2, 3]).ljust(16, b"\0")
     for changes in ({"receiver_address": stranger}, {"receiver_address": known[0], "ipvn": 6}):
         if "ipvn" in changes:
@@ -908,6 +914,7 @@ def test_fields_of_a_refusing_fetch_ack_are_ignored() -> None:
         (FetchAck(1, 0, 0, 0, 3), None),
         (FetchAck(1, 1, 0, 0, 0), None),
         (FetchAck(0, 0, 7, 0, 1), data_with(1)),
+        (FetchAck(0, 0, 0, 1, 1), replace(data_with(1), skip_ranges=(SkipRange(0, 0),))),
     ],
     ids=[
         "no data",
@@ -918,6 +925,7 @@ def test_fields_of_a_refusing_fetch_ack_are_ignored() -> None:
         "refused with records",
         "refused but finished",
         "Next Seqno of an unfinished session",
+        "skip ranges of an unfinished session",
     ],
 )
 def test_answer_to_fetch_session_is_one_that_rfc_4656_allows(

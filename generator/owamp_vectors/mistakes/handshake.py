@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 from owamp_reference import connection, control, events, keys, negotiation
-from owamp_reference.connection import ControlClient, Endpoint, Server, State
+from owamp_reference.connection import Endpoint, Server
 from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import ControlKeys, TestSessionKeys
 from owamp_reference.messages import (
     FetchSession,
     Request,
-    ServerGreeting,
     StartSessions,
-    Want,
 )
 from owamp_reference.negotiation import Mode, NegotiatedMode, Protocol
 from owamp_reference.packets import TestMode
 
 from ..vectors.declaration import Note
-from . import handshake_server
+from . import handshake_client, handshake_server
 from .base import Swap, ignore, mistake
 
 NOTES: dict[str, Note] = {}
@@ -32,7 +30,6 @@ _read_mode = negotiation.read_mode
 _open_session = Endpoint._open_session
 _start = Server._start
 _protect = Endpoint._protect
-_set_up = ControlClient._set_up
 _request_problem = negotiation.request_problem
 
 
@@ -110,35 +107,6 @@ def _problem_except(*labels: str) -> Callable[..., ProtocolError | None]:
         return None if problem is not None and problem.field in labels else problem
 
     return problem_of
-
-
-def _set_up_regardless(
-    self: ControlClient, greeting: ServerGreeting
-) -> Generator[Want, bytes, bool]:
-    """Takes Server-Start for an acceptance, whatever Accept says."""
-    if not (yield from _set_up(self, greeting)):
-        self.state = State.READY
-        self._events.clear()
-    return True
-
-
-def _set_up_falling_back(
-    self: ControlClient, greeting: ServerGreeting
-) -> Generator[Want, bytes, bool]:
-    """Takes the best mode on offer in place of the one that was asked for."""
-    if not self.config.security & greeting.modes:
-        offered = greeting.modes & negotiation.SECURITY_BITS[self.protocol]
-        best = Mode(1 << (offered.bit_length() - 1))
-        object.__setattr__(self.config, "security", best)
-    return (yield from _set_up(self, greeting))
-
-
-def _converse_without_service(self: ControlClient) -> Generator[Want, bytes, None]:
-    """Answers a greeting without modes as if every mode were offered."""
-    greeting = yield from ServerGreeting.reader()
-    modes = greeting.modes or negotiation.SECURITY_BITS[self.protocol]
-    all_modes = ServerGreeting(modes, greeting.challenge, greeting.salt, greeting.count)
-    yield from _set_up(self, all_modes)
 
 
 class _CarelessReceiver(control.ProtectedReceiver):
@@ -267,27 +235,6 @@ MISTAKES = (
         Swap(negotiation, "request_problem", _problem_except("Slot Type")),
     ),
     mistake(
-        "NoServiceIgnored",
-        "NEGOTIATION",
-        "A greeting with Modes 0 answered as if there were a service.",
-        "The client waits for an answer that does not come.",
-        Swap(ControlClient, "_converse", _converse_without_service),
-    ),
-    mistake(
-        "FallbackToOther",
-        "DOWNGRADE",
-        "Another mode taken when the wanted one is not offered.",
-        "Modes is not protected: an attacker removes bits and has the client go on in clear.",
-        Swap(ControlClient, "_set_up", _set_up_falling_back),
-    ),
-    mistake(
-        "ServerStartAcceptIgnored",
-        "AUTH_BYPASS",
-        "Server-Start taken for an acceptance, whatever its Accept says.",
-        "The client goes on alone.",
-        Swap(ControlClient, "_set_up", _set_up_regardless),
-    ),
-    mistake(
         "TwConfUnchecked",
         "MISSING_CHECK",
         "A Request-TW-Session granted with Conf-Sender or Conf-Receiver set.",
@@ -295,4 +242,5 @@ MISTAKES = (
         Swap(negotiation, "request_problem", _problem_except(*negotiation.IMPROPER)),
     ),
     *handshake_server.MISTAKES,
+    *handshake_client.MISTAKES,
 )

@@ -1,53 +1,53 @@
-"""What a client does with octets that break a rule."""
+"""What a client does in answer to what it is given, right or wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from owamp_reference.connection import ControlClient, State
+from owamp_reference.choices import Chooser
+from owamp_reference.connection import ControlClient
+from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Event
-from owamp_reference.messages import (
-    Command,
-    FetchSession,
-    SessionDescription,
-    StartSessions,
-    StopSessions,
-)
+from owamp_reference.messages import Accept, Command, FetchSession, StopSessions, StopTWSessions
 from owamp_reference.negotiation import SECURITY_BITS, Mode, Protocol
 
 from ...vectors.declaration import Case, Field, Group, GroupType, Json, Values
 from ...vectors.drbg import Drbg
+from . import client_answers, client_hmacs, client_pieces
 from .ends import client_of, parse_request, passphrase_credentials
-from .inputs import OF_CLIENT, PASSPHRASE, PROTECTED, PROTOCOL, SECURITY, UNUSED, make_request
-from .spoiling import BEHAVIOUR, Peer, behaviour, flipped, replaced
+from .inputs import LIMIT, OF_CLIENT, PASSPHRASE, PROTECTED, PROTOCOL, SECURITY, UNUSED
+from .script import Scene, heard
+from .spoiling import BEHAVIOUR, STEPS, behaviour, receive, replaced
 
 
 def _say(client: ControlClient, command: bytes) -> None:
-    """Let a client say what a message with zero HMACs says."""
+    """Let a client say what a message with zero HMACs says. Raises `ProtocolError`."""
     number = command[0]
     if number in (Command.REQUEST_SESSION, Command.REQUEST_TW_SESSION):
         client.request_session(parse_request(client.protocol, command))
     elif number == Command.START_SESSIONS:
         client.start_sessions()
     elif number == Command.STOP_SESSIONS and client.protocol is Protocol.OWAMP:
-        client.stop_sessions(StopSessions.parse(command).sessions)
+        stop = StopSessions.parse(command)
+        client.stop_sessions(stop.sessions, Accept(stop.accept))
     elif number == Command.STOP_SESSIONS:
-        client.stop_sessions()
+        client.stop_sessions(accept=Accept(StopTWSessions.parse(command).accept))
     else:
-        client.fetch_session(FetchSession.parse(command).sid)
+        fetch = FetchSession.parse(command)
+        client.fetch_session(fetch.sid, fetch.begin_seq, fetch.end_seq)
 
 
-def _compute(values: Values) -> Json:
-    client = client_of(values, passphrase_credentials(values))
-    commands = iter(values["commands"])
+def _compute(values: Values, choose: Chooser) -> Json:
+    client = client_of(values, passphrase_credentials(values), choose)
     sent: list[bytes] = [client.data_to_send()]
     events: list[Event] = []
-    for octets in values["received"]:
-        events += client.receive(octets)
-        if client.state in (State.READY, State.TESTING):
-            for command in commands:
-                _say(client, command)
-                break
+    for step in values["steps"]:
+        if step["do"] == "receive":
+            events += client.receive(step["octets"])
+        else:
+            with suppress(ProtocolError):  # not in the state for it, or one that it may not send
+                _say(client, step["octets"])
         sent.append(client.data_to_send())
     return behaviour(sent, events, client.state)
 
@@ -60,16 +60,14 @@ CLIENT_BEHAVIOUR = GroupType(
     (
         *PASSPHRASE,
         *OF_CLIENT,
+        Field("maxCount", "the largest Count that the client is configured to take", "integer"),
+        LIMIT,
         UNUSED,
-        Field(
-            "commands",
-            "what the client is to send once it is ready, one at a time, with zero HMACs",
-            is_list=True,
-        ),
-        Field("received", "the server's messages", is_list=True),
+        STEPS,
     ),
     BEHAVIOUR,
     _compute,
+    is_open=True,
 )
 
 
@@ -78,83 +76,97 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
     for protocol in Protocol:
         for security in ("unauthenticated", *PROTECTED[protocol]):
             here = drbg.at(CLIENT_BEHAVIOUR.name).at(protocol.value).at(security)
-            cases = list(_cases(_server(here.at("honest"), protocol, security)))
+            cases = list(_cases(Scene.drawn(here, protocol, security)))
             parameters = {"protocol": protocol.value, "security": security}
             yield Group(CLIENT_BEHAVIOUR, cases, parameters)
 
 
-def _server(drbg: Drbg, protocol: Protocol, security: str) -> Peer:
-    commands = [make_request(protocol).to_octets(), StartSessions().to_octets()]
-    return Peer.run(CLIENT_BEHAVIOUR, drbg, protocol, security, is_client=False, commands=commands)
+def _cases(scene: Scene) -> Iterator[Case]:
+    yield scene.scripted("honest server, two rounds", scene.whole(), "StateOfTheRoundBefore")
+    yield from _greetings(scene)
+    yield from _counts(scene)
+    yield from _server_starts(scene)
+    yield from client_answers.cases(scene)
+    yield from client_pieces.cases(scene)
+    if scene.is_protected:
+        yield from client_hmacs.cases(scene)
 
 
-def _cases(server: Peer) -> Iterator[Case]:
-    greeting, start, accept, ack = server.messages[:4]
-    is_protected = server.security != "unauthenticated"
-    yield server.after_set_up("honest server up to Start-Ack", [accept, ack])
-    yield server.case("all at once", [greeting + start, accept, ack])
-    yield from _greetings(server)
-    yield from _counts(server, is_protected=is_protected)
-    for value in (1, 3, 5, 6, 7, 255):
+def _greeted(scene: Scene, comment: str, greeting: bytes, *flags: str, **more: object) -> Case:
+    """A case in which Server-Start follows a greeting, and the client is to ask for a session."""
+    steps = [*receive(greeting, scene.server_start(scene.writer())), *_asks(scene)]
+    return scene.case(comment, steps, *flags, **more)  # type: ignore[arg-type]
+
+
+def _asks(scene: Scene) -> list[Json]:
+    return [{"do": "say", "octets": scene.request(0).to_octets()}]
+
+
+def _greetings(scene: Scene) -> Iterator[Case]:
+    mode, all_modes = Mode[scene.security.upper()], SECURITY_BITS[scene.protocol]
+    source = "RFC 4656 §3.1"
+    for comment, modes, flag in (
+        ("Modes 0: no service", 0, "NoServiceIgnored"),
+        ("the wanted mode is not offered: no fallback", all_modes & ~mode, "FallbackToOther"),
+        ("only bits without a meaning are offered", 0xFFFFFF00, "NoServiceIgnored"),
+    ):
+        yield _greeted(scene, comment, scene.greeting(modes=modes), flag, source=source)
+    for comment, modes in (
+        ("only the wanted mode is offered", mode),
+        ("unassigned high bits in Modes are ignored", 0x40000000 | all_modes),
+        ("every bit of Modes is set", 0xFFFFFFFF),
+    ):
+        yield _greeted(scene, comment, scene.greeting(modes=modes), source=source)
+    unused = replaced(replaced(scene.greeting(), 0, b"\xff" * 12), 52, b"\xff" * 12)
+    yield _greeted(scene, "octets of Unused and MBZ are ignored", unused, source=source)
+
+
+def _counts(scene: Scene) -> Iterator[Case]:
+    """Every Count that is not allowed; in one mode of each protocol also large ones."""
+    is_main = scene.security in ("unauthenticated", "encrypted")
+    for count in (0, 512, 1023, 1536, *((65536, 2**31, 2**31 + 1) if is_main else ())):
+        flags = ("CountUnchecked",) if scene.is_protected and 0 < count < 32768 else ()
+        source = "RFC 5357 §6" if count > 32768 and not scene.is_owamp else "RFC 4656 §3.1"
+        greeting = scene.greeting(count=count)
+        yield _greeted(scene, f"Count {count}", greeting, *flags, source=source)
+    for count, most in ((32768, 32768), (2048, 1024), (4096, 2048), (4096, 4096), (65536, 65536)):
+        if is_main:
+            comment = f"Count {count}, where the client takes {most} at most"
+            greeting, source = scene.greeting(count=count), "RFC 5357 §6"
+            yield _greeted(scene, comment, greeting, source=source, maxCount=most)
+
+
+def _server_starts(scene: Scene) -> Iterator[Case]:
+    source = "RFC 4656 §3.1"
+    for value in (1, 2, 3, 4, 5, 6, 7, 255):
         refusal = bytes(15) + bytes([value]) + bytes(32)
+        steps = [*receive(scene.greeting(), refusal), *_asks(scene)]
         comment = f"Server-Start with Accept {value}"
-        yield server.case(comment, [greeting, refusal], "ServerStartAcceptIgnored")
-    yield server.case("half a Server-Greeting", [greeting[:32]])
-    yield server.after_set_up("a message that was not asked for", [accept, ack + accept])
-    yield from (_protected if is_protected else _in_clear)(server)
+        yield scene.case(comment, steps, "ServerStartAcceptIgnored", source=source)
+    yield scene.case("half a Server-Greeting", receive(scene.greeting()[:32]), source=source)
+    writer = scene.writer()
+    mbz = replaced(scene.server_start(writer), 0, b"\xff" * 15)
+    steps = [*receive(scene.greeting(), mbz), *_asks(scene)]
+    yield scene.case("MBZ of Server-Start is ignored", steps, source=source)
+    for comment, time in (
+        ("Start-Time 0", 0),
+        ("Start-Time at the end of the era", 2**64 - 1),
+    ):
+        writer = scene.writer()
+        steps = receive(scene.greeting(), scene.server_start(writer, time))
+        answer = heard("", scene.answer(0))[0].text
+        steps += [*_asks(scene), *receive(writer.write([answer]))]
+        yield scene.case(comment, steps, source=source)
+    if scene.is_protected:
+        yield _own_octets(scene)
 
 
-def _offering(modes: int, greeting: bytes) -> bytes:
-    """A Server-Greeting with other Modes."""
-    return replaced(greeting, 12, modes.to_bytes(4, "big"))
-
-
-def _greetings(server: Peer) -> Iterator[Case]:
-    greeting, start = server.messages[:2]
-    all_modes = SECURITY_BITS[server.protocol]
-    yield server.case("Modes 0: no service", [_offering(0, greeting)], "NoServiceIgnored")
-    others = _offering(all_modes & ~Mode[server.security.upper()], greeting)
-    comment = "the wanted mode is not offered: no fallback to another"
-    yield server.case(comment, [others, start], "FallbackToOther")
-    high = _offering(0x40000000 | all_modes, greeting)
-    yield server.case("unassigned high bits in Modes are ignored", [high, start])
-    unused = replaced(greeting, 0, b"\xff" * 12)
-    yield server.case("octets of Unused and MBZ are ignored", [unused, start])
-
-
-def _counts(server: Peer, *, is_protected: bool) -> Iterator[Case]:
-    for count in (0, 1023, 1536, 65536, 2**31):
-        greeting = replaced(server.messages[0], 48, count.to_bytes(4, "big"))
-        flag = "CountUnbounded" if count in (65536, 2**31) else "CountUnchecked"
-        flags = (flag,) if is_protected and count else ()
-        source = "RFC 5357 §6" if count > 32768 else "RFC 4656 §3.1"
-        yield server.case(f"Count {count}", [greeting], *flags, source=source)
-
-
-def _protected(server: Peer) -> Iterator[Case]:
-    greeting, start, accept = server.messages[:3]
-    flag = "HmacUnchecked"
-    for part, offset in (("text", 1), ("SID", 4), ("HMAC", 47)):
-        comment = f"Accept-Session with one bit changed in its {part}"
-        yield server.after_set_up(comment, [flipped(accept, offset)], flag)
-    changed = [greeting, flipped(start, 32), accept]
-    comment = "Start-Time changed: found out at the first HMAC"
-    yield server.case(comment, changed, flag, source="RFC 5357 §3.2")
-    changed = [greeting, flipped(start, 16), accept]
-    yield server.case("Server-IV changed: found out at the first HMAC", changed, flag)
-    comment = "Accept-Session in place of Start-Ack: a replay"
-    yield server.after_set_up(comment, [accept, accept])
-    mine = server.heard[1][:48]
-    yield server.after_set_up("the client's own octets sent back to it", [mine], flag)
-
-
-def _in_clear(server: Peer) -> Iterator[Case]:
-    _, _, accept, ack = server.messages[:4]
-    for value in (1, 3, 6, 200):
-        comment = f"Accept-Session with Accept {value}: the connection stays open"
-        yield server.after_set_up(comment, [bytes([value]) + bytes(47)])
-    yield server.after_set_up("Start-Ack with Accept 1", [accept, bytes([1]) + bytes(31)])
-    if server.protocol is Protocol.OWAMP:
-        stray = StopSessions(0, (SessionDescription(bytes(16), 1),)).to_octets()
-        comment = "Stop-Sessions for a session that is not the server's"
-        yield server.after_set_up(comment, [accept, ack, stray], "StopUncounted")
+def _own_octets(scene: Scene) -> Case:
+    """Server-IV is Client-IV: what the client says verifies as what the server says."""
+    iv = scene.values["clientIv"]
+    writer = scene.with_values(serverIv=iv).writer()
+    request = writer.write(scene.request(0))
+    start = bytes(16) + iv + request[:16]
+    steps = [*receive(scene.greeting(), start), *_asks(scene), *receive(request[16:112])]
+    comment = "Client-IV as Server-IV, and the client's own octets"
+    return scene.case(comment, steps, source="RFC 4656 §3.1")

@@ -72,6 +72,7 @@ def client_of(
         Protocol(values["protocol"]),
         mode,
         credentials,
+        max_count=values.get("maxCount", token.DEFAULT_MAX_COUNT),
         max_message_size=values.get("messageLimit", _DEFAULT_LIMIT),
         unused=values["unused"][0],
     )
