@@ -371,6 +371,9 @@ def _ppk_rekey_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
         ("PPK of 65 octets, nonces of different sizes", {"ppk": 65, "ni": 33, "nr": 47}),
     ):
         yield valid(comment, _draw(drbg.at(comment), **{**sizes, **change}), *flags)
+    comment, zeros = next(leading_zeros(drbg, {}))
+    inputs = {**_draw(drbg.at(comment), **sizes), **zeros}
+    yield valid(comment, inputs, *flags, "LeadingZerosStripped")
 
 
 def _secrets(drbg: Drbg, sizes: Sequence[int]) -> list[bytes]:
