@@ -16,7 +16,7 @@ from owamp_vectors.catalogue import FILES
 from owamp_vectors.vectors.declaration import Field, GroupType, Json, VectorFile
 
 from ..support import stored
-from .support import render, snake, values_of
+from .support import render, snake
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +66,35 @@ def case_in_json(group_type: GroupType, test: Any) -> Json:
         "source": test.source,
         "flags": list(test.flags),
         "trace": test.trace,
+        "requirement": test.requirement,
         "result": test.result,
         "reason": test.reason,
+        "stage": test.stage,
     }
-    for item, _ in values_of(group_type):
-        value = getattr(test, snake(item.name))
-        found[item.name] = None if value is None else member(item, value)
-    return {name: value for name, value in found.items() if value is not None}
+    found |= members(group_type.inputs + group_type.outputs, test)
+    found["alternatives"] = [
+        present(
+            {
+                "reason": item.reason,
+                "source": item.source,
+                "requirement": item.requirement,
+                "refused": item.refused or None,
+                "stage": item.stage,
+                **members(group_type.outputs, item),
+            }
+        )
+        for item in test.alternatives
+    ] or None
+    return present(found)
+
+
+def present(values: Json) -> Json:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def members(items: tuple[Field, ...], owner: Any) -> Json:
+    values = [(item, getattr(owner, snake(item.name))) for item in items]
+    return {item.name: None if v is None else member(item, v) for item, v in values}
 
 
 @pytest.mark.parametrize("file", FILES.values(), ids=lambda file: file.name)

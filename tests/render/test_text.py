@@ -140,15 +140,43 @@ def compare(test: Json, title: str, paragraphs: list[str]) -> None:
         "comment": title,
         "source": head["Source"],
         "flags": head["Aimed at"].split(", ") if "Aimed at" in head else [],
+        "requirement": head["Requirement"],
         "result": head["Result"],
+        "stage": head.get("Stage", ""),
         "trace": head.get("Trace", "").replace(" / ", "/"),
         "reason": head.get("Reason", ""),
     }
     for name, value in shown.items():
         wanted = test.get(name, "")
         assert value == (in_ascii(wanted) if isinstance(wanted, str) else wanted), test["tcId"]
-    values = {name: value for name, value in test.items() if name not in ("tcId", *shown)}
-    assert values_in(paragraphs[1:]) == values, test["tcId"]
+    first, *others = alternatives_in(paragraphs[1:])
+    not_values = ("tcId", "alternatives", *shown)
+    values = {name: value for name, value in test.items() if name not in not_values}
+    assert values_in(first) == values, test["tcId"]
+    for part, alternative in zip(others, test.get("alternatives", ()), strict=True):
+        compare_alternative(test, alternative, part)
+
+
+def alternatives_in(paragraphs: list[str]) -> list[list[str]]:
+    """The paragraphs before the first alternative, and those of each one."""
+    parts: list[list[str]] = [[]]
+    for paragraph in paragraphs:
+        if paragraph.startswith("   Alternative: "):
+            parts.append([])
+        parts[-1].append(paragraph)
+    return parts
+
+
+def compare_alternative(test: Json, alternative: Json, paragraphs: list[str]) -> None:
+    head = fields_of(paragraphs[0])
+    for name in ("source", "requirement", "reason", "stage"):
+        assert head.get(name.capitalize()) == (in_ascii(alternative.get(name, "")) or None)
+    assert (head["Alternative"] == "refused") == ("refused" in alternative)
+    changed = values_in(paragraphs[1:])
+    about = ("source", "requirement", "reason", "stage", "refused")
+    outputs = {name: value for name, value in alternative.items() if name not in about}
+    assert {name: changed.get(name, test[name]) for name in outputs} == outputs, test["tcId"]
+    assert all(changed[name] != test[name] for name in changed)
 
 
 def test_columns_and_characters(texts: dict[str, str]) -> None:

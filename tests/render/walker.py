@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from owamp_vectors.vectors.declaration import Field, GroupType, VectorFile
 
-from .support import snake, values_of
+from .support import snake
 
 _HELPERS = r"""
 #include <stdio.h>
 #include <string.h>
 
 static const char *between = "";
+static const char *const requirements[] = {"MUST", "SHOULD", "MAY", "POLICY"};
 
 void key(const char *name) { printf("%s\"%s\": ", between, name); between = ", "; }
 
@@ -76,18 +77,33 @@ void about(const owamp_tv_about *about)
     putchar(']');
     if (about->trace)
         key("trace"), string(about->trace);
+    key("requirement"), string(requirements[about->requirement]);
     key("result"), string(results[about->result]);
     if (about->reason)
         key("reason"), string(about->reason);
+    if (about->stage)
+        key("stage"), string(about->stage);
+}
+
+void alternative(const owamp_tv_alternative *about)
+{
+    between = "";
+    key("reason"), string(about->reason);
+    key("source"), string(about->source);
+    key("requirement"), string(requirements[about->requirement]);
+    if (about->refused)
+        key("refused"), printf("true");
+    if (about->stage)
+        key("stage"), string(about->stage);
 }
 """
 _ABSENT = {
-    "octets": "t->{0}.data == NULL && t->{0}.size == 0",
-    "integer": "t->{0} == 0",
-    "boolean": "!t->{0}",
-    "string": "t->{0}.data == NULL && t->{0}.size == 0",
-    "records": "t->{0}.items == NULL && t->{0}.count == 0",
-    "object": "t->{0}.items == NULL && t->{0}.count == 0",
+    "octets": "{0}.data == NULL && {0}.size == 0",
+    "integer": "{0} == 0",
+    "boolean": "!{0}",
+    "string": "{0}.data == NULL && {0}.size == 0",
+    "records": "{0}.items == NULL && {0}.count == 0",
+    "object": "{0}.items == NULL && {0}.count == 0",
 }
 
 
@@ -126,19 +142,31 @@ def _type_lines(group_type: GroupType) -> Iterator[str]:
     yield "for (size_t m = 0; m < g->count; m++) {"
     yield f"const {name}_test *t = &g->tests[m];"
     yield 'printf(m ? ", {" : "{"); about(&t->about);'
-    for item, is_output in values_of(group_type):
-        expression = f"t->{snake(item.name)}"
-        if not is_output:
-            yield from _member_lines(item, expression)
-            continue
-        absent = _ABSENT["records" if item.is_list else item.kind].format(snake(item.name))
-        if item.values:
-            absent = f"{expression} == NULL"
-        yield "if (t->about.result != OWAMP_TV_INVALID) {"
-        yield from _member_lines(item, expression)
-        yield f'}} else if (!({absent})) key("{item.name}"), string("not absent");'
+    for item in group_type.inputs:
+        yield from _member_lines(item, f"t->{snake(item.name)}")
+    yield from _output_lines(group_type, "t", "t->about.result != OWAMP_TV_INVALID")
+    yield "if (t->alternatives.count) {"
+    yield 'key("alternatives"), printf("[");'
+    yield "for (size_t a = 0; a < t->alternatives.count; a++) {"
+    yield f"const {name}_alternative *o = &t->alternatives.items[a];"
+    yield 'printf(a ? ", {" : "{"); alternative(&o->about);'
+    yield from _output_lines(group_type, "o", "!o->about.refused")
+    yield 'printf("}"); }'
+    yield 'printf("]"); }'
     yield 'printf("}"); }'
     yield 'printf("]}\\n"); }'
+
+
+def _output_lines(group_type: GroupType, pointer: str, there: str) -> Iterator[str]:
+    """Print the outputs, if they are there; if not, check that they are absent."""
+    for item in group_type.outputs:
+        expression = f"{pointer}->{snake(item.name)}"
+        absent = _ABSENT["records" if item.is_list else item.kind].format(expression)
+        if item.values:
+            absent = f"{expression} == NULL"
+        yield f"if ({there}) {{"
+        yield from _member_lines(item, expression)
+        yield f'}} else if (!({absent})) key("{item.name}"), string("not absent");'
 
 
 def _member_lines(item: Field, expression: str) -> Iterator[str]:

@@ -194,10 +194,27 @@ class _Writer:
             f"{{{case.tc_id}, {c_string(case.comment)}, {c_string(case.source)}, "
             f"{c_string(case.trace)}, {pointers},"
         )
-        yield f" OWAMP_TV_{case.result.upper()}, {c_string(case.reason)}}},"
+        words = f"{c_string(case.reason)}, {c_string(case.stage)}"
+        yield f" OWAMP_TV_{case.requirement}, OWAMP_TV_{case.result.upper()}, {words}}},"
         owner = self.type_name(case.type)
         for item in items_of(case.type):
             yield f"{self.value(owner, item, case.test.get(item.name))},"
+        rows = [self._alternative(owner, case.type, item) for item in case.alternatives]
+        yield f"{self.pool.array(f'{owner}_alternative', 'alternatives', rows)},"
+
+    def _alternative(self, owner: str, group_type: GroupType, alternative: Json) -> str:
+        """The initializer of an alternative: what it says of itself, and its outputs."""
+        about = ", ".join(
+            (
+                c_string(alternative["reason"]),
+                c_string(alternative["source"]),
+                f"OWAMP_TV_{alternative['requirement']}",
+                str("refused" in alternative).lower(),
+                c_string(alternative.get("stage")),
+            )
+        )
+        values = (self.value(owner, i, alternative.get(i.name)) for i in group_type.outputs)
+        return f"{{{', '.join((f'{{{about}}}', *values))}}}"
 
     def group(self, flags: list[str], cases: list[StoredCase]) -> Json:
         """What a template needs of a group: its own initializers, and those of its cases."""
@@ -233,6 +250,7 @@ def _file_values(source: Source) -> Json:
                     if item.kind == "records"
                 ],
                 "members": list(writer.members(name, values)),
+                "outputs": list(writer.members(name, group_type.outputs)),
                 "parameters": list(writer.members(name, group_type.parameters)),
                 "groups": [writer.group(flags, cases) for cases in groups],
             }

@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..vectors.declaration import Field, Json
+from ..vectors.declaration import Field, GroupType, Json
 from ..vectors.stored import StoredCase
 from .vector_sources import Source, Texts, items_of, naming, octets_inside, snake, templates
 
@@ -15,7 +15,10 @@ MODULE = "owamp_test_vectors.py"
 _DIGITS = 80
 _INDENT = "    "
 _TYPES = {"octets": "bytes", "integer": "int", "string": "str", "boolean": "bool"}
-_COMMON = ("tc_id", "comment", "source", "flags", "trace", "result", "reason", "tests")
+_COMMON = (
+    *("tc_id", "comment", "source", "flags", "trace", "requirement", "result", "reason", "stage"),
+    *("alternatives", "refused", "tests"),
+)
 
 
 def render_python(sources: Iterable[Source]) -> Texts:
@@ -121,13 +124,28 @@ def _test(case: StoredCase, depth: int) -> str:
             ("source", case.source),
             ("flags", case.flags),
             ("trace", case.trace),
+            ("requirement", case.requirement),
             ("result", case.result),
             ("reason", case.reason),
+            ("stage", case.stage),
         )
     ]
     name = case.type.name
     values = _named(name, items_of(case.type), case.test, depth + 1)
-    return _call(f"{name}Test", [*common, *values], depth)
+    alternatives = (_alternative(case.type, item, depth + 2) for item in case.alternatives)
+    more = f"alternatives={_lines('(', alternatives, ')', depth + 1)}"
+    return _call(f"{name}Test", [*common, *values, more], depth)
+
+
+def _alternative(group_type: GroupType, alternative: Json, depth: int) -> str:
+    about = [
+        f"{name}={literal(alternative.get(name), depth + 1)}"
+        for name in ("reason", "source", "requirement", "stage")
+    ]
+    about.append(f"refused={'refused' in alternative}")
+    name = group_type.name
+    values = _named(name, group_type.outputs, alternative, depth + 1)
+    return _call(f"{name}Alternative", [*about, *values], depth)
 
 
 def _group(cases: list[StoredCase]) -> str:

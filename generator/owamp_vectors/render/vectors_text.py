@@ -80,7 +80,18 @@ def _test(case: StoredCase) -> Json:
         "case": case,
         "inputs": list(_paragraphs(case.type.inputs, case.inputs)),
         "steps": list(_paragraphs(steps, case.outputs, "Step")),
+        "alternatives": [_alternative(case, item) for item in case.alternatives],
     }
+
+
+def _alternative(case: StoredCase, alternative: Json) -> Json:
+    """What an alternative does, and the outputs in which it differs from the case."""
+    differing = [
+        item
+        for item in case.type.outputs
+        if "refused" not in alternative and alternative[item.name] != case.outputs[item.name]
+    ]
+    return {"about": alternative, "steps": list(_paragraphs(differing, alternative))}
 
 
 def _paragraphs(items: Iterable[Field], values: Json, step: str = "") -> Iterator[str]:
