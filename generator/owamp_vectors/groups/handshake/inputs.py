@@ -21,6 +21,12 @@ PASSPHRASE = (
     Field("name", "the name of the shared secret", "string"),
     Field("passphrase", "the passphrase as text", "string"),
 )
+IKE_SA = (
+    Field("spiI", "SPI of the initiator", size=8),
+    Field("spiR", "SPI of the responder", size=8),
+    Field("sharedSecretKey", 'prf(SK_d, "IPPM") of the IKE SA'),
+)
+"""An IKE SA, and the key that it gives."""
 UNUSED = Field("unused", "the octet that fills fields that the RFCs call unused", size=1)
 LIMIT = Field("messageLimit", "octets between two HMACs that this end takes, at most", "integer")
 OF_SERVER = (
