@@ -424,8 +424,12 @@ CLOSE_WHEN_DATA_INVALID = _closing(
 REQUEST_NOT_ALLOWED = Choice(
     "what a client does that is told to send a request with a value that it MUST NOT send",
     (
-        Option("does not send it", "POLICY", "RFC 4656 §3.5"),
-        Option("sends the request with the value that is allowed", "POLICY", "RFC 4656 §3.5"),
+        Option("does not send it", "MUST", "RFC 4656 §3.5; RFC 5357 §3.5"),
+        Option(
+            "sends the request with the value that is allowed",
+            "MUST",
+            "RFC 4656 §3.5; RFC 5357 §3.5",
+        ),
     ),
 )
 LIMIT_OF_CLIENT = Choice(
