@@ -424,8 +424,12 @@ CLOSE_WHEN_DATA_INVALID = _closing(
 REQUEST_NOT_ALLOWED = Choice(
     "what a client does that is told to send a request with a value that it MUST NOT send",
     (
-        Option("does not send it", "POLICY", "RFC 4656 §3.5"),
-        Option("sends the request with the value that is allowed", "POLICY", "RFC 4656 §3.5"),
+        Option("does not send it", "MUST", "RFC 4656 §3.5; RFC 5357 §3.5"),
+        Option(
+            "sends the request with the value that is allowed",
+            "MUST",
+            "RFC 4656 §3.5; RFC 5357 §3.5",
+        ),
     ),
 )
 LIMIT_OF_CLIENT = Choice(
@@ -439,3 +443,22 @@ STOP_ANNOUNCED_WRONG = Choice(
         _closes("SHOULD", "RFC 4656 §3.8"),
     ),
 )
+
+# What a server shows of a session whose results are fetched.
+
+FETCHED_SID = Choice(
+    "which SID the reproduced request has in the data of a session whose SID the server made",
+    (
+        Option("shows the SID of the session", "POLICY", "RFC 4656 §3.9"),
+        Option("shows the SID of the request, which is 0", "POLICY", "RFC 4656 §3.9"),
+    ),
+)
+"""§3.9 has only the ports modified in "a reproduction of the Request-Session command"."""
+FETCH_AFTER_EARLY_STOP = Choice(
+    "whether a session that was stopped early with Accept 0 has terminated normally",
+    (
+        Option("sends the data", "POLICY", "RFC 4656 §3.8"),
+        Option("denies them with Accept 1", "POLICY", "RFC 4656 §3.9"),
+    ),
+)
+"""§3.8: "normal (but possibly premature) completion"; §3.9: "any way other than normally"."""

@@ -213,7 +213,7 @@ class Endpoint:
         self._require(State.TESTING)
         if self._stop_sent:
             raise ProtocolError("Stop-Sessions", "to be sent once", "a second one", Stage.STATE)
-        check_stop(self.sessions, stop, self.IS_CLIENT)
+        check_stop(self.sessions, stop, self.IS_CLIENT, counts_both=self._counts_both())
         self._send(stop)
         self._stop_sent = True
         self._stopped()
@@ -224,18 +224,21 @@ class Endpoint:
             error = ProtocolError("Stop-Sessions", "one while testing", found, Stage.STATE)
             self._refuse_stop(error)
             return
-        with_both = any(
-            item.request.conf_sender and item.request.conf_receiver for item in self.sessions
-        )
-        counts_both = not (with_both and self._choose(choices.STOP_WITH_BOTH))
         try:
-            check_stop(self.sessions, stop, not self.IS_CLIENT, counts_both=counts_both)
+            check_stop(self.sessions, stop, not self.IS_CLIENT, counts_both=self._counts_both())
         except ProtocolError as error:
             self._refuse_stop(error)
             return
         self._stop_received = True
         self._events.append(StopReceived(stop))
         self._stopped()
+
+    def _counts_both(self) -> bool:
+        """Whether both ends account for a session with both Conf bits."""
+        with_both = any(
+            item.request.conf_sender and item.request.conf_receiver for item in self.sessions
+        )
+        return not (with_both and self._choose(choices.STOP_WITH_BOTH))
 
     def _refuse_stop(self, error: ProtocolError) -> None:
         """A Stop-Sessions out of turn, or one that does not account for the sessions."""

@@ -550,12 +550,18 @@ class FetchData:
         """Read the data whose numbers of skip ranges and records `ack` gave."""
         request = yield from RequestSession.reader()
         size = ack.number_of_skip_ranges * SkipRange.LAYOUT.size
+<<<<<<< HEAD
         skip_ranges = _unpack_ordered_ranges((yield Want(size + _padding_after(size)))[:size])
         yield WANT_HMAC
+=======
+        data = yield Want(size + _padding_after(size))
+        yield WANT_HMAC  # what does not verify is not looked at
+        skip_ranges = _unpack_skip_ranges(data[:size])
+>>>>>>> h-b2
         size = ack.number_of_records * PacketRecord.LAYOUT.size
-        records = unpack_records(PacketRecord, (yield Want(size + _padding_after(size)))[:size])
+        data = yield Want(size + _padding_after(size))
         yield WANT_HMAC
-        return cls(request, skip_ranges, records)
+        return cls(request, skip_ranges, unpack_records(PacketRecord, data[:size]))
 
     @classmethod
     def parse(cls, data: bytes, ack: FetchAck) -> Self:

@@ -193,6 +193,15 @@ def test_client_may_stay_after_data_that_are_invalid() -> None:
     assert raw.client.state is not State.CLOSED
 
 
+def test_skip_ranges_with_a_wrong_hmac_are_not_looked_at() -> None:
+    """RFC 4656 §6.10: "It is crucial to check for this before using the message"."""
+    raw = fetching(close_when_data_invalid="leaves the connection open")
+    raw.send(FetchAck(0, 1, 9, 2, 1))
+    invalid = bytearray(raw.sealed(data(SkipRange(1, 2), SkipRange(2, 3))))
+    invalid[96 + 16 + 16 + 16 + 16] ^= 1  # the HMAC of the skip ranges
+    assert error_of(raw.peer.receive(bytes(invalid))).startswith("HMAC: expected")
+
+
 # Requests
 
 WRONG: list[tuple[Setting, dict[str, Any], dict[str, Any]]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from owamp_reference import choices, connection, control, messages, negotiation, primitives
@@ -50,6 +51,12 @@ def _no_objection_to(*choices_left_out: Choice) -> Callable[..., _Objections]:
                 yield choice, error
 
     return objections
+
+
+def _without_ikev2(self: ControlClient, greeting: ServerGreeting) -> _Objections:
+    """Takes IKEv2Derived for offered, whatever is."""
+    modes = greeting.modes | negotiation.IKEV2_DERIVED[self.protocol]
+    yield from _objections(self, replace(greeting, modes=modes))
 
 
 def _falling_back(self: ControlClient, greeting: ServerGreeting) -> _Objections:
@@ -208,6 +215,13 @@ MISTAKES = (
         "Another mode taken when the wanted one is not offered.",
         "Modes is not protected: an attacker removes bits and has the client go on in clear.",
         Swap(ControlClient, "_objections", _falling_back),
+    ),
+    mistake(
+        "Ikev2NotOffered",
+        "NEGOTIATION",
+        "IKEv2Derived chosen by a client though the server does not offer it.",
+        "A server that does not know the bit ignores it, and takes the SPIs for a name.",
+        Swap(ControlClient, "_objections", _without_ikev2),
     ),
     mistake(
         "ServerStartAcceptIgnored",

@@ -10,13 +10,13 @@ from owamp_reference.connection import ControlClient
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Event
 from owamp_reference.messages import Accept, Command, FetchSession, StopSessions, StopTWSessions
-from owamp_reference.negotiation import SECURITY_BITS, Mode, Protocol
+from owamp_reference.negotiation import IKEV2_DERIVED, SECURITY_BITS, Credentials, Mode, Protocol
 
 from ...vectors.declaration import Case, Field, Group, GroupType, Json, Values
 from ...vectors.drbg import Drbg
 from . import client_answers, client_hmacs, client_pieces
 from .ends import client_of, parse_request, passphrase_credentials
-from .inputs import LIMIT, OF_CLIENT, PASSPHRASE, PROTECTED, PROTOCOL, SECURITY, UNUSED
+from .inputs import IKE_SA, LIMIT, OF_CLIENT, PASSPHRASE, PROTECTED, PROTOCOL, SECURITY, UNUSED
 from .script import Scene, heard
 from .spoiling import BEHAVIOUR, STEPS, behaviour, receive, replaced
 
@@ -38,8 +38,14 @@ def _say(client: ControlClient, command: bytes) -> None:
         client.fetch_session(fetch.sid, fetch.begin_seq, fetch.end_seq)
 
 
+def _credentials(values: Values) -> Credentials:
+    for sa in values["ikeSas"]:
+        return Credentials.from_ikev2(sa["spiI"], sa["spiR"], sa["sharedSecretKey"])
+    return passphrase_credentials(values)
+
+
 def _compute(values: Values, choose: Chooser) -> Json:
-    client = client_of(values, passphrase_credentials(values), choose)
+    client = client_of(values, _credentials(values), choose)
     sent: list[bytes] = [client.data_to_send()]
     events: list[Event] = []
     for step in values["steps"]:
@@ -60,6 +66,12 @@ CLIENT_BEHAVIOUR = GroupType(
     (
         *PASSPHRASE,
         *OF_CLIENT,
+        Field(
+            "ikeSas",
+            "the IKE SA from which the client takes the secret; empty: it has the passphrase",
+            "records",
+            fields=IKE_SA,
+        ),
         Field("maxCount", "the largest Count that the client is configured to take", "integer"),
         LIMIT,
         UNUSED,
@@ -86,6 +98,9 @@ def _cases(scene: Scene) -> Iterator[Case]:
     yield from _greetings(scene)
     yield from _counts(scene)
     yield from _server_starts(scene)
+    if scene.security == "encrypted":
+        yield from _names(scene)
+        yield from _ike_sas(scene)
     yield from client_answers.cases(scene)
     yield from client_pieces.cases(scene)
     if scene.is_protected:
@@ -134,6 +149,37 @@ def _counts(scene: Scene) -> Iterator[Case]:
             comment = f"Count {count}, where the client takes {most} at most"
             greeting, source = scene.greeting(count=count), "RFC 5357 §6"
             yield _greeted(scene, comment, greeting, source=source, maxCount=most)
+
+
+def _names(scene: Scene) -> Iterator[Case]:
+    """KeyIDs that fill the field, or are not of ASCII alone."""
+    for comment, name in (("80 octets", "alice" * 16), ("5 letters in 7 octets", "alícé")):
+        greeting = scene.greeting()
+        yield _greeted(scene, f"a name of {comment}", greeting, source="RFC 4656 §3.1", name=name)
+
+
+def _ike_sas(scene: Scene) -> Iterator[Case]:
+    """The secret is from an IKE SA: the server has to offer that."""
+    sa = {"spiI": b"initiatr", "spiR": b"respondr", "sharedSecretKey": scene.values["challenge"]}
+    all_modes, bit = SECURITY_BITS[scene.protocol], IKEV2_DERIVED[scene.protocol]
+    other_bit = sum(IKEV2_DERIVED.values()) - bit
+    for comment, modes, flags in (
+        ("IKEv2Derived is offered", all_modes | bit, ()),
+        ("IKEv2Derived is not offered", all_modes, _NOT_OFFERED),
+        ("the other protocol's IKEv2Derived is offered", all_modes | other_bit, _NOT_OFFERED),
+        ("IKEv2Derived alone is offered", bit, ()),
+    ):
+        words = f"the secret of an IKE SA: {comment}"
+        greeting, source = scene.greeting(modes=modes), "RFC 7717 §5.2"
+        yield _greeted(scene, words, greeting, *flags, source=source, ikeSas=[sa])
+    comment = "the secret of an IKE SA: Server-Start with Accept 6"
+    refusal = receive(scene.greeting(modes=all_modes | bit), bytes(15) + b"\6" + bytes(32))
+    flag, source = "ServerStartAcceptIgnored", "RFC 7717 §5.3"
+    steps = [*refusal, *_asks(scene)]
+    yield scene.case(comment, steps, flag, source=source, ikeSas=[sa])
+
+
+_NOT_OFFERED = ("Ikev2NotOffered",)
 
 
 def _server_starts(scene: Scene) -> Iterator[Case]:

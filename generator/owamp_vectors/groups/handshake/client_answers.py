@@ -225,6 +225,12 @@ def _stops(scene: Scene) -> Iterator[Case]:
     stop = scene.servers_stop(0, 1, sessions=(SessionDescription(scene.sid(1), 6, skipped),))
     comment = "the server's Stop-Sessions with two skip ranges, then a request"
     yield scene.scripted(comment, [*testing, own, *stop, scene.request(2)], source=source)
+    both = replace(scene.request(0), conf_sender=1)
+    asking = [both, *heard("", scene.answer(0)), *scene.starting(), scene.own_stop(0)]
+    for what, records in (("with", (SessionDescription(scene.sid(0), 2),)), ("without", ())):
+        stop = scene.servers_stop(0, sessions=records)
+        comment = f"both Conf bits, and the server's Stop-Sessions {what} a record of the session"
+        yield scene.scripted(comment, [*asking, *stop, scene.request(2)], source=source)
     twice = [*testing, *scene.servers_stop(0, 1), *scene.servers_stop(0, 1)]
     yield scene.scripted("the server's Stop-Sessions twice", twice, source=source)
 

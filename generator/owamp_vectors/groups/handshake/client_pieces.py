@@ -60,15 +60,18 @@ def _recut(steps: Sequence[Json], cuts: Mapping[int, Sequence[int]]) -> list[Jso
 
 
 def _cuts(scene: Scene) -> Iterator[Case]:
-    script = scene.whole()
+    script = scene.round(0) if scene.is_protected else scene.whole()
     steps = scene.play(script)
+    size, words = (1, "octet by octet") if scene.is_protected else (7, "in pieces of 7 octets")
     every = {
-        place: range(1, len(step["octets"]))
+        place: range(size, len(step["octets"]), size)
         for place, step in enumerate(steps)
         if step["do"] == "receive"
     }
-    comment = "a whole connection that arrives octet by octet"
+    comment = f"a whole connection that arrives {words}"
     yield scene.case(comment, _recut(steps, every), "PieceTakenForMessage", source=_SOURCE)
+    script = scene.whole()
+    steps = scene.play(script)
     places = {"Server-Greeting": 0, "Server-Start": 1}
     for place, part in parts(script):
         places.setdefault(part.label, place + 2)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from owamp_reference.choices import FETCH_AFTER_EARLY_STOP, FETCHED_SID, Chooser
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Closed, Event, FetchRequested, TestSession
 from owamp_reference.messages import (
@@ -17,10 +18,14 @@ from owamp_reference.messages import (
     SessionDescription,
 )
 from owamp_reference.negotiation import Credentials, Protocol, secrets_of
+from owamp_reference.packets import SenderPacket
 from owamp_reference.sessions import SessionReceiver, SessionReflector, SessionSender
 
 from ...vectors.declaration import Json, Values
-from .ends import client_of, parse_request, server_of, ticking
+from .ends import client_of, parse_request, server_of
+
+ON_THE_WAY = 2**24
+"""2^-8 s: how long a test packet takes, and a reflector to answer it."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,15 @@ class Conversation:
         transcript: the messages, in order.
     """
 
-    def __init__(self, values: Values, credentials: Credentials | None) -> None:
+    def __init__(self, values: Values, credentials: Credentials | None, choose: Chooser) -> None:
         self.values = values
         self.protocol = Protocol(values["protocol"])
+        self._choose = choose
         known = () if credentials is None else (credentials,)
-        self.server = server_of(values, secrets_of(*known))
-        self.client = client_of(values, credentials)
+        self.server = server_of(values, secrets_of(*known), choose)
+        self.client = client_of(values, credentials, choose)
         self.transcript: list[Sent] = []
-        self._packet_clock = ticking(values["packetTime"])
+        self._times = [int.from_bytes(time, "big") for time in values["sendTimes"]]
 
     def say(self, name: str, *, by_client: bool) -> list[Event]:
         """Pass on what one side has to send; the events at the other."""
@@ -81,12 +87,11 @@ class Conversation:
 
     def exchange(self, session: TestSession) -> list[bytes]:
         """The test packets of a session."""
-        sender = SessionSender(session.mode, session.keys, self._packet_clock)
-        payloads = []
-        if self.protocol is Protocol.TWAMP:
-            reflector = SessionReflector(session.mode, session.keys, self._packet_clock)
+        sender = SessionSender(session.mode, session.keys, iter(self._times).__next__)
+        reflector = SessionReflector(session.mode, session.keys, self._reflectors_times().__next__)
         receiver = SessionReceiver(session.mode, session.keys)
-        for _ in range(self.values["packets"]):
+        payloads = []
+        for _ in self._times:
             payload = sender.next_packet(self.values["padding"])
             payloads.append(payload)
             if self.protocol is Protocol.TWAMP:
@@ -96,6 +101,10 @@ class Conversation:
             else:
                 receiver.receive(payload)
         return payloads
+
+    def _reflectors_times(self) -> Iterator[int]:
+        """When a packet arrives, and when it is answered."""
+        return (time + number * ON_THE_WAY for time in self._times for number in (1, 2))
 
     def stop(self) -> None:
         """Stop-Sessions: from the client alone in TWAMP, from both in OWAMP."""
@@ -111,7 +120,7 @@ class Conversation:
     def _sent_in(self, role: str) -> tuple[SessionDescription, ...]:
         """What a Stop-Sessions says of the sessions in which the server has a role."""
         return tuple(
-            SessionDescription(session.sid, self.values["packets"])
+            SessionDescription(session.sid, len(self._times))
             for session in self.server.sessions
             if getattr(session.request, role)
         )
@@ -119,30 +128,39 @@ class Conversation:
     def fetch(self, session: TestSession, payloads: Sequence[bytes]) -> None:
         """Fetch-Session, Fetch-Ack and the data, of a session whose receiver is the server."""
         assert isinstance(session.request, RequestSession)
-        receiver = SessionReceiver(session.mode, session.keys)
-        records = []
-        for payload in payloads:
-            packet = receiver.receive(payload)
-            received = packet.timestamp + 2**24
-            stamps = (packet.timestamp, received)
-            estimates = (packet.error_estimate, packet.error_estimate)
-            records.append(PacketRecord(packet.sequence_number, *estimates, *stamps, 255))
-        request = replace(session.request, sid=session.sid, receiver_port=session.port)
         self.client.fetch_session(session.sid)
         events = self.say("Fetch-Session", by_client=True)
         assert isinstance(events[0], FetchRequested)
+        is_early = len(payloads) < session.request.number_of_packets
+        if is_early and self._choose(FETCH_AFTER_EARLY_STOP):
+            self.server.answer_fetch(FetchAck(Accept.FAILURE, 0, 0, 0, 0))
+            self.say("Fetch-Ack", by_client=False)
+            return
+        receiver = SessionReceiver(session.mode, session.keys)
+        records = tuple(_record(receiver.receive(payload)) for payload in payloads)
+        sid = session.request.sid if self._choose(FETCHED_SID) else session.sid
+        request = replace(session.request, sid=sid, receiver_port=session.port)
         ack = FetchAck(Accept.OK, 1, len(records), 0, len(records))
-        self.server.answer_fetch(ack, FetchData(request, (), tuple(records)))
+        self.server.answer_fetch(ack, FetchData(request, (), records))
         self.say("Fetch-Ack and session data", by_client=False)
 
 
-def converse(values: Values, credentials: Credentials | None) -> tuple[list[Sent], list[Json]]:
+def _record(packet: SenderPacket) -> PacketRecord:
+    """The record of a packet that took its time, with a clock as good as the sender's."""
+    stamps = (packet.timestamp, packet.timestamp + ON_THE_WAY)
+    estimates = (packet.error_estimate, packet.error_estimate)
+    return PacketRecord(packet.sequence_number, *estimates, *stamps, 255)
+
+
+def converse(
+    values: Values, credentials: Credentials | None, choose: Chooser
+) -> tuple[list[Sent], list[Json]]:
     """Run a whole case: the messages and, for each session, its keys and packets.
 
     Raises:
         ProtocolError: one side ended the connection.
     """
-    run = Conversation(values, credentials)
+    run = Conversation(values, credentials, choose)
     run.set_up()
     for octets in values["requests"]:
         run.request(parse_request(run.protocol, octets))

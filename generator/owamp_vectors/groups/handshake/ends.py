@@ -87,15 +87,3 @@ def parse_request(protocol: Protocol, octets: bytes) -> Request:
 def _random(values: Values) -> sources.RandomSource:
     """A source that gives each labelled value of a case."""
     return lambda label, _size: bytes(values[_DRAWS[label]])
-
-
-def ticking(start: bytes) -> sources.Clock:
-    """A clock that shows `start` first, and a second more at each reading."""
-    now = int.from_bytes(start, "big") - 2**32
-
-    def read() -> int:
-        nonlocal now
-        now = (now + 2**32) % 2**64
-        return now
-
-    return read

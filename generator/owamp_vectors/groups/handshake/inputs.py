@@ -21,6 +21,12 @@ PASSPHRASE = (
     Field("name", "the name of the shared secret", "string"),
     Field("passphrase", "the passphrase as text", "string"),
 )
+IKE_SA = (
+    Field("spiI", "SPI of the initiator", size=8),
+    Field("spiR", "SPI of the responder", size=8),
+    Field("sharedSecretKey", 'prf(SK_d, "IPPM") of the IKE SA'),
+)
+"""An IKE SA, and the key that it gives."""
 UNUSED = Field("unused", "the octet that fills fields that the RFCs call unused", size=1)
 LIMIT = Field("messageLimit", "octets between two HMACs that this end takes, at most", "integer")
 OF_SERVER = (
@@ -57,28 +63,28 @@ PROTECTED = {
 ALICE = {"name": "alice", "passphrase": "correct horse"}
 """The one passphrase of the cases."""
 _DRAWN = {"challenge": 16, "salt": 16, "serverIv": 16, "t1": 16, "t2": 32, "clientIv": 16}
-_TIMES = {"startTime": "e9000000", "packetTime": "e9200000"}
+START = 0xE9300000 << 32
+"""Start Time of the requests."""
 
 
 def drawn_inputs(drbg: Drbg, protocol: Protocol) -> Json:
-    """The inputs of an ordinary connection with one session and two packets, but for its secret."""
+    """The inputs of an ordinary connection with one session, but for its secret."""
     return {
         **{name: drbg.octets(name, size) for name, size in _DRAWN.items()},
-        **{name: bytes.fromhex(text).ljust(8, b"\0") for name, text in _TIMES.items()},
+        "startTime": bytes.fromhex("e9000000").ljust(8, b"\0"),
         "sids": [make_sid(drbg, number) for number in range(3)],
         "policy": [{"accept": 0, "port": port} for port in granted_ports(protocol)],
         "unused": bytes(1),
         "offeredModes": SECURITY_BITS[protocol],
         "count": 1024,
-        "packets": 2,
         "padding": 0,
         "requests": [make_request(protocol).to_octets()],
     }
 
 
 def make_sid(drbg: Drbg, number: int) -> bytes:
-    """A SID of the server, in the form of RFC 4656 §3.5."""
-    time = (0xE9100000 + number).to_bytes(4, "big") + bytes(4)
+    """A SID of the server, in the form of RFC 4656 §3.5, made shortly before the Start Time."""
+    time = (0xE92FFFF0 + number).to_bytes(4, "big") + bytes(4)
     return bytes([192, 0, 2, 1]) + time + drbg.octets(f"SID {number}", 4)
 
 
@@ -108,12 +114,12 @@ def make_request(
             sender_address=sender,
             receiver_address=receiver,
             padding_length=padding,
-            start_time=0xE9300000 << 32,
+            start_time=START,
             timeout=2 << 32,
             type_p=0,
         )
     # The receiving side makes the SID: the client, if it is the server that sends (§3.5).
-    sid = bytes([198, 51, 100, 1]) + bytes.fromhex("e930000000000000cafef00d")
+    sid = bytes([198, 51, 100, 1]) + bytes.fromhex("e92ffff800000000cafef00d")
     return RequestSession(
         ipvn=6 if ipv6 else 4,
         conf_sender=int(server_sends),
@@ -125,7 +131,7 @@ def make_request(
         receiver_address=receiver,
         sid=sid if server_sends else bytes(16),
         padding_length=padding,
-        start_time=0xE9300000 << 32,
+        start_time=START,
         timeout=2 << 32,
         type_p=0,
         slots=tuple(ScheduleSlot(number % 2, 2**31 + number) for number in range(slots)),

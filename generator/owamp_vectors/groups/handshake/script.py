@@ -104,7 +104,8 @@ class Scene:
         values = {name: drbg.octets(name, size) for name, size in sizes.items()}
         limits = {"maxCount": 32768, "messageLimit": 2**20, "unused": bytes(1)}
         sids = [make_sid(drbg, number) for number in range(3)]
-        return cls(protocol, security, {**values, **limits, "sids": sids, **ALICE})
+        more = {"sids": sids, "ikeSas": []}
+        return cls(protocol, security, {**values, **limits, **more, **ALICE})
 
     @property
     def is_owamp(self) -> bool:

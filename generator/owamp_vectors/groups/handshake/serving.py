@@ -30,6 +30,7 @@ from ...vectors.drbg import Drbg
 from .ends import server_of
 from .inputs import (
     ALICE,
+    IKE_SA,
     LIMIT,
     OF_SERVER,
     PROTECTED,
@@ -85,16 +86,7 @@ SERVER_BEHAVIOUR = GroupType(
                 Field("passphrase", "the passphrase as text", "string"),
             ),
         ),
-        Field(
-            "ikeSas",
-            "the IKE SAs that the server has",
-            "records",
-            fields=(
-                Field("spiI", "SPI of the initiator", size=8),
-                Field("spiR", "SPI of the responder", size=8),
-                Field("sharedSecretKey", 'prf(SK_d, "IPPM") of the IKE SA'),
-            ),
-        ),
+        Field("ikeSas", "the IKE SAs that the server has", "records", fields=IKE_SA),
         *OF_SERVER,
         Field(
             "receivers",

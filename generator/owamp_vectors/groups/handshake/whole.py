@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate, cycle, islice
+from typing import Any
 
 from owamp_reference import binding, ikev2, primitives, token
+from owamp_reference.choices import Chooser
+from owamp_reference.messages import Request, RequestSession, ScheduleSlot
 from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Protocol
 
-from ...vectors.declaration import Case, Field, Group, GroupType, Json, Values, valid
+from ...vectors.declaration import Case, Field, Group, GroupType, Json, Values, behaves
 from ...vectors.drbg import Drbg
 from .conversation import Sent, converse
 from .ends import passphrase_credentials
@@ -19,6 +24,7 @@ from .inputs import (
     PROTECTED,
     PROTOCOL,
     SECURITY,
+    START,
     UNUSED,
     drawn_inputs,
     make_request,
@@ -33,11 +39,14 @@ _IKE_SA = (
 )
 _SESSIONS = (
     Field("requests", "the requests, with zero HMACs", is_list=True),
-    Field("packets", "how many test packets are sent in each session", "integer"),
-    Field("padding", "octets of zero padding in each test packet of a sender", "integer"),
     Field(
-        "packetTime", "Timestamp of the first test packet; a second more at each reading", size=8
+        "sendTimes",
+        "the Timestamp of each packet that a sender sends, the same in each session; the packet "
+        "arrives 2^-8 s later, and a reflector answers it 2^-7 s after it was sent",
+        size=8,
+        is_list=True,
     ),
+    Field("padding", "octets of zero padding in each test packet of a sender", "integer"),
 )
 _MESSAGE = (
     Field("sender", "who sends the message", "string", values=("client", "server")),
@@ -91,10 +100,10 @@ def _message(sent: Sent, plaintext: bytes) -> Json:
     return {"sender": sender, "message": sent.name, "plaintext": plaintext, "octets": sent.octets}
 
 
-def _handshake(values: Values, credentials: Credentials | None) -> Json:
-    transcript, sessions = converse(values, credentials)
+def _handshake(values: Values, credentials: Credentials | None, choose: Chooser) -> Json:
+    transcript, sessions = converse(values, credentials, choose)
     plaintexts = _plaintexts(values, transcript)
-    key_id, secret, key = bytes(80), b"", b""
+    key_id, secret, key = values["unused"] * 80, b"", b""
     if credentials is not None:
         key_id, secret = credentials.key_id, credentials.shared_secret
         key = token.derive_token_key(secret, values["salt"], values["count"])
@@ -128,7 +137,8 @@ def _type(
         (PROTOCOL, SECURITY, *parameters),
         (*inputs, *OF_SERVER, *OF_CLIENT, UNUSED, *_SESSIONS),
         _OUTPUTS,
-        lambda values: _handshake(values, credentials(values)),
+        lambda values, choose: _handshake(values, credentials(values), choose),
+        is_open=True,
     )
 
 
@@ -155,32 +165,69 @@ _IKEV2 = _type(
 TYPES = (_OPEN, _PASSPHRASE, _IKEV2)
 
 
+_SECOND = 2**32
+
+
+def _connection(
+    *requests: Request, interval: int = _SECOND // 2, sent: int = 2, announced: int | None = None
+) -> Json:
+    """The inputs of a connection with sessions for these requests.
+
+    Their packets leave by the schedule, one slot after the other from Start Time on, and are as
+    many as announced (RFC 4656 §3.6); no two sessions have the same ports.
+
+    Args:
+        interval: the parameter of the first slot; that of each further slot is half as long.
+        sent, announced: the number of packets, and what the request says of it.
+    """
+    port, asked, granted = 20001, [], []
+    delays = [interval]
+    for request in requests:
+        here = replace(request, sender_port=port, receiver_port=port + 1)
+        granted.append(port + 1)
+        if isinstance(here, RequestSession):
+            delays = [interval >> number for number, _ in enumerate(here.slots)]
+            slots = tuple(ScheduleSlot(1, delay) for delay in delays)
+            number = sent if announced is None else announced
+            here = replace(here, slots=slots, number_of_packets=number)
+            granted[-1] += 10000
+        asked.append(here.to_octets())
+        port += 2
+    waits = islice(cycle(delays), sent)
+    times = [START + passed for passed in accumulate(waits)]
+    return {
+        "requests": asked,
+        "policy": [{"accept": 0, "port": port} for port in granted],
+        "sendTimes": [time.to_bytes(8, "big") for time in times],
+    }
+
+
 def _variants(protocol: Protocol) -> Iterator[tuple[str, Json]]:
     """What a connection may be used for: a name, and the inputs in which it differs."""
-    yield "one session", {}
-    yield (
-        "two sessions in one connection, each with keys of its own",
-        {"requests": [make_request(protocol).to_octets()] * 2},
-    )
-    yield "IPv6", {"requests": [make_request(protocol, ipv6=True).to_octets()]}
-    yield (
-        "with padding",
-        {"padding": 64, "requests": [make_request(protocol, padding=64).to_octets()]},
-    )
+    request = make_request(protocol)
+    yield "one session", _connection(request)
+    yield "two sessions, each with keys of its own", _connection(request, request)
+    ipv6 = make_request(protocol, ipv6=True)
+    if protocol is Protocol.TWAMP:
+        yield "IPv6", _connection(ipv6, ipv6)
+    padded = make_request(protocol, padding=64)
+    yield "with padding", {"padding": 64, **_connection(padded)}
     if protocol is Protocol.OWAMP:
-        request = make_request(protocol, server_sends=True)
-        yield "the server sends; the client makes the SID", {"requests": [request.to_octets()]}
-        yield (
-            "three schedule slots",
-            {"requests": [make_request(protocol, slots=3).to_octets()]},
-        )
+        back = make_request(protocol, server_sends=True)
+        yield "IPv6, in both directions", _connection(ipv6, replace(back, **_addresses(ipv6)))
+        yield "the server sends; the client makes the SID", _connection(back)
+        yield "three schedule slots", _connection(make_request(protocol, slots=3), sent=7)
+
+
+def _addresses(request: Request) -> dict[str, Any]:
+    return {name: vars(request)[name] for name in ("ipvn", "sender_address", "receiver_address")}
 
 
 def _flags(security: str, change: Json) -> tuple[str, ...]:
     flags = ["ServerHmacWithoutServerStart", "IvsExchanged", "StartTimeInClear", "OneStreamForBoth"]
     if security == "mixed":
         return (*flags, "MixedTestProtected")
-    if not any(request[2] for request in change.get("requests", ())):
+    if not any(request[2] for request in change["requests"]):
         flags.append("SidOfTheRequest")
     return (*flags, "TestKeysAreControlKeys")
 
@@ -206,21 +253,30 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
 def _open_cases(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
     for variant, change in _variants(protocol):
         comment = f"{protocol.value}, unauthenticated: {variant}"
-        yield valid(comment, {**drawn_inputs(drbg.at(comment), protocol), **change})
+        yield behaves(comment, {**drawn_inputs(drbg.at(comment), protocol), **change})
+    comment = f"{protocol.value}, unauthenticated: fields that are unused are not zero"
+    filled = {**_connection(make_request(protocol)), "unused": b"\x5a"}
+    yield behaves(comment, {**drawn_inputs(drbg.at(comment), protocol), **filled})
 
 
 def _passphrase_cases(drbg: Drbg, protocol: Protocol, security: str) -> Iterator[Case]:
     for variant, change in _variants(protocol):
         comment = f"{protocol.value}, {security}, passphrase: {variant}"
         inputs = {**drawn_inputs(drbg.at(comment), protocol), **change, **ALICE}
-        yield valid(comment, inputs, *_flags(security, change))
+        yield behaves(comment, inputs, *_flags(security, change))
+    if protocol is Protocol.OWAMP:
+        comment = f"{protocol.value}, {security}, passphrase: stopped after 2 of 10 packets"
+        change = _connection(make_request(protocol), interval=8 * _SECOND, announced=10)
+        inputs = {**drawn_inputs(drbg.at(comment), protocol), **change, **ALICE}
+        yield behaves(comment, inputs, *_flags(security, change), source="RFC 4656 §3.8, §3.9")
 
 
 def _ikev2_case(drbg: Drbg, protocol: Protocol, security: str, prf: str) -> Case:
     comment = f"{protocol.value}, {security}, IKEv2 with {prf}"
     source = drbg.at(comment)
-    inputs = drawn_inputs(source, protocol)
+    change = _connection(make_request(protocol))
+    inputs = {**drawn_inputs(source, protocol), **change}
     inputs["offeredModes"] |= IKEV2_DERIVED[protocol]
     inputs["skD"] = source.octets("skD", ikev2.PRFS[prf].output_size)
     inputs |= {name: source.octets(name, 8) for name in ("spiI", "spiR")}
-    return valid(comment, inputs, *_flags(security, {}), "Ikev2BitMissing")
+    return behaves(comment, inputs, *_flags(security, change), "Ikev2BitMissing")
