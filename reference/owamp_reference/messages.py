@@ -550,14 +550,9 @@ class FetchData:
         """Read the data whose numbers of skip ranges and records `ack` gave."""
         request = yield from RequestSession.reader()
         size = ack.number_of_skip_ranges * SkipRange.LAYOUT.size
-<<<<<<< HEAD
-        skip_ranges = _unpack_ordered_ranges((yield Want(size + _padding_after(size)))[:size])
-        yield WANT_HMAC
-=======
         data = yield Want(size + _padding_after(size))
         yield WANT_HMAC  # what does not verify is not looked at
-        skip_ranges = _unpack_skip_ranges(data[:size])
->>>>>>> h-b2
+        skip_ranges = _unpack_ordered_ranges(data[:size])
         size = ack.number_of_records * PacketRecord.LAYOUT.size
         data = yield Want(size + _padding_after(size))
         yield WANT_HMAC
