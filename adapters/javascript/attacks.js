@@ -5,6 +5,7 @@ const {
   Direction, NO_IV, aes, checkSizes, controlKeys, need, testKeys, unseal,
 } = require("./cryptography");
 const { Client, Server } = require("./connection");
+const meaning = require("./meaning");
 const m = require("./messages");
 const { packetOpen, packetSeal, reflect } = require("./packets");
 
@@ -13,18 +14,18 @@ const ERROR_ESTIMATE = Buffer.from([0x80, 1]); // synchronized, Multiplier 1
 const TTL = 255;
 const REQUEST = "Request-TW-Session";
 
-const nameOf = (mode) => Object.keys(m.MODES).find((name) => m.MODES[name] === mode);
+const nameOf = (mode) => Object.keys(meaning.MODES).find((name) => meaning.MODES[name] === mode);
 const requestOf = (v) => Buffer.concat([Buffer.from([5]), v.parameters]);
 const parse = (text) => m.parsed(m.read(REQUEST), Buffer.concat([text, NO_IV]));
 
 function clientOf(v) {
-  const [keyId, security] = [m.encodeKeyId(v.keyName), nameOf(v.mode)];
+  const [keyId, security] = [meaning.encodeKeyId(v.keyName), nameOf(v.mode)];
   return new Client({ ...v, protocol: "TWAMP", security, keyId, secret: v.sharedSecret });
 }
 
 function serverOf(v) {
   checkSizes(v, { sid: 16 });
-  const known = m.encodeKeyId(v.keyName);
+  const known = meaning.encodeKeyId(v.keyName);
   return new Server({
     ...v, protocol: "TWAMP", modes: OFFERED, nextSid: () => v.sid,
     secretOf: (keyId) => (keyId.equals(known) ? v.sharedSecret : undefined),
@@ -89,7 +90,7 @@ const TYPES = {
     });
     const token = Buffer.concat(chosen.slice(1));
     const { t1, t2 } = unseal(v.sharedSecret, { ...v, token });
-    const fields = { mode: v.mode, keyId: m.encodeKeyId(v.keyName), token, clientIv: v.clientIv };
+    const fields = { mode: v.mode, keyId: meaning.encodeKeyId(v.keyName), token, clientIv: v.clientIv };
     const [setUpResponse] = m.parts("Set-Up-Response", fields);
     const serverStart = give(server, setUpResponse);
     const adversary = Direction.sending(t1, t2, v.clientIv);

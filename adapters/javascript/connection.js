@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 "use strict";
 const { Direction, NO_IV, Refused, need, seal, testKeys, unseal } = require("./cryptography");
+const meaning = require("./meaning");
 const m = require("./messages");
 
 const LIMIT = 2 ** 20; // octets between two HMACs
@@ -133,8 +134,8 @@ class Client extends Endpoint {
     const { config } = this;
     const greeting = yield* m.read("Server-Greeting");
     need(greeting.modes, "Modes: no service");
-    const mode = m.MODES[config.security] + (config.ikev2 ? m.IKEV2_DERIVED[this.protocol] : 0);
-    this.mode = m.chooseMode(this.protocol, greeting.modes, mode);
+    const mode = meaning.MODES[config.security] + (config.ikev2 ? meaning.IKEV2_DERIVED[this.protocol] : 0);
+    this.mode = meaning.chooseMode(this.protocol, greeting.modes, mode);
     const isProtected = config.security !== "unauthenticated";
     let response = { keyId: Buffer.alloc(80), token: Buffer.alloc(64), clientIv: NO_IV };
     if (isProtected) {
@@ -186,7 +187,7 @@ class Server extends Endpoint {
   *converse() {
     this.send("Server-Greeting", this.config);
     const response = yield* m.read("Set-Up-Response");
-    if (!(response.mode & m.SECURITY_BITS[this.protocol])) return; // the client declines
+    if (!(response.mode & meaning.SECURITY_BITS[this.protocol])) return; // the client declines
     if (!this.authenticate(response)) return;
     for (;;) {
       const first = yield 16;
@@ -205,7 +206,7 @@ class Server extends Endpoint {
     const { config } = this;
     let keys;
     try {
-      this.mode = m.chooseMode(this.protocol, config.modes, mode);
+      this.mode = meaning.chooseMode(this.protocol, config.modes, mode);
     } catch (error) {
       return this.refuse(3, error.message);
     }
@@ -251,7 +252,7 @@ class Server extends Endpoint {
   }
 
   grant(request) {
-    if (m.problemOf(this.protocol, request)) {
+    if (meaning.problemOf(this.protocol, request)) {
       this.send("Accept-Session", { accept: 3, port: 0, sid: NO_IV });
       return;
     }

@@ -1,8 +1,10 @@
 // Whole conversations over a control connection, and how one end of it behaves.
 // SPDX-License-Identifier: Apache-2.0
 "use strict";
-const { need, secretFromSkD, keyIdOf, tokenKey } = require("./cryptography");
+const { need, tokenKey } = require("./cryptography");
+const { keyIdOf, secretFromSkD } = require("./ikev2");
 const { Client, Server } = require("./connection");
+const meaning = require("./meaning");
 const m = require("./messages");
 const { packetOpen, packetSeal, reflect } = require("./packets");
 
@@ -34,7 +36,7 @@ function serverOf(v, credentials) {
 
 const clientOf = (v, credentials) => new Client({ ...v, ...credentials });
 const byPassphrase = (v) =>
-  ({ secret: Buffer.from(v.passphrase), keyId: m.encodeKeyId(v.name), ikev2: false });
+  ({ secret: Buffer.from(v.passphrase), keyId: meaning.encodeKeyId(v.name), ikev2: false });
 const byIkeSa = (v, prf) => ({ secret: secretFromSkD(prf, v.skD), keyId: keyIdOf(v), ikev2: true });
 
 class Conversation {
@@ -115,7 +117,7 @@ class Conversation {
 
 function converse(v, credentials) {
   const run = new Conversation(v, credentials);
-  const request = m.requestOf(v.protocol);
+  const request = meaning.requestOf(v.protocol);
   run.setUp();
   for (const octets of v.requests) {
     run.ask(request, "Accept-Session", m.parsed(m.read(request), octets));
@@ -177,7 +179,7 @@ const TYPES = {
         const stop = m.parsed(m.read(`Stop-Sessions (${v.protocol})`), octets);
         client.sendStop("confReceiver", stop.sessions);
       } else {
-        const name = NAMES[octets[0]] ?? m.requestOf(v.protocol);
+        const name = NAMES[octets[0]] ?? meaning.requestOf(v.protocol);
         client.ask(name, m.parsed(m.read(name), octets));
       }
     });
