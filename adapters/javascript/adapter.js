@@ -5,7 +5,8 @@ const { Refused } = require("./cryptography");
 const { PRFS } = require("./ikev2");
 
 const MODULES = [
-  "cryptography", "ikev2", "packets", "messages", "meaning", "handshake", "attacks", "traces",
+  "cryptography", "ikev2", "packets", "messages", "meaning", "handshake", "behaviour", "attacks",
+  "traces",
 ];
 const TYPES = Object.assign(
   Object.create(null), ...MODULES.map((name) => require(`./${name}`).TYPES),

@@ -13,27 +13,42 @@ function chooseMode(protocol, offered, chosen) { // RFC 4656 §3.1, RFC 7717 §5
   const security = Object.keys(MODES).find((name) => MODES[name] === bits);
   need(security, "Mode: expected exactly one security bit");
   need(bits & offered, "Mode: not offered");
-  const ikev2Derived = (chosen & IKEV2_DERIVED[protocol]) !== 0;
-  const mayBe = (offered & IKEV2_DERIVED[protocol]) !== 0 && bits !== 1;
-  need(mayBe || !ikev2Derived, "Mode: IKEv2Derived not offered, or without protection");
-  return { security, ikev2Derived };
+  const ikev2 = chosen & offered & IKEV2_DERIVED[protocol]; // not offered, it has no meaning
+  return { security, ikev2Derived: Boolean(ikev2) && security !== "unauthenticated" };
 }
+
+// What is 0 in TWAMP, by the names of the fields (RFC 5357 §3.5).
+const zerosOf = (request) => ({
+  "Conf-Sender": request.confSender, "Conf-Receiver": request.confReceiver,
+  "Number of Schedule Slots": request.numberOfSlots,
+  "Number of Packets": request.numberOfPackets, SID: request.sid.some((octet) => octet),
+});
 
 // The field for which no server grants a request, or "" (RFC 4656 §3.5, RFC 5357 §3.5).
 function problemOf(protocol, request) {
-  if (![4, 6].includes(request.ipvn)) return "IPVN";
-  if (protocol === "OWAMP") {
-    if (!request.confSender && !request.confReceiver) return "Conf-Sender, Conf-Receiver";
-    if (!request.slots.length) return "Number of Schedule Slots";
-    return request.slots.some((slot) => slot.slotType > 1) ? "Slot Type" : "";
+  if (protocol === "TWAMP") {
+    const zeros = zerosOf(request);
+    const wrong = Object.keys(zeros).find((name) => zeros[name]);
+    if (wrong) return wrong;
   }
-  const zeros = {
-    "Conf-Sender": request.confSender, "Conf-Receiver": request.confReceiver,
-    "Number of Schedule Slots": request.numberOfSlots,
-    "Number of Packets": request.numberOfPackets, SID: request.sid.some((octet) => octet),
-  };
-  return Object.keys(zeros).find((name) => zeros[name]) ?? "";
+  if (![4, 6].includes(request.ipvn)) return "IPVN";
+  const isToSend = protocol === "TWAMP" || request.confSender;
+  if (request.typeP >>> 30 && isToSend) return "Type-P Descriptor";
+  if (protocol === "TWAMP") return "";
+  if (!request.confSender && !request.confReceiver) return "Conf-Sender, Conf-Receiver";
+  if (!request.slots.length) return "Number of Schedule Slots";
+  return request.slots.some((slot) => slot.slotType > 1) ? "Slot Type" : "";
 }
+
+// Whether its client may send a request (RFC 4656 §3.5, RFC 5357 §3.5).
+function mayBeSent(protocol, request) {
+  const { confSender, confReceiver } = request;
+  if (protocol === "OWAMP") return Boolean((confSender || confReceiver) && request.slots.length);
+  return !Object.values(zerosOf(request)).some(Boolean);
+}
+
+// Whether a request has the SID of its session: it is made by who receives (RFC 4656 §3.5).
+const namesSid = ({ confSender, confReceiver }) => Boolean(confSender && !confReceiver);
 
 const requestOf = (protocol) => (protocol === "OWAMP" ? "Request-Session" : "Request-TW-Session");
 const counted = (accept) => (accept <= 6 ? accept : 1); // RFC 4656 §3.3
@@ -72,5 +87,6 @@ const TYPES = {
 };
 
 module.exports = {
-  IKEV2_DERIVED, MODES, SECURITY_BITS, TYPES, chooseMode, encodeKeyId, problemOf, requestOf,
+  IKEV2_DERIVED, MODES, SECURITY_BITS, TYPES, chooseMode, encodeKeyId, mayBeSent,
+  namesSid, problemOf, requestOf,
 };

@@ -4,12 +4,13 @@
 const { NO_IV, need } = require("./cryptography");
 const { PRFS, TYPES: ikev2 } = require("./ikev2");
 const { ERROR_ESTIMATE, TTL, give, nameOf } = require("./attacks");
-const { Client, Server } = require("./connection");
+const { Client } = require("./client");
 const meaning = require("./meaning");
 const m = require("./messages");
 const { packetOpen, packetSeal, reflect } = require("./packets");
+const { Server } = require("./server");
 
-const SENT_BEFORE = 2000; // Sequence Numbers below this were sent before
+const SENT_BEFORE = 2000; // the Sequence Numbers below it; no step says how many were sent
 const REQUEST = "Request-TW-Session";
 const PRF = PRFS.PRF_HMAC_SHA2_256;
 
@@ -21,12 +22,13 @@ const nothing = () => ({
 // Each maker of a participant gives its steps: from what a step is given to its result.
 const MAKERS = {
   servers: (v) => controlEnd(new Server({
-    ...v, protocol: "TWAMP", nextSid: () => v.sid,
+    ...v, protocol: "TWAMP", nextSid: () => v.sid, decide: () => ({ accept: 0, port: v.port }),
     secretOf: (keyId) => (v.keyId.equals(keyId) ? v.sharedSecret : undefined),
   })),
   clients(v) {
     const [ikev2, security] = [Boolean(v.mode & meaning.IKEV2_DERIVED.TWAMP), nameOf(v.mode & 15)];
-    return controlEnd(new Client({ ...v, ikev2, security, protocol: "TWAMP", secret: v.sharedSecret }));
+    const given = { ...v, ikev2, security, protocol: "TWAMP", secret: v.sharedSecret };
+    return controlEnd(new Client(given));
   },
   sessions: sessionEnd,
   ikeSas: ikeEnd,
@@ -56,7 +58,7 @@ function sessionEnd(v, others) {
     "Session-Receiver": ({ received }) =>
       ({ taken: packetOpen("Sender", { ...keys, packet: received }).sequenceNumber }),
     "Session-Reflector": (given) =>
-      ({ sent: reflect({ ...keys, ...given }, given.received, given.sequenceNumber) }),
+      ({ sent: reflect({ ...keys, ...given }, given.received) }),
     "Session-Sender"(given) {
       if (!given.received.length) {
         return { sent: packetSeal("Sender", { ...keys, ...given, padding: m.NONE }).packet };
