@@ -33,7 +33,7 @@ function answer({ id, type, parameters, inputs }) {
   try {
     return { id, outputs: TYPES[type](values, PRFS[values.prf]) };
   } catch (error) {
-    if (error instanceof Refused) return { id, refused: error.message };
+    if (error instanceof Refused) return { id, refused: error.message, stage: error.stage };
     throw error;
   }
 }

@@ -3,9 +3,14 @@
 "use strict";
 const crypto = require("node:crypto");
 
-class Refused extends Error {}
+class Refused extends Error {
+  constructor(reason, stage) { // stage: in the words of vectors/README.md, if it is given
+    super(reason);
+    this.stage = stage;
+  }
+}
 const NO_IV = Buffer.alloc(16);
-const need = (condition, reason) => { if (!condition) throw new Refused(reason); };
+const need = (condition, reason, stage) => { if (!condition) throw new Refused(reason, stage); };
 
 function sized(name, octets, size) {
   need(octets.length === size, `${name}: expected ${size} octets, found ${octets.length}`);
@@ -37,7 +42,7 @@ function seal(secret, v) {
 
 function checkedSeal(secret, v) {
   const allowed = v.count >= 1024 && v.count <= v.maxCount && Number.isInteger(Math.log2(v.count));
-  need(allowed, `Count: expected a power of 2 from 1024 to ${v.maxCount}`);
+  need(allowed, `Count: expected a power of 2 from 1024 to ${v.maxCount}`, "Count");
   return seal(secret, v);
 }
 
@@ -45,7 +50,8 @@ function unseal(secret, v) {
   const key = tokenKey(secret, v);
   const text = aes("cbc", key, NO_IV, sized("Token", v.token, 64), true);
   sized("Challenge", v.challenge, 16);
-  need(crypto.timingSafeEqual(text.subarray(0, 16), v.challenge), "Token: another Challenge");
+  const isOurs = crypto.timingSafeEqual(text.subarray(0, 16), v.challenge);
+  need(isOurs, "Token: another Challenge", "Challenge");
   return { tokenKey: key, t1: text.subarray(16, 32), t2: text.subarray(32) };
 }
 
@@ -92,15 +98,15 @@ class Direction {
   }
 
   check(octets) {
-    need(crypto.timingSafeEqual(this.cipher.update(octets), this.hmac()), "HMAC: another");
+    need(crypto.timingSafeEqual(this.cipher.update(octets), this.hmac()), "HMAC: another", "HMAC");
   }
 }
 
 const TYPES = {
   TokenFromPassphrase(v) {
     const isAscii = /^[\0-\x7f]*$/.test(v.passphrase); // RFC 5357 §3.1
-    need(isAscii || v.protocol === "OWAMP", "passphrase: expected ASCII");
-    need(!/[\r\n]/.test(v.passphrase), "passphrase: expected no newline");
+    need(isAscii || v.protocol === "OWAMP", "passphrase: expected ASCII", "text");
+    need(!/[\r\n]/.test(v.passphrase), "passphrase: expected no newline", "text");
     const sharedSecret = Buffer.from(v.passphrase);
     return { sharedSecret, ...checkedSeal(sharedSecret, v) };
   },

@@ -11,8 +11,8 @@ const SECURITY_BITS = { OWAMP: 7, TWAMP: 15 };
 function chooseMode(protocol, offered, chosen) { // RFC 4656 §3.1, RFC 7717 §5.1
   const bits = chosen & SECURITY_BITS[protocol];
   const security = Object.keys(MODES).find((name) => MODES[name] === bits);
-  need(security, "Mode: expected exactly one security bit");
-  need(bits & offered, "Mode: not offered");
+  need(security, "Mode: expected exactly one security bit", "negotiation");
+  need(bits & offered, "Mode: not offered", "negotiation");
   const ikev2 = chosen & offered & IKEV2_DERIVED[protocol]; // not offered, it has no meaning
   return { security, ikev2Derived: Boolean(ikev2) && security !== "unauthenticated" };
 }

@@ -63,7 +63,7 @@ function packetOpen(kind, v) {
   const text = Buffer.from(v.packet.subarray(0, total));
   if (covered) blocks(v, text.subarray(0, covered), true).copy(text);
   const tag = covered ? hmac16(v.t4, text.subarray(0, covered)) : NONE;
-  need(crypto.timingSafeEqual(tag, v.packet.subarray(total, end)), "HMAC: another");
+  need(crypto.timingSafeEqual(tag, v.packet.subarray(total, end)), "HMAC: another", "HMAC");
   const found = { padding: v.packet.subarray(end) };
   let at = 0;
   for (const [name, size] of fields) {

@@ -1,6 +1,6 @@
 // The Server. SPDX-License-Identifier: Apache-2.0
 "use strict";
-const { need, unseal } = require("./cryptography");
+const { Refused, need, unseal } = require("./cryptography");
 const { Endpoint } = require("./endpoint");
 const meaning = require("./meaning");
 const m = require("./messages");
@@ -10,6 +10,8 @@ const COMMANDS = {
   TWAMP: { 2: "Start-Sessions", 3: "Stop-Sessions", 5: "Request-TW-Session" },
 };
 const [OK, FAILURE, NOT_SUPPORTED, NO_IKE_SA] = [0, 1, 3, 6]; // values of Accept
+
+const SID_TRIES = 8; // then the random source is broken
 
 // config: protocol, modes, count, challenge, salt, serverIv, startTime, receivers; nextSid();
 // secretOf(KeyID, whether from IKEv2): the shared secret, if there is one; decide(request):
@@ -70,7 +72,7 @@ class Server extends Endpoint {
     if (!name) {
       need(this.protocol === "TWAMP", "Command Number: not one of OWAMP");
       yield m.HMAC; // nobody knows how long it is: one block, RFC 5357 §3.5
-      this.answer(NOT_SUPPORTED);
+      this.decline(NOT_SUPPORTED);
       need(false, "Command Number: not one of TWAMP");
     }
     const command = yield* m.read(name, first);
@@ -79,8 +81,16 @@ class Server extends Endpoint {
     else this.request(command);
   }
 
-  answer(accept, port = 0, sid = this.unused(16)) {
+  answer(accept, port, sid = this.unused(16)) {
     this.send("Accept-Session", { accept, port, sid });
+  }
+
+  decline(accept) { // with Port 0 in TWAMP (RFC 5357 §3.5)
+    this.answer(accept, this.protocol === "TWAMP" ? 0 : this.unusedPort());
+  }
+
+  unusedPort() {
+    return this.unused(2).readUInt16BE();
   }
 
   start() {
@@ -98,14 +108,14 @@ class Server extends Endpoint {
   request(request) {
     const { accept, port } = this.judge(request);
     if (accept) {
-      this.answer(accept);
+      this.decline(accept);
       return;
     }
     const isNamed = this.protocol === "OWAMP" && meaning.namesSid(request);
     const sid = isNamed ? request.sid : this.newSid();
     this.sids.push(sid);
-    const isUnused = request.confSender && request.confReceiver; // Port, RFC 4656 §3.5
-    this.answer(OK, isUnused ? this.unused(2).readUInt16BE() : port, isNamed ? undefined : sid);
+    const isPortUsed = !(request.confSender && request.confReceiver); // RFC 4656 §3.5
+    this.answer(OK, isPortUsed ? port : this.unusedPort(), isNamed ? undefined : sid);
     this.open(request, sid, port);
   }
 
@@ -131,9 +141,11 @@ class Server extends Endpoint {
   }
 
   newSid() {
-    let sid = this.config.nextSid();
-    while (this.isKnown(sid)) sid = this.config.nextSid();
-    return sid;
+    for (let tries = 0; tries < SID_TRIES; tries++) {
+      const sid = this.config.nextSid();
+      if (!this.isKnown(sid)) return sid;
+    }
+    throw new Refused("SID: the same again");
   }
 
   sendStop(stop) {
