@@ -12,14 +12,12 @@ const ERROR_ESTIMATE = Buffer.from([0, 1]); // not synchronized, Multiplier 1
 const TTL = 255;
 const NO_KEYS = { t3: Buffer.alloc(16), t4: Buffer.alloc(32) };
 
-// A clock that shows a time, and so many 2^-32 seconds more at each reading.
-function ticking(start, tick = 2n ** 32n) {
-  let now = start.readBigUInt64BE() - tick;
-  return () => {
-    const octets = Buffer.alloc(8);
-    octets.writeBigUInt64BE((now += tick));
-    return octets;
-  };
+const ON_THE_WAY = 2n ** 24n; // 2^-8 s: how long a test packet takes, and its answer
+
+function later(time, delay) { // modulo an NTP era
+  const octets = Buffer.alloc(8);
+  octets.writeBigUInt64BE(BigInt.asUintN(64, time.readBigUInt64BE() + delay));
+  return octets;
 }
 
 // The server of a case: what it knows, and what it is configured to say.
@@ -48,7 +46,6 @@ class Conversation {
     this.v = v;
     this.client = clientOf(v, credentials);
     this.server = serverOf(v, credentials ? [credentials] : []);
-    this.clock = ticking(v.packetTime);
     this.transcript = [];
   }
 
@@ -76,22 +73,23 @@ class Conversation {
     const keys = mode === "unauthenticated" ? NO_KEYS : { t3, t4 };
     const common = { ...keys, mode, errorEstimate: ERROR_ESTIMATE, ttl: TTL };
     const packets = [];
-    for (let sequenceNumber = 0; sequenceNumber < this.v.packets; sequenceNumber++) {
+    this.v.sendTimes.forEach((timestamp, sequenceNumber) => {
       const padding = Buffer.alloc(this.v.padding);
-      const sent = { ...common, sequenceNumber, timestamp: this.clock(), padding };
+      const sent = { ...common, sequenceNumber, timestamp, padding };
       packets.push(packetSeal("Sender", sent).packet);
-      if (this.v.protocol === "OWAMP") continue;
-      const [receiveTimestamp, timestamp] = [this.clock(), this.clock()];
-      const own = { ...common, receiveTimestamp, timestamp, sequenceNumber };
+      if (this.v.protocol === "OWAMP") return;
+      const receiveTimestamp = later(timestamp, ON_THE_WAY);
+      const answered = later(timestamp, 2n * ON_THE_WAY);
+      const own = { ...common, receiveTimestamp, timestamp: answered, sequenceNumber };
       packets.push(reflect(own, packets.at(-1)));
       packetOpen("Reflector", { ...common, packet: packets.at(-1) });
-    }
+    });
     return packets;
   }
 
   stop(sessions) {
     const records = (sendsIn) => sessions.filter((session) => session.request[sendsIn])
-      .map(({ sid }) => ({ sid, nextSeqno: this.v.packets, skipRanges: [] }));
+      .map(({ sid }) => ({ sid, nextSeqno: this.v.sendTimes.length, skipRanges: [] }));
     this.client.sendStop({ accept: 0, sessions: records("confReceiver") });
     this.say("client", "Stop-Sessions");
     if (this.v.protocol === "TWAMP") return;
@@ -99,15 +97,15 @@ class Conversation {
     this.say("server", "Stop-Sessions");
   }
 
-  fetch({ request, sid, port, mode, t3, t4 }, packets) { // each came 2^-8 seconds after it was sent
+  fetch({ request, sid, port, mode, t3, t4 }, packets) {
     const keys = mode === "unauthenticated" ? NO_KEYS : { t3, t4 };
     const records = packets.map((packet) => {
       const found = packetOpen("Sender", { ...keys, mode, packet });
-      const clock = ticking(found.timestamp, 2n ** 24n);
       const estimate = found.errorEstimate.readUInt16BE();
       return {
         seqNumber: found.sequenceNumber, sendErrorEstimate: estimate,
-        receiveErrorEstimate: estimate, sendTimestamp: clock(), receiveTimestamp: clock(), ttl: TTL,
+        receiveErrorEstimate: estimate, sendTimestamp: found.timestamp,
+        receiveTimestamp: later(found.timestamp, ON_THE_WAY), ttl: TTL,
       };
     });
     const numbers = { numberOfSkipRanges: 0, numberOfRecords: records.length };
@@ -136,7 +134,7 @@ function converse(v, credentials) {
     if (isFetched) run.fetch(session, sent[index]);
   });
   return {
-    keyId: credentials?.keyId ?? Buffer.alloc(80),
+    keyId: credentials?.keyId ?? Buffer.alloc(80, v.unused[0]),
     sharedSecret: credentials?.secret ?? m.NONE,
     tokenKey: credentials ? tokenKey(credentials.secret, v) : m.NONE,
     transcript: run.transcript,
