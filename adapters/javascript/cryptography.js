@@ -3,14 +3,14 @@
 "use strict";
 const crypto = require("node:crypto");
 
-class Refused extends Error {}
+class Refused extends Error {
+  constructor(reason, stage) { // stage: in the words of vectors/README.md, if it is given
+    super(reason);
+    this.stage = stage;
+  }
+}
 const NO_IV = Buffer.alloc(16);
-const PRFS = {
-  PRF_HMAC_SHA1: { hash: "sha1", size: 20 }, PRF_HMAC_SHA2_256: { hash: "sha256", size: 32 },
-  PRF_HMAC_SHA2_384: { hash: "sha384", size: 48 }, PRF_HMAC_SHA2_512: { hash: "sha512", size: 64 },
-  PRF_AES128_XCBC: { aes: xcbc, size: 16 }, PRF_AES128_CMAC: { aes: cmac, size: 16 },
-};
-const need = (condition, reason) => { if (!condition) throw new Refused(reason); };
+const need = (condition, reason, stage) => { if (!condition) throw new Refused(reason, stage); };
 
 function sized(name, octets, size) {
   need(octets.length === size, `${name}: expected ${size} octets, found ${octets.length}`);
@@ -31,87 +31,6 @@ function aes(mode, key, iv, data, decrypt = false) {
   return Buffer.concat([cipher.update(data), cipher.final()]);
 }
 
-// The last block of CBC with the last one masked: what XCBC and CMAC have in common.
-function cbcMac(key, data, whole, padded) {
-  const start = Math.floor(Math.max(0, data.length - 1) / 16) * 16;
-  const padding = Buffer.concat([Buffer.from([0x80]), NO_IV]);
-  const block = Buffer.concat([data.subarray(start), padding], 16);
-  const last = xor(block, data.length - start === 16 ? whole : padded);
-  return aes("cbc", key, NO_IV, Buffer.concat([data.subarray(0, start), last])).subarray(-16);
-}
-
-function xcbcMac(key, data) { // RFC 3566 §4
-  const [k1, k2, k3] = [1, 2, 3].map((n) => aes("ecb", key, null, Buffer.alloc(16, n)));
-  return cbcMac(k1, data, k2, k3);
-}
-
-function xcbc(key, data) { // RFC 4434 §2
-  return xcbcMac(key.length > 16 ? xcbcMac(NO_IV, key) : Buffer.concat([key, NO_IV], 16), data);
-}
-
-function cmacMac(key, data) { // RFC 4493 §2.4
-  const double = (block) => {
-    const shifted = Buffer.from(block.map((octet, i) => (octet << 1) | ((block[i + 1] ?? 0) >> 7)));
-    if (block[0] & 0x80) shifted[15] ^= 0x87;
-    return shifted;
-  };
-  const k1 = double(aes("ecb", key, null, NO_IV));
-  return cbcMac(key, data, k1, double(k1));
-}
-
-function cmac(key, data) { // RFC 4615 §3
-  return cmacMac(key.length === 16 ? key : cmacMac(NO_IV, key), data);
-}
-
-function prf(p, key, ...parts) {
-  need(key.length > 0, "prf key: expected at least 1 octet");
-  return p.hash ? hmac(p.hash, key, ...parts) : p.aes(key, Buffer.concat(parts));
-}
-
-function prfPlus(p, key, seed, size) { // RFC 7296 §2.13
-  need(size <= 255 * p.size, "prf+ is not defined for more than 255 blocks");
-  const blocks = [];
-  let block = Buffer.alloc(0);
-  for (let n = 1; (n - 1) * p.size < size; n++) {
-    block = prf(p, key, block, seed, Buffer.from([n]));
-    blocks.push(block);
-  }
-  return Buffer.concat(blocks).subarray(0, size);
-}
-
-function checkNonces(p, v) {
-  const low = Math.max(16, p.size / 2);
-  const fits = [v.ni, v.nr].every((nonce) => nonce.length >= low && nonce.length <= 256);
-  need(fits, `nonce: expected ${low} to 256 octets`);
-  return [v.ni, v.nr];
-}
-
-function skeyseed(p, v) {
-  const nonces = checkNonces(p, v);
-  const prfKey = Buffer.concat(p.aes ? nonces.map((nonce) => nonce.subarray(0, 8)) : nonces);
-  return { prfKey, skeyseed: prf(p, prfKey, v.sharedSecret) };
-}
-
-function ikeSaKeys(p, v, seedKey) {
-  const nonces = checkNonces(p, v);
-  const seed = Buffer.concat([...nonces, ...checkSizes(v, { spiI: 8, spiR: 8 })]);
-  const [a, e] = [v.integritySize, v.encryptionSize];
-  const sizes = { skD: p.size, skAi: a, skAr: a, skEi: e, skEr: e, skPi: p.size, skPr: p.size };
-  const stream = prfPlus(p, seedKey, seed, 3 * p.size + 2 * a + 2 * e);
-  const keys = { seed };
-  let at = 0;
-  for (const [name, size] of Object.entries(sizes)) keys[name] = stream.subarray(at, (at += size));
-  return keys;
-}
-
-function keymat(p, v, secret) {
-  const seed = Buffer.concat([secret, ...checkNonces(p, v)]);
-  return { seed, keymat: prfPlus(p, v.skD, seed, v.length) };
-}
-
-const secretFromKeymat = (p, material, sid) => prf(p, material, sized("SID", sid, 16));
-const secretFromSkD = (p, skD) => prf(p, skD, Buffer.from("IPPM"));
-const keyIdOf = (v) => Buffer.concat([...checkSizes(v, { spiI: 8, spiR: 8 }), Buffer.alloc(64)]);
 const tokenKey = (secret, v) =>
   crypto.pbkdf2Sync(secret, sized("Salt", v.salt, 16), v.count, 16, "sha1");
 
@@ -123,7 +42,7 @@ function seal(secret, v) {
 
 function checkedSeal(secret, v) {
   const allowed = v.count >= 1024 && v.count <= v.maxCount && Number.isInteger(Math.log2(v.count));
-  need(allowed, `Count: expected a power of 2 from 1024 to ${v.maxCount}`);
+  need(allowed, `Count: expected a power of 2 from 1024 to ${v.maxCount}`, "Count");
   return seal(secret, v);
 }
 
@@ -131,7 +50,8 @@ function unseal(secret, v) {
   const key = tokenKey(secret, v);
   const text = aes("cbc", key, NO_IV, sized("Token", v.token, 64), true);
   sized("Challenge", v.challenge, 16);
-  need(crypto.timingSafeEqual(text.subarray(0, 16), v.challenge), "Token: another Challenge");
+  const isOurs = crypto.timingSafeEqual(text.subarray(0, 16), v.challenge);
+  need(isOurs, "Token: another Challenge", "Challenge");
   return { tokenKey: key, t1: text.subarray(16, 32), t2: text.subarray(32) };
 }
 
@@ -178,13 +98,15 @@ class Direction {
   }
 
   check(octets) {
-    need(crypto.timingSafeEqual(this.cipher.update(octets), this.hmac()), "HMAC: another");
+    need(crypto.timingSafeEqual(this.cipher.update(octets), this.hmac()), "HMAC: another", "HMAC");
   }
 }
 
 const TYPES = {
   TokenFromPassphrase(v) {
-    need(!/[\r\n]/.test(v.passphrase), "passphrase: expected no newline");
+    const isAscii = /^[\0-\x7f]*$/.test(v.passphrase); // RFC 5357 §3.1
+    need(isAscii || v.protocol === "OWAMP", "passphrase: expected ASCII", "text");
+    need(!/[\r\n]/.test(v.passphrase), "passphrase: expected no newline", "text");
     const sharedSecret = Buffer.from(v.passphrase);
     return { sharedSecret, ...checkedSeal(sharedSecret, v) };
   },
@@ -206,40 +128,14 @@ const TYPES = {
     checkSizes(v, { sid: 16, t1: 16, t2: 32 });
     return { t3: hmac("sha256", v.t1, v.sid).subarray(0, 16), t4: hmac("sha256", v.t2, v.sid) };
   },
-  Prf: (v, p) => ({ output: prf(p, v.key, v.data) }),
-  PrfPlus: (v, p) =>
-    ({ blocks: Math.ceil(v.length / p.size), output: prfPlus(p, v.key, v.seed, v.length) }),
-  Skeyseed: (v, p) => skeyseed(p, v),
-  IkeSaKeys: (v, p) => ikeSaKeys(p, v, v.skeyseed),
-  Keymat: (v, p) => keymat(p, v, v.sharedSecret),
-  RekeyedSkeyseed: (v, p) =>
-    ({ skeyseed: prf(p, v.oldSkD, v.sharedSecret, ...checkNonces(p, v)) }),
-  SharedSecretFromSkD: (v, p) => ({ sharedSecretKey: secretFromSkD(p, v.skD) }),
-  SharedSecretFromKeymat: (v, p) => ({ sharedSecretKey: secretFromKeymat(p, v.keymat, v.sid) }),
-  KeyIdFromSpis: (v) => ({ keyId: keyIdOf(v) }),
-  SpisFromKeyId: (v) =>
-    ({ spiI: sized("KeyID", v.keyId, 80).subarray(0, 8), spiR: v.keyId.subarray(8, 16) }),
-  BindingChain(v, p) {
-    const seedKey = skeyseed(p, v).skeyseed;
-    const { skD } = ikeSaKeys(p, v, seedKey);
-    const sharedSecretKey = secretFromSkD(p, skD);
-    const named = { skeyseed: seedKey, skD, sharedSecretKey, keyId: keyIdOf(v) };
-    return { ...named, ...seal(sharedSecretKey, v) };
-  },
-  KeymatChain(v, p) {
-    const material = keymat(p, v, Buffer.alloc(0)).keymat;
-    const sharedSecretKey = secretFromKeymat(p, material, v.sid);
-    return { keymat: material, sharedSecretKey, ...seal(sharedSecretKey, v) };
-  },
   ControlSend(v) {
     checkSizes(v, { t1: 16, t2: 32, iv: 16 });
     const direction = Direction.sending(v.t1, v.t2, v.iv);
     const [hmacs, plain, wire] = [[], [], []];
     for (const { text, hmacAfter } of v.segments) {
-      const octets = Buffer.from(text, "hex");
-      need(octets.length % 16 === 0, "control stream: expected whole blocks");
-      plain.push(octets);
-      wire.push(direction.write(octets));
+      need(text.length % 16 === 0, "control stream: expected whole blocks");
+      plain.push(text);
+      wire.push(direction.write(text));
       if (!hmacAfter) continue;
       const hmac = direction.writeHmac();
       hmacs.push(hmac.tag);
@@ -265,6 +161,6 @@ const TYPES = {
 };
 
 module.exports = {
-  Direction, NO_IV, PRFS, Refused, TYPES, aes, checkSizes, controlKeys, hmac16, keyIdOf, need, seal,
-  secretFromSkD, sized, testKeys, tokenKey, unseal,
+  Direction, NO_IV, Refused, TYPES, aes, checkSizes, controlKeys, hmac, hmac16, need, seal, sized,
+  testKeys, tokenKey, unseal, xor,
 };

@@ -1,48 +1,51 @@
-// Whole conversations over a control connection, and how one end of it behaves.
-// SPDX-License-Identifier: Apache-2.0
+// Whole conversations over a control connection. SPDX-License-Identifier: Apache-2.0
 "use strict";
-const { need, secretFromSkD, keyIdOf, tokenKey } = require("./cryptography");
-const { Client, Server } = require("./connection");
+const { Client } = require("./client");
+const { need, tokenKey } = require("./cryptography");
+const { keyIdOf, secretFromSkD } = require("./ikev2");
+const meaning = require("./meaning");
 const m = require("./messages");
 const { packetOpen, packetSeal, reflect } = require("./packets");
+const { Server } = require("./server");
 
-const SID_ADDRESS = Buffer.from([192, 0, 2, 1]); // what the cases take for the server's
 const ERROR_ESTIMATE = Buffer.from([0, 1]); // not synchronized, Multiplier 1
 const TTL = 255;
 const NO_KEYS = { t3: Buffer.alloc(16), t4: Buffer.alloc(32) };
 
-// A clock that shows a time, and so many 2^-32 seconds more at each reading.
-function ticking(start, tick = 2n ** 32n) {
-  let now = start.readBigUInt64BE() - tick;
-  return () => {
-    const octets = Buffer.alloc(8);
-    octets.writeBigUInt64BE((now += tick));
-    return octets;
-  };
+const ON_THE_WAY = 2n ** 24n; // 2^-8 s: how long a test packet takes, and its answer
+
+function later(time, delay) { // modulo an NTP era
+  const octets = Buffer.alloc(8);
+  octets.writeBigUInt64BE(BigInt.asUintN(64, time.readBigUInt64BE() + delay));
+  return octets;
 }
 
-function serverOf(v, credentials) {
-  const [clock, random] = [ticking(v.sidTime), [...v.sidRandom]];
-  const isKnown = (keyId, ikev2) =>
-    credentials && ikev2 === Boolean(credentials.ikev2) && keyId.equals(credentials.keyId);
-  const nextSid = () => Buffer.concat([SID_ADDRESS, clock(), random.shift()]);
+// The server of a case: what it knows, and what it is configured to say.
+function serverOf(v, known) {
+  const [sids, decisions] = [[...v.sids], [...v.policy]];
+  const partOf = (keyId, ikev2) => (ikev2 ? keyId.subarray(0, 16) : keyId); // RFC 7717 §5.3
   return new Server({
-    ...v, modes: v.offeredModes, nextSid,
-    secretOf: (keyId, ikev2) => (isKnown(keyId, ikev2) ? credentials.secret : undefined),
+    ...v, unused: v.unused[0], modes: v.offeredModes,
+    nextSid() {
+      need(sids.length, "SID: no more");
+      return sids.shift();
+    },
+    decide: () => decisions.shift() ?? { accept: 4 },
+    secretOf: (keyId, ikev2) => known.find((item) =>
+      item.ikev2 === ikev2 && partOf(item.keyId, ikev2).equals(partOf(keyId, ikev2)))?.secret,
   });
 }
 
-const clientOf = (v, credentials) => new Client({ ...v, ...credentials });
+const clientOf = (v, credentials) => new Client({ ...v, unused: v.unused[0], ...credentials });
 const byPassphrase = (v) =>
-  ({ secret: Buffer.from(v.passphrase), keyId: m.encodeKeyId(v.name), ikev2: false });
+  ({ secret: Buffer.from(v.passphrase), keyId: meaning.encodeKeyId(v.name), ikev2: false });
 const byIkeSa = (v, prf) => ({ secret: secretFromSkD(prf, v.skD), keyId: keyIdOf(v), ikev2: true });
 
 class Conversation {
   constructor(v, credentials) {
     this.v = v;
     this.client = clientOf(v, credentials);
-    this.server = serverOf(v, credentials);
-    this.clock = ticking(v.packetTime);
+    this.server = serverOf(v, credentials ? [credentials] : []);
     this.transcript = [];
   }
 
@@ -70,52 +73,54 @@ class Conversation {
     const keys = mode === "unauthenticated" ? NO_KEYS : { t3, t4 };
     const common = { ...keys, mode, errorEstimate: ERROR_ESTIMATE, ttl: TTL };
     const packets = [];
-    for (let sequenceNumber = 0; sequenceNumber < this.v.packets; sequenceNumber++) {
+    this.v.sendTimes.forEach((timestamp, sequenceNumber) => {
       const padding = Buffer.alloc(this.v.padding);
-      const sent = { ...common, sequenceNumber, timestamp: this.clock(), padding };
+      const sent = { ...common, sequenceNumber, timestamp, padding };
       packets.push(packetSeal("Sender", sent).packet);
-      if (this.v.protocol === "OWAMP") continue;
-      const [receiveTimestamp, timestamp] = [this.clock(), this.clock()];
-      const own = { ...common, receiveTimestamp, timestamp };
-      packets.push(reflect(own, packets.at(-1), sequenceNumber));
+      if (this.v.protocol === "OWAMP") return;
+      const receiveTimestamp = later(timestamp, ON_THE_WAY);
+      const answered = later(timestamp, 2n * ON_THE_WAY);
+      const own = { ...common, receiveTimestamp, timestamp: answered, sequenceNumber };
+      packets.push(reflect(own, packets.at(-1)));
       packetOpen("Reflector", { ...common, packet: packets.at(-1) });
-    }
+    });
     return packets;
   }
 
   stop(sessions) {
     const records = (sendsIn) => sessions.filter((session) => session.request[sendsIn])
-      .map(({ sid }) => ({ sid, nextSeqno: this.v.packets, skipRanges: [] }));
-    this.client.sendStop("confReceiver", records("confReceiver"));
+      .map(({ sid }) => ({ sid, nextSeqno: this.v.sendTimes.length, skipRanges: [] }));
+    this.client.sendStop({ accept: 0, sessions: records("confReceiver") });
     this.say("client", "Stop-Sessions");
     if (this.v.protocol === "TWAMP") return;
-    this.server.sendStop("confSender", records("confSender"));
+    this.server.sendStop({ accept: 0, sessions: records("confSender") });
     this.say("server", "Stop-Sessions");
   }
 
-  fetch({ request, sid, port, mode, t3, t4 }, packets) { // each came 2^-8 seconds after it was sent
+  fetch({ request, sid, port, mode, t3, t4 }, packets) {
     const keys = mode === "unauthenticated" ? NO_KEYS : { t3, t4 };
     const records = packets.map((packet) => {
       const found = packetOpen("Sender", { ...keys, mode, packet });
-      const clock = ticking(found.timestamp, 2n ** 24n);
       const estimate = found.errorEstimate.readUInt16BE();
       return {
         seqNumber: found.sequenceNumber, sendErrorEstimate: estimate,
-        receiveErrorEstimate: estimate, sendTimestamp: clock(), receiveTimestamp: clock(), ttl: TTL,
+        receiveErrorEstimate: estimate, sendTimestamp: found.timestamp,
+        receiveTimestamp: later(found.timestamp, ON_THE_WAY), ttl: TTL,
       };
     });
-    this.ask("Fetch-Session", null, { beginSeq: 0, endSeq: 2 ** 32 - 1, sid });
     const numbers = { numberOfSkipRanges: 0, numberOfRecords: records.length };
     const ack = { accept: 0, finished: 1, nextSeqno: records.length, ...numbers };
     const original = { ...request, sid, receiverPort: port };
-    this.server.answerFetch(ack, { request: original, skipRanges: [], records });
-    this.say("server", "Fetch-Ack and session data");
+    const data = { request: original, skipRanges: [], records };
+    this.server.config.results = () => ({ ack, data });
+    const command = { beginSeq: 0, endSeq: 2 ** 32 - 1, sid };
+    this.ask("Fetch-Session", "Fetch-Ack and session data", command);
   }
 }
 
 function converse(v, credentials) {
   const run = new Conversation(v, credentials);
-  const request = m.requestOf(v.protocol);
+  const request = meaning.requestOf(v.protocol);
   run.setUp();
   for (const octets of v.requests) {
     run.ask(request, "Accept-Session", m.parsed(m.read(request), octets));
@@ -129,7 +134,7 @@ function converse(v, credentials) {
     if (isFetched) run.fetch(session, sent[index]);
   });
   return {
-    keyId: credentials?.keyId ?? Buffer.alloc(80),
+    keyId: credentials?.keyId ?? Buffer.alloc(80, v.unused[0]),
     sharedSecret: credentials?.secret ?? m.NONE,
     tokenKey: credentials ? tokenKey(credentials.secret, v) : m.NONE,
     transcript: run.transcript,
@@ -137,51 +142,10 @@ function converse(v, credentials) {
   };
 }
 
-// What one end sends for each message that it receives; `react` is its user.
-function behaviour(end, received, react) {
-  const sent = [end.take().octets];
-  for (const octets of received) {
-    react(end.receive(octets));
-    sent.push(end.take().octets);
-  }
-  return { sent, ending: end.state === "closed" ? "closed" : "open" };
-}
-
-const REFUSAL = { accept: 1, finished: 0, nextSeqno: 0, numberOfSkipRanges: 0, numberOfRecords: 0 };
-const NAMES = { 2: "Start-Sessions", 4: "Fetch-Session" };
-
 const TYPES = {
   OpenHandshake: (v) => converse(v),
   PassphraseHandshake: (v) => converse(v, byPassphrase(v)),
   Ikev2Handshake: (v, prf) => converse(v, byIkeSa(v, prf)),
-  ServerBehaviour(v) {
-    const keyId = v.ikev2 && Buffer.concat([Buffer.from(v.name, "hex"), Buffer.alloc(64)]);
-    const secret = Buffer.from(v.passphrase);
-    const server = serverOf(v, v.ikev2 ? { secret, keyId, ikev2: true } : byPassphrase(v));
-    return behaviour(server, v.received, (events) => {
-      for (const event of events) {
-        const own = server.sessions.filter((session) => session.request.confSender);
-        const records = own.map(({ sid }) => ({ sid, nextSeqno: 0, skipRanges: [] }));
-        if (event.stop && v.protocol === "OWAMP") server.sendStop("confSender", records);
-        if (event.fetch) server.answerFetch(REFUSAL);
-      }
-    });
-  },
-  ClientBehaviour(v) {
-    const client = clientOf(v, byPassphrase(v));
-    const commands = [...v.commands];
-    return behaviour(client, v.received, () => {
-      if (!["ready", "testing"].includes(client.state) || !commands.length) return;
-      const octets = commands.shift();
-      if (octets[0] === 3) {
-        const stop = m.parsed(m.read(`Stop-Sessions (${v.protocol})`), octets);
-        client.sendStop("confReceiver", stop.sessions);
-      } else {
-        const name = NAMES[octets[0]] ?? m.requestOf(v.protocol);
-        client.ask(name, m.parsed(m.read(name), octets));
-      }
-    });
-  },
 };
 
-module.exports = { TYPES };
+module.exports = { TYPES, byPassphrase, clientOf, serverOf };

@@ -1,13 +1,15 @@
 // Every message of OWAMP-Control and TWAMP-Control in plaintext, and what their fields mean.
 // SPDX-License-Identifier: Apache-2.0
 "use strict";
-const { PRFS, need, secretFromSkD, sized } = require("./cryptography");
+const { need, sized } = require("./cryptography");
 
 const HMAC = "HMAC"; // what a reader asks for in place of a number of octets
 const NONE = Buffer.alloc(0);
+const NO_RESULTS = { finished: 0, nextSeqno: 0, numberOfSkipRanges: 0, numberOfRecords: 0 };
 const REQUEST = `ipvn:1 confSender:1 confReceiver:1 numberOfSlots:4 numberOfPackets:4 senderPort:2 \
 receiverPort:2 senderAddress:16 receiverAddress:16 sid:16 paddingLength:4 startTime:8 timeout:8 \
 typeP:4 mbz:8`;
+const LOST = 0x3f01; // S 0, Multiplier 1; Scale 64, which does not fit, is 63
 const STOP = "=3:1 accept:1 mbz:2 numberOfSessions:4 mbz:8";
 
 // Fields with their sizes; up to 4 octets they are integers; "=1" is a constant.
@@ -137,8 +139,28 @@ function parsed(reader, octets) {
   return step.value;
 }
 
+const octetOf = (flag) => Number(Boolean(flag));
+
+// The fields as their sender may send them.
+function sendable(name, fields) {
+  if (name === "Fetch-Ack") { // RFC 4656 §3.9
+    const { accept, finished } = fields;
+    if (accept) return { ...NO_RESULTS, accept };
+    return finished ? fields : { ...fields, nextSeqno: 0, numberOfSkipRanges: 0 };
+  }
+  if (!("ipvn" in fields)) return fields;
+  const addressOf = (address) => // RFC 4656 §3.5
+    (fields.ipvn === 4 ? Buffer.concat([address.subarray(0, 4)], 16) : address);
+  return {
+    ...fields, confSender: octetOf(fields.confSender), confReceiver: octetOf(fields.confReceiver),
+    senderAddress: addressOf(fields.senderAddress),
+    receiverAddress: addressOf(fields.receiverAddress),
+  };
+}
+
 // The parts of a message; an HMAC follows each, unless it is in clear.
-function parts(name, fields) {
+function parts(name, given) {
+  const fields = sendable(name, given);
   if (name === "Session data") {
     const [skipped, records] = [fields.skipRanges, fields.records];
     const lists = [packAll("skipRange", skipped), packAll("record", records)].map(padded);
@@ -161,56 +183,6 @@ function canonical(name, fields) {
   return Buffer.concat(parts(name, fields).flatMap((part) => [part, hmac]));
 }
 
-const MODES = { unauthenticated: 1, authenticated: 2, encrypted: 4, mixed: 8 };
-const IKEV2_DERIVED = { OWAMP: 16, TWAMP: 128 };
-const SECURITY_BITS = { OWAMP: 7, TWAMP: 15 };
-
-function chooseMode(protocol, offered, chosen) { // RFC 4656 §3.1, RFC 7717 §5.1
-  const bits = chosen & SECURITY_BITS[protocol];
-  const security = Object.keys(MODES).find((name) => MODES[name] === bits);
-  need(security, "Mode: expected exactly one security bit");
-  need(bits & offered, "Mode: not offered");
-  const ikev2Derived = (chosen & IKEV2_DERIVED[protocol]) !== 0;
-  const mayBe = (offered & IKEV2_DERIVED[protocol]) !== 0 && bits !== 1;
-  need(mayBe || !ikev2Derived, "Mode: IKEv2Derived not offered, or without protection");
-  return { security, ikev2Derived };
-}
-
-// The field for which no server grants a request, or "" (RFC 4656 §3.5, RFC 5357 §3.5).
-function problemOf(protocol, request) {
-  if (![4, 6].includes(request.ipvn)) return "IPVN";
-  if (protocol === "OWAMP") {
-    if (!request.confSender && !request.confReceiver) return "Conf-Sender, Conf-Receiver";
-    if (!request.slots.length) return "Number of Schedule Slots";
-    return request.slots.some((slot) => slot.slotType > 1) ? "Slot Type" : "";
-  }
-  const zeros = {
-    "Conf-Sender": request.confSender, "Conf-Receiver": request.confReceiver,
-    "Number of Schedule Slots": request.numberOfSlots,
-    "Number of Packets": request.numberOfPackets, SID: request.sid.some((octet) => octet),
-  };
-  return Object.keys(zeros).find((name) => zeros[name]) ?? "";
-}
-
-const requestOf = (protocol) => (protocol === "OWAMP" ? "Request-Session" : "Request-TW-Session");
-const counted = (accept) => (accept <= 6 ? accept : 1); // RFC 4656 §3.3
-
-function encodeKeyId(name) {
-  const octets = Buffer.from(name);
-  need(octets.toString() === name, "KeyID: expected a UTF-8 string");
-  need(octets.length <= 80 && !octets.includes(0), "KeyID: too long, or with a zero octet");
-  return Buffer.concat([octets, Buffer.alloc(80)], 80);
-}
-
-function decodeKeyId(keyId) {
-  const end = sized("KeyID", keyId, 80).findLastIndex((octet) => octet) + 1;
-  const octets = keyId.subarray(0, end);
-  need(!octets.includes(0), "KeyID: a zero octet before the padding");
-  const name = octets.toString();
-  need(Buffer.from(name).equals(octets), "KeyID: not UTF-8");
-  return name;
-}
-
 const TYPES = {
   MessageParse(v) {
     const fields = parsed(read(v.message), v.octets);
@@ -220,29 +192,12 @@ const TYPES = {
     const fields = parsed(readFetched(parsed(read("Fetch-Ack"), v.fetchAck)), v.octets);
     return { fields, canonical: canonical("Session data", fields) };
   },
-  AcceptValue: (v) => ({ interpretation: counted(v.accept) }),
-  ModeChoice: (v) => chooseMode(v.protocol, v.offered, v.chosen),
-  RequestCheck(v) {
-    const field = problemOf(v.protocol, parsed(read(requestOf(v.protocol)), v.octets));
-    return { accept: field ? 3 : 0, field };
-  },
-  ErrorEstimate(v) {
-    const [high, multiplier] = sized("Error Estimate", v.octets, 2);
-    need(multiplier, "Multiplier: expected 1 to 255, found 0");
-    const withoutZ = Buffer.from([high & 0xbf, multiplier]);
-    return { synchronized: high > 127, scale: high & 63, multiplier, canonical: withoutZ };
-  },
-  KeyIdEncode: (v) => ({ keyId: encodeKeyId(v.name) }),
-  KeyIdDecode: (v) => ({ name: decodeKeyId(v.keyId) }),
-  SharedSecretForKeyId(v) {
-    const spis = sized("KeyID", v.keyId, 80).subarray(0, 16).toString("hex");
-    const sa = v.ikeSas.find(({ spiI, spiR }) => spiI + spiR === spis);
-    if (!sa) return { accept: 6, sharedSecretKey: NONE };
-    return { accept: 0, sharedSecretKey: secretFromSkD(PRFS[sa.prf], Buffer.from(sa.skD, "hex")) };
-  },
+  LostPacketRecord: (v) => ({
+    record: pack("record", {
+      ...v, receiveErrorEstimate: sized("Error Estimate", v.receiveErrorEstimate, 2).readUInt16BE(),
+      sendErrorEstimate: LOST, receiveTimestamp: Buffer.alloc(8), ttl: 255,
+    }),
+  }),
 };
 
-module.exports = {
-  CLEAR, HMAC, IKEV2_DERIVED, MODES, NONE, SECURITY_BITS, TYPES, chooseMode, encodeKeyId, parsed,
-  parts, problemOf, read, readFetched, requestOf,
-};
+module.exports = { CLEAR, HMAC, NONE, NO_RESULTS, TYPES, parsed, parts, read, readFetched };

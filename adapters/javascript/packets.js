@@ -20,8 +20,9 @@ senderErrorEstimate:2 mbz:6 senderTtl:1 mbz:15`,
 };
 const INTEGERS = ["sequenceNumber", "senderSequenceNumber", "senderTtl"];
 function layoutOf(kind, v) {
-  checkSizes(v, { t3: 16, t4: 32 });
-  const layout = LAYOUTS[kind][v.mode === "unauthenticated" ? "open" : "closed"];
+  const isOpen = (v.mode ?? "unauthenticated") === "unauthenticated";
+  if (!isOpen) checkSizes(v, { t3: 16, t4: 32 });
+  const layout = LAYOUTS[kind][isOpen ? "open" : "closed"];
   const fields = layout.split(" ").map((field) => field.split(":")).map(([a, b]) => [a, Number(b)]);
   const total = fields.reduce((sum, [, size]) => sum + size, 0);
   return { fields, total, covered: { authenticated: 16, encrypted: total }[v.mode] ?? 0 };
@@ -30,7 +31,15 @@ function layoutOf(kind, v) {
 const blocks = (v, data, decrypt) =>
   aes(v.mode === "authenticated" ? "ecb" : "cbc", v.t3, NO_IV, data, decrypt);
 
-function packetSeal(kind, v) {
+// An Error Estimate to be sent: without Z, and never with Multiplier 0 (RFC 4656 §4.1.2).
+function ownEstimate(octets) {
+  const [high, multiplier] = sized("Error Estimate", octets, 2);
+  need(multiplier, "Multiplier: expected 1 to 255, found 0");
+  return Buffer.from([high & 0xbf, multiplier]);
+}
+
+function packetSeal(kind, given) {
+  const v = { ...given, errorEstimate: ownEstimate(given.errorEstimate) };
   const { fields, covered } = layoutOf(kind, v);
   const text = Buffer.concat(fields.map(([name, size]) => {
     if (name === "mbz") return Buffer.alloc(size);
@@ -42,7 +51,8 @@ function packetSeal(kind, v) {
   }));
   const coveredText = text.subarray(0, covered);
   const tag = covered ? hmac16(v.t4, coveredText) : coveredText;
-  const parts = [blocks(v, coveredText), text.subarray(covered), tag, v.padding];
+  const sealed = covered ? blocks(v, coveredText) : coveredText;
+  const parts = [sealed, text.subarray(covered), tag, v.padding];
   return { coveredText, hmac: tag, packet: Buffer.concat(parts) };
 }
 
@@ -51,9 +61,9 @@ function packetOpen(kind, v) {
   const end = total + (covered ? 16 : 0);
   need(v.packet.length >= end, `test packet: expected at least ${end} octets`);
   const text = Buffer.from(v.packet.subarray(0, total));
-  blocks(v, text.subarray(0, covered), true).copy(text);
+  if (covered) blocks(v, text.subarray(0, covered), true).copy(text);
   const tag = covered ? hmac16(v.t4, text.subarray(0, covered)) : NONE;
-  need(crypto.timingSafeEqual(tag, v.packet.subarray(total, end)), "HMAC: another");
+  need(crypto.timingSafeEqual(tag, v.packet.subarray(total, end)), "HMAC: another", "HMAC");
   const found = { padding: v.packet.subarray(end) };
   let at = 0;
   for (const [name, size] of fields) {
@@ -65,10 +75,10 @@ function packetOpen(kind, v) {
 }
 
 // The answer of a Session-Reflector, as long as the packet if its padding allows.
-function reflect(v, packet, sequenceNumber) {
+function reflect(v, packet) {
   const found = packetOpen("Sender", { ...v, packet });
   const values = {
-    ...v, sequenceNumber, senderSequenceNumber: found.sequenceNumber, padding: NONE,
+    ...v, senderSequenceNumber: found.sequenceNumber, padding: NONE,
     senderTimestamp: found.timestamp, senderErrorEstimate: found.errorEstimate, senderTtl: v.ttl,
   };
   const header = packetSeal("Reflector", values).packet;
@@ -77,11 +87,16 @@ function reflect(v, packet, sequenceNumber) {
 }
 
 const TYPES = {
+  SenderPacketBuild: (v) => packetSeal("Sender", v),
+  SenderPacketParse: (v) => packetOpen("Sender", v),
+  ReflectorPacketBuild: (v) => packetSeal("Reflector", v),
+  ReflectorPacketParse: (v) => packetOpen("Reflector", v),
+  ReflectUnprotected: (v) => ({ answer: reflect(v, v.packet) }),
   SenderPacketSeal: (v) => packetSeal("Sender", v),
   SenderPacketOpen: (v) => packetOpen("Sender", v),
   ReflectorPacketSeal: (v) => packetSeal("Reflector", v),
   ReflectorPacketOpen: (v) => packetOpen("Reflector", v),
-  Reflect: (v) => ({ answer: reflect(v, v.packet, 0) }),
+  Reflect: (v) => ({ answer: reflect(v, v.packet) }),
 };
 
 module.exports = { TYPES, packetOpen, packetSeal, reflect };

@@ -1,19 +1,19 @@
 // Recorded traces of the models, played by this implementation's own endpoints.
 // SPDX-License-Identifier: Apache-2.0
 "use strict";
-const { NO_IV, PRFS, TYPES: cryptography, need } = require("./cryptography");
+const { NO_IV, need } = require("./cryptography");
+const { PRFS, TYPES: ikev2 } = require("./ikev2");
 const { ERROR_ESTIMATE, TTL, give, nameOf } = require("./attacks");
-const { Client, Server } = require("./connection");
+const { Client } = require("./client");
+const meaning = require("./meaning");
 const m = require("./messages");
 const { packetOpen, packetSeal, reflect } = require("./packets");
+const { Server } = require("./server");
 
-const SENT_BEFORE = 2000; // Sequence Numbers below this were sent before
+const SENT_BEFORE = 2000; // the Sequence Numbers below it; no step says how many were sent
 const REQUEST = "Request-TW-Session";
 const PRF = PRFS.PRF_HMAC_SHA2_256;
-const TEXTS = ["name", "role", "testMode", "session", "participant", "rule", "derive"];
 
-const fromJson = (record) => Object.fromEntries(Object.entries(record).map(([name, value]) =>
-  [name, typeof value === "string" && !TEXTS.includes(name) ? Buffer.from(value, "hex") : value]));
 const nothing = () => ({
   sent: m.NONE, sid: m.NONE, t3: m.NONE, t4: m.NONE, taken: 0, takenOfSender: 0,
   skeyseed: m.NONE, skD: m.NONE, keymat: m.NONE, sharedSecret: m.NONE,
@@ -22,12 +22,13 @@ const nothing = () => ({
 // Each maker of a participant gives its steps: from what a step is given to its result.
 const MAKERS = {
   servers: (v) => controlEnd(new Server({
-    ...v, protocol: "TWAMP", nextSid: () => v.sid,
+    ...v, protocol: "TWAMP", nextSid: () => v.sid, decide: () => ({ accept: 0, port: v.port }),
     secretOf: (keyId) => (v.keyId.equals(keyId) ? v.sharedSecret : undefined),
   })),
   clients(v) {
-    const [ikev2, security] = [Boolean(v.mode & m.IKEV2_DERIVED.TWAMP), nameOf(v.mode & 15)];
-    return controlEnd(new Client({ ...v, ikev2, security, protocol: "TWAMP", secret: v.sharedSecret }));
+    const [ikev2, security] = [Boolean(v.mode & meaning.IKEV2_DERIVED.TWAMP), nameOf(v.mode & 15)];
+    const given = { ...v, ikev2, security, protocol: "TWAMP", secret: v.sharedSecret };
+    return controlEnd(new Client(given));
   },
   sessions: sessionEnd,
   ikeSas: ikeEnd,
@@ -57,7 +58,7 @@ function sessionEnd(v, others) {
     "Session-Receiver": ({ received }) =>
       ({ taken: packetOpen("Sender", { ...keys, packet: received }).sequenceNumber }),
     "Session-Reflector": (given) =>
-      ({ sent: reflect({ ...keys, ...given }, given.received, given.sequenceNumber) }),
+      ({ sent: reflect({ ...keys, ...given }, given.received) }),
     "Session-Sender"(given) {
       if (!given.received.length) {
         return { sent: packetSeal("Sender", { ...keys, ...given, padding: m.NONE }).packet };
@@ -73,17 +74,17 @@ function sessionEnd(v, others) {
 function ikeEnd(v) {
   const given = { ...v, sharedSecret: v.gIr, integritySize: 20, encryptionSize: 16 };
   const type = v.oldSkD.length ? "RekeyedSkeyseed" : "Skeyseed";
-  const { skeyseed } = cryptography[type](given, PRF);
-  const { skD } = cryptography.IkeSaKeys({ ...given, skeyseed }, PRF);
+  const { skeyseed } = ikev2[type](given, PRF);
+  const { skD } = ikev2.IkeSaKeys({ ...given, skeyseed }, PRF);
   const step = ({ derive, received }) => {
     if (!derive) return { skeyseed, skD };
     if (!derive.includes("KEYMAT")) {
-      return { sharedSecret: cryptography.SharedSecretFromSkD({ skD }, PRF).sharedSecretKey };
+      return { sharedSecret: ikev2.SharedSecretFromSkD({ skD }, PRF).sharedSecretKey };
     }
     const wanted = { ...v, skD, sharedSecret: m.NONE, length: 72 };
-    const { keymat } = cryptography.Keymat(wanted, PRF);
+    const { keymat } = ikev2.Keymat(wanted, PRF);
     const values = { keymat, sid: received };
-    const { sharedSecretKey } = cryptography.SharedSecretFromKeymat(values, PRF);
+    const { sharedSecretKey } = ikev2.SharedSecretFromKeymat(values, PRF);
     return { keymat, sharedSecret: sharedSecretKey };
   };
   return { step };
@@ -93,11 +94,11 @@ const TYPES = {
   TraceRun(v) {
     const [makers, playing] = [{}, {}];
     for (const [kind, make] of Object.entries(MAKERS)) {
-      for (const record of v[kind]) makers[record.name] = () => make(fromJson(record), playing);
+      for (const record of v[kind]) makers[record.name] = () => make(record, playing);
     }
     const results = v.steps.map(({ participant, rule, ...given }) => {
       playing[participant] ??= makers[participant]();
-      const result = playing[participant].step(fromJson(given));
+      const result = playing[participant].step(given);
       return { participant, rule, ...nothing(), ...result };
     });
     return { results };

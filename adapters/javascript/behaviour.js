@@ -1,0 +1,45 @@
+// How one end of a control connection behaves. SPDX-License-Identifier: Apache-2.0
+"use strict";
+const { Refused } = require("./cryptography");
+const { byPassphrase, clientOf, serverOf } = require("./handshake");
+const { keyIdOf } = require("./ikev2");
+const meaning = require("./meaning");
+const m = require("./messages");
+
+const parsed = (name, octets) => m.parsed(m.read(name), octets);
+const stopOf = (v, octets) => parsed(`Stop-Sessions (${v.protocol})`, octets);
+
+// What an end sends at first and after each step; `say` has it say something by itself.
+function behaviour(v, end, say) {
+  const sent = [end.take().octets];
+  for (const { do: what, octets } of v.steps) {
+    try {
+      if (what === "receive") end.receive(octets);
+      else say(octets);
+    } catch (error) { // not in the state for it
+      if (!(error instanceof Refused)) throw error;
+    }
+    sent.push(end.take().octets);
+  }
+  return { sent, ending: end.state === "closed" ? "closed" : "open" };
+}
+
+const TYPES = {
+  ServerBehaviour(v) {
+    const ofSas = v.ikeSas.map((sa) =>
+      ({ keyId: keyIdOf(sa), secret: sa.sharedSecretKey, ikev2: true }));
+    const server = serverOf(v, [...v.secrets.map(byPassphrase), ...ofSas]);
+    return behaviour(v, server, (octets) => server.sendStop(stopOf(v, octets)));
+  },
+  ClientBehaviour(v) {
+    const client = clientOf(v, byPassphrase(v));
+    const names = { 2: "Start-Sessions", 4: "Fetch-Session" };
+    return behaviour(v, client, (octets) => {
+      const name = names[octets[0]] ?? meaning.requestOf(v.protocol);
+      if (octets[0] === 3) client.sendStop(stopOf(v, octets));
+      else client.ask(name, parsed(name, octets));
+    });
+  },
+};
+
+module.exports = { TYPES };
