@@ -133,8 +133,8 @@ var ikeTypes = types{
 		key, seed := v.skeyseed()
 		return object{"prfKey": key, "skeyseed": seed}
 	},
-	"IkeSaKeys":       func(v object) object { return v.ikeSaKeys(v.octets("skeyseed")) },
-	"Keymat":          func(v object) object { return v.keymat(v.octets("sharedSecret")) },
+	"IkeSaKeys": func(v object) object { return v.ikeSaKeys(v.octets("skeyseed")) },
+	"Keymat":    func(v object) object { return v.keymat(v.octets("sharedSecret")) },
 	"RekeyedSkeyseed": func(v object) object {
 		return object{"skeyseed": v.rekeyedSkeyseed(v.nonces())}
 	},
