@@ -113,7 +113,7 @@ func (s *server) mayReceive(request object) bool {
 		size = 4
 	}
 	for _, known := range s.receivers {
-		if bytes.Equal(known[:size], address[:size]) {
+		if bytes.HasPrefix(known, address[:size]) {
 			return true
 		}
 	}
