@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"strings"
 )
 
 // types gives for each type of group how its cases are answered.
@@ -17,10 +18,21 @@ var allTypes = []types{
 	behaviourTypes, attackTypes, traceTypes,
 }
 
+// stages are where a case is refused, by what its reason begins with.
+var stages = map[string]string{
+	"Count": "Count", "HMAC": "HMAC", "KeyID": "text", "Mode": "negotiation",
+	"Token": "Challenge", "passphrase": "text", "test packet": "layout",
+}
+
 func answer(kind string, v object) (response object) {
 	defer func() {
 		if problem := recover(); problem != nil {
-			response = object{"refused": string(problem.(refused))}
+			reason := string(problem.(refused))
+			response = object{"refused": reason}
+			field, _, _ := strings.Cut(reason, ":")
+			if stage, ok := stages[field]; ok {
+				response["stage"] = stage
+			}
 		}
 	}()
 	for _, table := range allTypes {

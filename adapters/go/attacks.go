@@ -17,6 +17,7 @@ func (v object) twServer(keyID octets) *server {
 		return nil, false
 	}
 	s.nextSid = func() octets { return v.sized("sid", 16) }
+	s.policy = func() (accept, port int) { return 0, v.number("port") }
 	return s.start()
 }
 
@@ -81,101 +82,89 @@ func (v object) sessionRun() object {
 		"returnedSequenceNumber": returned["senderSequenceNumber"]})
 }
 
-func (v object) controlKeysFromLostTestKeys() object {
-	out, opened := v.connect()
-	t1, t2 := controlKeys(v.sized("sid", 16), opened.t3, opened.t4)
-	text := cbc(t1, v.octets("clientIv"), out.octets("requestSession"), true)
-	return out.with(object{"recoveredT1": t1, "recoveredT2": t2, "decryptedRequest": text})
+// tokenForged puts a Token together from the first blocks of those with which clients answer chosen
+// Challenges. Each such block decrypts to its Challenge, so the next Challenge is that block XOR
+// what is to come out.
+func (v object) tokenForged() object {
+	wanted := join(v.sized("wantedT1", 16), v.sized("wantedT2", 32))
+	t1s, t2s := v.allOctets("clientT1"), v.allOctets("clientT2")
+	need(len(t1s) == 4 && len(t2s) == 4, "clientT1, clientT2: expected those of 4 clients")
+	token, chosen, answers := octets{}, []octets{}, []octets{}
+	for n, next := 0, v.sized("challenge", 16); n < 4; n++ {
+		client := v.with(object{"challenge": next, "t1": t1s[n], "t2": t2s[n]})
+		answer := client.seal(v.octets("sharedSecret")).octets("token")
+		chosen, answers = append(chosen, next), append(answers, answer)
+		token = join(token, answer[:16])
+		if n < 3 {
+			next = xor(answer, wanted[16*n:])
+		}
+	}
+	keys, ok := v.with(object{"token": token}).open(v.octets("sharedSecret"))
+	need(ok, "Token: another Challenge")
+	return object{
+		"tokenKey": keys["tokenKey"], "chosenChallenges": chosen, "clientTokens": answers,
+		"token": token, "serverT1": keys["t1"], "serverT2": keys["t2"],
+	}
 }
 
-// tokenForged puts a Token together from the first blocks of those with which clients answer chosen
-// Challenges: E(challenge), E of that, and so on, which decrypts to zero keys.
-func (v object) tokenForged() object {
+// forgedTokenAccepted has a server meet who knows t1 and t2 of a Token, and no shared secret.
+func (v object) forgedTokenAccepted() object {
 	keyID := encodeKeyID(v.text("keyName"))
-	v = v.with(object{"modes": offered})
-	s := v.twServer(keyID)
+	s := v.with(object{"modes": offered}).twServer(keyID)
 	defer s.hangUp()
 	greeting := s.give(nil)
-	token, chosen, answers := octets{}, []octets{}, []octets{}
-	next, t2s := v.octets("challenge"), v.allOctets("clientT2")
-	for index, t1 := range v.allOctets("clientT1") {
-		need(index < len(t2s), "clientT2: too few")
-		c := v.with(object{"t1": t1, "t2": t2s[index]}).twClient(keyID)
-		defer c.hangUp()
-		response := c.give(parts("Server-Greeting", v.with(object{"challenge": next}))[0])
-		answer := parse("Set-Up-Response", response).octets("token")
-		chosen, answers = append(chosen, next), append(answers, answer)
-		next = answer[:16]
-		token = join(token, next)
-	}
-	forged := v.with(object{"keyId": keyID, "token": token})
-	keys, ok := forged.open(v.octets("sharedSecret"))
-	need(ok, "Token: another Challenge")
-	response := parts("Set-Up-Response", forged)[0]
+	response := parts("Set-Up-Response", v.with(object{"keyId": keyID}))[0]
 	start := s.give(response)
-	adversary := sending(keys.octets("t1"), keys.octets("t2"), v.octets("clientIv"))
+	adversary := sending(v.sized("t1", 16), v.sized("t2", 32), v.octets("clientIv"))
 	request := adversary.write(twRequest(v.octets("parameters")))
 	_, tag := adversary.writeHmac()
 	request = join(request, tag)
 	answer := s.give(request)
 	need(len(s.sessions) == 1, "Accept-Session: not 0")
 	return object{
-		"serverGreeting": greeting, "chosenChallenges": chosen, "clientTokens": answers,
-		"token": token, "t1": keys["t1"], "t2": keys["t2"], "setUpResponse": response,
-		"serverStart": start, "accept": start[15], "requestSession": request,
-		"acceptSession": answer, "t3": s.sessions[0].t3, "t4": s.sessions[0].t4,
+		"serverGreeting": greeting, "setUpResponse": response, "serverStart": start,
+		"accept": start[15], "requestSession": request, "acceptSession": answer,
+		"t3": s.sessions[0].t3, "t4": s.sessions[0].t4,
 	}
 }
 
-// ownPacketToSender puts the protected part and the HMAC of a sender's packet into a reflector's.
-func (v object) ownPacketToSender() object {
-	t3, t4 := testKeys(v.sized("sid", 16), v.sized("t1", 16), v.sized("t2", 32))
-	keys := object{"t3": t3, "t4": t4, "mode": v["testMode"]}
-	packet := v.sealSender(keys)
-	need(len(packet) == 48, "testMode: not a protected one")
-	claimed := v.with(keys).with(object{
-		"mode": "authenticated", "timestamp": v["reflectorTimestamp"], "senderTtl": ttl,
-		"errorEstimate": synchronized, "senderErrorEstimate": synchronized, "padding": octets{},
-	}).packetSeal("Reflector").octets("packet")
-	size := 32 // what of the sender's packet is encrypted
-	if v.text("testMode") == "authenticated" {
-		size = 16
-	}
-	reflected := join(packet[:size], claimed[size:96], packet[32:])
-	found := keys.with(object{"packet": reflected}).packetOpen("Reflector")
-	neverSent := found.number("senderSequenceNumber") > v.number("sequenceNumber")
-	need(!neverSent, "Sender Sequence Number: never sent")
-	return object{"t3": t3, "t4": t4, "senderPacket": packet, "reflectedPacket": reflected,
-		"acceptedSequenceNumber": found["sequenceNumber"]}
+func (v object) controlKeysFromLostTestKeys() object {
+	t1, t2 := controlKeys(v.sized("sid", 16), v.sized("t3", 16), v.sized("t4", 32))
+	text := cbc(t1, v.sized("clientIv", 16), v.sized("requestSession", 112), true)
+	return object{"recoveredT1": t1, "recoveredT2": t2, "decryptedRequest": text}
 }
 
-func (v object) packetToOtherSession() object {
+// testSession is what the packets of a session are sealed with; shared keys are of no RFC.
+func (v object) testSession() object {
 	t1, t2 := v.sized("t1", 16), v.sized("t2", 32)
-	keysOf := func(sid octets) object {
-		t3, t4 := testKeys(sid, t1, t2)
-		if v.text("keys") == "shared" {
-			t3, t4 = t1, t2
-		}
-		return object{"t3": t3, "t4": t4, "mode": v["testMode"]}
+	t3, t4 := testKeys(v.sized("sid", 16), t1, t2)
+	if v.text("keys") == "shared" {
+		t3, t4 = t1, t2
 	}
-	sender, receiver := keysOf(v.sized("senderSid", 16)), keysOf(v.sized("receiverSid", 16))
-	packet := v.sealSender(sender)
-	received := packet
-	if v.text("testMode") == "authenticated" { // the Timestamp is in clear
-		received = join(packet[:16], v.sized("receivedTimestamp", 8), packet[24:])
+	return object{"t3": t3, "t4": t4, "mode": v["testMode"]}
+}
+
+func (v object) packetOfSession() object {
+	keys := v.testSession()
+	return keys.with(object{"senderPacket": v.sealSender(keys)})
+}
+
+func (v object) packetTaken() object {
+	kind := "Sender"
+	if v.text("role") == "Session-Sender" {
+		kind = "Reflector"
 	}
-	found := receiver.with(object{"packet": received}).packetOpen("Sender")
-	return object{
-		"senderT3": sender["t3"], "senderT4": sender["t4"], "senderPacket": packet,
-		"receiverT3": receiver["t3"], "receiverT4": receiver["t4"], "receivedPacket": received,
-		"acceptedSequenceNumber": found["sequenceNumber"],
-	}
+	found := v.testSession().with(object{"packet": v["receivedPacket"]}).packetOpen(kind)
+	wasSent := kind == "Sender" || found.number("senderSequenceNumber") < v.number("sent")
+	need(wasSent, "Sender Sequence Number: never sent")
+	return object{"acceptedSequenceNumber": found["sequenceNumber"]}
 }
 
 var attackTypes = types{
 	"SessionRun":                  object.sessionRun,
-	"ControlKeysFromLostTestKeys": object.controlKeysFromLostTestKeys,
 	"TokenForged":                 object.tokenForged,
-	"OwnPacketToSender":           object.ownPacketToSender,
-	"PacketToOtherSession":        object.packetToOtherSession,
+	"ForgedTokenAccepted":         object.forgedTokenAccepted,
+	"ControlKeysFromLostTestKeys": object.controlKeysFromLostTestKeys,
+	"PacketOfSession":             object.packetOfSession,
+	"PacketTaken":                 object.packetTaken,
 }

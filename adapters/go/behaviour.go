@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package main
 
-// behaviour gives an end what is received, and what it sends: at first, then for each of that. then
-// is what its user does after each.
-func (v object) behaviour(e *endpoint, then func()) object {
+// behaviour lets an end receive, and say what it is told to: what it sends at first, then after each
+// step. One that may not say something says nothing.
+func (v object) behaviour(e *endpoint, say func(text octets)) object {
 	defer e.hangUp()
 	_, wire := e.taken()
 	sent, ending := []octets{wire}, "open"
-	for _, piece := range v.allOctets("received") {
-		e.receive(piece)
-		then()
+	for _, step := range v.objects("steps") {
+		if step.text("do") == "receive" {
+			e.receive(step.octets("octets"))
+		} else {
+			attempt(func() { say(step.octets("octets")) })
+		}
 		_, wire := e.taken()
 		sent = append(sent, wire)
 	}
@@ -19,34 +22,38 @@ func (v object) behaviour(e *endpoint, then func()) object {
 	return object{"sent": sent, "ending": ending}
 }
 
-func refuseFetch(octets) (ack, session object) {
-	return object{"accept": 1, "finished": 0, "nextSeqno": 0,
-		"numberOfSkipRanges": 0, "numberOfRecords": 0}, nil
+// attempt does something that may be refused.
+func attempt(do func()) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			_ = problem.(refused)
+		}
+	}()
+	do()
+}
+
+// allSecrets are the passphrases and IKE SAs of a case.
+func (v object) allSecrets() (all []credentials) {
+	for _, secret := range v.objects("secrets") {
+		all = append(all, secret.byPassphrase())
+	}
+	for _, sa := range v.objects("ikeSas") {
+		all = append(all, credentials{sa.octets("sharedSecretKey"), sa.keyIDFromSpis(), true})
+	}
+	return all
 }
 
 var behaviourTypes = types{
 	"ServerBehaviour": func(v object) object {
-		c := credentials{secret: octets(v.text("passphrase")), ikev2: v.flag("ikev2")}
-		if c.ikev2 {
-			c.keyID = join(octetsOf(v["name"], "name"), make(octets, 64))
-		} else {
-			c.keyID = encodeKeyID(v.text("name"))
-		}
-		s := v.serverWith(c)
-		s.fetch = refuseFetch
-		return v.behaviour(&s.start().endpoint, func() {})
+		s := v.serverWith(v.allSecrets()...)
+		s.receivers = v.allOctets("receivers")
+		s.fetch = func(octets) (ack, session object) { return refusedFetch, nil }
+		return v.behaviour(&s.start().endpoint, func(text octets) {
+			s.sendStop("confSender", parse("Stop-Sessions (OWAMP)", text))
+		})
 	},
 	"ClientBehaviour": func(v object) object {
-		c, commandsLeft := v.clientWith(v.byPassphrase()), v.allOctets("commands")
-		return v.behaviour(&c.endpoint, func() {
-			if c.state != ready || len(commandsLeft) == 0 {
-				return
-			}
-			text := commandsLeft[0]
-			commandsLeft = commandsLeft[1:]
-			need(len(text) > 0 && text[0] != 3, "command: not for a client that is ready")
-			command := commands[c.protocol][text[0]]
-			c.ask(command, parse(command, text))
-		})
+		c := v.clientWith(v.byPassphrase())
+		return v.behaviour(&c.endpoint, c.say)
 	},
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package main
 
-const maxCount = 32768 // RFC 5357 §6
+import "bytes"
 
 // client is a Control-Client. v has what it draws: t1, t2, clientIv.
 type client struct {
@@ -17,7 +17,7 @@ type client struct {
 func newClient(protocol string, mode int, secret, keyID octets, v object) *client {
 	c := &client{mode: mode, secret: secret, keyID: keyID, v: v}
 	c.protocol = protocol
-	c.converse(func() {
+	c.converse(v, func() {
 		c.setUp()
 		for {
 			c.hear()
@@ -33,15 +33,40 @@ func (c *client) ask(command string, fields object) {
 	c.asked, c.request, c.state = command, fields, waiting
 }
 
+func (c *client) maxCount() int {
+	if c.v["maxCount"] != nil {
+		return c.v.number("maxCount")
+	}
+	return 32768 // RFC 5357 §6
+}
+
+// say sends a command as its user words it, unless a client must not.
+func (c *client) say(text octets) {
+	need(c.state == ready || c.state == testing, "client: not ready")
+	command := commands[c.protocol][text[0]]
+	fields := parse(command, text)
+	if text[0] == 3 {
+		c.sendStop("confReceiver", fields)
+		return
+	}
+	if command == requestNames[c.protocol] {
+		need(problemOf(c.protocol, fields) == "", "request: not one that a server grants")
+		allowed := parsed(command, fields).octets("canonical")
+		need(bytes.Equal(allowed, text), "request: not one that a client may send")
+	}
+	c.ask(command, fields)
+}
+
 func (c *client) setUp() {
 	greeting := readMessage(c, "Server-Greeting")
 	need(greeting.number("modes") != 0, "Modes: no service")
+	need(c.mode&^greeting.number("modes") == 0, "Modes: not the one that is wanted")
 	security, _, problem := checkMode(c.protocol, greeting.number("modes"), c.mode)
 	need(problem == "", problem)
 	c.security = security
 	keyID, token, iv := make(octets, 80), make(octets, 64), noIV
 	if c.isProtected() {
-		checkCount(greeting.number("count"), maxCount)
+		checkCount(greeting.number("count"), c.maxCount())
 		keyID, token = c.keyID, c.v.with(greeting).seal(c.secret).octets("token")
 		iv = c.v.sized("clientIv", 16)
 	}
@@ -69,9 +94,8 @@ func (c *client) hear() {
 func (c *client) readAnswer() state {
 	switch c.asked {
 	case "Start-Sessions":
-		if readMessage(c, "Start-Ack").number("accept") == 0 {
-			return testing
-		}
+		need(readMessage(c, "Start-Ack").number("accept") == 0, "Start-Ack: not 0")
+		return testing
 	case "Fetch-Session":
 		if ack := readMessage(c, "Fetch-Ack"); ack.number("accept") == 0 {
 			readFetchData(c, ack)

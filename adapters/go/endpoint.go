@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package main
 
-const limit = 1 << 20 // octets of text between two HMACs
+const messageLimit = 1 << 20 // octets of text between two HMACs, unless a case says otherwise
 
 var commands = map[string]map[byte]string{
 	"OWAMP": {
@@ -41,12 +41,16 @@ type endpoint struct {
 	plaintext, wire octets // to be sent
 	in, out         *direction
 	inbox, ahead    octets // received, and of that decrypted but not read
-	held            int    // octets since the last HMAC
+	held, limit     int    // octets since the last HMAC, and how many there may be
 	pieces          chan octets
 	hungry          chan struct{}
 }
 
-func (e *endpoint) converse(conversation func()) {
+func (e *endpoint) converse(v object, conversation func()) {
+	e.limit = messageLimit
+	if v["messageLimit"] != nil {
+		e.limit = v.number("messageLimit")
+	}
 	e.pieces, e.hungry = make(chan octets), make(chan struct{})
 	go func() {
 		defer close(e.hungry)
@@ -93,7 +97,7 @@ func (e *endpoint) next(size int) octets {
 func (e *endpoint) peek(size int) octets {
 	if missing := size - len(e.ahead); missing > 0 {
 		e.held += missing
-		need(e.held <= limit, "message: too long")
+		need(e.held <= e.limit, "message: too long")
 		part := e.next(missing)
 		if e.in != nil {
 			part = e.in.read(part)
@@ -188,9 +192,8 @@ func (e *endpoint) checkStop(stop object, sendsIn string) {
 	}
 }
 
-// sendStop sends Stop-Sessions, with a record for each session in which sendsIn is set.
-func (e *endpoint) sendStop(sendsIn string, nextSeqno int) {
-	need(e.state == testing && !e.stopSent, "Stop-Sessions: not now")
+// stop is Stop-Sessions with a record for each session in which sendsIn is set.
+func (e *endpoint) stop(sendsIn string, nextSeqno int) object {
 	records := []object{}
 	for _, open := range e.sessions {
 		if open.request.number(sendsIn) != 0 {
@@ -198,9 +201,13 @@ func (e *endpoint) sendStop(sendsIn string, nextSeqno int) {
 			records = append(records, record)
 		}
 	}
-	e.send(commands[e.protocol][3], object{
-		"accept": 0, "sessions": records, "numberOfSessions": len(e.sessions),
-	})
+	return object{"accept": 0, "sessions": records, "numberOfSessions": len(e.sessions)}
+}
+
+func (e *endpoint) sendStop(sendsIn string, stop object) {
+	need(e.state == testing && !e.stopSent, "Stop-Sessions: not now")
+	e.checkStop(stop, sendsIn)
+	e.send(commands[e.protocol][3], stop)
 	e.stopSent = true
 	e.endTest()
 }

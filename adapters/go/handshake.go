@@ -46,22 +46,33 @@ func (v object) clientWith(c credentials) *client {
 	return newClient(protocol, mode, c.secret, c.keyID, v)
 }
 
-// serverWith gives SIDs of 192.0.2.1.
-func (v object) serverWith(c credentials) *server {
-	times, draws := &clock{v.sized("sidTime", 8)}, v.allOctets("sidRandom")
+// serverWith knows some secrets. Of an IKE SA only the SPIs count in KeyID (RFC 7717 §5.3).
+func (v object) serverWith(known ...credentials) *server {
 	s := &server{v: v.with(object{"modes": v["offeredModes"]})}
 	s.protocol = v.text("protocol")
 	s.secretOf = func(keyID octets, ikev2 bool) (octets, bool) {
-		if ikev2 == c.ikev2 && bytes.Equal(keyID, c.keyID) {
-			return c.secret, true
+		size := 80
+		if ikev2 {
+			size = 16
+		}
+		for _, c := range known {
+			if c.keyID != nil && ikev2 == c.ikev2 && bytes.Equal(keyID[:size], c.keyID[:size]) {
+				return c.secret, true
+			}
 		}
 		return nil, false
 	}
-	s.nextSid = func() octets {
-		need(len(draws) > 0 && len(draws[0]) == 4, "sidRandom: expected 4 octets more")
-		random := draws[0]
-		draws = draws[1:]
-		return join(octets{192, 0, 2, 1}, times.read(), random)
+	sids, answers := v.allOctets("sids"), v.objects("policy")
+	s.nextSid = func() (sid octets) {
+		need(len(sids) > 0 && len(sids[0]) == 16, "sids: expected 16 octets more")
+		sid, sids = sids[0], sids[1:]
+		return sid
+	}
+	s.policy = func() (accept, port int) {
+		need(len(answers) > 0, "policy: expected one more")
+		answer := answers[0]
+		answers = answers[1:]
+		return answer.number("accept"), answer.number("port")
 	}
 	return s
 }
@@ -157,7 +168,7 @@ func (v object) converse(c credentials) object {
 	r := &run{v: v, client: v.clientWith(c), server: v.serverWith(c)}
 	defer r.client.hangUp()
 	r.clock.now = v.sized("packetTime", 8)
-	r.server.fetch, r.server.nextSeqno = r.fetch, v.number("packets")
+	r.server.fetch = r.fetch
 	r.server.start()
 	defer r.server.hangUp()
 	r.say("server", "Server-Greeting")
@@ -175,9 +186,10 @@ func (v object) converse(c credentials) object {
 		r.packets = append(r.packets, packets)
 		sessions = append(sessions, object{"sid": s.sid, "t3": s.t3, "t4": s.t4, "packets": packets})
 	}
-	r.client.sendStop("confReceiver", v.number("packets"))
+	r.client.sendStop("confReceiver", r.client.stop("confReceiver", v.number("packets")))
 	r.say("client", "Stop-Sessions")
 	if protocol == "OWAMP" {
+		r.server.sendStop("confSender", r.server.stop("confSender", v.number("packets")))
 		r.say("server", "Stop-Sessions")
 		for _, s := range r.sessions {
 			if s.request.number("confReceiver") != 0 {

@@ -46,9 +46,11 @@ func (v object) skeyseed() (key, seed octets) {
 	return key, v.prf(key, v.octets("sharedSecret"))
 }
 
-func (v object) rekeyedSkeyseed() octets {
-	ni, nr := v.nonces()
-	return v.prf(v.octets("oldSkD"), join(v.octets("sharedSecret"), ni, nr))
+// rekeyedSkeyseed is by the prf of the old IKE SA (RFC 7296 §2.18). The secrets of additional key
+// exchanges come last (RFC 9370 §2.2.4).
+func (v object) rekeyedSkeyseed(ni, nr octets, additional ...octets) octets {
+	need(len(v.octets("sharedSecret")) > 0, "g^ir: expected at least 1 octet")
+	return v.prf(v.octets("oldSkD"), join(v.octets("sharedSecret"), ni, nr, join(additional...)))
 }
 
 func (v object) ikeSaKeys(skeyseed octets) object {
@@ -90,6 +92,36 @@ func (v object) secretForKeyID() object {
 	return object{"accept": 6, "sharedSecretKey": octets{}}
 }
 
+// rekeyChain has the nonces fit for the prf that is negotiated, the new one.
+func (v object) rekeyChain() object {
+	v = v.with(object{"prf": v["newPrf"]})
+	ni, nr := v.nonces()
+	v.sized("oldSpiI", 8)
+	v.sized("oldSpiR", 8)
+	ofOld := v.with(object{"prf": v["oldPrf"]})
+	seed := ofOld.rekeyedSkeyseed(ni, nr, v.allOctets("additionalSecrets")...)
+	out := v.ikeSaKeys(seed)
+	secret := v.secretFromSkD(out.octets("skD"))
+	return out.with(object{"skeyseed": seed, "sharedSecretKey": secret, "keyId": v.keyIDFromSpis()})
+}
+
+func (v object) ppkSkD() octets { // RFC 8784 §3
+	return v.prfPlus(v.octets("ppk"), v.octets("primedSkD"), v.prfOf().size)
+}
+
+// additionalKeyExchange makes all keys anew after each exchange (RFC 9370 §2.2.2).
+func (v object) additionalKeyExchange() object {
+	ni, nr := v.nonces()
+	out, seeds := object{"skD": v["skD"]}, []octets{}
+	for _, secret := range v.allOctets("additionalSecrets") {
+		seed := v.prf(out.octets("skD"), join(secret, ni, nr))
+		out, seeds = v.ikeSaKeys(seed), append(seeds, seed)
+	}
+	skD := out["skD"]
+	secret := v.secretFromSkD(out.octets("skD"))
+	return out.with(object{"skeyseeds": seeds, "lastSkD": skD, "sharedSecretKey": secret})
+}
+
 var ikeTypes = types{
 	"Prf": func(v object) object { return object{"output": v.prf(v.octets("key"), v.octets("data"))} },
 	"PrfPlus": func(v object) object {
@@ -101,9 +133,24 @@ var ikeTypes = types{
 		key, seed := v.skeyseed()
 		return object{"prfKey": key, "skeyseed": seed}
 	},
-	"IkeSaKeys":       func(v object) object { return v.ikeSaKeys(v.octets("skeyseed")) },
-	"Keymat":          func(v object) object { return v.keymat(v.octets("sharedSecret")) },
-	"RekeyedSkeyseed": func(v object) object { return object{"skeyseed": v.rekeyedSkeyseed()} },
+	"IkeSaKeys": func(v object) object { return v.ikeSaKeys(v.octets("skeyseed")) },
+	"Keymat":    func(v object) object { return v.keymat(v.octets("sharedSecret")) },
+	"RekeyedSkeyseed": func(v object) object {
+		return object{"skeyseed": v.rekeyedSkeyseed(v.nonces())}
+	},
+	"RekeyChain": object.rekeyChain,
+	"PpkSkD": func(v object) object {
+		skD := v.ppkSkD()
+		return object{"skD": skD, "sharedSecretKey": v.secretFromSkD(skD)}
+	},
+	"PpkRekeyChain": func(v object) object {
+		old := v.ppkSkD()
+		seed := v.with(object{"oldSkD": old}).rekeyedSkeyseed(v.nonces())
+		skD := v.with(object{"integritySize": 0, "encryptionSize": 0}).ikeSaKeys(seed).octets("skD")
+		return object{"oldSkD": old, "skeyseed": seed, "skD": skD,
+			"sharedSecretKey": v.secretFromSkD(skD)}
+	},
+	"AdditionalKeyExchange": object.additionalKeyExchange,
 	"SharedSecretFromSkD": func(v object) object {
 		return object{"sharedSecretKey": v.secretFromSkD(v.octets("skD"))}
 	},

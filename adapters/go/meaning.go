@@ -35,10 +35,7 @@ func checkMode(protocol string, offered, chosen int) (security string, ikev2 boo
 	if bit&offered == 0 {
 		return "", false, "Mode: not offered"
 	}
-	ikev2 = chosen&ikev2Derived[protocol] != 0
-	if ikev2 && (bit == 1 || offered&ikev2Derived[protocol] == 0) {
-		return "", false, "Mode: IKEv2Derived not offered, or without protection"
-	}
+	ikev2 = bit != 1 && chosen&offered&ikev2Derived[protocol] != 0 // without a secret, no meaning
 	return modeNames[bits.TrailingZeros(uint(bit))], ikev2, ""
 }
 
@@ -48,6 +45,9 @@ func problemOf(protocol string, request object) string {
 	isSet := func(name string) bool { return request.number(name) != 0 }
 	if ipvn := request.number("ipvn"); ipvn != 4 && ipvn != 6 {
 		return "IPVN"
+	}
+	if request.number("typeP")>>30 != 0 && (protocol == "TWAMP" || isSet("confSender")) {
+		return "Type-P Descriptor" // only how the server is to send has to be known
 	}
 	if protocol == "OWAMP" {
 		slots := get[[]object](request, "slots")

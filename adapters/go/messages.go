@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package main
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 const (
 	requestFields = "#ipvn:1 #confSender:1 #confReceiver:1 #numberOfSlots:4 #numberOfPackets:4 " +
@@ -88,13 +91,44 @@ func readMessage(from source, message string) object {
 		found["sessions"] = sessions
 		delete(found, "numberOfSessions")
 	}
-	if ipvn, ok := found["ipvn"]; ok {
-		found["ipvn"] = ipvn.(int) & 15 // the other half is MBZ
+	if found["ipvn"] != nil {
+		normalize(found)
+	}
+	if message == "Fetch-Ack" {
+		checkFetchAck(found)
 	}
 	if !inClear(message) {
 		from.readHmac()
 	}
 	return found
+}
+
+// normalize has a request say nothing that its reader ignores (RFC 4656 §3.5).
+func normalize(request object) {
+	request["ipvn"] = request.number("ipvn") & 15 // the other half is MBZ
+	for _, name := range []string{"confSender", "confReceiver"} {
+		if request.number(name) != 0 {
+			request[name] = 1
+		}
+	}
+	for _, name := range []string{"senderAddress", "receiverAddress"} {
+		if request.number("ipvn") == 4 {
+			request[name] = join(request.octets(name)[:4], noIV[4:])
+		}
+	}
+}
+
+// checkFetchAck has a refusal say nothing else; not finished, it has no numbers (RFC 4656 §3.9).
+func checkFetchAck(ack object) {
+	counts := []string{"finished", "nextSeqno", "numberOfSkipRanges", "numberOfRecords"}
+	for _, name := range counts {
+		if ack.number("accept") != 0 {
+			ack[name] = 0
+		}
+	}
+	unfinished := ack.number("finished") == 0
+	numbers := ack.number("nextSeqno") != 0 || ack.number("numberOfSkipRanges") != 0
+	need(!unfinished || !numbers, "Fetch-Ack: not finished, with numbers")
 }
 
 func toBlocks(size int) int        { return (size + 15) / 16 * 16 }
@@ -172,6 +206,13 @@ func parsed(message string, fields object) object {
 var messageTypes = types{
 	"MessageParse": func(v object) object {
 		return parsed(v.text("message"), parse(v.text("message"), v.octets("octets")))
+	},
+	"LostPacketRecord": func(v object) object { // Multiplier 1, Scale 64, which has six bits
+		estimate := int(binary.BigEndian.Uint16(v.sized("receiveErrorEstimate", 2)))
+		return object{"record": recordLayout.pack(v.with(object{
+			"sendErrorEstimate": 1, "receiveErrorEstimate": estimate,
+			"receiveTimestamp": make(octets, 8), "ttl": ttl,
+		}))}
 	},
 	"FetchDataParse": func(v object) object {
 		from := &clearText{v.octets("octets")}

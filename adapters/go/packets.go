@@ -21,18 +21,24 @@ var packetLayouts = map[string]map[bool]layout{
 
 // packetLayout gives the layout of a packet, and how many of its octets are protected.
 func (v object) packetLayout(kind string) (l layout, covered int) {
-	v.sized("t3", 16)
-	v.sized("t4", 32)
+	if v.text("mode") != "unauthenticated" {
+		v.sized("t3", 16)
+		v.sized("t4", 32)
+	}
 	l = packetLayouts[kind][v.text("mode") != "unauthenticated"]
 	return l, map[string]int{"authenticated": 16, "encrypted": l.size}[v.text("mode")]
 }
 
 func (v object) packetSeal(kind string) object {
 	layout, covered := v.packetLayout(kind)
-	text, tag := layout.pack(v), octets{}
-	if covered > 0 {
-		tag = hmac16(v.octets("t4"), text[:covered])
+	estimate := v.sized("errorEstimate", 2)
+	need(estimate[1] != 0, "Multiplier: expected 1 to 255, found 0")
+	estimate = octets{estimate[0] &^ 64, estimate[1]} // Z is sent as zero
+	text := layout.pack(v.with(object{"errorEstimate": estimate}))
+	if covered == 0 {
+		return object{"packet": join(text, v.octets("padding"))}
 	}
+	tag := hmac16(v.octets("t4"), text[:covered])
 	sealed := cbc(v.octets("t3"), noIV, text[:covered], false)
 	packet := join(sealed, text[covered:], tag, v.octets("padding"))
 	return object{"coveredText": text[:covered], "hmac": tag, "packet": packet}
@@ -40,16 +46,17 @@ func (v object) packetSeal(kind string) object {
 
 func (v object) packetOpen(kind string) object {
 	layout, covered := v.packetLayout(kind)
-	packet, end, tag := v.octets("packet"), layout.size, octets{}
+	packet, end := v.octets("packet"), layout.size
 	if covered > 0 {
 		end += 16
 	}
 	need(len(packet) >= end, "test packet: too short")
-	text := join(cbc(v.octets("t3"), noIV, packet[:covered], true), packet[covered:layout.size])
+	text := packet[:layout.size]
 	if covered > 0 {
-		tag = hmac16(v.octets("t4"), text[:covered])
+		text = join(cbc(v.octets("t3"), noIV, packet[:covered], true), text[covered:])
+		tag := hmac16(v.octets("t4"), text[:covered])
+		need(hmac.Equal(tag, packet[layout.size:end]), "HMAC: another")
 	}
-	need(hmac.Equal(tag, packet[layout.size:end]), "HMAC: another")
 	found := layout.unpack(text)
 	need(found.octets("errorEstimate")[1] != 0, "Multiplier: expected 1 to 255, found 0")
 	found["padding"] = packet[end:]
@@ -73,12 +80,17 @@ func (v object) reflect() octets {
 	return join(header, padding)
 }
 
+func (v object) unprotected() object { return v.with(object{"mode": "unauthenticated"}) }
+
 var packetTypes = types{
-	"SenderPacketSeal":    func(v object) object { return v.packetSeal("Sender") },
-	"SenderPacketOpen":    func(v object) object { return v.packetOpen("Sender") },
-	"ReflectorPacketSeal": func(v object) object { return v.packetSeal("Reflector") },
-	"ReflectorPacketOpen": func(v object) object { return v.packetOpen("Reflector") },
-	"Reflect": func(v object) object {
-		return object{"answer": v.with(object{"sequenceNumber": 0}).reflect()}
-	},
+	"SenderPacketBuild":    func(v object) object { return v.unprotected().packetSeal("Sender") },
+	"SenderPacketParse":    func(v object) object { return v.unprotected().packetOpen("Sender") },
+	"ReflectorPacketBuild": func(v object) object { return v.unprotected().packetSeal("Reflector") },
+	"ReflectorPacketParse": func(v object) object { return v.unprotected().packetOpen("Reflector") },
+	"ReflectUnprotected":   func(v object) object { return object{"answer": v.unprotected().reflect()} },
+	"SenderPacketSeal":     func(v object) object { return v.packetSeal("Sender") },
+	"SenderPacketOpen":     func(v object) object { return v.packetOpen("Sender") },
+	"ReflectorPacketSeal":  func(v object) object { return v.packetSeal("Reflector") },
+	"ReflectorPacketOpen":  func(v object) object { return v.packetOpen("Reflector") },
+	"Reflect":              func(v object) object { return object{"answer": v.reflect()} },
 }

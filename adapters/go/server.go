@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 package main
 
-// server is a Server. v has modes, challenge, salt, count, serverIv, startTime, and the port that
-// it accepts; without one it accepts the port that is asked for.
+import "bytes"
+
+var refusedFetch = object{"accept": 1, "finished": 0, "nextSeqno": 0,
+	"numberOfSkipRanges": 0, "numberOfRecords": 0}
+
+// server is a Server. v has modes, challenge, salt, count, serverIv, startTime.
 type server struct {
 	endpoint
 	v         object
 	secretOf  func(keyID octets, ikev2 bool) (secret octets, known bool)
 	nextSid   func() octets
-	nextSeqno int                                    // in its Stop-Sessions, for each session
+	policy    func() (accept, port int)              // for the next request that may be granted
+	receivers []octets                               // the addresses to which packets may go; none: all
 	fetch     func(sid octets) (ack, session object) // no session: the ack refuses
+	sids      map[string]bool                        // that the connection has had
 }
 
 func (s *server) start() *server {
-	s.converse(func() {
+	s.sids = map[string]bool{string(noIV): true} // zeros are no SID
+	s.converse(s.v, func() {
 		s.send("Server-Greeting", s.v)
 		response := readMessage(s, "Set-Up-Response")
 		if response.number("mode")&securityBits[s.protocol] == 0 {
@@ -59,32 +66,33 @@ func (s *server) authenticate(response object) {
 		s.protect(keys.octets("t1"), keys.octets("t2"), iv, response.octets("clientIv"))
 	}
 	s.write(text[32:])
-	s.state = ready
+	s.state, s.held = ready, 0
 }
 
 func (s *server) obey() {
 	command := s.peek(16)[0]
 	name := commands[s.protocol][command]
-	need(s.state != testing || command == 3, "Command Number: expected 3 while testing")
 	switch {
 	case name == "":
 		need(s.protocol == "TWAMP", "Command Number: not one of OWAMP")
+		s.read(16)
+		s.readHmac()
 		s.answerRequest(3, 0, noIV)
 		panic(refused("Command Number: not one of TWAMP")) // nobody knows how long it is
 	case command == 2:
 		readMessage(s, name)
 		accept := 1
-		if len(s.sessions) > 0 {
+		if s.state == ready && len(s.sessions) > 0 {
 			accept, s.state = 0, testing
 		}
 		s.send("Start-Ack", object{"accept": accept})
 	case command == 3:
 		s.readStop("confReceiver")
-		if s.protocol == "OWAMP" {
-			s.sendStop("confSender", s.nextSeqno)
-		}
 	case command == 4:
-		ack, data := s.fetch(readMessage(s, name).octets("sid"))
+		ack, data := refusedFetch, object(nil)
+		if sid := readMessage(s, name).octets("sid"); s.state == ready {
+			ack, data = s.fetch(sid)
+		}
 		s.send("Fetch-Ack", ack)
 		if data != nil {
 			s.send(fetchData, data)
@@ -98,25 +106,55 @@ func (s *server) answerRequest(accept, port int, sid octets) {
 	s.send("Accept-Session", object{"accept": accept, "port": port, "sid": sid})
 }
 
+// mayReceive says whether packets may go to the receiver of a request (RFC 4656 §6.2).
+func (s *server) mayReceive(request object) bool {
+	address, size := request.octets("receiverAddress"), 16
+	if request.number("ipvn") == 4 {
+		size = 4
+	}
+	for _, known := range s.receivers {
+		if bytes.HasPrefix(known, address[:size]) {
+			return true
+		}
+	}
+	return len(s.receivers) == 0 || bytes.Equal(address, noIV) // zeros: who asks (RFC 5357 §3.5)
+}
+
+func (s *server) newSid() octets {
+	for tries := 0; tries < 8; tries++ {
+		if sid := s.nextSid(); !s.sids[string(sid)] {
+			return sid
+		}
+	}
+	panic(refused("SID: none that is new"))
+}
+
 func (s *server) grant(request object) {
-	if problemOf(s.protocol, request) != "" {
+	sends, receives := request.number("confSender") != 0, request.number("confReceiver") != 0
+	named := sends && !receives // the client receives, and so has made the SID
+	sid := request.octets("sid")
+	switch {
+	case s.state == testing:
+		s.answerRequest(1, 0, noIV)
+		return
+	case problemOf(s.protocol, request) != "", !s.mayReceive(request), named && s.sids[string(sid)]:
 		s.answerRequest(3, 0, noIV)
 		return
 	}
-	sends, receives := request.number("confSender") != 0, request.number("confReceiver") != 0
-	port := request.number("receiverPort")
-	if sends {
-		port = request.number("senderPort")
-	}
-	if s.v["port"] != nil {
-		port = s.v.number("port")
-	}
-	if sends && !receives { // the client receives, and so has made the SID
-		s.answerRequest(0, port, noIV)
-		s.accept(request, request.octets("sid"), port)
+	accept, port := s.policy()
+	if accept != 0 {
+		s.answerRequest(accept, 0, noIV)
 		return
 	}
-	sid := s.nextSid()
-	s.answerRequest(0, port, sid)
+	if sends && receives {
+		port = 0 // both ends are the server's
+	}
+	answered := noIV
+	if !named {
+		sid = s.newSid()
+		answered = sid
+	}
+	s.sids[string(sid)] = true
+	s.answerRequest(0, port, answered)
 	s.accept(request, sid, port)
 }

@@ -64,6 +64,8 @@ func decodeKeyID(keyID octets) string {
 var tokenTypes = types{
 	"TokenFromPassphrase": func(v object) object {
 		need(!strings.ContainsAny(v.text("passphrase"), "\r\n"), "passphrase: a newline")
+		isASCII := strings.IndexFunc(v.text("passphrase"), func(c rune) bool { return c > 127 }) < 0
+		need(isASCII || v.text("protocol") != "TWAMP", "passphrase: not ASCII") // RFC 5357 §3.1
 		return v.checkedSeal(octets(v.text("passphrase")))
 	},
 	"TokenFromSharedSecret": func(v object) object { return v.checkedSeal(v.octets("sharedSecret")) },

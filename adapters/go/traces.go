@@ -90,7 +90,7 @@ func ikeEnd(v object) participant {
 		"sharedSecret": v["gIr"], "length": keymatSize})
 	_, seed := v.skeyseed()
 	if len(v.octets("oldSkD")) > 0 {
-		seed = v.rekeyedSkeyseed()
+		seed = v.rekeyedSkeyseed(v.nonces())
 	}
 	skD := v.ikeSaKeys(seed).octets("skD")
 	return participant{step: func(given object) object {
