@@ -24,15 +24,15 @@ function behaviour(v, end, say) {
   return { sent, ending: end.state === "closed" ? "closed" : "open" };
 }
 
+const ofSa = (sa) => ({ keyId: keyIdOf(sa), secret: sa.sharedSecretKey, ikev2: true });
+
 const TYPES = {
   ServerBehaviour(v) {
-    const ofSas = v.ikeSas.map((sa) =>
-      ({ keyId: keyIdOf(sa), secret: sa.sharedSecretKey, ikev2: true }));
-    const server = serverOf(v, [...v.secrets.map(byPassphrase), ...ofSas]);
+    const server = serverOf(v, [...v.secrets.map(byPassphrase), ...v.ikeSas.map(ofSa)]);
     return behaviour(v, server, (octets) => server.sendStop(stopOf(v, octets)));
   },
   ClientBehaviour(v) {
-    const client = clientOf(v, byPassphrase(v));
+    const client = clientOf(v, v.ikeSas.length ? ofSa(v.ikeSas[0]) : byPassphrase(v));
     const names = { 2: "Start-Sessions", 4: "Fetch-Session" };
     return behaviour(v, client, (octets) => {
       const name = names[octets[0]] ?? meaning.requestOf(v.protocol);
