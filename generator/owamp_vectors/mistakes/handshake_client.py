@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
-from owamp_reference import choices, connection, control, messages, negotiation, primitives
+from owamp_reference import choices, connection, control, messages, negotiation
 from owamp_reference.choices import Choice
 from owamp_reference.connection import ControlClient, Endpoint, State
 from owamp_reference.errors import ProtocolError
-from owamp_reference.events import Event
 from owamp_reference.layout import Layout
 from owamp_reference.messages import (
     AcceptSession,
@@ -35,7 +34,6 @@ _read_data = ControlClient._read_data
 _take_answer = ControlClient._take_answer
 _open_session = ControlClient._open_session
 _send_stop = ControlClient._send_stop
-_receive = Endpoint.receive
 _require = Endpoint._require
 _check_stop = connection.check_stop
 _unpack = Layout.unpack
@@ -123,13 +121,6 @@ def _waiting_for_stop(self: ControlClient, stop: Any) -> None:
         self.state = State.TESTING
 
 
-def _whole_messages_only(self: Endpoint, data: bytes) -> list[Event]:
-    """Takes each piece for all that there is of a message."""
-    events = _receive(self, data)
-    self._inbox.clear()
-    return events
-
-
 def _one_message_a_piece(
     self: ControlClient, command: ClientCommand, first_block: bytes
 ) -> _Reading:
@@ -150,33 +141,6 @@ def _counting_in(bits: int) -> Swap:
 
 def _small_want(size: int, is_hmac: bool = False) -> Want:
     return Want(size % 2**32, is_hmac)
-
-
-class _CheckedOnce(control.ProtectedReceiver):
-    """Checks the first HMAC."""
-
-    is_checked: ClassVar[bool] = True
-
-    def read_hmac(self, data: bytes) -> None:
-        """Check it, if it is the first."""
-        if not vars(self).get("has_checked"):
-            super().read_hmac(data)
-        else:
-            self._cipher.update(data)
-            self._covered = b""
-        self.has_checked = True
-
-
-class _ComparedAsText(control.ProtectedReceiver):
-    """Compares HMACs up to the first octet that is 0 in both."""
-
-    def read_hmac(self, data: bytes) -> None:
-        """Compare, as strcmp does."""
-        tag = self._cipher.update(data)
-        expected = primitives.hmac_sha1_128(self._t2, self._covered)
-        self._covered = b""
-        if tag.split(b"\0")[0] != expected.split(b"\0")[0]:
-            raise ProtocolError("HMAC", "the same text", "another")
 
 
 def _read_fetched_carelessly(
@@ -231,25 +195,11 @@ MISTAKES = (
         Swap(ControlClient, "_close_or_not", _going_on_after(choices.CLOSE_WHEN_REFUSED_SET_UP)),
     ),
     mistake(
-        "ClientHmacCheckedOnce",
-        "AUTH_BYPASS",
-        "The first HMAC of the server checked, and none after it.",
-        "Whatever an attacker makes of the later answers is obeyed.",
-        Swap(control, "ProtectedReceiver", _CheckedOnce),
-    ),
-    mistake(
         "FetchHmacUnchecked",
         "AUTH_BYPASS",
         "The HMACs of Fetch-Ack and of the session data not checked.",
         "Measurements can be forged after the fact.",
         Swap(ControlClient, "_read_reply", _read_fetched_carelessly),
-    ),
-    mistake(
-        "HmacComparedAsText",
-        "AUTH_BYPASS",
-        "HMACs compared as C strings, which end at the first zero octet.",
-        "One HMAC in 256 can be forged without the key.",
-        Swap(control, "ProtectedReceiver", _ComparedAsText),
     ),
     mistake(
         "GoesOnAfterRefusedStart",
@@ -306,13 +256,6 @@ MISTAKES = (
         "A request sent with a value that a client MUST NOT send.",
         "Servers read it in different ways.",
         Swap(negotiation, "allowed_request", lambda request: request),
-    ),
-    mistake(
-        "PieceTakenForMessage",
-        "FRAMING",
-        "What arrives at once taken for a whole message, and no rest awaited.",
-        "The connection fails whenever the network cuts a message.",
-        Swap(Endpoint, "receive", _whole_messages_only),
     ),
     mistake(
         "OneMessageAPiece",

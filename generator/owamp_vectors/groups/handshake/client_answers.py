@@ -19,8 +19,10 @@ from owamp_reference.messages import (
 from ...vectors.declaration import Case
 from .script import Part, Scene, Script, fetched, heard
 
-_VALUES = (1, 2, 3, 4, 5, 6, 7, 255)
-"""Values of Accept other than 0; no meaning from 7 on."""
+
+def refusals(scene: Scene) -> tuple[int, ...]:
+    """Values of Accept other than 0, no meaning from 7 on: all in the open mode, else a few."""
+    return (1, 6, 255) if scene.is_protected else (1, 2, 3, 4, 5, 6, 7, 255)
 
 
 def cases(scene: Scene) -> Iterator[Case]:
@@ -28,7 +30,7 @@ def cases(scene: Scene) -> Iterator[Case]:
     yield from _refused(scene, (1,))
     if scene.security not in ("unauthenticated", "encrypted"):
         return
-    yield from _refused(scene, _VALUES[1:])
+    yield from _refused(scene, refusals(scene)[1:])
     yield from _rooms(scene)
     yield from _unasked(scene)
     yield from _ports(scene)
@@ -217,7 +219,7 @@ def _stops(scene: Scene) -> Iterator[Case]:
         "ServerStopUnchecked",
         source=source,
     )
-    for value in _VALUES:
+    for value in refusals(scene):
         stop = scene.servers_stop(0, 1, accept=value)
         comment = f"the server's Stop-Sessions with Accept {value}, then a request"
         yield scene.scripted(comment, [*testing, own, *stop, scene.request(2)], source=source)

@@ -56,10 +56,13 @@ def _spoiled(
     return scene.case(comment, steps, *flags, source=_SOURCE)
 
 
-def _flags(place: int, label: str) -> tuple[str, ...]:
-    """The mistakes that a wrong HMAC shows, by its place in a script."""
+def _flags(place: int, label: str, way: str = "") -> tuple[str, ...]:
+    """The mistakes that a wrong HMAC shows, by its place in a script and what is wrong with it."""
+    is_end_wrong = way == _LAST or way.startswith("right in its first")
+    truncated = ("HmacTruncated",) if is_end_wrong else ()
     of_data = ("FetchHmacUnchecked",) if label.startswith(("Fetch", "fetched")) else ()
-    return ("HmacUnchecked", *(("ClientHmacCheckedOnce",) if place > 1 else ()), *of_data)
+    once = ("HmacCheckedOnce",) if place > 1 else ()
+    return ("HmacUnchecked", *once, *of_data, *truncated)
 
 
 def _everywhere(scene: Scene) -> Iterator[Case]:
@@ -72,7 +75,7 @@ def _everywhere(scene: Scene) -> Iterator[Case]:
             seen.add(part.label)
             what = f"with {way}" if not more else "wrong, the next one right"
             comment = f"the HMAC of {part.label}{again} {what}"
-            flags, spoil = _flags(place, part.label), Spoil(WAYS[way])
+            flags, spoil = _flags(place, part.label, way), Spoil(WAYS[way])
             yield _spoiled(scene, comment, script, place, spoil, *flags, more=more)
 
 
@@ -87,7 +90,8 @@ def _main(scene: Scene) -> Iterator[Case]:
         for name, way in ways.items():
             if name != _LAST and (said or "before" not in name):
                 comment = f"in place of the HMAC of {label}: {name}"
-                yield _spoiled(scene, comment, script, place, Spoil(way), *_flags(place, label))
+                flags = _flags(place, label, name)
+                yield _spoiled(scene, comment, script, place, Spoil(way), *flags)
         comment = f"{label} with a bit changed in the encrypted HMAC"
         spoil = Spoil(flipped=-1)
         yield _spoiled(scene, comment, script, place, spoil, *_flags(place, label))
@@ -164,7 +168,7 @@ def _zeros(scene: Scene) -> Iterator[Case]:
         zero = _with_t2(scene, start + answer, octet)
         script: Script = [*zero.asking(0), StartSessions()]
         yield zero.scripted(f"an HMAC that {where} with a zero octet", script, source=_SOURCE)
-        flags = ("HmacUnchecked", *(("HmacComparedAsText",) if octet == 0 else ()))
+        flags = ("HmacUnchecked", *(("OctetsComparedAsString",) if octet == 0 else ()))
         for what, way in (("and is wrong", _wrong_in_the_middle), ("in its place zeros", _zero)):
             comment = f"an HMAC that {where} with a zero octet, {what}"
             yield _spoiled(zero, comment, script, 1, Spoil(way), *flags)

@@ -69,7 +69,7 @@ def _cuts(scene: Scene) -> Iterator[Case]:
         if step["do"] == "receive"
     }
     comment = f"a whole connection that arrives {words}"
-    yield scene.case(comment, _recut(steps, every), "PieceTakenForMessage", source=_SOURCE)
+    yield scene.case(comment, _recut(steps, every), "PieceIsMessage", source=_SOURCE)
     script = scene.whole()
     steps = scene.play(script)
     places = {"Server-Greeting": 0, "Server-Start": 1}
@@ -78,7 +78,7 @@ def _cuts(scene: Scene) -> Iterator[Case]:
     cuts = {places[label]: sizes for label, sizes in _CUTS.items() if label in places}
     comment = "cut inside of blocks, headers, records and HMACs"
     if scene.is_protected:
-        yield scene.case(comment, _recut(steps, cuts), "PieceTakenForMessage", source=_SOURCE)
+        yield scene.case(comment, _recut(steps, cuts), "PieceIsMessage", source=_SOURCE)
 
 
 def _joined(steps: Sequence[Json], first: int) -> list[Json]:
@@ -114,7 +114,7 @@ def _joined_with_spoiled(scene: Scene) -> Case:
     steps = _joined(scene.play(script, spoiled), place + 2)
     comment = "a right Start-Ack and Stop-Sessions with a wrong HMAC in one piece"
     return scene.case(
-        comment, steps, "ClientHmacCheckedOnce", "OneMessageAPiece", source="RFC 4656 §6.10"
+        comment, steps, "HmacCheckedOnce", "OneMessageAPiece", source="RFC 4656 §6.10"
     )
 
 
