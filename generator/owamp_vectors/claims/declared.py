@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -250,6 +250,14 @@ class _Targets:
             except (ValueError, TypeError, KeyError):
                 return f"{path}: not a vector file"
         return "" if target in self._names[name] else f"{path} has no flag and no type {target}"
+
+
+def by_theory(chosen: Iterable[Claim]) -> list[list[Claim]]:
+    """The claims of each theory under each set of flags, the theories with most claims first."""
+    groups: dict[tuple[str, bool], list[Claim]] = {}
+    for claim in chosen:
+        groups.setdefault((claim.job.title, claim.job.diff), []).append(claim)
+    return sorted(groups.values(), key=len, reverse=True)
 
 
 def select(

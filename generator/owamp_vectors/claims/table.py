@@ -101,7 +101,8 @@ def _evidence(row: ClaimRow) -> str:
     if row.entry is None or not row.is_current or not row.entry.finished:
         return ""
     steps = "1 step" if row.entry.steps == 1 else f"{row.entry.steps} steps"
-    return f"{steps}, {row.entry.seconds:g} s"
+    with_others = f" for {row.entry.covers} lemmas" if row.entry.covers > 1 else ""
+    return f"{steps}, {row.entry.seconds:g} s{with_others}"
 
 
 def claims_text(table: list[ClaimRow]) -> list[tuple[str, ...]]:

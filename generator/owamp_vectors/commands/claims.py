@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -54,6 +55,7 @@ def claims(
     models_named: tuple[str, ...],
     lemmas_named: tuple[str, ...],
     claims_named: tuple[str, ...],
+    jobs: int,
     timeout: int | None,
     memory: int,
     tamarin: str | None,
@@ -78,7 +80,7 @@ def claims(
         ledger = Ledger.load(proofs or models / "proofs")
         if rechecking:
             with running_prover(tamarin) as runner:
-                _recheck(runner, loaded, chosen, ledger, RunLimits(memory, timeout))
+                _recheck(runner, loaded, chosen, ledger, RunLimits(memory, timeout), jobs)
             return
         all_rows = claims_table.claim_rows(loaded, ledger)
         rows = [row for row in all_rows if row.claim in chosen]
@@ -103,16 +105,19 @@ def claims(
 
 
 def _recheck(
-    runner: Runner, loaded: Claims, chosen: list[Claim], ledger: Ledger, limits: RunLimits
+    runner: Runner,
+    loaded: Claims,
+    chosen: list[Claim],
+    ledger: Ledger,
+    limits: RunLimits,
+    jobs: int,
 ) -> None:
-    failed, seconds, last = 0, 0.0, None
-    for check in recheck(runner, loaded, chosen, ledger, limits):
+    failed, started = 0, time.perf_counter()
+    for check in recheck(runner, loaded, chosen, ledger, limits, jobs):
         failed += bool(check.problem)
-        group = (check.claim.job.model, check.claim.job.flags, check.claim.job.diff)
-        if group != last:
-            seconds, last = seconds + check.seconds, group
         verdict = check.problem or f"{ledger.entries[check.claim.job].verdict}, the proof holds"
         click.echo(f"{check.claim.id}: {verdict}", err=bool(check.problem))
+    seconds = time.perf_counter() - started
     click.echo(f"{len(chosen) - failed} of {len(chosen)} proofs hold, checked in {seconds:.1f} s")
     if failed:
         raise click.exceptions.Exit(DIFFERENT)
