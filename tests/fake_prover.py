@@ -74,7 +74,8 @@ for name, quantifier, formula, recorded in re.findall(pattern, text):
     printed.append(proof + "\n\n")
 if "output" in options:
     rest = re.sub(pattern, "", text.rpartition("end")[0])
-    rest = rest.replace("rule Server_Start", "rul Server_Start") if told["theory"] == "drops" else rest
+    if told["theory"] == "drops":
+        rest = rest.replace("rule Server_Start", "rul Server_Start")
     Path(options["output"]).write_text(rest + "\n" + "".join(printed) + "end\n")
 if "output-json" in options:
     [graph] = json.loads(told["trace"])["graphs"]

@@ -47,6 +47,7 @@ _START = re.compile(
 _RULE = re.compile(rf"rule\s+{_MODULO}{_NAME}")
 _RESTRICTION = re.compile(rf"(?:restriction|axiom)\s+{_NAME}")
 _TEST = re.compile(rf"test\s+{_NAME}")
+_BUILTIN_NAMES = re.compile(r"\s*(?:[a-z-]+(?:\s*,\s*[a-z-]+)*)?")
 _HEAD = re.compile(r"[a-z]+\s*(?:\[\s*convergent\s*\]\s*)?:?")
 _SYMBOL = re.compile(rf"{_NAME}\s*(?:/\s*(\d+)|(\([^)]*\)))[^\[]*(\[[^\]]*\])?")
 _MEANING = re.compile(rf"{_NAME}\s*\(([^()]*)\)\s*(?:<=>|=)")
@@ -115,9 +116,8 @@ def _item(item: str) -> Iterator[str]:
         yield from (f"equation {_normal(part)}" for part in _split(_body(item)))
     elif kind in ("functions", "function"):
         yield from (_function(match) for match in map(_SYMBOL.match, _split(_body(item))) if match)
-    elif kind == "builtins":
-        for name in _split(_body(item)):
-            yield from _builtin(name)
+    elif kind == "builtins" and (match := _BUILTIN_NAMES.match(_body(item))):
+        yield from (line for name in _split(match[0]) for line in _builtin(name))
 
 
 def _body(item: str) -> str:

@@ -13,6 +13,7 @@ from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import Ledger
 from ..claims.prover.rechecking import recheck
 from ..claims.prover.running import RunLimits, Runner
+from ..claims.statements import load_statements, statements_text
 from .about_claims import (
     EXIT_CODES,
     choose,
@@ -45,6 +46,12 @@ from .console import DIFFERENT, clear_errors, print_table
     is_flag=True,
     help="Let the prover check the recorded proofs, without searching.",
 )
+@click.option(
+    "--statements",
+    "about_statements",
+    is_flag=True,
+    help="Print what RFCs and slides say about security, and what there is on each statement.",
+)
 @selection
 @prover_options
 @directories
@@ -52,6 +59,7 @@ def claims(
     form: str,
     write: Path | None,
     rechecking: bool,
+    about_statements: bool,
     models_named: tuple[str, ...],
     lemmas_named: tuple[str, ...],
     claims_named: tuple[str, ...],
@@ -72,6 +80,7 @@ def claims(
     Examples:
       owamp-vectors claims
       owamp-vectors claims --write models/README.md
+      owamp-vectors claims --statements
       owamp-vectors claims --recheck --model rfc4656
     """
     with clear_errors():
@@ -83,6 +92,10 @@ def claims(
                 _recheck(runner, loaded, chosen, ledger, RunLimits(memory, timeout), jobs)
             return
         all_rows = claims_table.claim_rows(loaded, ledger)
+        if about_statements:
+            statements = load_statements(loaded, vectors)
+            click.echo(statements_text(statements, all_rows))
+            return
         rows = [row for row in all_rows if row.claim in chosen]
         if write:
             page = disk.read_text(write)
@@ -95,6 +108,7 @@ def claims(
             click.echo(claims_table.claims_json(rows), nl=False)
         else:
             print_table(claims_table.claims_text(rows))
+            click.echo(claims_table.summary(rows))
         problems = [f"{row.claim.id}: {row.problem}" for row in rows if row.problem]
         if chosen == list(loaded.claims):
             problems += loaded.unclaimed()
