@@ -92,9 +92,15 @@ def test_the_lemmas_of_a_theory_are_decided_in_one_process(models: Path, fake: F
     assert len(runs) == len(THEORIES)
     assert all("--prove" in arguments for arguments in runs)
     assert not any(a.startswith("-D") for arguments in runs for a in arguments), "it is resolved"
+    fake.tell(t1_is_secret="falsified")
+    path = models / "claims.toml"
+    first, *others = path.read_text(encoding="utf-8").split("[[claim]]")
+    path.write_text("[[claim]]".join([first, *reversed(others)]), encoding="utf-8")
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SMALL, "--force")
+    assert len(fake.runs) == len(THEORIES), "the order of the claims is not that of the lemmas"
     run("prove", "--models", models, "--tamarin", fake.path, *CAN_END, *SECRET, "--force")
     [arguments] = fake.runs
-    assert arguments[:2] == ["--prove=can_end", "--prove=t1_is_secret"]
+    assert sorted(arguments[:2]) == ["--prove=can_end", "--prove=t1_is_secret"]
     assert ledger(models)["small/can_end"]["covers"] == len(arguments[:2])
 
 

@@ -86,13 +86,17 @@ class _Proving:
             return [Outcome(claim, error=error) for claim in self.group]
         if reason:
             return [Outcome(claim, self._entry(claim, ran, reason, None)) for claim in self.group]
-        lines = {claim.id: summary_line(ran, claim.job) for claim in self.group}
-        traced = [c.job.lemma for c in self.group if _has_trace(lines[c.id])]
+        lines = {claim.job.lemma: summary_line(ran, claim.job) for claim in self.group}
+        names = [lemma.name for lemma in self.theory.lemmas]
+        traced = [name for name in names if _has_trace(lines.get(name))]
         traces = traces_apart(written["json"], written["dot"], traced)
         if several and self.writes_traces and len(traces) != len(traced):
             raise _NoEndError
         printed = written["theory"]
-        return [self._outcome(claim, lines[claim.id], ran, printed, traces) for claim in self.group]
+        return [
+            self._outcome(claim, lines[claim.job.lemma], ran, printed, traces)
+            for claim in self.group
+        ]
 
     def _run(self) -> tuple[Ran, dict[str, str]]:
         """A run, and what it has written: the theory, and the traces as JSON and as dot."""
