@@ -100,7 +100,12 @@ def test_comments_and_quotes_do_not_confuse(tmp_path: Path) -> None:
         ("#define A\n#ifdef A\nrule", "#ifdef without #endif"),
         ("#ifdef (A & B\n#endif", "expected a closing )"),
         ("rule A:\n#ifdef A\n#endif\n[ ] --> [ ]", "#ifdef within an item"),
-        ("#define A\nrule A: [ ] -->\n#ifdef A\n[ A() ]\n#endif", "#ifdef within an item"),
+        ("#define A\nrule A: [ ] -->\n#ifdef A\n[ A() ]\n#endif", "found '[ A() ]'"),
+        (
+            "#ifdef A\n#endif\nrul A: [ ] --> [ ]",
+            "expected an item after #ifdef, as Tamarin does",
+        ),
+        ('#define A\nlemma a: "T"\n#ifdef A\nby sorry\n#endif', "found 'by sorry'"),
         ('rule A: [ ] --> [ ],\n#include "t.spthy"', "t.spthy: includes itself"),
         ("#ifdef A &\n#endif", "expected a flag"),
         ("#ifdef notA\n#endif", "Tamarin would read 'not A'"),

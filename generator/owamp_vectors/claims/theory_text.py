@@ -320,9 +320,10 @@ class _Reader:
                 position = name.end()
             else:
                 position = self._branch(match, raw, visible, branches, where)
-            before = text[: match.start()].rstrip()
-            if before.endswith(_UNFINISHED) or not _BETWEEN.match(text, position):
+            if text[: match.start()].rstrip().endswith(_UNFINISHED):
                 raise TheoryError(f"{where}: {match[0]} within an item: Tamarin takes it between")
+            what = f"an item after {match[0]}, as Tamarin does"
+            self._expect(_BETWEEN, text, position, where, what)
         if branches:
             raise TheoryError(f"{path}: #ifdef without #endif")
         return [*pieces, piece(len(text))]
