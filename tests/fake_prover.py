@@ -29,16 +29,18 @@ if "output-json" in options and "1.8.0" in told["version"]:
     sys.exit(1)
 [theory] = [a for a in arguments if a.endswith(".spthy")]
 text = Path(theory).read_text()
-if told["theory"] == "warning" and "--quit-on-warning" in arguments and "prove" not in options:
+if told["theory"] == "warning" and "--quit-on-warning" in arguments:
     print("\nWARNING: the following wellformedness checks failed!\n\nMessage Derivation Checks\n"
           "=========================\n\n  rule `A' fails\n")
     sys.exit(1)
-wanted = options.get("prove")
-printed, summary = [], []
+wanted = [a[8:] for a in arguments if a.startswith("--prove=")]
+printed, summary, found = [], [], []
 pattern = r'lemma (\w+):\s*(all-traces|exists-trace)?\s*"([^"]*)"\s*(?:by recorded-(\w+))?'
 for name, quantifier, formula, recorded in re.findall(pattern, text):
     quantifier = quantifier or "all-traces"
-    does = told["lemmas"].get(name, "verified") if name == wanted else ""
+    does = told["lemmas"].get(name, "verified")
+    if "prove" not in options or wanted and name not in wanted:
+        does = ""
     if does == "sleep":
         child = subprocess.Popen(["sleep", "60"])
         here.with_suffix(".pid").write_text(f"{{os.getpid()}} {{child.pid}}")
@@ -59,6 +61,8 @@ for name, quantifier, formula, recorded in re.findall(pattern, text):
         print("\nWARNING: the following wellformedness checks failed!\n\nUnbound variables\n"
               "=================\n\n  rule `A' has unbound variables:\n    y\n")
         sys.exit(1)
+    elif does == ("falsified" if quantifier == "all-traces" else "verified"):
+        found.append(name)
     elif does == "other quantifier":
         quantifier, does = "exists-trace", "verified"
     status, steps = does or recorded or "analysis incomplete", 5 if does else 1
@@ -69,11 +73,15 @@ for name, quantifier, formula, recorded in re.findall(pattern, text):
     printed.append(f'lemma {{name}}:\n  {{quantifier}}\n  "{{formula}}"\n{{guarded}}\n')
     printed.append(proof + "\n\n")
 if "output" in options:
-    Path(options["output"]).write_text("theory Fake begin\n\n" + "".join(printed) + "end\n")
-found = told["lemmas"].get(wanted) in ("falsified", "trace")
+    rest = re.sub(pattern, "", text.rpartition("end")[0])
+    if told["theory"] == "drops":
+        rest = rest.replace("rule Server_Start", "rul Server_Start")
+    Path(options["output"]).write_text(rest + "\n" + "".join(printed) + "end\n")
 if "output-json" in options:
-    Path(options["output-json"]).write_text(told["trace"] if found else '{{"graphs":[]}}')
-    Path(options["output-dot"]).write_text("digraph x {{ a -> b; }}" if found else "")
+    [graph] = json.loads(told["trace"])["graphs"]
+    graphs = [{{**graph, "jgLabel": f"trace_{{name}}"}} for name in found]
+    Path(options["output-json"]).write_text(json.dumps({{"graphs": graphs}}))
+    Path(options["output-dot"]).write_text("digraph x {{ a -> b; }}\n" * len(found))
 print("\n" + "=" * 78 + "\nsummary of summaries:\n\nanalyzed: " + theory + "\n")
 print("\n".join(summary) + "\n\n" + "=" * 78)
 """
@@ -93,7 +101,6 @@ class FakeProver:
     def __init__(self, directory: Path, trace: str) -> None:
         self.path = directory / "fake-prover"
         self.told: Json = {"version": VERSION, "lemmas": {}, "trace": trace, "theory": ""}
-        self.checks: list[list[str]] = []
         self.path.write_text(SCRIPT.format(python=sys.executable), encoding="utf-8")
         self.path.chmod(0o755)
         self.tell()
@@ -105,11 +112,8 @@ class FakeProver:
 
     @property
     def runs(self) -> list[list[str]]:
-        """The arguments of each run since the last call about lemmas; `checks` has the others."""
+        """The arguments of each run since the last call, but for those that ask its version."""
         log = self.path.with_suffix(".log")
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         log.unlink(missing_ok=True)
-        runs = [run for line in lines if "--version" not in (run := json.loads(line))]
-        about = [any(a.startswith(("--prove=", "--output=")) for a in run) for run in runs]
-        self.checks = [run for run, is_about in zip(runs, about, strict=True) if not is_about]
-        return [run for run, is_about in zip(runs, about, strict=True) if is_about]
+        return [run for line in lines if "--version" not in (run := json.loads(line))]

@@ -12,6 +12,7 @@ import pytest
 from owamp_vectors.claims import declared as claims
 from owamp_vectors.claims import table as claims_table
 from owamp_vectors.claims.ledger import VERDICTS, Ledger
+from owamp_vectors.claims.statements import load_statements
 from owamp_vectors.disk import FileError
 from owamp_vectors.json_schema import package_schema
 
@@ -181,7 +182,7 @@ def test_stale_missing_and_unexpected_are_named(models: Path) -> None:
     assert "falsified" not in result.stdout.splitlines()[5].split("falsified", 1)[1]
     one = run("claims", "--models", models, "--claim", "hashes-look-alike")
     assert one.exit_code == 0
-    assert len(one.stdout.splitlines()) == 2
+    assert len(one.stdout.splitlines()) == len(["head", "hashes-look-alike", "summary"])
 
 
 def test_lemmas_without_a_claim_are_named(models: Path) -> None:
@@ -257,7 +258,9 @@ def test_a_ledger_that_is_none_is_refused(models: Path, change: object, message:
 
 
 def test_the_schemas_are_schemas_and_know_the_verdicts() -> None:
-    schemas = {name: package_schema(f"{name}.schema.json") for name in ("claims", "ledger")}
+    schemas = {
+        name: package_schema(f"{name}.schema.json") for name in ("claims", "ledger", "statements")
+    }
     for schema in schemas.values():
         jsonschema.Draft202012Validator.check_schema(schema)
     entry = schemas["ledger"]["$defs"]["entry"]["properties"]
@@ -311,3 +314,80 @@ def test_a_lemma_that_others_rest_on_is_expected_verified(tmp_path: Path) -> Non
     changed = text[start:].replace('expected = "verified"', 'expected = "falsified"', 1)
     with pytest.raises(FileError, match="claim origins, expected: expected verified"):
         written(models, text[:start] + changed)
+
+
+def test_the_last_line_counts_the_claims(models: Path) -> None:
+    expected = [claim.expected for claim in claims.load(models, VECTORS).claims]
+    verified, falsified = (expected.count(verdict) for verdict in ("verified", "falsified"))
+    total = len(expected)
+    last = run("claims", "--models", models).stdout.splitlines()[-1]
+    assert last == (
+        f"{total} claims: {verified} verified, {falsified} falsified; {total} as expected,"
+        f" {total} current; found by tamarin-prover 1.11.0, Maude 3.4"
+    )
+    shutil.rmtree(models / "proofs")
+    last = run("claims", "--models", models).stdout.splitlines()[-1]
+    assert last == f"{total} claims: 0 verified, 0 falsified; 0 as expected, 0 current"
+
+
+STATEMENT = """
+[[statement]]
+id = "token"
+source = "RFC 4656 §3.1"
+text = "The Token protects T1."
+claims = ["secret"]
+vectors = ["token:TokenFromPassphrase"]
+
+[[statement]]
+id = "dos"
+source = "RFC 4656 §6.5"
+text = "A server limits what it gives."
+outside = "no model has resources"
+"""
+
+
+def test_statements_are_printed_with_their_verdicts(models: Path) -> None:
+    (models / "claims.toml").write_text(SMALL, encoding="utf-8")
+    (models / "statements.toml").write_text(STATEMENT, encoding="utf-8")
+    result = run("claims", "--statements", "--models", models)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "RFC 4656 §3.1, token: The Token protects T1.",
+        "    secret: verified",
+        "    vectors: token:TokenFromPassphrase",
+        "RFC 4656 §6.5, dos: A server limits what it gives.",
+        "    outside: no model has resources",
+        "2 statements: 1 with claims, 1 with vectors, 1 outside",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('claims = ["secret"]', 'claims = ["can"]', "statement token, claims: no claim can"),
+        ('claims = ["secret"]\n', "", "claim secret is about no statement, and no other says why"),
+        ('claims = ["secret"]', "claims = []", "statement 1, claims: expected ids of claims"),
+        ("TokenFromPassphrase", "X", "statement token, vectors: token:X: "),
+        ('id = "dos"', 'id = "token"', "statement token, id: is there twice"),
+        ("outside =", "within =", "statement 2, within: unknown key"),
+        ('outside = "no model has resources"', "", "statement dos: expected claims or vectors, or"),
+        ("outside =", 'claims = ["secret"]\noutside =', "statement dos: expected claims or"),
+        ("[[statement]]", "[statement]", "not TOML"),
+        ("", '[[other]]\nclaims = ["x"]\nbecause = "y"\n', "other, claims: no claim x"),
+        ("", '[[other]]\nclaims = ["secret"]\nbecause = "y"\n', "secret is about a statement"),
+        ("", '[[other]]\nclaims = ["secret"]\n', "other 1, because: is missing"),
+    ],
+)
+def test_statements_that_do_not_fit_are_refused(
+    models: Path, old: str, new: str, message: str
+) -> None:
+    assert old in STATEMENT
+    text = STATEMENT.replace(old, new, 1) if old else STATEMENT + new
+    (models / "claims.toml").write_text(SMALL, encoding="utf-8")
+    (models / "statements.toml").write_text(text, encoding="utf-8")
+    assert message in refused(run("claims", "--statements", "--models", models), 3)
+
+
+def test_each_statement_and_each_claim_of_this_project_is_accounted_for() -> None:
+    loaded = claims.load(ROOT / "models", VECTORS)
+    assert load_statements(loaded, VECTORS), "each id is checked as they are loaded"

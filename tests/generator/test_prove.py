@@ -64,11 +64,11 @@ def test_prove_records_verdicts_proofs_and_traces(models: Path, fake: FakeProver
     assert entry["verdict"] == "falsified"
     assert entry["trace"] is True
     assert entry["command"] == (
-        "tamarin-prover -D=LEAK --derivcheck-timeout=300 --quit-on-warning"
-        " models/small.spthy +RTS -N1 -M8g -RTS"
-        " && tamarin-prover --prove=t1_is_secret -D=LEAK --derivcheck-timeout=0 --quit-on-warning"
-        " models/small.spthy +RTS -N1 -M8g -RTS"
+        "owamp-vectors prove --print-theory small+LEAK > small+LEAK.spthy"
+        " && tamarin-prover --prove --derivcheck-timeout=300 --quit-on-warning"
+        " small+LEAK.spthy +RTS -N1 -M8g -RTS"
     )
+    assert entry["covers"] == len([c for c in SMALL_CLAIMS if c.job.flags])
     assert entry["prover"] == "1.10.0"
     assert entry["maude"] == "3.4"
     assert entry["date"].endswith("Z")
@@ -76,20 +76,59 @@ def test_prove_records_verdicts_proofs_and_traces(models: Path, fake: FakeProver
     assert "small+LEAK/t1_is_secret.json" in below
     assert "small+LEAK/t1_is_secret.chart.svg" in below
     assert "small/can_end.proof" in below
-    assert "small/can_end.json" not in below
+    assert "small/can_end.json" in below
+    assert "small/accepted_was_sent.json" not in below
     proof = (models / "proofs" / "small" / "can_end.proof").read_text(encoding="utf-8")
     assert proof.startswith("lemma can_end:\n  exists-trace")
     assert proof.endswith("*/\nby recorded-verified\n")
     assert str(models) not in (models / "proofs" / "ledger.json").read_text(encoding="utf-8")
 
 
-def test_a_theory_is_checked_once_for_all_its_lemmas(models: Path, fake: FakeProver) -> None:
-    arguments = ("prove", "--models", models, "--tamarin", fake.path, "--model", "small")
-    run(*arguments, "--jobs", "4")
-    lemmas = [a for arguments in fake.runs for a in arguments if a.startswith("--prove=")]
-    assert len(lemmas) == len(SMALL_CLAIMS)
-    assert sorted("-D=LEAK" in arguments for arguments in fake.checks) == [False, True]
-    assert all("--derivcheck-timeout=300" in arguments for arguments in fake.checks)
+def test_the_lemmas_of_a_theory_are_decided_in_one_process(models: Path, fake: FakeProver) -> None:
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SMALL, "--jobs", "4")
+    assert "accepted_was_sent (5 steps, " in result.stdout
+    assert " s for 3 lemmas)" in result.stdout
+    runs = fake.runs
+    assert len(runs) == len(THEORIES)
+    assert all("--prove" in arguments for arguments in runs)
+    assert not any(a.startswith("-D") for arguments in runs for a in arguments), "it is resolved"
+    fake.tell(t1_is_secret="falsified")
+    path = models / "claims.toml"
+    first, *others = path.read_text(encoding="utf-8").split("[[claim]]")
+    path.write_text("[[claim]]".join([first, *reversed(others)]), encoding="utf-8")
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SMALL, "--force")
+    assert len(fake.runs) == len(THEORIES), "the order of the claims is not that of the lemmas"
+    run("prove", "--models", models, "--tamarin", fake.path, *CAN_END, *SECRET, "--force")
+    [arguments] = fake.runs
+    assert sorted(arguments[:2]) == ["--prove=can_end", "--prove=t1_is_secret"]
+    assert ledger(models)["small/can_end"]["covers"] == len(arguments[:2])
+
+
+def test_what_the_prover_has_not_read_gives_no_verdict(models: Path, fake: FakeProver) -> None:
+    fake.told["theory"] = "drops"
+    fake.tell()
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SECRET)
+    assert result.exit_code == 1
+    message = "the prover has read another theory: it has not read rule Server_Start"
+    assert f"error: small/t1_is_secret: {message}" in result.stderr
+    assert not (models / "proofs").exists()
+    fake.told["theory"] = ""
+    fake.tell()
+    run("prove", "--models", models, "--tamarin", fake.path, *SECRET)
+    fake.told["theory"] = "drops"
+    fake.tell()
+    result = run("claims", "--recheck", "--models", models, "--tamarin", fake.path, *SECRET)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_the_text_that_the_prover_gets_has_no_directives(models: Path) -> None:
+    text = run("prove", "--models", models, "--print-theory", "small+LEAK").stdout
+    assert "#" not in text.replace("#i", "").replace("#j", "")
+    assert "rule Server_Greeting" in text
+    assert "rule Reveal_Passphrase" in text
+    line = refused(run("prove", "--models", models, "--print-theory", "x"), 2)
+    assert "no theory x in claims.toml; there are: small, small+LEAK" in line
 
 
 def test_a_theory_that_fails_its_checks_gives_no_verdict(models: Path, fake: FakeProver) -> None:
@@ -98,7 +137,7 @@ def test_a_theory_that_fails_its_checks_gives_no_verdict(models: Path, fake: Fak
     result = run("prove", "--models", models, "--tamarin", fake.path, "--model", "small")
     assert result.exit_code == 1
     assert "wellformedness check failed: Message Derivation Checks" in result.stderr
-    assert fake.runs == []
+    assert len(fake.runs) == len(THEORIES), "no lemma is tried alone"
     assert not (models / "proofs").exists()
 
 
@@ -108,7 +147,7 @@ def test_what_is_current_is_not_run_again(models: Path, fake: FakeProver) -> Non
     run(*arguments, "--lemma", "can_end")
     assert len(fake.runs) == len(CAN_END_CLAIMS)
     run(*arguments)
-    assert len(fake.runs) == len(SMALL_CLAIMS) - len(CAN_END_CLAIMS)
+    assert not any(a.startswith("--prove=can_end") or a == "--prove" for r in fake.runs for a in r)
     result = run(*arguments)
     assert fake.runs == []
     assert f"{len(SMALL_CLAIMS)} of {len(SMALL_CLAIMS)} have a current" in result.stdout
@@ -120,14 +159,14 @@ def test_what_is_current_is_not_run_again(models: Path, fake: FakeProver) -> Non
     assert fake.runs == []
     path.write_text(path.read_text(encoding="utf-8") + "rule A: [ ] --> [ ]\n", encoding="utf-8")
     run(*arguments)
-    assert len(fake.runs) == len(SMALL_CLAIMS)
+    assert len(fake.runs) == len(THEORIES)
 
 
 def test_limits_are_passed_on(models: Path, fake: FakeProver) -> None:
     run("prove", "--models", models, "--tamarin", fake.path, *SECRET, "--memory", "3")
     [arguments] = fake.runs
     assert arguments[-4:] == ["+RTS", "-N1", "-M3g", "-RTS"]
-    assert "models/small.spthy" in arguments
+    assert "small.spthy" in arguments
 
 
 def test_a_timeout_ends_the_whole_group(models: Path, fake: FakeProver) -> None:
@@ -161,21 +200,22 @@ def _is_alive(pid: str) -> bool:
 def test_ending_the_command_ends_the_provers_and_loses_nothing(
     models: Path, fake: FakeProver
 ) -> None:
-    fake.tell(t1_is_secret="sleep")
+    fake.tell(accepted_was_sent="sleep")
     program = "from owamp_vectors.commands.cli import main; main()"
-    arguments = ("prove", "--models", models, "--tamarin", fake.path, *SMALL)
+    arguments = ("prove", "--models", models, "--tamarin", fake.path, *SMALL, "--jobs", "2")
     process = subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)], cwd=ROOT, stdout=subprocess.DEVNULL
     )
     pids: list[str] = []
-    while len(pids) < 2 and process.poll() is None:
+    other = models / "proofs" / "small+LEAK" / "t1_is_secret.proof"
+    while (len(pids) < 2 or not other.exists()) and process.poll() is None:
         time.sleep(0.05)
         if fake.path.with_suffix(".pid").exists():
             pids = fake.path.with_suffix(".pid").read_text(encoding="utf-8").split()
     process.terminate()
     assert process.wait(10) == 128 + signal.SIGTERM
     _wait_for_the_end_of(pids)
-    finished = ["small+LEAK/can_end", "small/accepted_was_sent", "small/can_end"]
+    finished = ["small+LEAK/can_end", "small+LEAK/t1_is_secret"]
     assert sorted(ledger(models)) == finished
 
 
@@ -211,10 +251,8 @@ def test_no_verdict_does_not_replace_a_current_one(models: Path, fake: FakeProve
 @pytest.mark.parametrize(
     ("does", "message"),
     [
-        ("warning", "wellformedness check failed: Unbound variables"),
         ("crash", "exit code 1: tamarin-prover: Prelude.head: empty list"),
         ("garbage", "no summary in its output"),
-        ("other quantifier", "it takes the lemma as exists-trace, this reader as all-traces"),
     ],
 )
 def test_an_error_records_nothing(models: Path, fake: FakeProver, does: str, message: str) -> None:
@@ -223,6 +261,26 @@ def test_an_error_records_nothing(models: Path, fake: FakeProver, does: str, mes
     assert result.exit_code == 1
     assert f"error: small/t1_is_secret: {message}" in result.stderr
     assert list(ledger(models)) == ["small/can_end"], "the others go on"
+    whole, *single = fake.runs
+    assert [a for a in whole if "--prove" in a] == ["--prove=can_end", "--prove=t1_is_secret"]
+    assert len(single) == len([*SECRET, *CAN_END]) // 2, "each alone, to find out whose it is"
+
+
+@pytest.mark.parametrize(
+    ("does", "message"),
+    [
+        ("warning", "wellformedness check failed: Unbound variables"),
+        ("other quantifier", "has not read lemma t1_is_secret (all-traces)"),
+    ],
+)
+def test_an_error_of_the_theory_is_that_of_each_lemma(
+    models: Path, fake: FakeProver, does: str, message: str
+) -> None:
+    fake.tell(t1_is_secret=does)
+    result = run("prove", "--models", models, "--tamarin", fake.path, *SECRET, *CAN_END)
+    assert result.exit_code == 1
+    assert result.stderr.count(message) == len(fake.runs) + 1, "one run, an error for each lemma"
+    assert not (models / "proofs").exists()
 
 
 def test_a_trace_that_cannot_be_drawn_still_counts(models: Path, fake: FakeProver) -> None:
@@ -317,10 +375,9 @@ def test_list_jobs_is_json_for_a_matrix(models: Path) -> None:
         "model": "small",
         "flags": ["LEAK"],
         "lemma": "t1_is_secret",
-        "command": "tamarin-prover -D=LEAK --derivcheck-timeout=300"
-        " --quit-on-warning models/small.spthy +RTS -N1 -M2g -RTS"
-        " && tamarin-prover --prove=t1_is_secret -D=LEAK --derivcheck-timeout=0"
-        " --quit-on-warning models/small.spthy +RTS -N1 -M2g -RTS",
+        "command": "owamp-vectors prove --print-theory small+LEAK > small+LEAK.spthy"
+        " && tamarin-prover --prove=t1_is_secret --derivcheck-timeout=300"
+        " --quit-on-warning small+LEAK.spthy +RTS -N1 -M2g -RTS",
         "run": "owamp-vectors prove --claim t1-is-secret-leak",
     }
     assert "--diff" in jobs[5]["command"]
@@ -404,7 +461,7 @@ def test_merge_refuses_contradictions_and_what_is_incomplete(
 
 def test_recheck_runs_once_a_theory_and_does_not_search(models: Path, fake: FakeProver) -> None:
     run("prove", "--models", models, "--tamarin", fake.path, *SMALL)
-    assert len(fake.runs) == len(SMALL_CLAIMS)
+    assert len(fake.runs) == len(THEORIES)
     result = run("claims", "--recheck", "--models", models, "--tamarin", fake.path, *SMALL)
     assert result.exit_code == 0, result.output
     assert "can-end: verified, the proof holds" in result.stdout
@@ -466,4 +523,23 @@ def test_tamarin_refuses_a_theory_with_warnings(models: Path) -> None:
     result = run("prove", "--models", models, *SECRET)
     assert result.exit_code == 1
     assert "wellformedness check failed: Unbound variables" in result.stderr
+    assert not (models / "proofs").exists()
+
+
+@needs_tamarin
+def test_tamarin_is_not_to_drop_the_rest_of_a_file(models: Path) -> None:
+    path = models / "setup.splib"
+    text = path.read_text(encoding="utf-8")
+    leak = "rul Leak: [ !Passphrase($C, $S, k) ] --[ ]-> [ Out(k) ]\n"
+    path.write_text(text + leak, encoding="utf-8")
+    result = run("prove", "--models", models, *SMALL)
+    assert result.exit_code == 1
+    assert "error: small/t1_is_secret: exit code 1: " in result.stderr
+    assert "unexpected" in result.stderr
+    assert not (models / "proofs").exists()
+    path.write_text(text, encoding="utf-8")
+    theory = models / "small.spthy"
+    theory.write_text(theory.read_text(encoding="utf-8") + leak.replace("rul", "rule"))
+    result = run("prove", "--models", models, *SECRET)
+    assert "the prover has read another theory: it has not read rule Leak" in result.stderr
     assert not (models / "proofs").exists()

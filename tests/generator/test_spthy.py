@@ -50,6 +50,9 @@ def test_lemmas_of_the_small_model_under_each_flag() -> None:
         ("A & not B | C", "A B", False),
         ("A & not B | C", "A", True),
         ("not A & not B", "", True),
+        ("not (A & B)", "A", True),
+        ("(A | B) & C", "A", False),
+        ("((A) | not (B))", "", True),
     ],
 )
 def test_formulas_of_flags(tmp_path: Path, formula: str, flags: str, taken: bool) -> None:
@@ -74,7 +77,8 @@ def test_comments_and_quotes_do_not_confuse(tmp_path: Path) -> None:
         'text{* lemma no4: "T" \\*} \\\\ *}\n'
         "rule A: [ In('a//b') ] --> [ Out('/*') ]\n"
         'lemma yes [reuse, heuristic={lemma}]: /* all */ exists-trace // "no"\n "Ex #i. A()@i"\n'
-        'lemma (modulo E) last[ use_induction ] : "T"'
+        "rule B: [ In('#ifdef x') ] --> [ Out('#endif') ]\n"
+        'lemma (modulo E) last[ use_induction, output=[msr, spthy] ] : "T"'
     )
     found = theory(tmp_path, body)
     assert names(found) == ["yes", "last"]
@@ -94,11 +98,22 @@ def test_comments_and_quotes_do_not_confuse(tmp_path: Path) -> None:
         ("#define A\n#ifdef A\n#else\n#else\n#endif\n#endif", "#endif without #ifdef"),
         ("#ifdef A\n#else\n#else\n#endif", "#else without #ifdef"),
         ("#define A\n#ifdef A\nrule", "#ifdef without #endif"),
-        ("#ifdef (A & B)\n#endif", "expected a flag, perhaps after 'not', found '(A & B)'"),
+        ("#ifdef (A & B\n#endif", "expected a closing )"),
+        ("rule A:\n#ifdef A\n#endif\n[ ] --> [ ]", "#ifdef within an item"),
+        ("#define A\nrule A: [ ] -->\n#ifdef A\n[ A() ]\n#endif", "found '[ A() ]'"),
+        (
+            "#ifdef A\n#endif\nrul A: [ ] --> [ ]",
+            "expected an item after #ifdef, as Tamarin does",
+        ),
+        ('#define A\nlemma a: "T"\n#ifdef A\nby sorry\n#endif', "found 'by sorry'"),
+        ('rule A: [ ] --> [ ],\n#include "t.spthy"', "t.spthy: includes itself"),
         ("#ifdef A &\n#endif", "expected a flag"),
         ("#ifdef notA\n#endif", "Tamarin would read 'not A'"),
         ("#ifdef A\n#ifdef B\n#endif\n#endif", "Tamarin cannot nest it"),
-        ("#ifdef A\n// the #else follows\n#else\n#endif", "a comment of the skipped branch"),
+        (
+            "#ifdef A\n// the #else follows\n#else\n#endif",
+            "a comment or a name of the skipped branch",
+        ),
         ("#define\n#", "expected a flag after #define"),
         ("#include x", "expected a quoted file"),
         ('#include "gone.splib"', "gone.splib: no such file"),

@@ -59,6 +59,7 @@ x, y, z = Var("x"), Var("y"), Var("z")
         ("x XOR (y XOR z)", App("xor", (x, App("xor", (y, z))))),
         ("x ++ f(y)", App("union", (x, App("f", (y,))))),
         ("g{x}y", App("g", (x, y))),
+        ("f(x, y)", App("f", (pair(x, Var("y")),))),
         ("g(c, zero)", App("g", (App("c"), App("zero")))),
         ("g(1, inv(x))", App("g", (App("one"), App("inv", (x,))))),
         ("<~x, $x, x, 'x', ~'x', %x>", pair(
@@ -165,9 +166,9 @@ def test_places_are_those_of_the_files(tmp_path: Path) -> None:
     ("text", "error"),
     [
         (f"{HEAD}rule R:\n [ In(f(x) ] --> [ ]\nend\n", "t.spthy:"),
-        (f"{HEAD}rule R:\n [ In(f(x, y)) ] --> [ ]\nend\n", "t.spthy:6: f takes 1 arguments"),
+        (f"{HEAD}rule R:\n [ In(g(x)) ] --> [ ]\nend\n", "t.spthy:6: g takes 2 arguments"),
         (f"{HEAD}rule R:\n [ In(k(x)) ] --> [ ]\nend\n", "t.spthy:6: k is neither a function"),
-        (f"{HEAD}macros: m(x) = f(x)\nrule R: [ In(m(x, y)) ] --> [ ]\nend\n", "macro m takes 1"),
+        (f"{HEAD}macros: m(x, y) = x\nrule R: [ In(m(x)) ] --> [ ]\nend\n", "macro m takes 2"),
         (f"{HEAD}functions: f/2\nend\n", "t.spthy:5: f is declared twice"),
         (f"{HEAD}macros: f(x) = x\nend\n", "t.spthy:5: f is there twice"),
         (f"{HEAD}macros: m(c) = c\nend\n", "parameter c is a function symbol"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -165,7 +165,7 @@ def _claim(entry: Json) -> Claim:
 def _problems(claims: Claims, vectors: Path) -> Iterator[tuple[Claim, str]]:
     """What no schema can say, each with its claim: the field, and what is wrong with it."""
     yield from _repeated(claims)
-    targets = _Targets(vectors)
+    targets = Targets(vectors)
     for claim in claims.claims:
         yield from ((claim, problem) for problem in _of_model(claim, claims))
         for vector in claim.vectors:
@@ -232,7 +232,7 @@ def _of_premise(claim: Claim, claims: Claims) -> Iterator[str]:
             yield f"premise: {claim.premise} {problem}"
 
 
-class _Targets:
+class Targets:
     """What a claim's vectors can name: the flags and types of the vector files."""
 
     def __init__(self, directory: Path) -> None:
@@ -240,6 +240,7 @@ class _Targets:
         self._names: dict[str, set[str]] = {}
 
     def problem(self, vector: str) -> str:
+        """Why a vector, "file:Flag" or "file:GroupType", cannot be named; "" if it can."""
         name, target = vector.split(":")
         path = self._directory / f"{name}.json"
         if name not in self._names:
@@ -250,6 +251,14 @@ class _Targets:
             except (ValueError, TypeError, KeyError):
                 return f"{path}: not a vector file"
         return "" if target in self._names[name] else f"{path} has no flag and no type {target}"
+
+
+def by_theory(chosen: Iterable[Claim]) -> list[list[Claim]]:
+    """The claims of each theory under each set of flags, the theories with most claims first."""
+    groups: dict[tuple[str, bool], list[Claim]] = {}
+    for claim in chosen:
+        groups.setdefault((claim.job.title, claim.job.diff), []).append(claim)
+    return sorted(groups.values(), key=len, reverse=True)
 
 
 def select(

@@ -32,10 +32,11 @@ class Entry:
         digest: of what was proved (`Theory.digest`).
         verdict: "verified", "falsified", or "not proved here", and then `reason` says why.
         steps: of the proof; 0 if there is none.
-        seconds: what the lemma's run took.
+        seconds: what the run took.
+        covers: how many lemmas that run was about, in one process.
         prover, revision, maude: versions; the revision is the prover's line about its source.
-        command: the runs, from the repository's root: the theory's checks, which are made once
-            for all its lemmas, and the lemma. Options that only say where output goes are left out.
+        command: what was run, from the repository's root: the resolved theory, and the prover on
+            it. Options that only say where output goes are left out.
         date: of the run, UTC.
         reason: why there is no verdict.
         trace: whether a trace was found and recorded.
@@ -54,6 +55,7 @@ class Entry:
     date: str
     reason: str = ""
     trace: bool = False
+    covers: int = 1
 
     @property
     def finished(self) -> bool:
@@ -74,6 +76,7 @@ class Entry:
             "trace": self.trace,
             "steps": self.steps,
             "seconds": self.seconds,
+            "covers": self.covers,
             "prover": self.prover,
             "revision": self.revision,
             "maude": self.maude,

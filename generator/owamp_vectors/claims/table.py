@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -101,7 +102,21 @@ def _evidence(row: ClaimRow) -> str:
     if row.entry is None or not row.is_current or not row.entry.finished:
         return ""
     steps = "1 step" if row.entry.steps == 1 else f"{row.entry.steps} steps"
-    return f"{steps}, {row.entry.seconds:g} s"
+    with_others = f" for {row.entry.covers} lemmas" if row.entry.covers > 1 else ""
+    return f"{steps}, {row.entry.seconds:g} s{with_others}"
+
+
+def summary(table: list[ClaimRow]) -> str:
+    """One line: how many claims, verified, falsified, as expected, current, found by what."""
+    finished = [row.entry for row in table if row.entry and row.is_current and row.entry.finished]
+    counts = Counter(entry.verdict for entry in finished)
+    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("verified", "falsified"))
+    fulfilled = sum(not row.problem for row in table)
+    provers = sorted({f"tamarin-prover {e.prover}, Maude {e.maude}" for e in finished})
+    found = f"; found by {' and '.join(provers)}" if provers else ""
+    return (
+        f"{len(table)} claims: {verdicts}; {fulfilled} as expected, {len(finished)} current{found}"
+    )
 
 
 def claims_text(table: list[ClaimRow]) -> list[tuple[str, ...]]:

@@ -17,14 +17,16 @@ _RELIED_ON = {"sources", "typing", "reuse", "diff_reuse"}
 _DIRECTIVE = re.compile(r"#(ifdef|else|endif|define|include)(?![A-Za-z0-9_])")
 _ELSE = re.compile(r"#(?:else|endif)")
 _ENDIF = re.compile(r"#endif")
-_FLAG = re.compile(r"\s*(?:(not(?![A-Za-z0-9_])|¬)\s*)?([A-Za-z0-9][A-Za-z0-9_]*)")
+_FLAG = re.compile(r"\s*(?:(not(?![A-Za-z0-9_])|¬)\s*)?([A-Za-z0-9][A-Za-z0-9_]*|\()")
+_CLOSE = re.compile(r"\s*\)")
 _OPERATOR = re.compile(r"\s*([&∧|∨])")
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9_]*)")
 _PATH = re.compile(r'\s*"([^"\n]+)"')
 _THEORY = re.compile(r"\s*theory\s+([A-Za-z0-9][A-Za-z0-9_]*)")
 _LEMMA = re.compile(
     r"(?<![A-Za-z0-9_#~$'!])lemma\s+(?:\(\s*modulo\s+\w+\s*\)\s*)?(?P<name>[A-Za-z0-9]\w*)\s*"
-    r"(?:\[(?P<attributes>[^\]]*)\]\s*)?:\s*(?P<quantifier>all-traces|exists-trace)?\s*"
+    r"(?:\[(?P<attributes>(?:[^\[\]]|\[[^\]]*\])*)\]\s*)?:\s*"
+    r"(?P<quantifier>all-traces|exists-trace)?\s*"
     r'"(?P<formula>[^"]*)"',
     re.ASCII,
 )
@@ -34,12 +36,15 @@ _ANY_LEMMA = re.compile(
 _PROOF = re.compile(
     r"\s*(?:simplify|induction|contradiction|sorry|solve|by|SOLVED|INVALIDATED|UNFINISHABLE)\b"
 )
-_ITEM = re.compile(
-    r"^\s*(?:lemma|rule|restriction|axiom|predicates?|functions|equations|builtins|macros"
-    r"|heuristic|tactic|diffLemma|equivLemma|diffEquivLemma|options|export|let|process|text\{"
-    r"|section\{|subsection\{|end)(?![A-Za-z0-9_])",
-    re.MULTILINE,
+_KEYWORD = (
+    r"(?:lemma|rule|restriction|axiom|predicates?|functions?|equations|builtins|macros|heuristic"
+    r"|tactic|test|diffLemma|equivLemma|diffEquivLemma|options|export|let|process|end)"
+    r"(?![A-Za-z0-9_])"
 )
+_ITEM = re.compile(rf"^[^\S\n]*(?P<item>{_KEYWORD})", re.MULTILINE)
+_BETWEEN = re.compile(rf"\s*(?:#(?:ifdef|else|endif|define|include)|{_KEYWORD}|\Z)")
+_UNFINISHED = tuple(":,([{<=&|")
+_SINGLE_QUOTED = re.compile(r"'[^'\n]*'")
 
 
 class TheoryError(FileError):
@@ -177,8 +182,8 @@ def read_theory(path: Path, flags: Iterable[str] = (), *, diff: bool = False) ->
     """A theory as Tamarin reads it under flags.
 
     Directives are ``#include "file"`` (relative to the file that includes), ``#define FLAG``,
-    ``#ifdef FORMULA … #else … #endif``. A formula joins flags by ``&`` and ``|``, each perhaps
-    after ``not``; & binds tighter. Tamarin has no parentheses there, and none are accepted.
+    ``#ifdef FORMULA … #else … #endif``, each between two items. A formula joins flags and formulas
+    in parentheses by ``&`` and ``|``, each perhaps after ``not``; & binds tighter.
 
     Raises:
         TheoryError: an unreadable file, a directive that is malformed, unbalanced, or means
@@ -191,7 +196,7 @@ def read_theory(path: Path, flags: Iterable[str] = (), *, diff: bool = False) ->
     text = "".join(piece.text for piece in pieces)
     if not _THEORY.match(text):
         raise TheoryError(f"{path}: expected 'theory NAME', found {_first_line(text)!r}")
-    lemmas = list(_lemmas(text))
+    lemmas = list(lemmas_of(text))
     for match in _ANY_LEMMA.finditer(text):
         if not any(lemma.start <= match.start() < lemma.proof_end for lemma in lemmas):
             found = _first_line(text[match.start() :])
@@ -215,7 +220,8 @@ def _first_line(text: str) -> str:
     return next((line.strip()[:40] for line in text.splitlines() if line.strip()), "")
 
 
-def _lemmas(text: str) -> Iterator[Lemma]:
+def lemmas_of(text: str) -> Iterator[Lemma]:
+    """The lemmas of a text without comments and directives, as they stand in it."""
     for match in _LEMMA.finditer(text):
         attributes = [part.strip() for part in (match["attributes"] or "").split(",")]
         proof_end = match.end()
@@ -248,6 +254,12 @@ def blank_comments(text: str) -> str:
     return "".join([*parts, text[position:]])
 
 
+def blank_names(text: str) -> str:
+    """The text with what stands in quotes replaced by as many spaces; the quotes and lines stay."""
+    return _QUOTED.sub(lambda match: re.sub(r"[^\n'\"]", " ", match[0]), text)
+
+
+_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"]*\"")
 _OPENER = re.compile(r"//|/\*|(?<![A-Za-z0-9_])[A-Za-z]+\{\*|'[^'\n]*'")
 _NESTING = re.compile(r"/\*|\*/")
 _FORMAL_END = re.compile(r"(?:\\[\\*]|[^*\\]|\*(?!\}))*\*\}")
@@ -284,6 +296,7 @@ class _Reader:
             self.files.append(path)
         raw = read_text(path)
         text = blank_comments(raw)
+        visible = _SINGLE_QUOTED.sub(lambda name: " " * len(name[0]), text)
         pieces: list[Piece] = []
         branches: list[str] = []  # the directives that opened the branches we are in
         position = 0
@@ -291,7 +304,7 @@ class _Reader:
         def piece(end: int) -> Piece:
             return Piece(path, text.count("\n", 0, position) + 1, text[position:end])
 
-        while match := _DIRECTIVE.search(text, position):
+        while match := _DIRECTIVE.search(visible, position):
             pieces.append(piece(match.start()))
             where = f"{path}, line {text.count(chr(10), 0, match.start()) + 1}"
             if match[1] == "define":
@@ -306,7 +319,11 @@ class _Reader:
                 pieces += self.read(included, (*parents, path))
                 position = name.end()
             else:
-                position = self._branch(match, raw, text, branches, where)
+                position = self._branch(match, raw, visible, branches, where)
+            if text[: match.start()].rstrip().endswith(_UNFINISHED):
+                raise TheoryError(f"{where}: {match[0]} within an item: Tamarin takes it between")
+            what = f"an item after {match[0]}, as Tamarin does"
+            self._expect(_BETWEEN, text, position, where, what)
         if branches:
             raise TheoryError(f"{path}: #ifdef without #endif")
         return [*pieces, piece(len(text))]
@@ -350,8 +367,11 @@ class _Reader:
             negated, name = atom[1], atom[2]
             if not negated and name.startswith("not"):
                 raise TheoryError(f"{where}: flag {name}: Tamarin would read 'not {name[3:]}'")
-            conjunction = conjunction and (name in self.flags) != bool(negated)
-            position = atom.end()
+            value, position = name in self.flags, atom.end()
+            if name == "(":
+                value, position = self._formula(text, position, where)
+                position = self._expect(_CLOSE, text, position, where, "a closing )").end()
+            conjunction = conjunction and value != bool(negated)
             operator = _OPERATOR.match(text, position)
             if operator is None:
                 return any((*alternatives, conjunction)), position
@@ -378,5 +398,5 @@ def _skip(raw: str, text: str, position: int, ending: re.Pattern[str], where: st
         )
     by_tamarin = ending.search(raw, position)
     if by_tamarin is None or by_tamarin.start() != found.start():
-        raise TheoryError(f"{where}: a comment of the skipped branch names #else or #endif")
+        raise TheoryError(f"{where}: a comment or a name of the skipped branch has #else or #endif")
     return found

@@ -62,6 +62,14 @@ def prover_options(function: CommandT) -> CommandT:
     """The options about the prover and its limits."""
     usual = f"[default: the claim's own timeout, or {TIMEOUT}]"
     for option in (
+        click.option(
+            "--jobs",
+            default=1,
+            show_default=True,
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Provers that run at the same time.",
+        ),
         click.option("--tamarin", metavar="PATH", help="The prover, if it is not on PATH."),
         click.option(
             "--memory",

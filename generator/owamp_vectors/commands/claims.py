@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import Ledger
 from ..claims.prover.rechecking import recheck
 from ..claims.prover.running import RunLimits, Runner
+from ..claims.statements import load_statements, statements_text
 from .about_claims import (
     EXIT_CODES,
     choose,
@@ -44,6 +46,12 @@ from .console import DIFFERENT, clear_errors, print_table
     is_flag=True,
     help="Let the prover check the recorded proofs, without searching.",
 )
+@click.option(
+    "--statements",
+    "about_statements",
+    is_flag=True,
+    help="Print what RFCs and slides say about security, and what there is on each statement.",
+)
 @selection
 @prover_options
 @directories
@@ -51,9 +59,11 @@ def claims(
     form: str,
     write: Path | None,
     rechecking: bool,
+    about_statements: bool,
     models_named: tuple[str, ...],
     lemmas_named: tuple[str, ...],
     claims_named: tuple[str, ...],
+    jobs: int,
     timeout: int | None,
     memory: int,
     tamarin: str | None,
@@ -70,6 +80,7 @@ def claims(
     Examples:
       owamp-vectors claims
       owamp-vectors claims --write models/README.md
+      owamp-vectors claims --statements
       owamp-vectors claims --recheck --model rfc4656
     """
     with clear_errors():
@@ -78,9 +89,13 @@ def claims(
         ledger = Ledger.load(proofs or models / "proofs")
         if rechecking:
             with running_prover(tamarin) as runner:
-                _recheck(runner, loaded, chosen, ledger, RunLimits(memory, timeout))
+                _recheck(runner, loaded, chosen, ledger, RunLimits(memory, timeout), jobs)
             return
         all_rows = claims_table.claim_rows(loaded, ledger)
+        if about_statements:
+            statements = load_statements(loaded, vectors)
+            click.echo(statements_text(statements, all_rows))
+            return
         rows = [row for row in all_rows if row.claim in chosen]
         if write:
             page = disk.read_text(write)
@@ -93,6 +108,7 @@ def claims(
             click.echo(claims_table.claims_json(rows), nl=False)
         else:
             print_table(claims_table.claims_text(rows))
+            click.echo(claims_table.summary(rows))
         problems = [f"{row.claim.id}: {row.problem}" for row in rows if row.problem]
         if chosen == list(loaded.claims):
             problems += loaded.unclaimed()
@@ -103,16 +119,19 @@ def claims(
 
 
 def _recheck(
-    runner: Runner, loaded: Claims, chosen: list[Claim], ledger: Ledger, limits: RunLimits
+    runner: Runner,
+    loaded: Claims,
+    chosen: list[Claim],
+    ledger: Ledger,
+    limits: RunLimits,
+    jobs: int,
 ) -> None:
-    failed, seconds, last = 0, 0.0, None
-    for check in recheck(runner, loaded, chosen, ledger, limits):
+    failed, started = 0, time.perf_counter()
+    for check in recheck(runner, loaded, chosen, ledger, limits, jobs):
         failed += bool(check.problem)
-        group = (check.claim.job.model, check.claim.job.flags, check.claim.job.diff)
-        if group != last:
-            seconds, last = seconds + check.seconds, group
         verdict = check.problem or f"{ledger.entries[check.claim.job].verdict}, the proof holds"
         click.echo(f"{check.claim.id}: {verdict}", err=bool(check.problem))
+    seconds = time.perf_counter() - started
     click.echo(f"{len(chosen) - failed} of {len(chosen)} proofs hold, checked in {seconds:.1f} s")
     if failed:
         raise click.exceptions.Exit(DIFFERENT)

@@ -29,16 +29,14 @@ from .console import DIFFERENT, clear_errors
 @click.command(epilog=EXIT_CODES)
 @click.argument("ledgers", nargs=-1, metavar="[LEDGER]...", type=click.Path(path_type=Path))
 @selection
-@click.option(
-    "--jobs",
-    default=1,
-    show_default=True,
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Provers that run at the same time.",
-)
 @prover_options
 @click.option("--force", is_flag=True, help="Run also what has a current verdict.")
+@click.option(
+    "--print-theory",
+    "title",
+    metavar="MODEL[+FLAG]...",
+    help="Print the one text that the prover gets of a theory; run nothing.",
+)
 @click.option("--list-jobs", is_flag=True, help="Print the runs as JSON, and run nothing.")
 @click.option(
     "--merge", "merging", is_flag=True, help="Take over what each LEDGER has; run nothing."
@@ -54,6 +52,7 @@ def prove(
     memory: int,
     tamarin: str | None,
     force: bool,
+    title: str | None,
     list_jobs: bool,
     merging: bool,
     models: Path,
@@ -62,8 +61,12 @@ def prove(
 ) -> None:
     """Run tamarin-prover on the lemmas of the claims, and record verdicts, proofs and traces.
 
+    The prover gets each theory as one text, without includes and flags, and decides all its lemmas
+    in one process; if that does not end, each lemma in a process of its own. There is a verdict
+    only if what the prover prints as the theory that it has read declares what the text does.
+
     Each finished run is in the ledger at once: a run of this command that is interrupted loses
-    nothing, and the next one goes on where it ended. A lemma is run again when its digest has
+    nothing else, and the next one goes on where it ended. A lemma is run again when its digest has
     changed: the model but for comments and other lemmas, its flags, what it includes.
 
     A run that reaches a limit is recorded as "not proved here", unless there is a current verdict.
@@ -89,7 +92,9 @@ def prove(
     with clear_errors():
         claims = load(models, vectors)
         chosen = choose(claims, models_named, lemmas_named, claims_named)
-        if list_jobs:
+        if title is not None:
+            click.echo(_resolved(claims, title))
+        elif list_jobs:
             click.echo(json.dumps([_job(claims, claim, memory) for claim in chosen], indent=2))
         elif merging:
             _merge(claims, proofs, ledgers)
@@ -99,13 +104,21 @@ def prove(
                 _prove(runner, claims, chosen, Ledger.load(proofs), limits, jobs, force)
 
 
+def _resolved(claims: Claims, title: str) -> str:
+    """The text of a theory. Raises `click.UsageError` if no claim is about it."""
+    jobs = {claim.job.title: claim.job for claim in claims.claims}
+    if title not in jobs:
+        raise click.UsageError(f"no theory {title} in claims.toml; there are: {', '.join(jobs)}")
+    return claims.theory(jobs[title]).text
+
+
 def _job(claims: Claims, claim: Claim, memory: int) -> dict[str, Any]:
     return {
         "claim": claim.id,
         "model": claim.job.model,
         "flags": list(claim.job.flags),
         "lemma": claim.job.lemma,
-        "command": command(claims, claim.job, memory),
+        "command": command(claims.theory(claim.job), [claim.job], memory),
         "run": f"owamp-vectors prove --claim {claim.id}",
     }
 
@@ -146,7 +159,8 @@ def _outcome(outcome: Outcome) -> str:
     if entry is None:
         return f"error: {outcome.claim.job}: {outcome.error}"
     detail = f"{entry.steps} steps, " if entry.finished else f"{entry.reason}, "
-    return f"{entry.verdict}: {entry.job} ({detail}{entry.seconds:g} s)"
+    covers = f" for {entry.covers} lemmas" if entry.covers > 1 else ""
+    return f"{entry.verdict}: {entry.job} ({detail}{entry.seconds:g} s{covers})"
 
 
 def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> None:

@@ -132,6 +132,9 @@ class _Reader:
             if node.type == "built_ins":
                 for item in _children(node, "built_in"):
                     name = _text(item)
+                    if name not in BUILTIN_FUNCTIONS:
+                        place = self._place(item)
+                        raise TheoryError(f"{place}: what builtin {name} declares is not known")
                     self._builtins.append(name)
                     for function in BUILTIN_FUNCTIONS.get(name, ()):
                         self._functions[function.name] = function
@@ -312,6 +315,10 @@ class _Reader:
         function = self._functions.get(name)
         if function is None and name not in (*self._macros, "diff", "fst", "snd", "pair"):
             raise TheoryError(f"{place}: {name} is neither a function nor a macro declared so far")
+        macro = self._macros.get(name)
+        arity = function.arity if function else len(macro.parameters) if macro else None
+        if arity == 1 and len(args) > 1:  # the manual: f(x, y) is f(<x, y>) for an f of one
+            args = [pair(*args)]
         if function is not None and name not in INFIX_NAMES and function.arity != len(args):
             raise TheoryError(
                 f"{place}: {name} takes {function.arity} arguments, found {len(args)}"

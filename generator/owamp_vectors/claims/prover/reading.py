@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from ...disk import FileError
 from ..chart import chart_of
 from ..declared import Claim, Job
+from ..inventory import difference
 from ..ledger import CHART, GRAPH, UNPROVED
-from ..theory_text import EQUIVALENCE
+from ..theory_text import EQUIVALENCE, Theory
 from .running import Ran
+
+WELLFORMEDNESS = "wellformedness check failed"
+"""How an error begins that is the theory's, and the same for each of its lemmas."""
 
 _HEAP_EXHAUSTED = 251
 _SUMMARY = "summary of summaries:"
@@ -31,7 +35,7 @@ def failure(ran: Ran, memory: int, timeout: float) -> tuple[str, str]:
     if ran.code == -signal.SIGKILL:
         return "killed, perhaps for want of memory", ""
     if _WARNINGS in text and ran.code != 0:
-        return "", f"wellformedness check failed: {_topics(text)}"
+        return "", f"{WELLFORMEDNESS}: {_topics(text)}"
     if ran.code != 0:
         return "", f"exit code {ran.code}: {last_lines(ran.err or ran.out)}"
     if _SUMMARY not in ran.out:
@@ -69,7 +73,19 @@ def summary_line(ran: Ran, job: Job) -> SummaryLine | None:
     return SummaryLine(quantifier, " ".join(match["status"].split()), int(match["steps"]))
 
 
-def warnings(ran: Ran, theory: str, job: Job) -> str:
+def misread(ran: Ran, theory: Theory, printed: str) -> str:
+    """Why a run's verdicts are not about a theory; "" if they are.
+
+    They are if no wellformedness check failed, and what the prover prints as the theory that it
+    has read declares what the text that it got does.
+    """
+    if found := _warnings(ran, theory, printed):
+        return found
+    found = difference(theory.text, printed)
+    return found and f"the prover has read another theory: {found}"
+
+
+def _warnings(ran: Ran, theory: Theory, printed: str) -> str:
     """The wellformedness checks that failed though Tamarin went on.
 
     In --diff mode it cannot name the lemma to prove without a warning that there is no such lemma;
@@ -78,11 +94,11 @@ def warnings(ran: Ran, theory: str, job: Job) -> str:
     count = re.search(r"WARNING: (\d+) wellformedness check", ran.out)
     if count is None:
         return ""
-    topics = _topics(theory) or _topics(ran.out)
+    topics = _topics(printed) or _topics(ran.out)
     naming = f"'{EQUIVALENCE}' from arguments"
-    if job.diff and count[1] == "1" and naming in theory:
+    if theory.diff and count[1] == "1" and naming in printed:
         return ""
-    return f"wellformedness check failed: {topics or count[1]}"
+    return f"{WELLFORMEDNESS}: {topics or count[1]}"
 
 
 def _topics(text: str) -> str:
@@ -119,12 +135,24 @@ def proof_block(theory: str, job: Job) -> tuple[str, str]:
     return match[0] + proof + "\n", proof
 
 
-def has_graph(text: str) -> bool:
-    """Whether there is a trace in what Tamarin wrote as JSON."""
+def traces_apart(text: str, dot: str, lemmas: list[str]) -> dict[str, tuple[str, str]]:
+    """The traces of lemmas in what Tamarin wrote: JSON with one graph, and the picture in dot.
+
+    It writes them in the order of the lemmas, each with the lemma's name in its label. Nothing is
+    returned if there are not as many as lemmas, or if a label does not have its lemma's name.
+    """
     try:
-        return bool(text) and bool(json.loads(text)["graphs"])
+        graphs = json.loads(text)["graphs"] if text else []
     except (ValueError, KeyError, TypeError):
-        return False
+        return {}
+    drawn = re.split(r"^(?=digraph )", dot, flags=re.MULTILINE)[1:]
+    if not len(graphs) == len(drawn) == len(lemmas):
+        return {}
+    for graph, lemma in zip(graphs, lemmas, strict=True):
+        if lemma not in graph.get("jgLabel", lemma):
+            return {}
+    texts = [json.dumps({"graphs": [graph]}) for graph in graphs]
+    return dict(zip(lemmas, zip(texts, drawn, strict=True), strict=True))
 
 
 def pictures(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...disk import FileError
-from ..declared import Claim, Claims
+from ..declared import Claim, Claims, by_theory
 from ..ledger import PROOF, UNPROVED, Entry, Ledger
-from .reading import failure, proof_block, summary_line, warnings
+from .reading import failure, misread, proof_block, summary_line
 from .running import Ran, RunLimits, Runner, runtime, theory_options
 
 
@@ -20,11 +21,15 @@ class Recheck:
 
     claim: Claim
     problem: str
-    seconds: float
 
 
 def recheck(
-    runner: Runner, claims: Claims, chosen: list[Claim], ledger: Ledger, limits: RunLimits
+    runner: Runner,
+    claims: Claims,
+    chosen: list[Claim],
+    ledger: Ledger,
+    limits: RunLimits,
+    jobs: int,
 ) -> Iterator[Recheck]:
     """Let the prover check recorded proofs, without searching: one run a model and flags.
 
@@ -32,52 +37,55 @@ def recheck(
     lemmas. A proof holds if the prover comes to the recorded verdict by it; what it
     would have to search for counts as unproved.
     """
-    groups: dict[tuple[str, tuple[str, ...], bool], list[Claim]] = {}
-    for claim in chosen:
-        entry = ledger.current(claim.job, claims.digest(claim.job))
-        if entry is None:
-            yield Recheck(claim, "no current verdict is recorded", 0.0)
-        else:
-            key = (claim.job.model, claim.job.flags, claim.job.diff)
-            groups.setdefault(key, []).append(claim)
-    for group in groups.values():
-        yield from _recheck_group(runner, claims, group, ledger, limits)
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    try:
+        futures = [
+            pool.submit(_recheck_theory, runner, claims, group, ledger, limits)
+            for group in by_theory(chosen)
+        ]
+        for future in as_completed(futures):
+            yield from future.result()
+    finally:
+        runner.stop()
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _recheck_group(
+def _recheck_theory(
     runner: Runner, claims: Claims, group: list[Claim], ledger: Ledger, limits: RunLimits
-) -> Iterator[Recheck]:
-    proofs, checked = {}, []
+) -> list[Recheck]:
+    found, proofs, checked = [], {}, []
     for claim in group:
         try:
-            block = ledger.artefact(claim.job, PROOF)
-            if block is None:
-                raise FileError("the proof is missing")
-            proofs[claim.job.lemma] = proof_block(block, claim.job)[1]
+            proofs[claim.job.lemma] = _recorded_proof(claims, claim, ledger)
             checked.append(claim)
         except FileError as error:
-            yield Recheck(claim, str(error), 0.0)
+            found.append(Recheck(claim, str(error)))
     if not checked:
-        return
-    job = checked[0].job
+        return found
+    job, theory = checked[0].job, claims.theory(checked[0].job)
     timeout = sum(limits.seconds(claim) for claim in checked)
     with tempfile.TemporaryDirectory(prefix="owamp-recheck-") as scratch:
-        path, printed = Path(scratch) / f"{job.model}.spthy", Path(scratch) / "printed"
-        path.write_text(claims.theory(job).with_proofs(proofs), encoding="utf-8")
-        arguments = [
-            *theory_options(job),
-            f"--output={printed}",
-            str(path),
-            *runtime(limits.memory),
-        ]
-        ran = runner.run(arguments, Path(scratch), timeout)
-        theory = printed.read_text(encoding="utf-8") if printed.exists() else ""
+        path, printed = Path(scratch) / f"{job.title}.spthy", Path(scratch) / "printed"
+        path.write_text(theory.with_proofs(proofs), encoding="utf-8")
+        options = [*theory_options(job), f"--output={printed}"]
+        ran = runner.run([*options, path.name, *runtime(limits.memory)], Path(scratch), timeout)
+        text = printed.read_text(encoding="utf-8") if printed.exists() else ""
     problem = next((text for text in failure(ran, limits.memory, timeout) if text), "")
-    problem = problem or warnings(ran, theory, job)
+    problem = problem or misread(ran, theory, text)
     for claim in checked:
-        yield Recheck(
-            claim, problem or _compare(ran, claim, ledger.entries[claim.job]), ran.seconds
-        )
+        differs = problem or _compare(ran, claim, ledger.entries[claim.job])
+        found.append(Recheck(claim, differs))
+    return found
+
+
+def _recorded_proof(claims: Claims, claim: Claim, ledger: Ledger) -> str:
+    """The proof that is recorded. Raises `FileError` if there is none for the theory of today."""
+    if ledger.current(claim.job, claims.digest(claim.job)) is None:
+        raise FileError("no current verdict is recorded")
+    block = ledger.artefact(claim.job, PROOF)
+    if block is None:
+        raise FileError("the proof is missing")
+    return proof_block(block, claim.job)[1]
 
 
 def _compare(ran: Ran, claim: Claim, entry: Entry) -> str:

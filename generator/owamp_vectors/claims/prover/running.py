@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...disk import FileError
-from ..declared import Claim, Claims, Job
+from ..declared import Claim, Job
+from ..theory_text import Theory
 from .finding import Prover
 
 TIMEOUT = 600
@@ -35,11 +36,10 @@ class RunLimits:
         return self.timeout or claim.timeout or TIMEOUT
 
 
-def theory_options(job: Job, derivation_checks: int = _DERIVATION_CHECKS) -> list[str]:
-    """How the prover reads a job's theory."""
-    defines = [f"-D={flag}" for flag in job.flags]
+def theory_options(job: Job) -> list[str]:
+    """How the prover reads a theory that is resolved: without flags, and with all its checks."""
     strict = ["--diff"] if job.diff else ["--quit-on-warning"]
-    return [*defines, f"--derivcheck-timeout={derivation_checks}", *strict]
+    return [f"--derivcheck-timeout={_DERIVATION_CHECKS}", *strict]
 
 
 def runtime(memory: int) -> list[str]:
@@ -47,37 +47,22 @@ def runtime(memory: int) -> list[str]:
     return ["+RTS", "-N1", f"-M{memory}g", "-RTS"]
 
 
-def theory_run(claims: Claims, job: Job, memory: int) -> list[str]:
-    """The run that makes all checks of a job's theory, and proves nothing.
+def proving_run(theory: Theory, jobs: list[Job], memory: int) -> list[str]:
+    """The run that decides lemmas of a theory, all in one process, from a file of its title.
 
-    They take longer than most lemmas, and are the same for each. With --diff there is none:
-    such a theory has one lemma.
+    Most of the time goes into what they share: the checks, and the sources of facts and messages.
     """
-    return [*theory_options(job), _model(claims, job), *runtime(memory)]
+    names = [job.lemma for job in jobs]
+    everything = not theory.diff and set(names) == {lemma.name for lemma in theory.lemmas}
+    wanted = ["--prove"] if everything else [f"--prove={name}" for name in names]
+    return [*wanted, *theory_options(jobs[0]), f"{jobs[0].title}.spthy", *runtime(memory)]
 
 
-def lemma_run(claims: Claims, job: Job, memory: int) -> list[str]:
-    """The run that decides a job's lemma."""
-    checks = _DERIVATION_CHECKS if job.diff else 0  # `theory_run` has made them
-    return [
-        f"--prove={job.lemma}",
-        *theory_options(job, checks),
-        _model(claims, job),
-        *runtime(memory),
-    ]
-
-
-def _model(claims: Claims, job: Job) -> str:
-    """A model's path from the directory that holds the models' directory."""
-    return f"{claims.models.resolve().name}/{job.model}.spthy"
-
-
-def command(claims: Claims, job: Job, memory: int = MEMORY) -> str:
-    """What decides a job's lemma, for a shell in the directory that holds the models' directory."""
-    runs = [lemma_run(claims, job, memory)]
-    if not job.diff:
-        runs.insert(0, theory_run(claims, job, memory))
-    return " && ".join(" ".join(["tamarin-prover", *run]) for run in runs)
+def command(theory: Theory, jobs: list[Job], memory: int = MEMORY) -> str:
+    """What decides lemmas of a theory, for a shell in the directory of the models' directory."""
+    title = jobs[0].title
+    resolved = f"owamp-vectors prove --print-theory {title} > {title}.spthy"
+    return " ".join([resolved, "&& tamarin-prover", *proving_run(theory, jobs, memory)])
 
 
 @dataclass(frozen=True)
