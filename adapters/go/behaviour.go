@@ -37,10 +37,7 @@ func (v object) allSecrets() (all []credentials) {
 	for _, secret := range v.objects("secrets") {
 		all = append(all, secret.byPassphrase())
 	}
-	for _, sa := range v.objects("ikeSas") {
-		all = append(all, credentials{sa.octets("sharedSecretKey"), sa.keyIDFromSpis(), true})
-	}
-	return all
+	return append(all, v.byIkeSas()...)
 }
 
 var behaviourTypes = types{
@@ -53,7 +50,8 @@ var behaviourTypes = types{
 		})
 	},
 	"ClientBehaviour": func(v object) object {
-		c := v.clientWith(v.byPassphrase())
+		known := append(v.byIkeSas(), v.byPassphrase()) // it takes an IKE SA's secret if it has one
+		c := v.clientWith(known[0])
 		return v.behaviour(&c.endpoint, c.say)
 	},
 }

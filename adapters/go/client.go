@@ -64,7 +64,7 @@ func (c *client) setUp() {
 	security, _, problem := checkMode(c.protocol, greeting.number("modes"), c.mode)
 	need(problem == "", problem)
 	c.security = security
-	keyID, token, iv := make(octets, 80), make(octets, 64), noIV
+	keyID, token, iv := c.v.unused(80), c.v.unused(64), c.v.unused(16)
 	if c.isProtected() {
 		checkCount(greeting.number("count"), c.maxCount())
 		keyID, token = c.keyID, c.v.with(greeting).seal(c.secret).octets("token")

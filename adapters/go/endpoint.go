@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package main
 
+import "bytes"
+
 const messageLimit = 1 << 20 // octets of text between two HMACs, unless a case says otherwise
 
 var commands = map[string]map[byte]string{
@@ -44,6 +46,14 @@ type endpoint struct {
 	held, limit     int    // octets since the last HMAC, and how many there may be
 	pieces          chan octets
 	hungry          chan struct{}
+}
+
+// unused is what fills a field that the RFCs call unused: octets that a case may give.
+func (v object) unused(size int) octets {
+	if v["unused"] == nil {
+		return make(octets, size)
+	}
+	return bytes.Repeat(v.sized("unused", 1), size)
 }
 
 func (e *endpoint) converse(v object, conversation func()) {

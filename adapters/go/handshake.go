@@ -6,22 +6,16 @@ import (
 	"encoding/binary"
 )
 
-const ttl = 255
+const (
+	ttl      = 255
+	onTheWay = 1 << 24 // 2^-8 seconds: how long a test packet takes, and then its answer
+)
 
 var unsynchronized = octets{0, 1} // Error Estimate with Multiplier 1
 
 // later is a timestamp with so many 2^-32 seconds added.
 func later(timestamp octets, by uint64) octets {
 	return binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(timestamp)+by)
-}
-
-// clock shows a second more at each reading.
-type clock struct{ now octets }
-
-func (c *clock) read() octets {
-	shown := c.now
-	c.now = later(c.now, 1<<32)
-	return shown
 }
 
 // credentials are a shared secret and its KeyID; without a KeyID there are none.
@@ -36,6 +30,14 @@ func (v object) byPassphrase() credentials {
 
 func (v object) byIkeSa() credentials {
 	return credentials{v.secretFromSkD(v.octets("skD")), v.keyIDFromSpis(), true}
+}
+
+// byIkeSas are the IKE SAs whose secret is given.
+func (v object) byIkeSas() (all []credentials) {
+	for _, sa := range v.objects("ikeSas") {
+		all = append(all, credentials{sa.octets("sharedSecretKey"), sa.keyIDFromSpis(), true})
+	}
+	return all
 }
 
 func (v object) clientWith(c credentials) *client {
@@ -82,7 +84,6 @@ type run struct {
 	v          object
 	client     *client
 	server     *server
-	clock      clock
 	transcript []object
 	sessions   []session
 	packets    [][]octets // of each session
@@ -119,20 +120,21 @@ func (s session) packetKeys() object {
 
 // exchange gives the test packets of a session.
 func (r *run) exchange(s session) (packets []octets) {
-	count, padding := r.v.number("packets"), r.v.number("padding")
-	need(0 <= count && count < 1<<16 && 0 <= padding && padding < 1<<16, "packets: out of range")
-	need(count*(padding+14) <= 1<<19, "packets: more than an answer can have")
+	times, padding := r.v.allOctets("sendTimes"), r.v.number("padding")
+	need(0 <= padding && padding < 1<<16, "padding: out of range")
+	need(len(times)*(padding+14) <= 1<<19, "sendTimes: more than an answer can have")
 	common := s.packetKeys().with(object{"errorEstimate": unsynchronized, "ttl": ttl})
-	for number := 0; number < count; number++ {
+	for number, sent := range times {
+		need(len(sent) == 8, "sendTimes: expected 8 octets")
 		own := common.with(object{"sequenceNumber": number, "padding": make(octets, padding)})
-		own["timestamp"] = r.clock.read()
+		own["timestamp"] = sent
 		packet := own.packetSeal("Sender").octets("packet")
 		packets = append(packets, packet)
 		if r.v.text("protocol") == "OWAMP" {
 			continue
 		}
-		own["packet"], own["receiveTimestamp"] = packet, r.clock.read()
-		own["timestamp"] = r.clock.read()
+		own["packet"], own["receiveTimestamp"] = packet, later(sent, onTheWay)
+		own["timestamp"] = later(sent, 2*onTheWay)
 		answer := own.reflect()
 		common.with(object{"packet": answer}).packetOpen("Reflector")
 		packets = append(packets, answer)
@@ -140,7 +142,7 @@ func (r *run) exchange(s session) (packets []octets) {
 	return packets
 }
 
-// fetch answers Fetch-Session: each packet came 2^-8 seconds after it was sent.
+// fetch answers Fetch-Session: every packet came.
 func (r *run) fetch(sid octets) (ack, data object) {
 	records, index := []object{}, 0
 	for !bytes.Equal(r.sessions[index].sid, sid) {
@@ -154,7 +156,7 @@ func (r *run) fetch(sid octets) (ack, data object) {
 		estimate := int(binary.BigEndian.Uint16(found.octets("errorEstimate")))
 		records = append(records, object{
 			"seqNumber": found["sequenceNumber"], "ttl": ttl,
-			"sendTimestamp": sent, "receiveTimestamp": later(sent, 1<<24),
+			"sendTimestamp": sent, "receiveTimestamp": later(sent, onTheWay),
 			"sendErrorEstimate": estimate, "receiveErrorEstimate": estimate,
 		})
 	}
@@ -167,7 +169,6 @@ func (r *run) fetch(sid octets) (ack, data object) {
 func (v object) converse(c credentials) object {
 	r := &run{v: v, client: v.clientWith(c), server: v.serverWith(c)}
 	defer r.client.hangUp()
-	r.clock.now = v.sized("packetTime", 8)
 	r.server.fetch = r.fetch
 	r.server.start()
 	defer r.server.hangUp()
@@ -186,10 +187,11 @@ func (v object) converse(c credentials) object {
 		r.packets = append(r.packets, packets)
 		sessions = append(sessions, object{"sid": s.sid, "t3": s.t3, "t4": s.t4, "packets": packets})
 	}
-	r.client.sendStop("confReceiver", r.client.stop("confReceiver", v.number("packets")))
+	sent := len(v.allOctets("sendTimes"))
+	r.client.sendStop("confReceiver", r.client.stop("confReceiver", sent))
 	r.say("client", "Stop-Sessions")
 	if protocol == "OWAMP" {
-		r.server.sendStop("confSender", r.server.stop("confSender", v.number("packets")))
+		r.server.sendStop("confSender", r.server.stop("confSender", sent))
 		r.say("server", "Stop-Sessions")
 		for _, s := range r.sessions {
 			if s.request.number("confReceiver") != 0 {
@@ -199,7 +201,7 @@ func (v object) converse(c credentials) object {
 		}
 	}
 	out := object{"transcript": r.transcript, "sessions": sessions,
-		"keyId": make(octets, 80), "sharedSecret": octets{}, "tokenKey": octets{}}
+		"keyId": v.unused(80), "sharedSecret": octets{}, "tokenKey": octets{}}
 	if c.keyID != nil {
 		tokenKey := v.tokenKey(c.secret)
 		out = out.with(object{"keyId": c.keyID, "sharedSecret": c.secret, "tokenKey": tokenKey})

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package main
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 var refusedFetch = object{"accept": 1, "finished": 0, "nextSeqno": 0,
 	"numberOfSkipRanges": 0, "numberOfRecords": 0}
@@ -35,7 +38,7 @@ func (s *server) start() *server {
 }
 
 func (s *server) refuse(accept int, why string) {
-	s.send("Server-Start", object{"accept": accept, "serverIv": noIV, "startTime": noIV[:8]})
+	s.send("Server-Start", object{"accept": accept, "serverIv": s.v.unused(16), "startTime": noIV[:8]})
 	panic(refused(why))
 }
 
@@ -46,7 +49,7 @@ func (s *server) authenticate(response object) {
 		s.refuse(3, problem)
 	}
 	s.security = security
-	iv, keys := noIV, object{}
+	iv, keys := s.v.unused(16), object{}
 	if s.isProtected() {
 		secret, known := s.secretOf(response.octets("keyId"), ikev2)
 		if ikev2 && !known {
@@ -77,7 +80,7 @@ func (s *server) obey() {
 		need(s.protocol == "TWAMP", "Command Number: not one of OWAMP")
 		s.read(16)
 		s.readHmac()
-		s.answerRequest(3, 0, noIV)
+		s.refuseRequest(3)
 		panic(refused("Command Number: not one of TWAMP")) // nobody knows how long it is
 	case command == 2:
 		readMessage(s, name)
@@ -104,6 +107,16 @@ func (s *server) obey() {
 
 func (s *server) answerRequest(accept, port int, sid octets) {
 	s.send("Accept-Session", object{"accept": accept, "port": port, "sid": sid})
+}
+
+func (s *server) unusedPort() int { return int(binary.BigEndian.Uint16(s.v.unused(2))) }
+
+func (s *server) refuseRequest(accept int) {
+	port := 0 // RFC 5357 §3.5
+	if s.protocol == "OWAMP" {
+		port = s.unusedPort()
+	}
+	s.answerRequest(accept, port, s.v.unused(16))
 }
 
 // mayReceive says whether packets may go to the receiver of a request (RFC 4656 §6.2).
@@ -135,21 +148,21 @@ func (s *server) grant(request object) {
 	sid := request.octets("sid")
 	switch {
 	case s.state == testing:
-		s.answerRequest(1, 0, noIV)
+		s.refuseRequest(1)
 		return
 	case problemOf(s.protocol, request) != "", !s.mayReceive(request), named && s.sids[string(sid)]:
-		s.answerRequest(3, 0, noIV)
+		s.refuseRequest(3)
 		return
 	}
 	accept, port := s.policy()
 	if accept != 0 {
-		s.answerRequest(accept, 0, noIV)
+		s.refuseRequest(accept)
 		return
 	}
 	if sends && receives {
-		port = 0 // both ends are the server's
+		port = s.unusedPort() // both ends are the server's
 	}
-	answered := noIV
+	answered := s.v.unused(16)
 	if !named {
 		sid = s.newSid()
 		answered = sid
