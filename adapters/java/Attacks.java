@@ -27,8 +27,8 @@ final class Attacks {
     /** A server that knows one shared secret, and grants each request. */
     record Granting(byte[] keyId, byte[] secret, byte[] sid, long port) implements Server.Policy {
         static Granting of(byte[] keyId, Fields v) {
-            return new Granting(keyId, v.octets("sharedSecret"), v.sized("sid", 16),
-                    v.number("port"));
+            return new Granting(
+                    keyId, v.octets("sharedSecret"), v.octets("sid"), v.number("port"));
         }
 
         @Override
@@ -38,7 +38,7 @@ final class Attacks {
 
         @Override
         public byte[] nextSid() {
-            return sid;
+            return Octets.sized("sid", sid, 16);
         }
 
         @Override
@@ -123,6 +123,8 @@ final class Attacks {
         List<byte[]> blocks = new ArrayList<>();
         List<byte[]> t1s = v.octetStrings("clientT1");
         List<byte[]> t2s = v.octetStrings("clientT2");
+        boolean isToken = t1s.size() == 4 && t2s.size() == 4; // one client for each block
+        Refused.unless(isToken, "clientT1, clientT2: expected 4 of each");
         for (int i = 0; i < t1s.size(); i++) {
             Client client = client(v.with(ANY).with("t1", t1s.get(i), "t2", t2s.get(i)));
             Fields lure = v.with("modes", OFFERED, "challenge", chosen.get(i));

@@ -116,14 +116,17 @@ final class Handshake {
     }
 
     private static Fields clientBehaviour(Fields v) {
-        Client client = client(v, byPassphrase(v));
+        Credentials own = v.records("ikeSas").stream().map(Handshake::ofIkeSa).findFirst()
+                .orElseGet(() -> byPassphrase(v));
+        Client client = client(v, own);
         return behaviour(client, v, octets -> {
-            String name = switch (octets[0]) {
+            int command = Octets.first(1, octets)[0];
+            String name = switch (command) {
                 case 2 -> "Start-Sessions";
                 case 4 -> "Fetch-Session";
                 default -> Messages.request(client.protocol);
             };
-            if (octets[0] == 3) {
+            if (command == 3) {
                 client.sendStop(stop(client, octets));
             } else {
                 client.ask(name, Messages.parse(name, octets));

@@ -112,11 +112,11 @@ final class Messages {
         int ranges = SKIP_RANGE.size();
         long end = ack.number("numberOfSkipRanges") * ranges;
         return read("Request-Session", Octets.NONE, request ->
-                Want.octets(Octets.padded(end), skipped -> {
+                Want.octets(Octets.padded(end), skipped -> Want.hmac(() -> {
                     List<Fields> skips = skipRanges(Octets.first((int) end, skipped));
                     Fields fields = Fields.of("request", request, "skipRanges", skips);
-                    return Want.hmac(() -> readRecords(ack, fields, then));
-                }));
+                    return readRecords(ack, fields, then);
+                })));
     }
 
     private static Want readRecords(Fields ack, Fields data, Function<Fields, Want> then) {

@@ -34,7 +34,7 @@ final class Server extends Endpoint {
     }
 
     private final Policy policy;
-    private final List<byte[]> sids = // those in use; zeros are no SID
+    private final List<byte[]> sids = // those given so far; zeros are no SID
             new ArrayList<>(List.of(Primitives.ZEROS));
     private Fields ack; // to a Fetch-Session, with its data; null if nothing is kept
     private Fields data;
