@@ -33,7 +33,8 @@ final class Adapter {
             return answer.with("outputs",
                     type.apply(parameters.with((Fields) question.get("inputs"))));
         } catch (Refused refusal) {
-            return answer.with("refused", refusal.getMessage());
+            Fields refused = answer.with("refused", refusal.getMessage());
+            return refusal.stage == null ? refused : refused.with("stage", refusal.stage);
         }
     }
 

@@ -9,16 +9,43 @@ import java.util.function.UnaryOperator;
 final class Attacks {
     static final Map<String, UnaryOperator<Fields>> TYPES = Map.of(
             "SessionRun", Attacks::sessionRun,
-            "ControlKeysFromLostTestKeys", Attacks::controlKeysFromLostTestKeys,
             "TokenForged", Attacks::tokenForged,
-            "OwnPacketToSender", Attacks::ownPacketToSender,
-            "PacketToOtherSession", Attacks::packetToOtherSession);
+            "ForgedTokenAccepted", Attacks::forgedTokenAccepted,
+            "ControlKeysFromLostTestKeys", Attacks::controlKeysFromLostTestKeys,
+            "PacketOfSession", Attacks::packetOfSession,
+            "PacketTaken", Attacks::packetTaken);
     static final Fields SENDS = // a synchronized clock
             Fields.of("errorEstimate", new byte[] {(byte) 0x80, 1}, "ttl", Packets.TTL);
     static final String REQUEST = "Request-TW-Session";
     private static final long OFFERED = 7; // Modes of the server
 
+    private static final Fields ANY = // what a Token does not depend on
+            Fields.of("mode", 4, "keyName", "any", "clientIv", Primitives.ZEROS);
+
     private Attacks() {}
+
+    /** A server that knows one shared secret, and grants each request. */
+    record Granting(byte[] keyId, byte[] secret, byte[] sid, long port) implements Server.Policy {
+        static Granting of(byte[] keyId, Fields v) {
+            return new Granting(
+                    keyId, v.octets("sharedSecret"), v.octets("sid"), v.number("port"));
+        }
+
+        @Override
+        public byte[] findSecret(byte[] other, boolean isIkev2) {
+            return Arrays.equals(keyId, other) ? secret : null;
+        }
+
+        @Override
+        public byte[] nextSid() {
+            return Octets.sized("sid", sid, 16);
+        }
+
+        @Override
+        public Server.Decision decide(Fields request) {
+            return new Server.Decision(0, port);
+        }
+    }
 
     private static Client client(Fields v) {
         return new Client(v.with("protocol", "TWAMP", "isIkev2", false,
@@ -27,11 +54,8 @@ final class Attacks {
     }
 
     private static Server server(Fields v) {
-        byte[] known = KeyId.encode(v.text("keyName"));
-        byte[] sid = v.sized("sid", 16);
         return new Server(v.with("protocol", "TWAMP", "modes", OFFERED),
-                (keyId, isIkev2) -> Arrays.equals(keyId, known) ? v.octets("sharedSecret") : null,
-                () -> sid);
+                Granting.of(KeyId.encode(v.text("keyName")), v));
     }
 
     /** What an end answers; refused if it closes the connection. */
@@ -83,94 +107,88 @@ final class Attacks {
         Fields keys = connection.session().keys();
         byte[] packet = senderPacket(keys, v);
         Fields own = keys.with(SENDS).with("receiveTimestamp", v.get("receiveTimestamp"),
-                "timestamp", v.get("reflectorTimestamp"));
-        byte[] answer = Packets.reflect(own, packet, 0);
+                "timestamp", v.get("reflectorTimestamp"), "sequenceNumber", 0);
+        byte[] answer = Packets.reflect(own, packet);
         Fields returned = Packets.open("Reflector", keys.with("packet", answer));
         return connection.sent().with("senderPacket", packet, "reflectorPacket", answer,
                 "returnedSequenceNumber", returned.get("senderSequenceNumber"));
     }
 
-    private static Fields controlKeysFromLostTestKeys(Fields v) {
-        Fields sent = Connection.of(v).sent();
-        Fields keys = Keys.controlKeys(v.octets("sid"), sent);
-        byte[] text = Primitives.decrypt(
-                keys.octets("t1"), v.octets("clientIv"), sent.octets("requestSession"));
-        return sent.with("recoveredT1", keys.get("t1"), "recoveredT2", keys.get("t2"),
-                "decryptedRequest", text);
-    }
-
     private static Fields tokenForged(Fields v) {
-        Server server = server(v);
-        byte[] serverGreeting = server.take().octets();
+        byte[] t2 = v.octets("wantedT2");
+        List<byte[]> wanted =
+                List.of(v.octets("wantedT1"), Octets.first(16, t2), Octets.from(16, t2));
         List<byte[]> chosen = new ArrayList<>(List.of(v.octets("challenge")));
         List<byte[]> tokens = new ArrayList<>();
+        List<byte[]> blocks = new ArrayList<>();
         List<byte[]> t1s = v.octetStrings("clientT1");
         List<byte[]> t2s = v.octetStrings("clientT2");
+        boolean isToken = t1s.size() == 4 && t2s.size() == 4; // one client for each block
+        Refused.unless(isToken, "clientT1, clientT2: expected 4 of each");
         for (int i = 0; i < t1s.size(); i++) {
-            Client client = client(v.with("t1", t1s.get(i), "t2", t2s.get(i)));
+            Client client = client(v.with(ANY).with("t1", t1s.get(i), "t2", t2s.get(i)));
             Fields lure = v.with("modes", OFFERED, "challenge", chosen.get(i));
             byte[] response = give(client, Messages.parts("Server-Greeting", lure).get(0));
             byte[] token = Messages.parse("Set-Up-Response", response).octets("token");
             tokens.add(token);
-            chosen.add(Octets.first(16, token));
+            blocks.add(Octets.first(16, token));
+            if (i < wanted.size()) {
+                chosen.add(Octets.xor(blocks.get(i), wanted.get(i)));
+            }
         }
-        byte[] token = Octets.join(chosen.subList(1, chosen.size()));
-        Fields keys = Keys.open(v.octets("sharedSecret"), v.with("token", token));
-        byte[] setUpResponse = Messages.parts("Set-Up-Response", v.with(
-                "keyId", KeyId.encode(v.text("keyName")), "token", token)).get(0);
+        byte[] token = Octets.join(blocks);
+        Fields opened = Keys.open(v.octets("sharedSecret"), v.with("token", token));
+        return Fields.of("tokenKey", opened.get("tokenKey"), "chosenChallenges", chosen,
+                "clientTokens", tokens, "token", token,
+                "serverT1", opened.get("t1"), "serverT2", opened.get("t2"));
+    }
+
+    private static Fields forgedTokenAccepted(Fields v) {
+        Server server = server(v);
+        byte[] serverGreeting = server.take().octets();
+        byte[] keyId = KeyId.encode(v.text("keyName"));
+        byte[] setUpResponse = Messages.parts("Set-Up-Response", v.with("keyId", keyId)).get(0);
         byte[] serverStart = give(server, setUpResponse);
         ControlStream adversary = ControlStream.sending(
-                keys.octets("t1"), keys.octets("t2"), v.octets("clientIv"));
+                v.octets("t1"), v.octets("t2"), v.octets("clientIv"));
         byte[] request = adversary.write(request(v.octets("parameters")));
         byte[] requestSession = Octets.join(request, adversary.writeHmac().octets());
         byte[] acceptSession = give(server, requestSession);
         Endpoint.Session session = server.firstSession();
-        return keys.with("serverGreeting", serverGreeting,
-                "chosenChallenges", chosen.subList(0, t1s.size()), "clientTokens", tokens,
-                "token", token, "setUpResponse", setUpResponse, "serverStart", serverStart,
-                "accept", serverStart[15], "requestSession", requestSession,
-                "acceptSession", acceptSession, "t3", session.t3(), "t4", session.t4());
+        return Fields.of("serverGreeting", serverGreeting, "setUpResponse", setUpResponse,
+                "serverStart", serverStart, "accept", serverStart[15],
+                "requestSession", requestSession, "acceptSession", acceptSession,
+                "t3", session.t3(), "t4", session.t4());
     }
 
-    private static Fields ownPacketToSender(Fields v) {
-        Fields keys = Keys.testKeys(v.octets("sid"), v).with("mode", v.get("testMode"));
-        byte[] packet = senderPacket(keys, v);
-        byte[] claimed = Packets.seal("Reflector", keys.with(SENDS).with("mode", "authenticated",
-                "sequenceNumber", 0, "timestamp", v.get("reflectorTimestamp"),
-                "receiveTimestamp", v.get("receiveTimestamp"),
-                "senderSequenceNumber", v.get("senderSequenceNumber"),
-                "senderTimestamp", v.get("senderTimestamp"),
-                "senderErrorEstimate", SENDS.get("errorEstimate"), "senderTtl", Packets.TTL,
-                "padding", Octets.NONE)).octets("packet");
-        int size = keys.text("mode").equals("authenticated") ? 16 : 32; // of it is encrypted
-        byte[] reflected = Octets.join(Octets.first(size, packet), Octets.part(claimed, size, 96),
-                Octets.from(packet.length - 16, packet));
-        Fields found = Packets.open("Reflector", keys.with("packet", reflected));
-        boolean wasSent = found.number("senderSequenceNumber") <= v.number("sequenceNumber");
-        Refused.unless(wasSent, "Sender Sequence Number: never sent");
-        return keys.with("senderPacket", packet, "reflectedPacket", reflected,
-                "acceptedSequenceNumber", found.get("sequenceNumber"));
+    private static Fields controlKeysFromLostTestKeys(Fields v) {
+        Fields keys = Keys.controlKeys(v.octets("sid"), v);
+        byte[] text = Primitives.decrypt(
+                keys.octets("t1"), v.octets("clientIv"), v.octets("requestSession"));
+        return Fields.of("recoveredT1", keys.get("t1"), "recoveredT2", keys.get("t2"),
+                "decryptedRequest", text);
     }
 
-    private static Fields packetToOtherSession(Fields v) {
-        Fields sender = sessionKeys(v, "senderSid");
-        Fields receiver = sessionKeys(v, "receiverSid");
-        byte[] packet = senderPacket(sender, v);
-        byte[] received = packet;
-        if (v.text("testMode").equals("authenticated")) { // whose timestamp is in clear
-            received = Octets.join(Octets.first(16, packet), v.sized("receivedTimestamp", 8),
-                    Octets.from(24, packet));
-        }
-        Fields found = Packets.open("Sender", receiver.with("packet", received));
-        return Fields.of("senderT3", sender.get("t3"), "senderT4", sender.get("t4"),
-                "receiverT3", receiver.get("t3"), "receiverT4", receiver.get("t4"),
-                "senderPacket", packet, "receivedPacket", received,
-                "acceptedSequenceNumber", found.get("sequenceNumber"));
-    }
-
-    private static Fields sessionKeys(Fields v, String sid) {
+    /** As RFC 4656 §4.1.2 makes them, or those of the connection, as in no RFC. */
+    private static Fields sessionKeys(Fields v) {
         Fields keys = v.text("keys").equals("shared") ? Fields.of("t3", v.get("t1"),
-                "t4", v.get("t2")) : Keys.testKeys(v.octets(sid), v);
+                "t4", v.get("t2")) : Keys.testKeys(v.octets("sid"), v);
         return keys.with("mode", v.get("testMode"));
+    }
+
+    private static Fields packetOfSession(Fields v) {
+        Fields keys = sessionKeys(v);
+        return Fields.of("t3", keys.get("t3"), "t4", keys.get("t4"),
+                "senderPacket", senderPacket(keys, v));
+    }
+
+    private static Fields packetTaken(Fields v) {
+        boolean isSender = v.text("role").equals("Session-Sender");
+        Fields found = Packets.open(isSender ? "Reflector" : "Sender",
+                sessionKeys(v).with("packet", v.get("receivedPacket")));
+        boolean isOfOwn =
+                !isSender || found.number("senderSequenceNumber") < v.number("sent");
+        Refused.unless(isOfOwn, "Sender Sequence Number: never sent");
+        return Fields.of("acceptedSequenceNumber", found.get("sequenceNumber"));
     }
 }

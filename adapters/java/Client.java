@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * The Control-Client. It is given `protocol`, `security`, `isIkev2`; and, unless the mode is
- * unauthenticated, `secret`, `keyId`, `t1`, `t2` and `clientIv`.
+ * The Control-Client. It is given `protocol`, `security`, `isIkev2`; unless the mode is
+ * unauthenticated, `secret`, `keyId`, `t1`, `t2` and `clientIv`; and maybe `maxCount`.
  */
 final class Client extends Endpoint {
-    private static final long MAX_COUNT = 32768; // RFC 5357 §6
-    private static final Fields OPEN = Fields.of(
-            "keyId", new byte[KeyId.SIZE], "token", new byte[64], "clientIv", Primitives.ZEROS);
+    private static final long MAX_COUNT = 32768; // unless it is configured (RFC 5357 §6)
 
     private String asked;
     private Fields request;
@@ -19,6 +17,9 @@ final class Client extends Endpoint {
 
     void ask(String name, Fields fields) {
         Refused.unless(state == State.READY, "not ready");
+        boolean isRequest = name.equals(Messages.request(protocol));
+        boolean mayBe = !isRequest || Negotiation.mayBeSent(protocol, fields);
+        Refused.unless(mayBe, "a request that its client must not send");
         send(name, fields);
         asked = name;
         request = fields;
@@ -26,14 +27,19 @@ final class Client extends Endpoint {
     }
 
     private Want answer(Fields greeting) {
-        Refused.unless(greeting.number("modes") != 0, "Modes: no service");
         long ikev2 = config.flag("isIkev2") ? Negotiation.ikev2Bit(protocol) : 0;
         long chosen = Negotiation.bitOf(config.text("security")) | ikev2;
-        mode = Negotiation.chooseMode(protocol, greeting.number("modes"), chosen);
-        Fields response = OPEN;
+        mode = new Negotiation.Mode(config.text("security"), ikev2 != 0);
+        Refused.unless(greeting.number("modes") != 0, "Modes: no service");
+        Refused.unless((chosen & ~greeting.number("modes")) == 0, "Mode: not offered");
+        long maxCount = config.containsKey("maxCount") ? config.number("maxCount") : MAX_COUNT;
+        Fields response = Fields.of("keyId", unused(KeyId.SIZE), "token", unused(64),
+                "clientIv", unused(16));
         if (mode.isProtected()) {
-            Fields given = config.with(greeting).with("maxCount", MAX_COUNT);
+            Fields given = config.with(greeting).with("maxCount", maxCount);
             response = config.with(Keys.checkedSeal(config.octets("secret"), given));
+        } else if (protocol.equals("TWAMP")) { // in OWAMP nothing is made with it
+            Refused.unless(greeting.number("count") <= maxCount, "Count: too large");
         }
         send("Set-Up-Response", response.with("mode", chosen));
         return Want.octets(32, this::start);
@@ -47,7 +53,7 @@ final class Client extends Endpoint {
         }
         return Want.octets(16, startTime -> {
             Refused.unless(accept == 0, "Accept: not 0");
-            state = State.READY;
+            begin();
             return next();
         });
     }
@@ -64,8 +70,11 @@ final class Client extends Endpoint {
 
     private Want readReply(byte[] first) {
         return switch (asked) {
-            case "Start-Sessions" -> Messages.read("Start-Ack", first,
-                    ack -> goOn(ack.number("accept") == 0 ? State.TESTING : State.READY));
+            case "Start-Sessions" -> Messages.read("Start-Ack", first, ack -> {
+                boolean isOk = ack.number("accept") == 0; // else it is over (RFC 4656 §3.7)
+                Refused.unless(isOk, "Accept of Start-Ack: not 0");
+                return goOn(State.TESTING);
+            });
             case "Fetch-Session" -> Messages.read("Fetch-Ack", first,
                     ack -> ack.number("accept") != 0 ? goOn(State.READY)
                             : Messages.readFetched(ack, data -> goOn(State.READY)));
@@ -74,10 +83,8 @@ final class Client extends Endpoint {
     }
 
     private Want accepted(Fields reply) {
-        boolean isReceiver = request.number("confSender") != 0 // and so has made the SID
-                && request.number("confReceiver") == 0;
         if (reply.number("accept") == 0) {
-            byte[] sid = (isReceiver ? request : reply).octets("sid");
+            byte[] sid = (Negotiation.namesSid(request) ? request : reply).octets("sid");
             openSession(request, sid, reply.number("port"));
         }
         return goOn(State.READY);

@@ -73,7 +73,8 @@ final class ControlStream {
 
     /** Refuses another HMAC; in the unauthenticated mode the field is not used. */
     void check(byte[] octets) {
-        Refused.unless(mac == null || Octets.equal(crypt(octets), hmac()), "HMAC: another");
+        boolean isSame = mac == null || Octets.equal(crypt(octets), hmac());
+        Refused.unless(isSame, "HMAC: another", "HMAC");
     }
 
     private static Fields controlSend(Fields v) {

@@ -1,35 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
 /** A whole connection, from the greeting to the fetched results, and its test packets. */
 final class Conversation {
-    private static final long LIMIT = 1 << 19; // octets of packets, as hex 1 MiB
+    private static final long ON_THE_WAY = 1 << 24; // 2^-8 s, for a test packet or its answer
+    private static final long MAX_PADDING = 65535; // a datagram has no room for more
     private static final Fields SENDS = // what each packet says of its sender's clock and its way
             Fields.of("errorEstimate", new byte[] {0, 1}, "ttl", Packets.TTL);
 
     private final Fields v;
     private final Handshake.Credentials credentials; // null in the unauthenticated mode
     private final String protocol;
-    private final long count; // of packets
+    private final List<byte[]> sendTimes; // of the packets of each session
     private final long padding;
     private final Client client;
     private final Server server;
-    private final Handshake.Clock clock;
     private final List<Fields> transcript = new ArrayList<>();
 
     Conversation(Fields v, Handshake.Credentials credentials) {
         this.v = v;
         this.credentials = credentials;
         protocol = v.text("protocol");
-        count = v.number("packets");
+        sendTimes = v.octetStrings("sendTimes");
         padding = v.number("padding");
-        boolean isSmall = count <= LIMIT && padding <= LIMIT && count * (14 + padding) <= LIMIT;
-        Refused.unless(isSmall && padding >= 0, "packets: more than an answer has room for");
+        Refused.unless(padding >= 0 && padding <= MAX_PADDING, "padding: out of range");
         client = Handshake.client(v, credentials);
-        server = Handshake.server(v, credentials);
-        clock = new Handshake.Clock(v.octets("packetTime"), Handshake.Clock.SECOND);
+        server = Handshake.server(v, credentials == null ? List.of() : List.of(credentials));
+    }
+
+    /** A time after another, modulo an NTP era. */
+    private static byte[] later(byte[] time, long delay) {
+        long start = ByteBuffer.wrap(Octets.sized("time", time, 8)).getLong();
+        return ByteBuffer.allocate(8).putLong(start + delay).array();
     }
 
     private void say(Endpoint sender, String message) {
@@ -73,7 +78,7 @@ final class Conversation {
 
     private Fields outputs() {
         if (credentials == null) {
-            return Fields.of("keyId", new byte[KeyId.SIZE], "sharedSecret", Octets.NONE,
+            return Fields.of("keyId", client.unused(KeyId.SIZE), "sharedSecret", Octets.NONE,
                     "tokenKey", Octets.NONE);
         }
         byte[] secret = credentials.secret();
@@ -85,15 +90,16 @@ final class Conversation {
     private List<byte[]> exchange(Endpoint.Session session) {
         Fields common = session.keys().with(SENDS);
         List<byte[]> packets = new ArrayList<>();
-        for (long number = 0; number < count; number++) {
-            byte[] packet = Packets.seal("Sender", common.with("sequenceNumber", number,
-                    "timestamp", clock.read(), "padding", new byte[(int) padding]))
-                    .octets("packet");
+        for (int number = 0; number < sendTimes.size(); number++) {
+            byte[] time = sendTimes.get(number);
+            Fields numbered = common.with("sequenceNumber", number);
+            byte[] packet = Packets.seal("Sender", numbered.with(
+                    "timestamp", time, "padding", new byte[(int) padding])).octets("packet");
             packets.add(packet);
             if (protocol.equals("TWAMP")) {
-                Fields own = common.with(
-                        "receiveTimestamp", clock.read(), "timestamp", clock.read());
-                byte[] answer = Packets.reflect(own, packet, number);
+                Fields own = numbered.with("receiveTimestamp", later(time, ON_THE_WAY),
+                        "timestamp", later(time, 2 * ON_THE_WAY));
+                byte[] answer = Packets.reflect(own, packet);
                 Packets.open("Reflector", common.with("packet", answer));
                 packets.add(answer);
             }
@@ -102,35 +108,33 @@ final class Conversation {
     }
 
     private void stop() {
-        client.sendStop(client.stopAfter(count));
+        client.sendStop(client.stopAfter(sendTimes.size()));
         say(client, "Stop-Sessions");
         if (protocol.equals("OWAMP")) {
-            server.sendStop(server.stopAfter(count));
+            server.sendStop(server.stopAfter(sendTimes.size()));
             say(server, "Stop-Sessions");
         }
     }
 
     private void fetch(Endpoint.Session session, List<byte[]> packets) {
         List<Fields> records = packets.stream().map(packet -> record(session, packet)).toList();
-        client.ask("Fetch-Session",
-                Fields.of("beginSeq", 0, "endSeq", 0xffffffffL, "sid", session.sid()));
-        say(client, "Fetch-Session");
         Fields ack = Fields.of("accept", 0, "finished", 1, "nextSeqno", records.size(),
                 "numberOfSkipRanges", 0, "numberOfRecords", records.size());
         Fields request =
                 session.request().with("sid", session.sid(), "receiverPort", session.port());
-        server.answerFetch(ack,
+        server.keep(ack,
                 Fields.of("request", request, "skipRanges", List.of(), "records", records));
-        say(server, "Fetch-Ack and session data");
+        Fields all = Fields.of("beginSeq", 0, "endSeq", 0xffffffffL, "sid", session.sid());
+        ask("Fetch-Session", all, "Fetch-Ack and session data");
     }
 
-    /** What is kept of a packet, which came 2^-8 seconds after it was sent. */
+    /** What is kept of a packet. */
     private static Fields record(Endpoint.Session session, byte[] packet) {
         Fields found = Packets.open("Sender", session.keys().with("packet", packet));
-        Handshake.Clock came = new Handshake.Clock(found.octets("timestamp"), 1 << 24);
+        byte[] sent = found.octets("timestamp");
         BigInteger estimate = new BigInteger(1, found.octets("errorEstimate"));
         return Fields.of("seqNumber", found.get("sequenceNumber"), "sendErrorEstimate", estimate,
-                "receiveErrorEstimate", estimate, "sendTimestamp", came.read(),
-                "receiveTimestamp", came.read(), "ttl", Packets.TTL);
+                "receiveErrorEstimate", estimate, "sendTimestamp", sent,
+                "receiveTimestamp", later(sent, ON_THE_WAY), "ttl", Packets.TTL);
     }
 }

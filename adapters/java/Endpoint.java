@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** What both ends of a control connection have in common: octets in, octets out. */
 abstract class Endpoint {
-    private static final int LIMIT = 1 << 20; // octets between two HMACs
+    private static final long LIMIT = 1 << 20; // octets between two HMACs, unless configured
 
     enum State { SETTING_UP, READY, WAITING, TESTING, CLOSED }
 
@@ -38,12 +39,14 @@ abstract class Endpoint {
     private ControlStream in = ControlStream.open();
     private Fields keys; // T1 and T2
     private Want want;
+    private final long limit;
     private int held; // octets since the last HMAC
     private String why = "";
 
     Endpoint(Fields config, String sendsIfSet, String peerSendsIfSet) {
         this.config = config;
         this.protocol = config.text("protocol");
+        this.limit = config.containsKey("messageLimit") ? config.number("messageLimit") : LIMIT;
         this.sendsIfSet = sendsIfSet;
         this.peerSendsIfSet = peerSendsIfSet;
     }
@@ -109,7 +112,23 @@ abstract class Endpoint {
         if (want.isOver()) {
             close("");
         }
-        Refused.unless(held + want.size() <= LIMIT, "message: too long");
+        boolean fits = want.isHmac() || held + want.size() <= limit;
+        Refused.unless(want.isOver() || fits, "message: too long");
+    }
+
+    /** What fills a field that the RFCs call unused. */
+    final byte[] unused(int size) {
+        byte[] octets = new byte[size];
+        if (config.containsKey("unused")) {
+            Arrays.fill(octets, config.sized("unused", 1)[0]);
+        }
+        return octets;
+    }
+
+    /** The set-up is over. */
+    final void begin() {
+        state = State.READY;
+        held = 0;
     }
 
     final void close(String reason) {
@@ -167,12 +186,13 @@ abstract class Endpoint {
     /** Stop-Sessions for what runs, where each session has sent so many packets. */
     final Fields stopAfter(long packets) {
         Fields stop = Fields.of("accept", 0);
-        return protocol.equals("TWAMP") ? stop.with("numberOfSessions", sessions.size())
+        return protocol.equals("TWAMP") ? stop
                 : stop.with("sessions", sids(sendsIfSet).map(sid -> Fields.of(
                         "sid", sid, "nextSeqno", packets, "skipRanges", List.of())).toList());
     }
 
-    final void sendStop(Fields stop) {
+    final void sendStop(Fields given) {
+        Fields stop = given.with("numberOfSessions", sessions.size());
         Refused.unless(state == State.TESTING && !isStopSent, "Stop-Sessions: not now");
         checkStop(stop, sendsIfSet);
         send("Stop-Sessions (" + protocol + ")", stop);

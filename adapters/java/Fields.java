@@ -49,7 +49,10 @@ final class Fields extends LinkedHashMap<String, Object> {
         return Octets.sized(name, octets(name), size);
     }
 
-    List<byte[]> octetStrings(String name) {
+    List<byte[]> octetStrings(String name) { // none, if there is no such list
+        if (!containsKey(name)) {
+            return List.of();
+        }
         return ((List<?>) get(name)).stream().map(Fields::toOctets).toList();
     }
 

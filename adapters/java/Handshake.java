@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -7,8 +6,8 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 
 /** Both ends of a connection as the cases want them, and how one of them behaves. */
 final class Handshake {
@@ -18,21 +17,19 @@ final class Handshake {
             "Ikev2Handshake", v -> new Conversation(v, byIkeSa(v)).run(),
             "ServerBehaviour", Handshake::serverBehaviour,
             "ClientBehaviour", Handshake::clientBehaviour);
-    private static final byte[] SID_ADDRESS = {(byte) 192, 0, 2, 1};
-    private static final Fields FETCH_REFUSED = Fields.of("accept", 1, "finished", 0,
-            "nextSeqno", 0, "numberOfSkipRanges", 0, "numberOfRecords", 0);
-
     private Handshake() {}
 
     /** What a client authenticates itself with. */
-    record Credentials(byte[] secret, byte[] keyId, boolean isIkev2) {}
-
-    private static byte[] secretOf(Fields v) {
-        return v.text("passphrase").getBytes(StandardCharsets.UTF_8);
+    record Credentials(byte[] secret, byte[] keyId, boolean isIkev2) {
+        boolean isNamedBy(byte[] other, boolean byIkev2) {
+            int size = isIkev2 ? 16 : KeyId.SIZE; // RFC 7717 §5.3
+            return isIkev2 == byIkev2 && Arrays.equals(keyId, 0, size, other, 0, size);
+        }
     }
 
     private static Credentials byPassphrase(Fields v) {
-        return new Credentials(secretOf(v), KeyId.encode(v.text("name")), false);
+        byte[] secret = v.text("passphrase").getBytes(StandardCharsets.UTF_8);
+        return new Credentials(secret, KeyId.encode(v.text("name")), false);
     }
 
     private static Credentials byIkeSa(Fields v) {
@@ -40,35 +37,39 @@ final class Handshake {
         return new Credentials(secret, Ikev2.keyId(v), true);
     }
 
-    /** A clock that shows a time, and so many 2^-32 seconds more at each reading. */
-    static final class Clock {
-        static final long SECOND = 1L << 32;
-        private final long tick;
-        private long next;
+    private static Credentials ofIkeSa(Fields sa) {
+        return new Credentials(sa.octets("sharedSecretKey"), Ikev2.keyId(sa), true);
+    }
 
-        Clock(byte[] start, long tick) {
-            this.tick = tick;
-            this.next = ByteBuffer.wrap(Octets.sized("time", start, 8)).getLong();
+    /** What the server of a case knows, and is configured to say to each request in turn. */
+    private record Configured(List<Credentials> known, Iterator<byte[]> sids,
+            Iterator<Fields> decisions) implements Server.Policy {
+        @Override
+        public byte[] findSecret(byte[] keyId, boolean isIkev2) {
+            return known.stream().filter(one -> one.isNamedBy(keyId, isIkev2))
+                    .map(Credentials::secret).findFirst().orElse(null);
         }
 
-        byte[] read() {
-            byte[] now = ByteBuffer.allocate(8).putLong(next).array();
-            next += tick;
-            return now;
+        @Override
+        public byte[] nextSid() {
+            Refused.unless(sids.hasNext(), "SID: no more");
+            return sids.next();
+        }
+
+        @Override
+        public Server.Decision decide(Fields request) {
+            if (!decisions.hasNext()) {
+                return new Server.Decision(4, 0);
+            }
+            Fields decision = decisions.next();
+            return new Server.Decision(decision.number("accept"), decision.number("port"));
         }
     }
 
-    /** A server that knows a client's credentials, if there are any. */
-    static Server server(Fields v, Credentials known) {
-        Clock clock = new Clock(v.octets("sidTime"), Clock.SECOND);
-        Iterator<byte[]> random = v.octetStrings("sidRandom").iterator();
-        Supplier<byte[]> sids = () -> {
-            Refused.unless(random.hasNext(), "sidRandom: no more");
-            return Octets.join(SID_ADDRESS, clock.read(), random.next());
-        };
-        Server.Secrets secrets = (keyId, isIkev2) -> known != null && isIkev2 == known.isIkev2()
-                && Arrays.equals(keyId, known.keyId()) ? known.secret() : null;
-        return new Server(v.with("modes", v.get("offeredModes")), secrets, sids);
+    /** A server that knows these credentials. */
+    static Server server(Fields v, List<Credentials> known) {
+        return new Server(v.with("modes", v.get("offeredModes")), new Configured(
+                known, v.octetStrings("sids").iterator(), v.records("policy").iterator()));
     }
 
     static Client client(Fields v, Credentials own) {
@@ -76,57 +77,60 @@ final class Handshake {
                 "secret", own.secret(), "keyId", own.keyId(), "isIkev2", own.isIkev2()));
     }
 
-    /** What an end sends for each message that it receives; `user` makes it do more. */
-    private static <E extends Endpoint> Fields behaviour(E end, Fields v, Consumer<E> user) {
+    /** What an end sends at first and after each step; `say` has it say something by itself. */
+    private static Fields behaviour(Endpoint end, Fields v, Consumer<byte[]> say) {
         List<byte[]> sent = new ArrayList<>();
         sent.add(end.take().octets());
-        for (byte[] octets : v.octetStrings("received")) {
-            end.receive(octets);
-            user.accept(end);
+        for (Fields step : v.records("steps")) {
+            byte[] octets = step.octets("octets");
+            if (step.text("do").equals("receive")) {
+                end.receive(octets);
+            } else {
+                sayIfItMay(say, octets);
+            }
             sent.add(end.take().octets());
         }
         boolean isClosed = end.state == Endpoint.State.CLOSED;
         return Fields.of("sent", sent, "ending", isClosed ? "closed" : "open");
     }
 
+    /** An end that is not in the state for a message says nothing. */
+    private static void sayIfItMay(Consumer<byte[]> say, byte[] octets) {
+        try {
+            say.accept(octets);
+        } catch (Refused notNow) {
+            return;
+        }
+    }
+
+    private static Fields stop(Endpoint end, byte[] octets) {
+        return Messages.parse("Stop-Sessions (" + end.protocol + ")", octets);
+    }
+
     private static Fields serverBehaviour(Fields v) {
-        Credentials known = v.flag("ikev2")
-                ? new Credentials(secretOf(v), Octets.first(KeyId.SIZE, v.octets("name")), true)
-                : byPassphrase(v);
-        return behaviour(server(v, known), v, server -> {
-            if (server.owesStop()) {
-                server.sendStop(server.stopAfter(0));
-            }
-            if (server.owesFetch()) {
-                server.answerFetch(FETCH_REFUSED, null);
-            }
-        });
+        List<Credentials> known = Stream.concat(
+                v.records("secrets").stream().map(Handshake::byPassphrase),
+                v.records("ikeSas").stream().map(Handshake::ofIkeSa)).toList();
+        Server server = server(v, known);
+        return behaviour(server, v, octets -> server.sendStop(stop(server, octets)));
     }
 
     private static Fields clientBehaviour(Fields v) {
-        Iterator<byte[]> commands = v.octetStrings("commands").iterator();
-        return behaviour(client(v, byPassphrase(v)), v, client -> {
-            boolean mayAsk = client.state == Endpoint.State.READY
-                    || client.state == Endpoint.State.TESTING;
-            if (mayAsk && commands.hasNext()) {
-                command(client, commands.next());
+        Credentials own = v.records("ikeSas").stream().map(Handshake::ofIkeSa).findFirst()
+                .orElseGet(() -> byPassphrase(v));
+        Client client = client(v, own);
+        return behaviour(client, v, octets -> {
+            int command = Octets.first(1, octets)[0];
+            String name = switch (command) {
+                case 2 -> "Start-Sessions";
+                case 4 -> "Fetch-Session";
+                default -> Messages.request(client.protocol);
+            };
+            if (command == 3) {
+                client.sendStop(stop(client, octets));
+            } else {
+                client.ask(name, Messages.parse(name, octets));
             }
         });
-    }
-
-    private static void command(Client client, byte[] octets) {
-        int command = Octets.first(1, octets)[0];
-        String name = switch (command) {
-            case 2 -> "Start-Sessions";
-            case 3 -> "Stop-Sessions (" + client.protocol + ")";
-            case 4 -> "Fetch-Session";
-            default -> Messages.request(client.protocol);
-        };
-        Fields fields = Messages.parse(name, octets);
-        if (command == 3) {
-            client.sendStop(fields);
-        } else {
-            client.ask(name, fields);
-        }
     }
 }

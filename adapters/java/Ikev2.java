@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import static java.util.Map.entry;
@@ -20,7 +22,12 @@ final class Ikev2 {
             entry("SpisFromKeyId", Ikev2::spisFromKeyId),
             entry("SharedSecretForKeyId", Ikev2::sharedSecretForKeyId),
             entry("BindingChain", Ikev2::bindingChain),
-            entry("KeymatChain", Ikev2::keymatChain));
+            entry("KeymatChain", Ikev2::keymatChain),
+            entry("PpkSkD", Ikev2::ppkSkD),
+            entry("PpkRekeyChain", Ikev2::ppkRekeyChain),
+            entry("AdditionalKeyExchange", Ikev2::additionalKeyExchange),
+            entry("RekeyChain", Ikev2::rekeyChain));
+    private static final int SHORTEST_NONCE = 16;
     private static final byte[] IPPM = "IPPM".getBytes(StandardCharsets.US_ASCII);
 
     private Ikev2() {}
@@ -36,16 +43,20 @@ final class Ikev2 {
         return Fields.of("blocks", (length + size - 1) / size, "output", output);
     }
 
-    private static byte[] nonce(Fields v, String name) {
+    private static byte[] nonce(Fields v, String name, int low) {
         byte[] nonce = v.octets(name);
-        int low = Math.max(16, prf(v).size() / 2);
         Refused.unless(nonce.length >= low && nonce.length <= 256,
                 name + ": expected " + low + " to 256 octets");
         return nonce;
     }
 
+    /** At least half as long as the key of the prf that is negotiated (RFC 7296 §2.10). */
     private static byte[] nonces(Fields v) {
-        return Octets.join(nonce(v, "ni"), nonce(v, "nr"));
+        return nonces(v, Math.max(SHORTEST_NONCE, prf(v).size() / 2));
+    }
+
+    private static byte[] nonces(Fields v, int low) {
+        return Octets.join(nonce(v, "ni", low), nonce(v, "nr", low));
     }
 
     private static byte[] spis(Fields v) {
@@ -55,14 +66,21 @@ final class Ikev2 {
     static Fields skeyseed(Fields v) {
         byte[] key = nonces(v);
         if (prf(v).isAes()) {
-            key = Octets.join(Octets.first(8, nonce(v, "ni")), Octets.first(8, nonce(v, "nr")));
+            key = Octets.join(Octets.first(8, v.octets("ni")), Octets.first(8, v.octets("nr")));
         }
         return Fields.of("prfKey", key, "skeyseed", prf(v).call(key, v.octets("sharedSecret")));
     }
 
     static Fields rekeyedSkeyseed(Fields v) {
-        byte[] seed = Octets.join(v.octets("sharedSecret"), nonces(v));
-        return Fields.of("skeyseed", prf(v).call(v.octets("oldSkD"), seed));
+        return Fields.of("skeyseed", rekeyed(prf(v), v.octets("oldSkD"), v));
+    }
+
+    /** With the prf of the old SA; whoever knows that of the new one checks the nonces by it. */
+    private static byte[] rekeyed(Prf old, byte[] oldSkD, Fields v) {
+        byte[] secret = v.octets("sharedSecret");
+        Refused.unless(secret.length > 0, "g^ir: expected at least 1 octet");
+        byte[] more = Octets.join(v.octetStrings("additionalSecrets"));
+        return old.call(oldSkD, secret, nonces(v, SHORTEST_NONCE), more);
     }
 
     static Fields ikeSaKeys(byte[] skeyseed, Fields v) {
@@ -126,5 +144,46 @@ final class Ikev2 {
         Fields secret = sharedSecretFromKeymat(keymat.octets("keymat"), v);
         Fields token = Keys.seal(secret.octets("sharedSecretKey"), v);
         return keymat.with(secret).with(token);
+    }
+
+    /** SK_d with a postquantum preshared key (RFC 8784 §3). */
+    private static byte[] withPpk(Fields v) {
+        return prf(v).plus(v.octets("ppk"), v.octets("primedSkD"), prf(v).size());
+    }
+
+    private static Fields withSecret(Fields v, Fields keys) {
+        return keys.with(sharedSecret(v.with("skD", keys.get("skD"))));
+    }
+
+    private static Fields ppkSkD(Fields v) {
+        return withSecret(v, Fields.of("skD", withPpk(v)));
+    }
+
+    /** The PPK is not used again when the IKE SA is rekeyed (RFC 8784 §3). */
+    private static Fields ppkRekeyChain(Fields v) {
+        byte[] oldSkD = withPpk(v);
+        byte[] skeyseed = rekeyed(prf(v), oldSkD, v);
+        Fields keys = ikeSaKeys(skeyseed, v.with("integritySize", 0, "encryptionSize", 0));
+        return withSecret(v, keys).with("oldSkD", oldSkD, "skeyseed", skeyseed);
+    }
+
+    /** Additional key exchanges, each from the SK_d of the last (RFC 9370 §2.2.2). */
+    private static Fields additionalKeyExchange(Fields v) {
+        List<byte[]> skeyseeds = new ArrayList<>();
+        Fields keys = v;
+        for (byte[] secret : v.octetStrings("additionalSecrets")) {
+            byte[] skeyseed = prf(v).call(keys.octets("skD"), secret, nonces(v));
+            skeyseeds.add(skeyseed);
+            keys = ikeSaKeys(skeyseed, v);
+        }
+        Fields last = withSecret(v, Fields.of("skD", keys.get("skD"))).with(keys);
+        return last.with("skeyseeds", skeyseeds, "lastSkD", keys.get("skD"));
+    }
+
+    private static Fields rekeyChain(Fields given) {
+        Fields v = given.with("prf", given.get("newPrf"));
+        byte[] skeyseed = rekeyed(Prf.of(v.text("oldPrf")), v.octets("oldSkD"), v);
+        Fields keys = withSecret(v, ikeSaKeys(skeyseed, v));
+        return keys.with("skeyseed", skeyseed, "keyId", keyId(v));
     }
 }

@@ -29,11 +29,15 @@ final class Keys {
         return Fields.of("tokenKey", key, "plaintext", plaintext, "token", token);
     }
 
+    static boolean isCount(long count) {
+        return count >= 1024 && Long.bitCount(count) == 1;
+    }
+
     /** A Token for a server whose Count is neither weak nor a denial of service. */
     static Fields checkedSeal(byte[] secret, Fields v) {
         long count = v.number("count");
-        Refused.unless(count >= 1024 && Long.bitCount(count) == 1, "Count: expected a power of 2");
-        Refused.unless(count <= v.number("maxCount"), "Count: too large");
+        Refused.unless(isCount(count), "Count: expected a power of 2 from 1024", "Count");
+        Refused.unless(count <= v.number("maxCount"), "Count: too large", "Count");
         return seal(secret, v);
     }
 
@@ -41,14 +45,19 @@ final class Keys {
         byte[] key = tokenKey(secret, v);
         byte[] text = Primitives.decrypt(key, v.sized("token", 64));
         byte[] challenge = v.sized("challenge", 16);
-        Refused.unless(Octets.equal(Octets.first(16, text), challenge), "Token: another Challenge");
+        boolean isOurs = Octets.equal(Octets.first(16, text), challenge);
+        Refused.unless(isOurs, "Token: another Challenge", "Challenge");
         byte[] t1 = Octets.part(text, 16, 32);
         return Fields.of("tokenKey", key, "t1", t1, "t2", Octets.from(32, text));
     }
 
     private static Fields tokenFromPassphrase(Fields v) {
         String text = v.text("passphrase");
-        Refused.unless(!text.contains("\n") && !text.contains("\r"), "passphrase: a newline");
+        boolean isAscii = text.chars().allMatch(c -> c < 128); // RFC 5357 §3.1
+        boolean mayBe = isAscii || v.text("protocol").equals("OWAMP");
+        Refused.unless(mayBe, "passphrase: expected ASCII", "text");
+        boolean isOneLine = !text.contains("\n") && !text.contains("\r");
+        Refused.unless(isOneLine, "passphrase: a newline", "text");
         byte[] secret = text.getBytes(StandardCharsets.UTF_8);
         return checkedSeal(secret, v).with("sharedSecret", secret);
     }

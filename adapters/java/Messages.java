@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -11,7 +12,8 @@ import static java.util.Map.entry;
 final class Messages {
     static final Map<String, UnaryOperator<Fields>> TYPES = Map.of(
             "MessageParse", Messages::messageParse,
-            "FetchDataParse", Messages::fetchDataParse);
+            "FetchDataParse", Messages::fetchDataParse,
+            "LostPacketRecord", Messages::lostPacketRecord);
 
     private static final String REQUEST = " ipvn:1 confSender:1 confReceiver:1 numberOfSlots:4"
             + " numberOfPackets:4 senderPort:2 receiverPort:2 senderAddress*16 receiverAddress*16"
@@ -38,6 +40,10 @@ final class Messages {
             + " receiveErrorEstimate:2 sendTimestamp*8 receiveTimestamp*8 ttl:1");
     private static final Set<String> WITHOUT_HMAC =
             Set.of("Server-Greeting", "Set-Up-Response", "Server-Start");
+
+    static final Fields NO_RESULTS = Fields.of("accept", 1, "finished", 0, "nextSeqno", 0,
+            "numberOfSkipRanges", 0, "numberOfRecords", 0);
+    private static final int LOST = 0x3f01; // S 0, Multiplier 1; Scale 64 does not fit, so 63
 
     private Messages() {}
 
@@ -106,11 +112,11 @@ final class Messages {
         int ranges = SKIP_RANGE.size();
         long end = ack.number("numberOfSkipRanges") * ranges;
         return read("Request-Session", Octets.NONE, request ->
-                Want.octets(Octets.padded(end), skipped -> {
+                Want.octets(Octets.padded(end), skipped -> Want.hmac(() -> {
                     List<Fields> skips = skipRanges(Octets.first((int) end, skipped));
                     Fields fields = Fields.of("request", request, "skipRanges", skips);
-                    return Want.hmac(() -> readRecords(ack, fields, then));
-                }));
+                    return readRecords(ack, fields, then);
+                })));
     }
 
     private static Want readRecords(Fields ack, Fields data, Function<Fields, Want> then) {
@@ -139,8 +145,33 @@ final class Messages {
         return want.result();
     }
 
+    /** The fields as their sender may send them. */
+    private static Fields sendable(String name, Fields fields) {
+        if (name.equals("Fetch-Ack")) { // RFC 4656 §3.9
+            return fields.number("accept") != 0 ? NO_RESULTS.with("accept", fields.get("accept"))
+                    : fields.number("finished") != 0 ? fields
+                    : fields.with("nextSeqno", 0, "numberOfSkipRanges", 0);
+        }
+        if (!fields.containsKey("ipvn")) {
+            return fields;
+        }
+        Fields sent = fields.with("confSender", fields.number("confSender") == 0 ? 0 : 1,
+                "confReceiver", fields.number("confReceiver") == 0 ? 0 : 1);
+        if (fields.number("ipvn") != 4) {
+            return sent;
+        }
+        return sent.with("senderAddress", ipv4(sent.octets("senderAddress")),
+                "receiverAddress", ipv4(sent.octets("receiverAddress")));
+    }
+
+    /** An IPv4 address; the octets after it are not used (RFC 4656 §3.5). */
+    private static byte[] ipv4(byte[] address) {
+        return Octets.first(16, Octets.first(4, address));
+    }
+
     /** The parts of a message; after each goes an HMAC, if the message has any. */
-    static List<byte[]> parts(String name, Fields fields) {
+    static List<byte[]> parts(String name, Fields given) {
+        Fields fields = sendable(name, given);
         if (name.equals("Session data")) {
             List<byte[]> parts = new ArrayList<>();
             parts.addAll(parts("Request-Session", (Fields) fields.get("request")));
@@ -184,5 +215,13 @@ final class Messages {
     private static Fields fetchDataParse(Fields v) {
         Fields ack = parse("Fetch-Ack", v.octets("fetchAck"));
         return rebuilt("Session data", parse(readFetched(ack, Want::nothing), v.octets("octets")));
+    }
+
+    /** What is kept of a packet that did not come (RFC 4656 §3.9). */
+    private static Fields lostPacketRecord(Fields v) {
+        BigInteger estimate = new BigInteger(1, v.sized("receiveErrorEstimate", 2));
+        return Fields.of("record", RECORD.pack(v.with("receiveErrorEstimate", estimate,
+                "sendErrorEstimate", LOST, "receiveTimestamp", new byte[8],
+                "ttl", Packets.TTL)));
     }
 }

@@ -30,7 +30,7 @@ final class Negotiation {
     static String nameOf(long bit) {
         int place = Long.numberOfTrailingZeros(bit);
         boolean isOne = Long.bitCount(bit) == 1 && place < SECURITY.size();
-        Refused.unless(isOne, "Mode: expected exactly one security bit");
+        Refused.unless(isOne, "Mode: expected exactly one security bit", "negotiation");
         return SECURITY.get(place);
     }
 
@@ -49,12 +49,16 @@ final class Negotiation {
     /** What Mode means, other bits ignored (RFC 4656 §3.1, RFC 7717 §5.1). */
     static Mode chooseMode(String protocol, long offered, long chosen) {
         long bit = chosen & securityBits(protocol);
-        long ikev2 = chosen & ikev2Bit(protocol);
-        Mode mode = new Mode(nameOf(bit), ikev2 != 0);
-        Refused.unless((bit & offered) != 0, "Mode: not offered");
-        boolean mayBe = (ikev2 & offered) != 0 && mode.isProtected();
-        Refused.unless(ikev2 == 0 || mayBe, "Mode: IKEv2Derived not offered, or unprotected");
+        Mode mode = modeOf(protocol, bit | chosen & offered & ikev2Bit(protocol));
+        Refused.unless((bit & offered) != 0, "Mode: not offered", "negotiation");
         return mode;
+    }
+
+    /** IKEv2Derived that was not offered has no meaning, nor has it without protection. */
+    private static Mode modeOf(String protocol, long bits) {
+        Mode mode = new Mode(nameOf(bits & securityBits(protocol)), false);
+        boolean isIkev2Derived = (bits & ikev2Bit(protocol)) != 0 && mode.isProtected();
+        return new Mode(mode.security(), isIkev2Derived);
     }
 
     private static Fields modeChoice(Fields v) {
@@ -67,26 +71,57 @@ final class Negotiation {
         return accept <= 6 ? accept : 1;
     }
 
+    private static boolean isSet(Fields request, String name) {
+        return request.number(name) != 0;
+    }
+
+    /** The field that is not 0 as RFC 5357 §3.5 has it, or "". */
+    private static String notZero(Fields request) {
+        boolean hasSid = !Arrays.equals(request.octets("sid"), Primitives.ZEROS);
+        return isSet(request, "confSender") ? "Conf-Sender"
+                : isSet(request, "confReceiver") ? "Conf-Receiver"
+                : isSet(request, "numberOfSlots") ? "Number of Schedule Slots"
+                : isSet(request, "numberOfPackets") ? "Number of Packets"
+                : hasSid ? "SID" : "";
+    }
+
     /** The field for which no server grants a request, or "" (RFC 4656 §3.5, RFC 5357 §3.5). */
     static String problemOf(String protocol, Fields request) {
+        boolean isTwamp = protocol.equals("TWAMP");
+        if (isTwamp && !notZero(request).isEmpty()) {
+            return notZero(request);
+        }
         if (request.number("ipvn") != 4 && request.number("ipvn") != 6) {
             return "IPVN";
         }
-        boolean isSender = request.number("confSender") != 0;
-        boolean isReceiver = request.number("confReceiver") != 0;
-        if (protocol.equals("OWAMP")) {
-            List<Fields> slots = request.records("slots");
-            boolean isKnown = slots.stream().allMatch(slot -> slot.number("slotType") <= 1);
-            return !isSender && !isReceiver ? "Conf-Sender, Conf-Receiver"
-                    : slots.isEmpty() ? "Number of Schedule Slots"
-                    : isKnown ? "" : "Slot Type";
+        boolean isToSend = isTwamp || isSet(request, "confSender");
+        if (isToSend && request.number("typeP") >> 30 != 0) { // neither a DSCP nor a PHB
+            return "Type-P Descriptor";
         }
-        boolean hasSid = !Arrays.equals(request.octets("sid"), Primitives.ZEROS);
-        return isSender ? "Conf-Sender"
-                : isReceiver ? "Conf-Receiver"
-                : request.number("numberOfSlots") != 0 ? "Number of Schedule Slots"
-                : request.number("numberOfPackets") != 0 ? "Number of Packets"
-                : hasSid ? "SID" : "";
+        return isTwamp ? "" : problemOfOwamp(request);
+    }
+
+    private static String problemOfOwamp(Fields request) {
+        List<Fields> slots = request.records("slots");
+        boolean isKnown = slots.stream().allMatch(slot -> slot.number("slotType") <= 1);
+        return !hasConf(request) ? "Conf-Sender, Conf-Receiver"
+                : slots.isEmpty() ? "Number of Schedule Slots"
+                : isKnown ? "" : "Slot Type";
+    }
+
+    private static boolean hasConf(Fields request) {
+        return isSet(request, "confSender") || isSet(request, "confReceiver");
+    }
+
+    /** Whether its client may send a request (RFC 4656 §3.5, RFC 5357 §3.5). */
+    static boolean mayBeSent(String protocol, Fields request) {
+        return protocol.equals("TWAMP") ? notZero(request).isEmpty()
+                : hasConf(request) && !request.records("slots").isEmpty();
+    }
+
+    /** Whether a request has the SID of its session: its receiver makes it (RFC 4656 §3.5). */
+    static boolean namesSid(Fields request) {
+        return isSet(request, "confSender") && !isSet(request, "confReceiver");
     }
 
     private static Fields requestCheck(Fields v) {

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import static java.util.Map.entry;
 
 /** Test packets of OWAMP and TWAMP, sealed, opened and reflected (RFC 4656 §4.1, RFC 5357 §4). */
 final class Packets {
-    static final Map<String, UnaryOperator<Fields>> TYPES = Map.of(
-            "SenderPacketSeal", v -> seal("Sender", sized(v)),
-            "SenderPacketOpen", v -> open("Sender", sized(v)),
-            "ReflectorPacketSeal", v -> seal("Reflector", sized(v)),
-            "ReflectorPacketOpen", v -> open("Reflector", sized(v)),
-            "Reflect", v -> Fields.of("answer", reflect(sized(v), v.octets("packet"), 0)),
-            "ErrorEstimate", Packets::errorEstimate);
+    static final Map<String, UnaryOperator<Fields>> TYPES = Map.ofEntries(
+            entry("SenderPacketBuild", v -> seal("Sender", unprotected(v))),
+            entry("SenderPacketParse", v -> open("Sender", unprotected(v))),
+            entry("ReflectorPacketBuild", v -> seal("Reflector", unprotected(v))),
+            entry("ReflectorPacketParse", v -> open("Reflector", unprotected(v))),
+            entry("ReflectUnprotected", v -> answer(unprotected(v))),
+            entry("SenderPacketSeal", v -> seal("Sender", v)),
+            entry("SenderPacketOpen", v -> open("Sender", v)),
+            entry("ReflectorPacketSeal", v -> seal("Reflector", v)),
+            entry("ReflectorPacketOpen", v -> open("Reflector", v)),
+            entry("Reflect", Packets::answer),
+            entry("ErrorEstimate", Packets::errorEstimate));
     static final long TTL = 255;
 
     private static final String PLAIN = "sequenceNumber:4 timestamp*8 errorEstimate*2";
@@ -28,13 +34,21 @@ final class Packets {
 
     private Packets() {}
 
-    /** The cases want keys of the right size even where the mode has no use for them. */
-    private static Fields sized(Fields v) {
-        return v.with("t3", v.sized("t3", 16), "t4", v.sized("t4", 32));
+    private static Fields unprotected(Fields v) {
+        return v.with("mode", "unauthenticated");
+    }
+
+    private static Fields answer(Fields v) {
+        return Fields.of("answer", reflect(v, v.octets("packet")));
     }
 
     private static Layout layout(String kind, Fields v) {
-        return (v.text("mode").equals("unauthenticated") ? OPEN : CLOSED).get(kind);
+        if (v.text("mode").equals("unauthenticated")) {
+            return OPEN.get(kind);
+        }
+        v.sized("t3", 16);
+        v.sized("t4", 32);
+        return CLOSED.get(kind);
     }
 
     /** How many octets the mode encrypts and authenticates. */
@@ -52,7 +66,8 @@ final class Packets {
 
     static Fields seal(String kind, Fields v) {
         Layout layout = layout(kind, v);
-        byte[] text = layout.pack(v);
+        byte[] estimate = ownEstimate(v.sized("errorEstimate", 2));
+        byte[] text = layout.pack(v.with("errorEstimate", estimate));
         int size = covered(layout, v);
         byte[] covered = Octets.first(size, text);
         byte[] tag = hmac(covered, v);
@@ -73,17 +88,16 @@ final class Packets {
             covered = Primitives.decrypt(v.octets("t3"), covered);
         }
         boolean isSame = Octets.equal(hmac(covered, v), Octets.part(packet, total, end));
-        Refused.unless(isSame, "HMAC: another");
+        Refused.unless(isSame, "HMAC: another", "HMAC");
         Fields found = layout.unpack(Octets.join(covered, Octets.part(packet, size, total)));
         Refused.unless(found.octets("errorEstimate")[1] != 0, "Multiplier: found 0");
         return found.with("padding", Octets.from(end, packet));
     }
 
     /** The answer to a packet, of the same size if its padding allows (RFC 5357 §4.2). */
-    static byte[] reflect(Fields v, byte[] packet, long sequenceNumber) {
+    static byte[] reflect(Fields v, byte[] packet) {
         Fields found = open("Sender", v.with("packet", packet));
         byte[] header = seal("Reflector", v.with(
-                "sequenceNumber", sequenceNumber,
                 "senderSequenceNumber", found.get("sequenceNumber"),
                 "senderTimestamp", found.get("timestamp"),
                 "senderErrorEstimate", found.get("errorEstimate"),
@@ -94,11 +108,16 @@ final class Packets {
         return Octets.join(header, Octets.first(room, padding));
     }
 
+    /** An Error Estimate to be sent: without Z, never with Multiplier 0 (RFC 4656 §4.1.2). */
+    private static byte[] ownEstimate(byte[] octets) {
+        Refused.unless(octets[1] != 0, "Multiplier: found 0");
+        return new byte[] {(byte) (octets[0] & 0xbf), octets[1]};
+    }
+
     private static Fields errorEstimate(Fields v) {
         byte[] octets = v.sized("octets", 2);
-        Refused.unless(octets[1] != 0, "Multiplier: found 0");
-        byte[] withoutZ = {(byte) (octets[0] & 0xbf), octets[1]};
+        byte[] canonical = ownEstimate(octets);
         return Fields.of("synchronized", octets[0] < 0, "scale", octets[0] & 0x3f,
-                "multiplier", octets[1] & 0xff, "canonical", withoutZ);
+                "multiplier", octets[1] & 0xff, "canonical", canonical);
     }
 }

@@ -1,51 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
 
 /**
  * The Server. It is given `protocol`, `modes`, `count`, `challenge`, `salt`, `serverIv` and
- * `startTime`; and `port`, or it takes the one that is asked for.
+ * `startTime`; and maybe `receivers`, the addresses to which its sessions may send.
  */
 final class Server extends Endpoint {
     private static final Map<Integer, String> COMMANDS_OF_OWAMP = Map.of(1, "Request-Session",
             2, "Start-Sessions", 3, "Stop-Sessions", 4, "Fetch-Session");
     private static final Map<Integer, String> COMMANDS_OF_TWAMP = Map.of(
             2, "Start-Sessions", 3, "Stop-Sessions", 5, "Request-TW-Session");
-    private static final Fields NOT_SUPPORTED =
-            Fields.of("accept", 3, "port", 0, "sid", Primitives.ZEROS);
+    private static final int OK = 0; // values of Accept
+    private static final int FAILURE = 1;
+    private static final int NOT_SUPPORTED = 3;
+    private static final int NO_IKE_SA = 6;
+    private static final int SID_TRIES = 8; // then the random source is broken
 
-    /** Finds the shared secret of a KeyID, null if there is none. */
-    interface Secrets {
-        byte[] find(byte[] keyId, boolean isIkev2);
+    /** What is said to a request: with an Accept that is not 0, `port` is not used. */
+    record Decision(long accept, long port) {}
+
+    /** What a server is configured with, and asks for. */
+    interface Policy {
+        /** The shared secret of a KeyID, null if there is none. */
+        byte[] findSecret(byte[] keyId, boolean isIkev2);
+
+        byte[] nextSid();
+
+        Decision decide(Fields request);
     }
 
-    private final Secrets secrets;
-    private final Supplier<byte[]> sids;
-    private boolean isFetching;
+    private final Policy policy;
+    private final List<byte[]> sids = // those given so far; zeros are no SID
+            new ArrayList<>(List.of(Primitives.ZEROS));
+    private Fields ack; // to a Fetch-Session, with its data; null if nothing is kept
+    private Fields data;
 
-    Server(Fields config, Secrets secrets, Supplier<byte[]> sids) {
+    Server(Fields config, Policy policy) {
         super(config, "confSender", "confReceiver");
-        this.secrets = secrets;
-        this.sids = sids;
+        this.policy = policy;
         send("Server-Greeting", config);
         await(Messages.read("Set-Up-Response", Octets.NONE, this::setUp));
     }
 
-    /** Whether the client has stopped, and waits for this end to stop as well. */
-    boolean owesStop() {
-        return state == State.TESTING && isStopReceived && !isStopSent;
-    }
-
-    boolean owesFetch() {
-        return state != State.CLOSED && isFetching;
-    }
-
-    void answerFetch(Fields ack, Fields data) {
-        isFetching = false;
-        send("Fetch-Ack", ack);
-        if (ack.number("accept") == 0) {
-            send("Session data", data);
-        }
+    /** Keeps results, which answer any Fetch-Session. */
+    void keep(Fields fetchAck, Fields results) {
+        ack = fetchAck;
+        data = results;
     }
 
     private Want setUp(Fields response) {
@@ -56,22 +60,22 @@ final class Server extends Endpoint {
         try {
             mode = Negotiation.chooseMode(protocol, config.number("modes"), chosen);
         } catch (Refused refusal) {
-            return refuse(3, refusal.getMessage());
+            return refuse(NOT_SUPPORTED, refusal.getMessage());
         }
-        return mode.isProtected() ? authenticate(response) : start(Primitives.ZEROS);
+        return mode.isProtected() ? authenticate(response) : start(unused(16));
     }
 
     private Want authenticate(Fields response) {
-        byte[] secret = secrets.find(response.octets("keyId"), mode.isIkev2Derived());
+        byte[] secret = policy.findSecret(response.octets("keyId"), mode.isIkev2Derived());
         if (secret == null && mode.isIkev2Derived()) {
-            return refuse(6, "KeyID: no such IKE SA");
+            return refuse(NO_IKE_SA, "KeyID: no such IKE SA");
         }
         Fields keys;
         try { // an unknown KeyID takes as long as a wrong passphrase
             keys = Keys.open(secret == null ? Octets.NONE : secret, config.with(response));
             Refused.unless(secret != null, "KeyID: not known");
         } catch (Refused refusal) {
-            return refuse(1, refusal.getMessage());
+            return refuse(FAILURE, refusal.getMessage());
         }
         byte[] serverIv = config.octets("serverIv");
         protect(keys, serverIv, response.octets("clientIv"));
@@ -80,7 +84,7 @@ final class Server extends Endpoint {
 
     private Want refuse(int accept, String reason) {
         send("Server-Start", Fields.of(
-                "accept", accept, "serverIv", Primitives.ZEROS, "startTime", new byte[8]));
+                "accept", accept, "serverIv", unused(16), "startTime", new byte[8]));
         return over(reason);
     }
 
@@ -91,12 +95,12 @@ final class Server extends Endpoint {
 
     /** Sends Server-Start, whose last block is the first of the server's stream. */
     private Want start(byte[] serverIv) {
-        byte[] text = Messages.parts("Server-Start", Fields.of("accept", 0, "serverIv", serverIv,
+        byte[] text = Messages.parts("Server-Start", Fields.of("accept", OK, "serverIv", serverIv,
                 "startTime", config.get("startTime"))).get(0);
         byte[] clear = Octets.first(32, text);
         put(clear, clear);
         write(Octets.from(32, text));
-        state = State.READY;
+        begin();
         return next();
     }
 
@@ -107,44 +111,97 @@ final class Server extends Endpoint {
     private Want obey(byte[] first) {
         boolean isOwamp = protocol.equals("OWAMP");
         String name = (isOwamp ? COMMANDS_OF_OWAMP : COMMANDS_OF_TWAMP).get(first[0] & 0xff);
-        boolean isStop = "Stop-Sessions".equals(name);
-        Refused.unless(state != State.TESTING || isStop, "expected Stop-Sessions");
-        Refused.unless(!isFetching, "a command before the answer to the last");
-        if (isStop) {
-            return readStop(first, stop -> next());
-        }
         if (name == null) {
             Refused.unless(!isOwamp, "Command Number: not one of OWAMP");
-            send("Accept-Session", NOT_SUPPORTED);
-            return over("Command Number: not one of TWAMP"); // nobody knows how long it is
+            return Want.hmac(() -> { // nobody knows how long it is: one block, RFC 5357 §3.5
+                decline(NOT_SUPPORTED);
+                return over("Command Number: not one of TWAMP");
+            });
+        }
+        if (name.equals("Stop-Sessions")) {
+            return readStop(first, stop -> next());
         }
         return Messages.read(name, first, fields -> {
             switch (name) {
                 case "Start-Sessions" -> startSessions();
-                case "Fetch-Session" -> isFetching = true;
-                default -> grant(fields);
+                case "Fetch-Session" -> fetch();
+                default -> request(fields);
             }
             return next();
         });
     }
 
-    private void startSessions() {
-        send("Start-Ack", Fields.of("accept", sessions.isEmpty() ? 1 : 0));
-        state = sessions.isEmpty() ? state : State.TESTING;
+    private void answer(long accept, long port, byte[] sid) {
+        send("Accept-Session", Fields.of("accept", accept, "port", port, "sid", sid));
     }
 
-    private void grant(Fields request) {
-        if (!Negotiation.problemOf(protocol, request).isEmpty()) {
-            send("Accept-Session", NOT_SUPPORTED);
+    /** With Port 0 in TWAMP (RFC 5357 §3.5). */
+    private void decline(long accept) {
+        answer(accept, protocol.equals("TWAMP") ? 0 : unusedPort(), unused(16));
+    }
+
+    private long unusedPort() {
+        return new BigInteger(1, unused(2)).longValue();
+    }
+
+    private void startSessions() {
+        boolean mayStart = state == State.READY && !sessions.isEmpty();
+        send("Start-Ack", Fields.of("accept", mayStart ? OK : FAILURE));
+        state = mayStart ? State.TESTING : state;
+    }
+
+    private void fetch() {
+        boolean isFound = state == State.READY && ack != null;
+        send("Fetch-Ack", isFound ? ack : Messages.NO_RESULTS.with("accept", FAILURE));
+        if (isFound) {
+            send("Session data", data);
+        }
+    }
+
+    private void request(Fields request) {
+        Decision decision = judge(request);
+        if (decision.accept() != OK) {
+            decline(decision.accept());
             return;
         }
-        boolean isSender = request.number("confSender") != 0;
-        boolean isReceiver = !isSender || request.number("confReceiver") != 0; // and makes the SID
-        byte[] sid = isReceiver ? sids.get() : request.octets("sid");
-        long asked = request.number(isSender ? "senderPort" : "receiverPort");
-        long port = config.containsKey("port") ? config.number("port") : asked;
-        byte[] told = isReceiver ? sid : Primitives.ZEROS;
-        send("Accept-Session", Fields.of("accept", 0, "port", port, "sid", told));
-        openSession(request, sid, port);
+        boolean isNamed = protocol.equals("OWAMP") && Negotiation.namesSid(request);
+        byte[] sid = isNamed ? request.octets("sid") : newSid();
+        sids.add(sid);
+        boolean isBothHere = request.number("confSender") != 0 // so Port is unused
+                && request.number("confReceiver") != 0;
+        answer(OK, isBothHere ? unusedPort() : decision.port(), isNamed ? unused(16) : sid);
+        openSession(request, sid, decision.port());
+    }
+
+    private Decision judge(Fields request) {
+        boolean isTaken = Negotiation.namesSid(request) && isKnown(request.octets("sid"));
+        boolean isFit = Negotiation.problemOf(protocol, request).isEmpty()
+                && mayReceive(request) && !isTaken;
+        return state == State.TESTING ? new Decision(FAILURE, 0) // RFC 4656 §3.4
+                : isFit ? policy.decide(request) : new Decision(NOT_SUPPORTED, 0);
+    }
+
+    /** To no third party (RFC 4656 §6.2); zeros are an end of the connection (RFC 5357 §3.5). */
+    private boolean mayReceive(Fields request) {
+        int size = request.number("ipvn") == 4 ? 4 : 16;
+        byte[] address = Octets.first(size, request.octets("receiverAddress"));
+        List<byte[]> receivers = config.octetStrings("receivers");
+        return receivers.isEmpty() || Arrays.equals(address, new byte[size])
+                || receivers.stream().anyMatch(receiver -> receiver.length >= size
+                        && Arrays.equals(Octets.first(size, receiver), address));
+    }
+
+    private boolean isKnown(byte[] sid) {
+        return sids.stream().anyMatch(known -> Arrays.equals(known, sid));
+    }
+
+    private byte[] newSid() {
+        for (int tries = 0; tries < SID_TRIES; tries++) {
+            byte[] sid = policy.nextSid();
+            if (!isKnown(sid)) {
+                return sid;
+            }
+        }
+        throw new Refused("SID: the same again");
     }
 }

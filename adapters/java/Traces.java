@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -56,10 +55,8 @@ final class Traces {
     }
 
     private static Server server(Fields given) {
-        byte[] known = given.octets("keyId");
         return new Server(given.with("protocol", "TWAMP"),
-                (id, isIkev2) -> Arrays.equals(id, known) ? given.octets("sharedSecret") : null,
-                () -> given.octets("sid"));
+                Attacks.Granting.of(given.octets("keyId"), given));
     }
 
     private static Client client(Fields given) {
@@ -96,7 +93,7 @@ final class Traces {
                 yield Fields.of("taken", found.get("sequenceNumber"));
             }
             case "Session-Reflector" -> Fields.of("sent", Packets.reflect(
-                    keys.with(step), step.octets("received"), step.number("sequenceNumber")));
+                    keys.with(step), step.octets("received")));
             default -> step.text("received").isEmpty() ? sendPacket(keys.with(step))
                     : takeAnswer(keys.with("packet", step.get("received")));
         };
