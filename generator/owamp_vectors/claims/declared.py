@@ -14,7 +14,7 @@ from ..disk import FileError, read_text
 from .theory_text import EQUIVALENCE, Theory, read_theory
 
 EXPECTED = ("verified", "falsified")
-KINDS = ("claim", "sanity", "sources", "helper")
+KINDS = ("claim", "sanity", "sources", "helper", "control")
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -58,8 +58,10 @@ class Claim:
         job: the lemma that decides it.
         expected: "verified" or "falsified".
         kind: "claim"; "sanity", something that must be possible; "sources" and "helper", lemmas
-            that only help to prove others.
+            that only help to prove others; "control", one that is there as another's control alone.
         premise: the sanity claim that shows that what this one speaks of can happen.
+        control: the claim with the opposite verdict that shows what this one rests on: the same
+            lemma where the mechanism is taken out, or put in.
         vectors: the vectors that exercise it, each "file:Flag" or "file:GroupType".
         note: what the verdict means, or why it is as it is.
         heading: begins a part of the table.
@@ -73,6 +75,7 @@ class Claim:
     expected: str
     kind: str = "claim"
     premise: str = ""
+    control: str = ""
     vectors: tuple[str, ...] = ()
     note: str = ""
     heading: str = ""
@@ -236,6 +239,7 @@ def load(models: Path, vectors: Path) -> Claims:
                 raise entry.error("vectors", f"{vector}: {problem}")
     for entry, claim in found:
         _check_premise(entry, claim, claims)
+        _check_control(entry, claim, claims)
     return claims
 
 
@@ -255,6 +259,7 @@ def _claim(entry: _Entry) -> Claim:
         expected=entry.one_of("expected", EXPECTED),
         kind=entry.one_of("kind", KINDS, "claim"),
         premise=entry.text("premise", ""),
+        control=entry.text("control", ""),
         vectors=entry.texts("vectors", re.compile(r"[^:]+:[^:]+"), "file:Flag or file:GroupType"),
         note=entry.text("note", ""),
         heading=entry.text("heading", ""),
@@ -284,7 +289,7 @@ def _check_model(entry: _Entry, claim: Claim, claims: Claims) -> None:
 def _check_premise(entry: _Entry, claim: Claim, claims: Claims) -> None:
     if not claim.premise:
         if (
-            claim.kind in ("claim", "helper")
+            claim.kind in ("claim", "helper", "control")
             and claim.expected == "verified"
             and claims.quantifier(claim.job) == "all-traces"
         ):
@@ -302,6 +307,20 @@ def _check_premise(entry: _Entry, claim: Claim, claims: Claims) -> None:
     for fits, problem in problems:
         if not fits:
             raise entry.error("premise", f"{claim.premise} {problem}")
+
+
+def _check_control(entry: _Entry, claim: Claim, claims: Claims) -> None:
+    if not claim.control:
+        return
+    control = next((other for other in claims.claims if other.id == claim.control), None)
+    if control is None:
+        raise entry.error("control", f"no claim {claim.control}")
+    if control.expected == claim.expected:
+        expected = f"expected the opposite of {claim.expected}"
+        raise entry.error("control", f"{expected}, found {claim.control}, expected the same")
+    if control.job.lemma != claim.job.lemma and not claim.note:
+        expected = f"expected the lemma {claim.job.lemma}, or a note that says why"
+        raise entry.error("control", f"{expected}, found {control.job.lemma}")
 
 
 class _Targets:
