@@ -129,6 +129,47 @@ def test_what_is_refused(models: Path, old: str, new: str, message: str) -> None
     assert message in line
 
 
+LEAK = """
+[[claim]]
+id = "secret-leak"
+statement = "T1 stays secret although the passphrase leaks."
+source = "RFC 4656"
+model = "small"
+flags = ["LEAK"]
+lemma = "t1_is_secret"
+expected = "falsified"
+kind = "control"
+control = "secret"
+"""
+
+
+def test_a_control_is_the_same_lemma_with_the_opposite_verdict(models: Path) -> None:
+    both = SMALL + 'control = "secret-leak"\n' + LEAK
+    by_id = {claim.id: claim for claim in written(models, both).claims}
+    assert by_id["secret"].control == "secret-leak"
+    assert by_id["secret-leak"].control == "secret"
+    assert by_id["secret-leak"].kind == "control"
+
+
+@pytest.mark.parametrize(
+    ("control", "note", "message"),
+    [
+        ("x", "", "claim secret-leak, control: no claim x"),
+        ("secret-leak", "", "expected the opposite of falsified, found secret-leak"),
+        ("can-end", "", "expected the lemma t1_is_secret, or a note that says why, found can_end"),
+        ("can-end", "That it can end has no lemma of this name.", ""),
+    ],
+)
+def test_what_is_no_control_is_refused(models: Path, control: str, note: str, message: str) -> None:
+    leak = LEAK.replace('control = "secret"', f'control = "{control}"\nnote = "{note}"')
+    if not message:
+        assert written(models, SMALL + leak).claims[-1].control == control
+        return
+    with pytest.raises(FileError) as error:
+        written(models, SMALL + leak)
+    assert message in str(error.value)
+
+
 @pytest.mark.parametrize("text", ["", "claim = []", "claim = 1", "claim = [1]"])
 def test_no_claims_are_refused(models: Path, text: str) -> None:
     with pytest.raises(FileError, match=r"claim.*(is missing|expected an? (array|table))"):

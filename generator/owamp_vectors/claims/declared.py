@@ -52,8 +52,11 @@ class Claim:
         job: the lemma that decides it.
         expected: "verified" or "falsified".
         kind: "claim"; "sanity", something that must be possible; "sources" and "helper", lemmas
-            that only help to prove others.
+            that only help to prove others; "control", there for another claim alone.
         premise: the sanity claim that shows that what this one speaks of can happen.
+        control: the claim that comes out the other way, for the very reason that is given: of a
+            verified claim, without the mechanism that it credits; of a falsified one, with what it
+            lacks.
         vectors: the vectors that exercise it, each "file:Flag" or "file:GroupType".
         note: what the verdict means, or why it is as it is.
         heading: begins a part of the table.
@@ -67,6 +70,7 @@ class Claim:
     expected: str
     kind: str = "claim"
     premise: str = ""
+    control: str = ""
     vectors: tuple[str, ...] = ()
     note: str = ""
     heading: str = ""
@@ -174,6 +178,7 @@ def _problems(claims: Claims, vectors: Path) -> Iterator[tuple[Claim, str]]:
                 yield claim, f"vectors: {vector}: {problem}"
     for claim in claims.claims:
         yield from ((claim, problem) for problem in _of_premise(claim, claims))
+        yield from ((claim, problem) for problem in _of_control(claim, claims))
 
 
 def _repeated(claims: Claims) -> Iterator[tuple[Claim, str]]:
@@ -212,7 +217,7 @@ def _of_model(claim: Claim, claims: Claims) -> Iterator[str]:
 def _of_premise(claim: Claim, claims: Claims) -> Iterator[str]:
     if not claim.premise:
         if (
-            claim.kind in ("claim", "helper")
+            claim.kind in ("claim", "helper", "control")
             and claim.expected == "verified"
             and claims.quantifier(claim.job) == "all-traces"
         ):
@@ -230,6 +235,20 @@ def _of_premise(claim: Claim, claims: Claims) -> Iterator[str]:
     ):
         if not fits:
             yield f"premise: {claim.premise} {problem}"
+
+
+def _of_control(claim: Claim, claims: Claims) -> Iterator[str]:
+    if not claim.control:
+        return
+    control = next((other for other in claims.claims if other.id == claim.control), None)
+    if control is None:
+        yield f"control: no claim {claim.control}"
+    elif control.expected == claim.expected:
+        expected = f"expected the opposite of {claim.expected}"
+        yield f"control: {expected}, found {claim.control}, expected the same"
+    elif control.job.lemma != claim.job.lemma and not claim.note:
+        expected = f"expected the lemma {claim.job.lemma}, or a note that says why"
+        yield f"control: {expected}, found {control.job.lemma}"
 
 
 class Targets:
