@@ -328,8 +328,7 @@ def leaves(name: str, value: Any) -> dict[str, str]:
     return {k: v for part in parts for k, v in part.items()}
 
 
-NOT_VALUES = {"tcId", "comment", "source", "flags", "result", "reason", "trace"}
-IN_CLEAR = "transcript[{}].octets"
+NOT_VALUES = {"tcId", "comment", "source", "flags", "requirement", "result", "reason", "trace"}
 
 
 def case_of(file: str, tc_id: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from owamp_vectors.render.vectors_c import c_name
 from owamp_vectors.vectors.declaration import Field, GroupType, VectorFile
 
 from .support import snake
@@ -137,13 +138,13 @@ def _type_lines(group_type: GroupType) -> Iterator[str]:
     yield 'key("source"), string(g->source);'
     yield 'if (g->comment) key("comment"), string(g->comment);'
     for item in group_type.parameters:
-        yield from _member_lines(item, f"g->{snake(item.name)}")
+        yield from _member_lines(item, f"g->{c_name(item.name)}")
     yield 'key("tests"), printf("[");'
     yield "for (size_t m = 0; m < g->count; m++) {"
     yield f"const {name}_test *t = &g->tests[m];"
     yield 'printf(m ? ", {" : "{"); about(&t->about);'
     for item in group_type.inputs:
-        yield from _member_lines(item, f"t->{snake(item.name)}")
+        yield from _member_lines(item, f"t->{c_name(item.name)}")
     yield from _output_lines(group_type, "t", "t->about.result != OWAMP_TV_INVALID")
     yield "if (t->alternatives.count) {"
     yield 'key("alternatives"), printf("[");'
@@ -160,7 +161,7 @@ def _type_lines(group_type: GroupType) -> Iterator[str]:
 def _output_lines(group_type: GroupType, pointer: str, there: str) -> Iterator[str]:
     """Print the outputs, if they are there; if not, check that they are absent."""
     for item in group_type.outputs:
-        expression = f"{pointer}->{snake(item.name)}"
+        expression = f"{pointer}->{c_name(item.name)}"
         absent = _ABSENT["records" if item.is_list else item.kind].format(expression)
         if item.values:
             absent = f"{expression} == NULL"
@@ -176,7 +177,7 @@ def _member_lines(item: Field, expression: str) -> Iterator[str]:
     elif item.kind == "records":
         body = ['printf("{"); between = "";']
         for inner in item.fields:
-            value = f"{expression}.items[r].{snake(inner.name)}"
+            value = f"{expression}.items[r].{c_name(inner.name)}"
             body += _member_lines(inner, value)
         body += ['printf("}"); between = ", ";']
         yield from _array_lines(expression, body, "r")

@@ -329,9 +329,9 @@ def _refuse_fetch(self: Server) -> list[Any]:
     return []
 
 
-def _read_silently(self: Server, number: int, error: ProtocolError) -> Any:
+def _read_silently(self: Server, number: int, error: ProtocolError) -> Generator[Want, bytes, Any]:
+    yield from ()
     raise error
-    yield self, number
 
 
 def _request_of_32_bits(cls: Any, first_block: bytes = b"") -> Generator[Want, bytes, Any]:

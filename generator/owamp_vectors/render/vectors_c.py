@@ -117,6 +117,61 @@ class _Pool:
         return f"{{{c_string(leaf.path.removeprefix('.'))}, {kind}, {integer}, {octets}}}"
 
 
+_KEYWORDS = frozenset(
+    [
+        "auto",
+        "bool",
+        "break",
+        "case",
+        "char",
+        "class",
+        "const",
+        "continue",
+        "default",
+        "delete",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "false",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "int",
+        "long",
+        "new",
+        "operator",
+        "private",
+        "public",
+        "register",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "template",
+        "this",
+        "true",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+    ]
+)
+"""Words of C and C++ that a member cannot have as its name."""
+
+
+def c_name(name: str) -> str:
+    """The name of a member: a word of C or C++ gets a low line at its end."""
+    return f"{snake(name)}_" if snake(name) in _KEYWORDS else snake(name)
+
+
 @dataclass(frozen=True)
 class _Writer:
     """Types and initializers of the values of one vector file."""
@@ -154,7 +209,7 @@ class _Writer:
             if item.formula:
                 about += f"; = {item.formula}"
             yield c_comment(about, "    ")
-            yield f"{c_type}{separator}{snake(item.name)};"
+            yield f"{c_type}{separator}{c_name(item.name)};"
 
     def value(self, owner: str, item: Field, value: Any) -> str:
         """The initializer of a value in JSON; None is an output that an invalid case has not."""
@@ -237,7 +292,7 @@ def _file_values(source: Source) -> Json:
     for group_type, groups in source.types():
         name = writer.type_name(group_type)
         values = items_of(group_type)
-        names = [_ABOUT, *(snake(item.name) for item in values)]
+        names = [_ABOUT, *(c_name(item.name) for item in values)]
         if len(set(names)) != len(names):
             raise AssertionError(f"{group_type.name}: two values with one name: {names}")
         types.append(
