@@ -9,6 +9,8 @@ from .judging import Judgement, judge
 from .program import Program, ProgramError
 from .protocol import AnswerError, question, read_answer
 
+SEARCHED = 100
+"""For so many failures, mistakes at which the case is not aimed are tried as well."""
 GIVE_UP = 10
 """Questions in a row without an answer, after which the program is not asked any more."""
 
@@ -24,7 +26,7 @@ def put(
     Raises:
         NotStartedError: the program cannot be started.
     """
-    silent = 0
+    silent = failed = 0
     for number, case in enumerate(cases, 1):
         if silent >= GIVE_UP:
             problem = f"not asked: no answer to the {GIVE_UP} questions before"
@@ -41,4 +43,6 @@ def put(
             yield Judgement(case, "failed", f"not an answer: {error}")
         else:
             silent = 0
-            yield judge(case, answer, partial=partial)
+            found = judge(case, answer, partial=partial, search=failed < SEARCHED)
+            failed += found.status == "failed"
+            yield found

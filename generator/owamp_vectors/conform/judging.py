@@ -54,7 +54,9 @@ class _Fault:
     right: int = 0
 
 
-def judge(case: StoredCase, answer: Answer, *, partial: bool = False) -> Judgement:
+def judge(
+    case: StoredCase, answer: Answer, *, partial: bool = False, search: bool = True
+) -> Judgement:
     """Whether an answer is right; if not, where it goes wrong, and by which named mistake.
 
     It is right if it is the case's own outcome, or one of its alternatives. What is wrong is told
@@ -62,6 +64,7 @@ def judge(case: StoredCase, answer: Answer, *, partial: bool = False) -> Judgeme
 
     Args:
         partial: do not ask for outputs that are left out, but for one.
+        search: try also mistakes at which the case is not aimed; that takes time.
     """
     if answer == Answer():
         return Judgement(case, "unsupported")
@@ -70,7 +73,7 @@ def judge(case: StoredCase, answer: Answer, *, partial: bool = False) -> Judgeme
         refused = answer.refused is not None and case.result == "acceptable"
         return Judgement(case, "passed", is_refusal=refused)
     nearest = max((fault for fault in faults if fault), key=lambda fault: fault.right)
-    likely = tuple(likely_mistakes(case, answer))
+    likely = tuple(likely_mistakes(case, answer, search=search))
     return Judgement(case, "failed", nearest.problem, nearest.field, nearest.offset, likely)
 
 
@@ -147,14 +150,14 @@ def _difference(item: Field, want: Any, got: Any) -> tuple[str, int | None, str]
     return "", offset, f"from octet {offset} expected {parts[0]}, found {parts[1]}"
 
 
-def likely_mistakes(case: StoredCase, answer: Answer) -> Iterator[str]:
+def likely_mistakes(case: StoredCase, answer: Answer, *, search: bool = True) -> Iterator[str]:
     """The named mistakes that give exactly what was answered.
 
     All that the cases of the file are aimed at are tried, first those of this case; if one of
     these explains it, the others are not. A refusal is explained only by one at the same stage.
     """
     named = [flag for flag in case.flags if flag in MISTAKES]
-    others = [flag for flag in mistakes_of(case.file.name) if flag not in named]
+    others = [flag for flag in mistakes_of(case.file.name) if search and flag not in named]
     explained = False
     for number, flag in enumerate((*named, *others)):
         if number >= len(named) and explained:
