@@ -51,8 +51,11 @@ static void from_secret(octets secret)
 static void token_from_passphrase(void)
 {
     octets secret = text_in(inputs, "passphrase");
-    for (size_t i = 0; i < secret.size; i++)
+    int is_twamp = is_text(text_in(parameters, "protocol"), "TWAMP");
+    for (size_t i = 0; i < secret.size; i++) {
         need(secret.data[i] != '\n' && secret.data[i] != '\r', "passphrase: a newline");
+        need(!is_twamp || secret.data[i] < 0x80, "passphrase: not ASCII"); /* RFC 5357 §3.1 */
+    }
     from_secret(secret);
 }
 
