@@ -52,11 +52,10 @@ static result play_control(participant *self, const char *step)
 static void join_as_server(participant *self, const char *record)
 {
     self->end = server_in(record, 0, integer_in(record, "modes"));
-    self->end.secret = hex_in(record, "sharedSecret");
-    self->end.key_id = sized_in(record, "keyId", 80);
-    self->end.by_name = self->end.by_spis = 1;
-    self->end.sids = hex_in(record, "sid");
-    self->end.port = integer_in(record, "port");
+    octets key_id = sized_in(record, "keyId", 80), secret = hex_in(record, "sharedSecret");
+    knows(&self->end, key_id, secret, 0); /* a name, or SPIs: it is not told */
+    knows(&self->end, key_id, secret, 1);
+    grants(&self->end, hex_in(record, "sid"), integer_in(record, "port"));
     self->play = play_control;
 }
 
