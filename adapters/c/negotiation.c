@@ -114,7 +114,7 @@ static void mode_choice(void)
     int is_owamp = owamp_in(), i = 0;
     long long offered = number("offered"), chosen = number("chosen");
     const char *problem = mode_problem(is_owamp, offered, chosen);
-    need(!problem, problem);
+    need_at(!problem, "negotiation", problem);
     while (!(chosen >> i & 1))
         i++;
     put_text("security", text(SECURITY[i]));

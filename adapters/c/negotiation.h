@@ -3,7 +3,13 @@
 #define NEGOTIATION_H
 #include "messages.h"
 
-enum { ACCEPT_OK, ACCEPT_FAILURE, ACCEPT_NOT_SUPPORTED = 3, ACCEPT_NO_ROOM = 4, ACCEPT_NO_IKE_SA = 6 };
+enum {
+    ACCEPT_OK,
+    ACCEPT_FAILURE,
+    ACCEPT_NOT_SUPPORTED = 3,
+    ACCEPT_NO_ROOM = 4,
+    ACCEPT_NO_IKE_SA = 6,
+};
 
 int is_owamp_named(octets name);
 int security_bits(int is_owamp);

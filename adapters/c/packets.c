@@ -79,7 +79,7 @@ octets open_packet(packet_keys keys, const field *layout, octets packet, octets 
     size_t size = record_size(layout), end = size + (keys.mode == OPEN ? 0 : 16);
     need(packet.size >= end, "test packet: too short");
     octets text = covered(keys, part(packet, 0, size), 0);
-    need(equal(tag_of(keys, text), part(packet, size, end)), "HMAC: another");
+    need_at(equal(tag_of(keys, text), part(packet, size, end)), "HMAC", "HMAC: another");
     need(field_of(layout, text, "errorEstimate").data[1], "Multiplier: found 0");
     *padding = part(packet, end, packet.size);
     return text;

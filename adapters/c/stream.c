@@ -74,7 +74,7 @@ void take_hmac(reader *in)
     in->from = in->at; /* the HMAC does not count for the limit */
     octets tag = take(in, 16);
     if (in->keys.t1.size)
-        need(equal(tag, hmac16(in->keys.t2, covered)), "HMAC: another");
+        need_at(equal(tag, hmac16(in->keys.t2, covered)), "HMAC", "HMAC: another");
     in->from = in->at;
 }
 

@@ -141,8 +141,9 @@ static void join_as_ike_sa(participant *self, const char *record)
     octets spis = join(sized_in(record, "spiI", 8), sized_in(record, "spiR", 8));
     self->sa = (ike_sa){prf_named(text("PRF_HMAC_SHA2_256")), hex_in(record, "ni"),
                         hex_in(record, "nr"), spis};
-    self->skeyseed =
-        old.size ? rekeyed_skeyseed(self->sa.prf, old, &self->sa, secret, zeros(0)) : skeyseed(&self->sa, secret);
+    self->skeyseed = old.size
+                         ? rekeyed_skeyseed(self->sa.prf, old, &self->sa, secret, zeros(0))
+                         : skeyseed(&self->sa, secret);
     self->sk_d = sk_d(&self->sa, self->skeyseed);
     self->play = play_ike;
 }
