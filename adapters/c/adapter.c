@@ -36,7 +36,11 @@ static void answer(const char *line)
     if (!known) {
         puts("\"unsupported\": true}");
     } else if (why) {
-        printf("\"refused\": \"%s\"}\n", why);
+        const char *stage = stage_of_refusal();
+        printf("\"refused\": \"%s\"", why);
+        if (stage)
+            printf(", \"stage\": \"%s\"", stage);
+        puts("}");
     } else {
         octets outputs = output_end("}");
         fwrite(outputs.data, 1, outputs.size, stdout);

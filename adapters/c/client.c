@@ -3,11 +3,13 @@
 #include "endpoint.h"
 #include "negotiation.h"
 
-enum { MOST_COUNT = 32768 }; /* that it computes with (RFC 5357 §6) */
+enum { MOST_COUNT = 32768 }; /* unless it is configured (RFC 5357 §6) */
 
 void ask(endpoint *client, message command)
 {
     need(client->state == READY, "not ready");
+    if (command.kind == request_kind(client->is_owamp))
+        need(may_be_sent(client->is_owamp, command), "a request that its client must not send");
     write_message(&client->out, command);
     client->pending = command;
     client->state = WAITING;
@@ -16,8 +18,7 @@ void ask(endpoint *client, message command)
 static void hear_acceptance(endpoint *client, message request)
 {
     message reply = read_message(&client->in, ACCEPT_SESSION);
-    int is_receiver = get_integer(request, "confSender") && !get_integer(request, "confReceiver");
-    octets sid = get(is_receiver ? request : reply, "sid"); /* the receiver has made it */
+    octets sid = get(names_sid(request) ? request : reply, "sid");
     if (!get_integer(reply, "accept"))
         open_session(client, request, sid, get_integer(reply, "port"));
 }
@@ -31,9 +32,9 @@ static void hear_fetched(endpoint *client)
 
 static void hear_reply(endpoint *client)
 {
-    int is_started = 0;
-    if (client->pending.kind == START_SESSIONS)
-        is_started = !get_integer(read_message(&client->in, START_ACK), "accept");
+    int is_started = client->pending.kind == START_SESSIONS;
+    if (is_started)
+        need(!get_integer(read_message(&client->in, START_ACK), "accept"), "Start-Ack: refused");
     else if (client->pending.kind == FETCH_SESSION)
         hear_fetched(client);
     else
@@ -56,7 +57,7 @@ static void hear_start_time(endpoint *client)
 {
     take(&client->in, 16);
     need(!client->accept, "Accept: not 0");
-    client->state = READY;
+    begin_commands(client);
     client->hear = hear_message;
 }
 
@@ -69,17 +70,27 @@ static void hear_server_start(endpoint *client)
     client->hear = hear_start_time;
 }
 
+static void check_greeting(const endpoint *client, long long modes, long long count)
+{
+    need(modes != 0, "Modes: no service");
+    need((client->mode & modes) == client->mode, "Mode: not offered");
+    if (is_protected(client))
+        need(count_allowed(count, client->most_count), "Count: not allowed");
+    else if (!client->is_owamp) /* RFC 5357 §3.1 */
+        need(count <= client->most_count, "Count: too large");
+}
+
 static void hear_greeting(endpoint *client)
 {
     message greeting = read_message(&client->in, SERVER_GREETING);
     message response = blank(SET_UP_RESPONSE);
-    long long modes = get_integer(greeting, "modes"), count = get_integer(greeting, "count");
-    need(modes != 0, "Modes: no service");
-    const char *problem = mode_problem(client->is_owamp, modes, client->mode);
-    need(!problem, problem);
+    long long count = get_integer(greeting, "count");
+    check_greeting(client, get_integer(greeting, "modes"), count);
+    set(response, "keyId", unused(client, 80));
+    set(response, "token", unused(client, 64));
+    set(response, "clientIv", unused(client, 16));
     set_number(response, "mode", client->mode);
     if (is_protected(client)) {
-        need(count_allowed(count, MOST_COUNT), "Count: not allowed");
         octets key = pbkdf2(client->secret, get(greeting, "salt"), count);
         octets token = seal_token(key, get(greeting, "challenge"), client->t1, client->t2);
         set(response, "keyId", client->key_id);
@@ -94,5 +105,5 @@ endpoint new_client(int is_owamp, long long mode, octets t1, octets t2, octets c
 {
     need(t1.size == 16 && t2.size == 32 && client_iv.size == 16, "T1, T2, Client-IV: another size");
     return (endpoint){.is_owamp = is_owamp, .mode = mode, .t1 = t1, .t2 = t2,
-                      .client_iv = client_iv, .hear = hear_greeting};
+                      .client_iv = client_iv, .most_count = MOST_COUNT, .hear = hear_greeting};
 }

@@ -35,7 +35,9 @@ typedef struct {
 } ike_sa;
 
 octets skeyseed(const ike_sa *sa, octets secret);
-octets rekeyed_skeyseed(const ike_sa *sa, octets old_sk_d, octets secret);
+/* with the prf of the old SA */
+octets rekeyed_skeyseed(const prf_type *old, octets old_sk_d, const ike_sa *sa, octets secret,
+                        octets more_secrets);
 octets sk_d(const ike_sa *sa, octets skeyseed);
 octets keymat(const ike_sa *sa, octets sk_d, octets secret, long long size);
 octets secret_from_keymat(const prf_type *type, octets keymat, octets sid);

@@ -13,19 +13,35 @@ typedef struct session {
     packet_keys keys; /* no octets where packets are open */
 } session;
 
+typedef struct credential { /* of a server */
+    struct credential *next;
+    octets key_id, secret;
+    int is_ikev2; /* the KeyID is two SPIs, and what follows them does not count */
+} credential;
+
+typedef struct { /* what the server's user says to a request that could be granted */
+    long long accept, port;
+} decision;
+
 typedef struct endpoint endpoint;
 struct endpoint {
     /* what its user gives */
     int is_owamp;
     long long mode;        /* that a client chooses, and that a server is told */
-    octets secret, key_id; /* no KeyID: none is known */
-    octets t1, t2;         /* of a client; a server takes those of the Token */
+    unsigned char unused;  /* fills the fields that the RFCs call unused */
+    octets secret, key_id; /* of a client, and what follows */
+    octets t1, t2;         /* a server takes those of the Token */
     octets client_iv;
-    message greeting; /* of a server, and what follows */
+    long long most_count; /* that it computes with */
+    message greeting;     /* of a server, and what follows */
     octets server_iv, start_time;
-    int by_name, by_spis; /* whether its KeyID is taken for a name, and for SPIs */
-    octets sids;          /* that it gives, one after another */
-    long long port;       /* that it gives; below 0, the one that is asked for */
+    credential *known;
+    octets sids; /* that it gives, one after another */
+    const decision *policy;
+    size_t policies;          /* after so many decisions it has no room left */
+    octets receivers;         /* addresses that packets may go to; none: any */
+    const message *fetch_ack; /* and the session data, if it has results */
+    const message *fetch_data;
     /* what becomes of it */
     enum { SETTING_UP, READY, WAITING, TESTING, CLOSED } state;
     const char *why; /* it is closed */
@@ -35,7 +51,7 @@ struct endpoint {
     session *sessions;
     message pending;      /* the command that a client waits for an answer to */
     unsigned char accept; /* of Server-Start */
-    int is_fetching;      /* the server's user has a Fetch-Session to answer */
+    buffer known_sids;    /* of the server's sessions, of all rounds */
     int has_sent_stop, has_heard_stop;
 };
 
@@ -51,6 +67,8 @@ message stop_of(const endpoint *end, const char *sends_in, long long next_seqno)
 void close_connection(endpoint *end, const char *why);
 int is_protected(const endpoint *end);
 void protect(endpoint *end, octets own_iv, octets peer_iv);
+octets unused(const endpoint *end, size_t size);
+void begin_commands(endpoint *end); /* the set-up is over */
 void open_session(endpoint *end, message request, octets sid, long long port);
 void hear_stop(endpoint *end, const char *sends_in);
 
@@ -60,5 +78,5 @@ void ask(endpoint *client, message command);
 
 /* server.c */
 endpoint new_server(int is_owamp, message greeting, octets server_iv, octets start_time);
-void answer_fetch(endpoint *server, message fetch_ack, const message *data);
+void knows(endpoint *server, octets key_id, octets secret, int is_ikev2);
 #endif

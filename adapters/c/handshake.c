@@ -4,13 +4,12 @@
 #include "negotiation.h"
 #include "parties.h"
 
-enum { MOST_PACKETS = 1000, MOST_PADDING = 65000 };
+enum { MOST_PADDING = 65000, ON_THE_WAY = 1 << 24 }; /* octets; units of 2^-32 seconds */
 
 typedef struct {
     endpoint client, server;
-    size_t packets; /* of a sender in each session */
-    octets padding;
-    ticker clock;
+    octets times, padding; /* of the packets in each session */
+    size_t packets;
 } conversation;
 
 static void say(conversation *run, int is_client, const char *name)
@@ -53,12 +52,12 @@ static void exchange(conversation *run, packet_keys keys, octets *packets)
 {
     octets padding;
     for (size_t i = 0; i < run->packets; i++) {
-        octets sent = sender_packet(keys, (long long)i, tick(&run->clock), error_estimate(0),
-                                    run->padding);
+        octets time = part(run->times, 8 * i, 8 * i + 8);
+        octets sent = sender_packet(keys, (long long)i, time, error_estimate(0), run->padding);
         *packets++ = sent;
         if (run->server.is_owamp)
             continue;
-        octets received = tick(&run->clock), answered = tick(&run->clock);
+        octets received = later(time, ON_THE_WAY), answered = later(time, 2 * ON_THE_WAY);
         reflection own = {(long long)i, TTL, received, answered, error_estimate(0)};
         *packets = reflect_packet(keys, sent, own);
         open_packet(keys, reflector_layout(keys.mode), *packets++, &padding);
@@ -77,7 +76,7 @@ static void stop(conversation *run)
     say(run, 0, "Stop-Sessions");
 }
 
-/* Of each packet, what its receiver noted: it came 2^-8 seconds after it was sent. */
+/* Of each packet, what its receiver noted: it came ON_THE_WAY after it was sent. */
 static octets records_of(const session *test, const octets *packets, size_t count)
 {
     const field *layout = sender_layout(test->keys.mode);
@@ -85,8 +84,7 @@ static octets records_of(const session *test, const octets *packets, size_t coun
     buffer records = {0};
     for (size_t i = 0; i < count; i++) {
         octets found = open_packet(test->keys, layout, packets[i], &padding);
-        ticker clock = ticker_from(field_of(layout, found, "timestamp"), 1ULL << 24);
-        octets sent = tick(&clock), received = tick(&clock);
+        octets sent = field_of(layout, found, "timestamp"), received = later(sent, ON_THE_WAY);
         add(&records, packet_record(integer_of(layout, found, "sequenceNumber"),
                                     field_of(layout, found, "errorEstimate"), sent, received, TTL));
     }
@@ -98,7 +96,6 @@ static void fetch(conversation *run, const session *test, const octets *packets)
     message asked = blank(FETCH_SESSION), ack = blank(FETCH_ACK), data = test->request;
     set_number(asked, "endSeq", 0xFFFFFFFF);
     set(asked, "sid", test->sid);
-    ask_for(run, asked);
     set_number(ack, "finished", 1);
     set_number(ack, "nextSeqno", (long long)run->packets);
     set_number(ack, "numberOfRecords", (long long)run->packets);
@@ -109,8 +106,11 @@ static void fetch(conversation *run, const session *test, const octets *packets)
     data.parts[3] = records_of(test, packets, run->packets);
     set(data, "sid", test->sid);
     set_number(data, "receiverPort", test->port);
-    answer_fetch(&run->server, ack, &data);
+    run->server.fetch_ack = &ack;
+    run->server.fetch_data = &data;
+    ask_for(run, asked);
     say(run, 0, "Fetch-Ack and session data");
+    run->server.fetch_ack = run->server.fetch_data = NULL;
 }
 
 static void put_sessions(const session *tests, const octets *packets, size_t count)
@@ -153,35 +153,41 @@ static conversation conversation_in(int is_ikev2)
 {
     int is_owamp = is_owamp_named(text_in(parameters, "protocol"));
     long long mode = security_named(text_in(parameters, "security"));
-    long long packets = number("packets"), padding = number("padding");
-    need(packets >= 0 && packets <= MOST_PACKETS && padding >= 0 && padding <= MOST_PADDING,
-         "packets: too many, or too large");
+    long long padding = number("padding");
+    need(padding >= 0 && padding <= MOST_PADDING, "padding: out of range");
+    buffer times = {0};
+    for (const char *each = json_first(json_member(inputs, "sendTimes")); each;
+         each = json_next(each)) {
+        octets time = json_hex(each);
+        need(time.size == 8, "sendTimes: expected 8 octets");
+        add(&times, time);
+    }
     conversation run = {
         client_in(inputs, is_owamp, mode + (is_ikev2 ? ikev2_derived_bit(is_owamp) : 0)),
         server_in(inputs, is_owamp, number("offeredModes")),
-        (size_t)packets,
+        times.text,
         zeros((size_t)padding),
-        ticker_from(sized("packetTime", 8), 1ULL << 32),
+        times.text.size / 8,
     };
-    makes_sids(&run.server);
+    configure(&run.client);
+    configure_server(&run.server);
     return run;
 }
 
 static void open_handshake(void)
 {
     conversation run = conversation_in(0);
-    put("keyId", zeros(80));
+    put("keyId", unused(&run.client, 80));
     put("sharedSecret", zeros(0));
     put("tokenKey", zeros(0));
     put_conversation(&run);
 }
 
 /* The server knows what the client knows. */
-static void put_protected(conversation *run)
+static void put_protected(conversation *run, int is_ikev2)
 {
-    octets secret = run->client.secret;
-    run->server.secret = put("sharedSecret", secret);
-    run->server.key_id = put("keyId", run->client.key_id);
+    octets secret = put("sharedSecret", run->client.secret);
+    knows(&run->server, put("keyId", run->client.key_id), secret, is_ikev2);
     put("tokenKey", pbkdf2(secret, sized("salt", 16), number("count")));
     put_conversation(run);
 }
@@ -190,8 +196,7 @@ static void passphrase_handshake(void)
 {
     conversation run = conversation_in(0);
     knows_passphrase(&run.client);
-    run.server.by_name = 1;
-    put_protected(&run);
+    put_protected(&run, 0);
 }
 
 static void ikev2_handshake(void)
@@ -199,8 +204,7 @@ static void ikev2_handshake(void)
     conversation run = conversation_in(1);
     run.client.secret = secret_from_sk_d(prf_named(text_in(parameters, "prf")), in("skD"));
     run.client.key_id = key_id_of_spis(in("spiI"), in("spiR"));
-    run.server.by_spis = 1;
-    put_protected(&run);
+    put_protected(&run, 1);
 }
 
 const case_type handshake_types[] = {

@@ -7,7 +7,7 @@ enum { MOST = 255 * 64 }; /* octets of prf+, at most */
 
 static octets nonces(const ike_sa *sa)
 {
-    size_t low = sa->prf->size / 2 > 16 ? sa->prf->size / 2 : 16;
+    size_t half = sa->prf ? sa->prf->size / 2 : 0, low = half > 16 ? half : 16;
     need(sa->ni.size >= low && sa->ni.size <= 256, "Ni: another size");
     need(sa->nr.size >= low && sa->nr.size <= 256, "Nr: another size");
     return join(sa->ni, sa->nr);
@@ -25,9 +25,11 @@ octets skeyseed(const ike_sa *sa, octets secret)
     return prf(sa->prf, prf_key(sa), secret);
 }
 
-octets rekeyed_skeyseed(const ike_sa *sa, octets old_sk_d, octets secret) /* RFC 7296 §2.18 */
+octets rekeyed_skeyseed(const prf_type *old, octets old_sk_d, const ike_sa *sa,
+                        octets secret, octets more_secrets) /* RFC 7296 §2.18, RFC 9370 §2.2.4 */
 {
-    return prf(sa->prf, old_sk_d, join(secret, nonces(sa)));
+    need(secret.size > 0, "g^ir: expected at least 1 octet");
+    return prf(old, old_sk_d, join(join(secret, nonces(sa)), more_secrets));
 }
 
 static octets seed_of(const ike_sa *sa)
@@ -56,6 +58,11 @@ octets secret_from_sk_d(const prf_type *type, octets sk_d) /* RFC 7717 §5.1 */
     return prf(type, sk_d, text("IPPM"));
 }
 
+static octets sk_d_with_ppk(const prf_type *type, octets ppk, octets primed) /* RFC 8784 §3 */
+{
+    return prf_plus(type, ppk, primed, (long long)type->size);
+}
+
 static const prf_type *prf_of_group(void)
 {
     return prf_named(text_in(parameters, "prf"));
@@ -66,11 +73,14 @@ static ike_sa nonces_in(void)
     return (ike_sa){prf_of_group(), in("ni"), in("nr"), zeros(0)};
 }
 
+static ike_sa ike_sa_with(const prf_type *type)
+{
+    return (ike_sa){type, in("ni"), in("nr"), join(sized("spiI", 8), sized("spiR", 8))};
+}
+
 static ike_sa ike_sa_in(void)
 {
-    ike_sa sa = nonces_in();
-    sa.spis = join(sized("spiI", 8), sized("spiR", 8));
-    return sa;
+    return ike_sa_with(prf_of_group());
 }
 
 static void prf_computed(void)
@@ -92,9 +102,10 @@ static octets skeyseed_computed(const ike_sa *sa)
     return put("skeyseed", skeyseed(sa, in("sharedSecret")));
 }
 
-static void keys_computed(const ike_sa *sa, octets skeyseed, const char *sizes_in)
+static void keys_computed(const ike_sa *sa, octets skeyseed, const char *sizes_in,
+                          const char *first)
 {
-    static const char *const names[] = {"skD", "skAi", "skAr", "skEi", "skEr", "skPi", "skPr"};
+    const char *const names[] = {first, "skAi", "skAr", "skEi", "skEr", "skPi", "skPr"};
     long long a = integer_in(sizes_in, "integritySize"), e = integer_in(sizes_in, "encryptionSize");
     need(a >= 0 && a <= MOST && e >= 0 && e <= MOST, "prf+: more than 255 blocks");
     long long sizes[] = {(long long)sa->prf->size, a, a, e, e, (long long)sa->prf->size,
@@ -121,13 +132,15 @@ static void skeyseed_of_exchange(void)
 static void skeyseed_of_rekeying(void)
 {
     ike_sa sa = nonces_in();
-    put("skeyseed", rekeyed_skeyseed(&sa, in("oldSkD"), in("sharedSecret")));
+    const prf_type *old = sa.prf; /* that of the new SA is not told */
+    sa.prf = NULL;
+    put("skeyseed", rekeyed_skeyseed(old, in("oldSkD"), &sa, in("sharedSecret"), zeros(0)));
 }
 
 static void ike_sa_keys(void)
 {
     ike_sa sa = ike_sa_in();
-    keys_computed(&sa, in("skeyseed"), inputs);
+    keys_computed(&sa, in("skeyseed"), inputs, "skD");
 }
 
 static void keymat_of_child(void)
@@ -150,9 +163,56 @@ static void binding_chain(void)
 {
     ike_sa sa = ike_sa_in();
     octets seed_key = skeyseed_computed(&sa);
-    keys_computed(&sa, seed_key, parameters);
+    keys_computed(&sa, seed_key, parameters, "skD");
     put("keyId", key_id_of_spis(in("spiI"), in("spiR")));
     put_token(put("sharedSecretKey", secret_from_sk_d(sa.prf, sk_d(&sa, seed_key))));
+}
+
+static void ppk_sk_d(void)
+{
+    const prf_type *type = prf_of_group();
+    octets made = put("skD", sk_d_with_ppk(type, in("ppk"), in("primedSkD")));
+    put("sharedSecretKey", secret_from_sk_d(type, made));
+}
+
+static void ppk_rekey_chain(void) /* the PPK is not used again */
+{
+    ike_sa sa = ike_sa_in();
+    octets old = put("oldSkD", sk_d_with_ppk(sa.prf, in("ppk"), in("primedSkD")));
+    octets seed_key = rekeyed_skeyseed(sa.prf, old, &sa, in("sharedSecret"), zeros(0));
+    put("skeyseed", seed_key);
+    put("sharedSecretKey", secret_from_sk_d(sa.prf, put("skD", sk_d(&sa, seed_key))));
+}
+
+static void additional_key_exchange(void) /* RFC 9370 §2.2.2 */
+{
+    ike_sa sa = ike_sa_in();
+    octets seed_key = zeros(0), last = in("skD");
+    put_open("skeyseeds", '[');
+    for (const char *each = json_first(json_member(inputs, "additionalSecrets")); each;
+         each = json_next(each)) {
+        seed_key = put(NULL, prf(sa.prf, last, join(json_hex(each), nonces(&sa))));
+        last = sk_d(&sa, seed_key);
+    }
+    put_close(']');
+    need(seed_key.size > 0, "additional key exchanges: expected at least 1");
+    keys_computed(&sa, seed_key, parameters, "lastSkD");
+    put("sharedSecretKey", secret_from_sk_d(sa.prf, last));
+}
+
+static void rekey_chain(void)
+{
+    buffer secrets = {0};
+    ike_sa sa = ike_sa_with(prf_named(text_in(inputs, "newPrf")));
+    const prf_type *old = prf_named(text_in(inputs, "oldPrf"));
+    for (const char *each = json_first(json_member(inputs, "additionalSecrets")); each;
+         each = json_next(each))
+        add(&secrets, json_hex(each));
+    octets seed_key = rekeyed_skeyseed(old, in("oldSkD"), &sa, in("sharedSecret"), secrets.text);
+    put("skeyseed", seed_key);
+    keys_computed(&sa, seed_key, parameters, "skD");
+    put("sharedSecretKey", secret_from_sk_d(sa.prf, sk_d(&sa, seed_key)));
+    put("keyId", key_id_of_spis(in("spiI"), in("spiR")));
 }
 
 static void keymat_chain(void)
@@ -173,5 +233,9 @@ const case_type ikev2_types[] = {
     {"SharedSecretFromKeymat", shared_secret_from_keymat},
     {"BindingChain", binding_chain},
     {"KeymatChain", keymat_chain},
+    {"PpkSkD", ppk_sk_d},
+    {"PpkRekeyChain", ppk_rekey_chain},
+    {"AdditionalKeyExchange", additional_key_exchange},
+    {"RekeyChain", rekey_chain},
     {NULL, NULL},
 };

@@ -2,6 +2,8 @@
 #include "messages.h"
 #include "case.h"
 
+#include <string.h>
+
 message blank(message_kind kind)
 {
     message made = {kind, 1, {zeros(record_size(MESSAGES[kind].layout))}};
@@ -95,8 +97,9 @@ message read_session_data(reader *in, message fetch_ack) /* RFC 4656 §3.9 */
     message found = read_message(in, SESSION_DATA);
     long long ranges = 8 * get_integer(fetch_ack, "numberOfSkipRanges");
     long long records = 25 * get_integer(fetch_ack, "numberOfRecords");
-    found.parts[found.count++] = checked_ranges(copy(take_padded(in, ranges)));
+    found.parts[found.count++] = copy(take_padded(in, ranges));
     take_hmac(in);
+    checked_ranges(found.parts[found.count - 1]);
     found.parts[found.count++] = copy(take_padded(in, records));
     take_hmac(in);
     return found;
@@ -122,8 +125,44 @@ message parse_message(message_kind kind, octets plaintext)
     return found;
 }
 
+/* A request as its sender may send it (RFC 4656 §3.5). */
+static void limit_request(message sent)
+{
+    set_number(sent, "confSender", get_integer(sent, "confSender") != 0);
+    set_number(sent, "confReceiver", get_integer(sent, "confReceiver") != 0);
+    if (get_integer(sent, "ipvn") != 4)
+        return;
+    memset(get(sent, "senderAddress").data + 4, 0, 12);
+    memset(get(sent, "receiverAddress").data + 4, 0, 12);
+}
+
+static void limit_fetch_ack(message sent) /* RFC 4656 §3.9 */
+{
+    int is_refused = get_integer(sent, "accept") != 0;
+    if (is_refused) {
+        set_number(sent, "finished", 0);
+        set_number(sent, "numberOfRecords", 0);
+    }
+    if (is_refused || !get_integer(sent, "finished")) {
+        set_number(sent, "nextSeqno", 0);
+        set_number(sent, "numberOfSkipRanges", 0);
+    }
+}
+
+static message sendable(message given)
+{
+    given.parts[0] = copy(given.parts[0]);
+    if (given.kind == FETCH_ACK)
+        limit_fetch_ack(given);
+    else if (given.kind == REQUEST_SESSION || given.kind == REQUEST_TW_SESSION ||
+             given.kind == SESSION_DATA)
+        limit_request(given);
+    return given;
+}
+
 void write_message(writer *out, message sent)
 {
+    sent = sendable(sent);
     for (size_t i = 0; i < sent.count; i++) {
         octets text = sent.parts[i];
         if (MESSAGES[sent.kind].is_clear) {
@@ -231,8 +270,20 @@ static void fetch_data_parse(void)
     put_canonical(found);
 }
 
+static void lost_packet_record(void) /* RFC 4656 §3.9 */
+{
+    octets record = zeros(record_size(RECORD));
+    set_integer(RECORD, record, "seqNumber", number("seqNumber"));
+    set_integer(RECORD, record, "sendErrorEstimate", 0x3F01); /* S 0; Scale 64 has no more bits */
+    set_field(RECORD, record, "receiveErrorEstimate", in("receiveErrorEstimate"));
+    set_field(RECORD, record, "sendTimestamp", in("sendTimestamp"));
+    set_integer(RECORD, record, "ttl", 255);
+    put("record", record);
+}
+
 const case_type message_types[] = {
     {"MessageParse", message_parse},
     {"FetchDataParse", fetch_data_parse},
+    {"LostPacketRecord", lost_packet_record},
     {NULL, NULL},
 };

@@ -20,7 +20,7 @@ void set_number(message to, const char *name, long long value);
 message read_message(reader *in, message_kind kind);
 message read_session_data(reader *in, message fetch_ack);
 message parse_message(message_kind kind, octets plaintext); /* all of it */
-void write_message(writer *out, message sent);
+void write_message(writer *out, message sent); /* as its sender may send it */
 
 /* Session description records of Stop-Sessions */
 octets next_session(message stop, size_t *at); /* no octets after the last */

@@ -27,10 +27,18 @@ const char *mode_problem(int is_owamp, long long offered, long long chosen)
         return "Mode: expected exactly one security bit";
     if (!(security & offered))
         return "Mode: not offered";
-    if (chosen & ikev2_derived_bit(is_owamp) &&
-        (security == OPEN || !(offered & ikev2_derived_bit(is_owamp))))
-        return "Mode: IKEv2Derived not offered, or without protection";
     return NULL;
+}
+
+int is_ikev2_derived(int is_owamp, long long offered, long long chosen)
+{
+    int is_open = (chosen & security_bits(is_owamp)) == OPEN;
+    return !is_open && (offered & chosen & ikev2_derived_bit(is_owamp)) != 0;
+}
+
+int names_sid(message request)
+{
+    return get_integer(request, "confSender") && !get_integer(request, "confReceiver");
 }
 
 static const char *owamp_problem(message request)
@@ -46,18 +54,14 @@ static const char *owamp_problem(message request)
     return NULL;
 }
 
-const char *request_problem(int is_owamp, message request)
+/* What is 0 in TWAMP (RFC 5357 §3.5). */
+static const char *twamp_problem(message request)
 {
     static const char *const zeros[][2] = {
         {"confSender", "Conf-Sender"}, {"confReceiver", "Conf-Receiver"},
         {"numberOfSlots", "Number of Schedule Slots"}, {"numberOfPackets", "Number of Packets"},
         {"sid", "SID"},
     };
-    long long ipvn = get_integer(request, "ipvn");
-    if (ipvn != 4 && ipvn != 6)
-        return "IPVN";
-    if (is_owamp)
-        return owamp_problem(request);
     for (size_t i = 0; i < sizeof zeros / sizeof *zeros; i++) {
         octets value = get(request, zeros[i][0]);
         for (size_t at = 0; at < value.size; at++)
@@ -65,6 +69,28 @@ const char *request_problem(int is_owamp, message request)
                 return zeros[i][1];
     }
     return NULL;
+}
+
+const char *request_problem(int is_owamp, message request)
+{
+    const char *wrong = is_owamp ? NULL : twamp_problem(request);
+    long long ipvn = get_integer(request, "ipvn");
+    int is_to_send = !is_owamp || get_integer(request, "confSender");
+    if (wrong)
+        return wrong;
+    if (ipvn != 4 && ipvn != 6)
+        return "IPVN";
+    if (is_to_send && get_integer(request, "typeP") >> 30)
+        return "Type-P Descriptor";
+    return is_owamp ? owamp_problem(request) : NULL;
+}
+
+int may_be_sent(int is_owamp, message request)
+{
+    if (!is_owamp)
+        return !twamp_problem(request);
+    int is_for_one = get_integer(request, "confSender") || get_integer(request, "confReceiver");
+    return is_for_one && request.parts[1].size;
 }
 
 message_kind request_kind(int is_owamp)
@@ -86,13 +112,13 @@ static void accept_value(void) /* one that is not assigned counts as failure */
 static void mode_choice(void)
 {
     int is_owamp = owamp_in(), i = 0;
-    long long chosen = number("chosen");
-    const char *problem = mode_problem(is_owamp, number("offered"), chosen);
-    need(!problem, problem);
+    long long offered = number("offered"), chosen = number("chosen");
+    const char *problem = mode_problem(is_owamp, offered, chosen);
+    need_at(!problem, "negotiation", problem);
     while (!(chosen >> i & 1))
         i++;
     put_text("security", text(SECURITY[i]));
-    put_boolean("ikev2Derived", (chosen & ikev2_derived_bit(is_owamp)) != 0);
+    put_boolean("ikev2Derived", is_ikev2_derived(is_owamp, offered, chosen));
 }
 
 static void request_check(void)

@@ -13,7 +13,7 @@ typedef struct block {
 
 static block *blocks;
 static jmp_buf *catcher;
-static const char *reason;
+static const char *reason, *stage;
 
 const char *attempt(void (*action)(void *), void *with)
 {
@@ -21,24 +21,42 @@ const char *attempt(void (*action)(void *), void *with)
     catcher = &here;
     if (!setjmp(here)) {
         action(with);
-        reason = NULL;
+        reason = stage = NULL;
     }
     catcher = outer;
     return reason;
 }
 
-void refuse(const char *why)
+static void refuse_at(const char *where, const char *why) __attribute__((noreturn));
+
+static void refuse_at(const char *where, const char *why)
 {
     if (!catcher)
         abort();
     reason = why;
+    stage = where;
     longjmp(*catcher, 1);
+}
+
+void refuse(const char *why)
+{
+    refuse_at(NULL, why);
 }
 
 void need(int condition, const char *why)
 {
+    need_at(condition, NULL, why);
+}
+
+void need_at(int condition, const char *where, const char *why)
+{
     if (!condition)
-        refuse(why);
+        refuse_at(where, why);
+}
+
+const char *stage_of_refusal(void)
+{
+    return stage;
 }
 
 void *memory_mark(void)

@@ -17,6 +17,8 @@ typedef struct { /* octets that grow; starts as zeros */
 const char *attempt(void (*action)(void *), void *with);
 void refuse(const char *reason) __attribute__((noreturn));
 void need(int condition, const char *reason);
+void need_at(int condition, const char *stage, const char *reason);
+const char *stage_of_refusal(void); /* in the words of vectors/README.md; NULL if it is not told */
 
 /* Memory lives until it is forgotten: what was made since the mark; NULL for all. */
 void *memory_mark(void);

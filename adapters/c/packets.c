@@ -62,6 +62,13 @@ static octets covered(packet_keys keys, octets text, int encrypt)
     return keys.mode == OPEN ? text : join(cbc(keys.t3, zeros(16), blocks, encrypt), clear);
 }
 
+/* An Error Estimate to be sent: without Z, and never with Multiplier 0 (RFC 4656 §4.1.2). */
+static octets own_estimate(octets given)
+{
+    need(given.size == 2 && given.data[1], "Error Estimate: expected 2 octets, Multiplier not 0");
+    return join(octet(given.data[0] & 0xBF), octet(given.data[1]));
+}
+
 octets seal_packet(packet_keys keys, octets text, octets padding)
 {
     return join(join(covered(keys, text, 1), tag_of(keys, text)), padding);
@@ -72,7 +79,7 @@ octets open_packet(packet_keys keys, const field *layout, octets packet, octets 
     size_t size = record_size(layout), end = size + (keys.mode == OPEN ? 0 : 16);
     need(packet.size >= end, "test packet: too short");
     octets text = covered(keys, part(packet, 0, size), 0);
-    need(equal(tag_of(keys, text), part(packet, size, end)), "HMAC: another");
+    need_at(equal(tag_of(keys, text), part(packet, size, end)), "HMAC", "HMAC: another");
     need(field_of(layout, text, "errorEstimate").data[1], "Multiplier: found 0");
     *padding = part(packet, end, packet.size);
     return text;
@@ -85,7 +92,7 @@ octets sender_packet(packet_keys keys, long long sequence_number, octets timesta
     octets text = zeros(record_size(layout));
     set_integer(layout, text, "sequenceNumber", sequence_number);
     set_field(layout, text, "timestamp", timestamp);
-    set_field(layout, text, "errorEstimate", error_estimate);
+    set_field(layout, text, "errorEstimate", own_estimate(error_estimate));
     return seal_packet(keys, text, padding);
 }
 
@@ -96,7 +103,7 @@ octets reflect_packet(packet_keys keys, octets packet, reflection own)
     octets text = zeros(record_size(layout));
     set_integer(layout, text, "sequenceNumber", own.sequence_number);
     set_field(layout, text, "timestamp", own.timestamp);
-    set_field(layout, text, "errorEstimate", own.error_estimate);
+    set_field(layout, text, "errorEstimate", own_estimate(own.error_estimate));
     set_field(layout, text, "receiveTimestamp", own.receive_timestamp);
     set_integer(layout, text, "senderTtl", own.ttl);
     set_field(layout, text, "senderSequenceNumber", field_of(sender, received, "sequenceNumber"));
@@ -110,7 +117,10 @@ octets reflect_packet(packet_keys keys, octets packet, reflection own)
 
 static packet_keys keys_in(void)
 {
-    int mode = test_mode(security_named(text_in(parameters, "mode")));
+    const char *name = json_member(parameters, "mode"); /* none for packets without protection */
+    int mode = name ? test_mode(security_named(json_string(name))) : OPEN;
+    if (mode == OPEN)
+        return (packet_keys){mode, zeros(0), zeros(0)};
     return (packet_keys){mode, sized("t3", 16), sized("t4", 32)};
 }
 
@@ -118,6 +128,8 @@ static void put_sealed(const field *(*layout)(int mode))
 {
     packet_keys keys = keys_in();
     octets text = record_in(layout(keys.mode));
+    octets estimate = field_of(layout(keys.mode), text, "errorEstimate");
+    set_field(layout(keys.mode), text, "errorEstimate", own_estimate(estimate));
     put("packet", seal_packet(keys, text, in("padding")));
     put("coveredText", covered_part(keys.mode, text));
     put("hmac", tag_of(keys, text));
@@ -153,12 +165,17 @@ static void reflector_packet_open(void)
 
 static void reflect(void)
 {
-    reflection own = {0, number("ttl"), in("receiveTimestamp"), in("timestamp"),
-                      in("errorEstimate")};
+    reflection own = {number("sequenceNumber"), number("ttl"), in("receiveTimestamp"),
+                      in("timestamp"), in("errorEstimate")};
     put("answer", reflect_packet(keys_in(), in("packet"), own));
 }
 
 const case_type packet_types[] = {
+    {"SenderPacketBuild", sender_packet_seal},
+    {"SenderPacketParse", sender_packet_open},
+    {"ReflectorPacketBuild", reflector_packet_seal},
+    {"ReflectorPacketParse", reflector_packet_open},
+    {"ReflectUnprotected", reflect},
     {"SenderPacketSeal", sender_packet_seal},
     {"SenderPacketOpen", sender_packet_open},
     {"ReflectorPacketSeal", reflector_packet_seal},

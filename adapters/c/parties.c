@@ -29,40 +29,74 @@ message request_of(octets fields)
     return parse_message(REQUEST_TW_SESSION, join(octet(5), join(fields, zeros(16))));
 }
 
-void knows_passphrase(endpoint *end)
+void grants(endpoint *server, octets sid, long long port)
 {
-    end->secret = text_in(inputs, "passphrase");
-    end->key_id = key_id_of_name(text_in(inputs, "name"));
-    end->by_name = 1;
+    decision *made = fresh(sizeof *made);
+    made->port = port;
+    server->policy = made;
+    server->policies = 1;
+    server->sids = sid;
 }
 
-void makes_sids(endpoint *server) /* 192.0.2.1 | time | random (RFC 4656 §3.5) */
+void configure(endpoint *end)
 {
-    octets address = {(unsigned char[]){192, 0, 2, 1}, 4};
-    ticker clock = ticker_from(sized("sidTime", 8), 1ULL << 32);
-    buffer sids = {0};
-    for (const char *each = json_first(json_member(inputs, "sidRandom")); each;
-         each = json_next(each)) {
-        octets drawn = json_hex(each);
-        need(drawn.size == 4, "SID: expected 4 random octets");
-        add(&sids, join(address, join(tick(&clock), drawn)));
+    const char *limit = json_member(inputs, "messageLimit");
+    const char *most = json_member(inputs, "maxCount");
+    end->unused = sized("unused", 1).data[0];
+    if (limit)
+        end->in.limit = (size_t)json_integer(limit);
+    if (most)
+        end->most_count = json_integer(most);
+}
+
+/* A list of strings of 16 octets, one after another; none if it is not given. */
+static octets joined(const char *name)
+{
+    buffer all = {0};
+    const char *list = json_member(inputs, name);
+    for (const char *each = list ? json_first(list) : NULL; each; each = json_next(each)) {
+        octets item = json_hex(each);
+        need(item.size == 16, "SIDs, receivers: expected 16 octets");
+        add(&all, item);
     }
-    server->sids = sids.text;
+    return all.text;
 }
 
-ticker ticker_from(octets start, unsigned long long step)
+static decision decision_in(const char *record)
 {
-    ticker made = {0, step};
-    for (size_t i = 0; i < start.size; i++)
-        made.now = made.now << 8 | start.data[i];
+    decision made = {integer_in(record, "accept"), integer_in(record, "port")};
+    need(made.accept >= 0 && made.accept <= 255, "policy: Accept out of range");
+    need(made.port >= 0 && made.port <= 65535, "policy: Port out of range");
     return made;
 }
 
-octets tick(ticker *clock)
+void configure_server(endpoint *server)
 {
-    octets time = zeros(8);
-    for (size_t i = 0; i < 8; i++)
-        time.data[i] = (unsigned char)(clock->now >> (56 - 8 * i));
-    clock->now += clock->step;
-    return time;
+    const char *policy = json_first(json_member(inputs, "policy"));
+    size_t count = 0;
+    configure(server);
+    server->sids = joined("sids");
+    server->receivers = joined("receivers");
+    for (const char *each = policy; each; each = json_next(each))
+        count++;
+    decision *all = fresh(count * sizeof *all);
+    for (const char *each = policy; each; each = json_next(each))
+        all[server->policies++] = decision_in(each);
+    server->policy = all;
+}
+
+void knows_passphrase(endpoint *client)
+{
+    client->secret = text_in(inputs, "passphrase");
+    client->key_id = key_id_of_name(text_in(inputs, "name"));
+}
+
+octets later(octets time, unsigned long long delay)
+{
+    octets made = copy(time);
+    for (size_t i = made.size; i--; delay >>= 8) {
+        delay += made.data[i];
+        made.data[i] = (unsigned char)delay;
+    }
+    return made;
 }

@@ -8,14 +8,13 @@ enum { TTL = 255 };
 octets error_estimate(int is_synchronized); /* Multiplier 1 */
 endpoint server_in(const char *object, int is_owamp, long long modes);
 endpoint client_in(const char *object, int is_owamp, long long mode);
-message request_of(octets fields);    /* Request-TW-Session, but for its command and HMAC */
-void knows_passphrase(endpoint *end); /* of the inputs */
-void makes_sids(endpoint *server);    /* of what the inputs draw for them */
+message request_of(octets fields); /* Request-TW-Session, but for its command and HMAC */
+void grants(endpoint *server, octets sid, long long port); /* one session */
 
-typedef struct {
-    unsigned long long now, step; /* in units of 2^-32 seconds */
-} ticker;
+/* as the inputs of the case say */
+void configure(endpoint *end);        /* what both ends have */
+void configure_server(endpoint *end); /* its SIDs, its user, and whom packets may go to */
+void knows_passphrase(endpoint *client);
 
-ticker ticker_from(octets start, unsigned long long step);
-octets tick(ticker *clock); /* the time; a step more at each reading */
+octets later(octets time, unsigned long long delay); /* in units of 2^-32 seconds; of any NTP era */
 #endif

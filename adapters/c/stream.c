@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { LIMIT = 1 << 20 }; /* octets between two HMACs */
+enum { LIMIT = 1 << 20 }; /* octets between two HMACs, if nothing else is configured */
 
 const char too_short[] = "too short";
 
@@ -44,7 +44,8 @@ static octets next_blocks(stream_keys *keys, octets blocks, int encrypt)
 octets take(reader *in, long long size)
 {
     size_t held = in->at - in->from;
-    need(size >= 0 && size <= LIMIT - (long long)held, "message: too long");
+    long long limit = in->limit ? (long long)in->limit : LIMIT;
+    need(size >= 0 && size <= limit - (long long)held, "message: too long");
     size_t end = in->at + (size_t)size;
     if (end > in->text.text.size) {
         in->wanted = end;
@@ -69,9 +70,11 @@ octets peek(reader *in, long long size)
 
 void take_hmac(reader *in)
 {
-    octets covered = part(in->text.text, in->from, in->at), tag = take(in, 16);
+    octets covered = part(in->text.text, in->from, in->at);
+    in->from = in->at; /* the HMAC does not count for the limit */
+    octets tag = take(in, 16);
     if (in->keys.t1.size)
-        need(equal(tag, hmac16(in->keys.t2, covered)), "HMAC: another");
+        need_at(equal(tag, hmac16(in->keys.t2, covered)), "HMAC", "HMAC: another");
     in->from = in->at;
 }
 

@@ -16,6 +16,7 @@ typedef struct {
     size_t at;     /* so many read, */
     size_t from;   /* and so many under an HMAC */
     size_t wanted; /* so many were needed when it was too short */
+    size_t limit;  /* octets between two HMACs; 0: as many as is usual */
 } reader;
 
 typedef struct {

@@ -44,15 +44,19 @@ void put_token(octets secret)
 static void from_secret(octets secret)
 {
     int allowed = count_allowed(number("count"), integer_in(parameters, "maxCount"));
-    need(allowed, "Count: expected a power of 2, at least 1024, not too large");
+    need_at(allowed, "Count", "Count: expected a power of 2, at least 1024, not too large");
     put_token(put("sharedSecret", secret));
 }
 
 static void token_from_passphrase(void)
 {
     octets secret = text_in(inputs, "passphrase");
-    for (size_t i = 0; i < secret.size; i++)
-        need(secret.data[i] != '\n' && secret.data[i] != '\r', "passphrase: a newline");
+    int is_twamp = is_text(text_in(parameters, "protocol"), "TWAMP");
+    for (size_t i = 0; i < secret.size; i++) {
+        unsigned char each = secret.data[i];
+        need_at(each != '\n' && each != '\r', "text", "passphrase: a newline");
+        need_at(!is_twamp || each < 0x80, "text", "passphrase: not ASCII"); /* RFC 5357 §3.1 */
+    }
     from_secret(secret);
 }
 
@@ -65,7 +69,7 @@ static void token_opened(void)
 {
     octets t1, t2, challenge = sized("challenge", 16), token = sized("token", 64);
     octets key = pbkdf2(in("sharedSecret"), sized("salt", 16), number("count"));
-    need(open_token(key, challenge, token, &t1, &t2), "Token: another Challenge");
+    need_at(open_token(key, challenge, token, &t1, &t2), "Challenge", "Token: another Challenge");
     put("tokenKey", key);
     put("t1", t1);
     put("t2", t2);

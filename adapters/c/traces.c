@@ -52,11 +52,10 @@ static result play_control(participant *self, const char *step)
 static void join_as_server(participant *self, const char *record)
 {
     self->end = server_in(record, 0, integer_in(record, "modes"));
-    self->end.secret = hex_in(record, "sharedSecret");
-    self->end.key_id = sized_in(record, "keyId", 80);
-    self->end.by_name = self->end.by_spis = 1;
-    self->end.sids = hex_in(record, "sid");
-    self->end.port = integer_in(record, "port");
+    octets key_id = sized_in(record, "keyId", 80), secret = hex_in(record, "sharedSecret");
+    knows(&self->end, key_id, secret, 0); /* a name, or SPIs: it is not told */
+    knows(&self->end, key_id, secret, 1);
+    grants(&self->end, hex_in(record, "sid"), integer_in(record, "port"));
     self->play = play_control;
 }
 
@@ -142,8 +141,9 @@ static void join_as_ike_sa(participant *self, const char *record)
     octets spis = join(sized_in(record, "spiI", 8), sized_in(record, "spiR", 8));
     self->sa = (ike_sa){prf_named(text("PRF_HMAC_SHA2_256")), hex_in(record, "ni"),
                         hex_in(record, "nr"), spis};
-    self->skeyseed =
-        old.size ? rekeyed_skeyseed(&self->sa, old, secret) : skeyseed(&self->sa, secret);
+    self->skeyseed = old.size
+                         ? rekeyed_skeyseed(self->sa.prf, old, &self->sa, secret, zeros(0))
+                         : skeyseed(&self->sa, secret);
     self->sk_d = sk_d(&self->sa, self->skeyseed);
     self->play = play_ike;
 }
