@@ -622,8 +622,9 @@ class ServerConfig:
         count: PBKDF2 iterations, a power of 2, at least 1024.
         find_secret: the shared secrets that it knows, passphrases and keys from IKEv2.
         policy: Accept and port for a request that is well-formed.
-        sid_address: the 4 octets that SIDs start with (RFC 4656 §3.5).
-        start_time: when this instance of the server started, NTP.
+        sid_address: the IPv4 address that SIDs start with, not a loopback one (RFC 4656 §3.5);
+            zeros: none is known.
+        start_time: when this instance of the server started, NTP; by default, now.
         max_message_size: octets between two HMACs that it takes.
         make_sid: makes a SID; None: of `sid_address`, the time and random octets.
         unused: the octet that fills fields that the RFCs call unused.
@@ -636,8 +637,8 @@ class ServerConfig:
     count: int = token.MIN_COUNT
     find_secret: FindSecret = field(default_factory=secrets_of)
     policy: Callable[[Request], tuple[Accept, int]] = decline_all
-    sid_address: bytes = b"\x7f\0\0\1"
-    start_time: int = 0
+    sid_address: bytes = bytes(4)
+    start_time: int = field(default_factory=system_clock)
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
     make_sid: Callable[[], bytes] | None = None
     unused: int = 0

@@ -110,13 +110,15 @@ def read_mode(
         raise _mode_error("exactly one security bit", chosen)
     if not bits & offered:
         raise _mode_error(f"one of the offered {offered:#010x}", chosen)
+    ikev2_bit = IKEV2_DERIVED[protocol]
     unoffered = chosen & EXTENSION_BITS[protocol] & ~offered
     if unoffered and choose(choices.UNOFFERED_BIT):
-        raise _mode_error("no extension that was not offered", chosen)
-    ikev2_derived = bool(chosen & offered & IKEV2_DERIVED[protocol])
+        extension = "IKEv2Derived" if unoffered & ikev2_bit else "an extension"
+        raise _mode_error(f"{extension} only when offered", chosen)
+    ikev2_derived = bool(chosen & offered & ikev2_bit)
     if ikev2_derived and bits == Mode.UNAUTHENTICATED:
         if choose(choices.UNPROTECTED_IKEV2):
-            raise _mode_error("a protected mode with IKEv2Derived", chosen)
+            raise _mode_error("IKEv2Derived only with a protected mode", chosen)
         ikev2_derived = False
     return NegotiatedMode(Mode(bits), ikev2_derived)
 

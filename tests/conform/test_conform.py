@@ -67,11 +67,8 @@ def test_a_mistake_is_found_by_its_name_and_first_octet() -> None:
 
 
 def test_words_are_not_asked_for() -> None:
-    case = next(
-        case
-        for case in committed_cases(FILES["handshake"])
-        if case.test.get("because") and case.test["result"] == "valid"
-    )
+    cases = committed_cases(FILES["handshake"])
+    case = next(case for case in cases if case.test.get("because") and case.result == "valid")
     right = {name: case.test[name] for name in ("sent", "ending")}
     assert right["ending"] == "closed"
     assert judge(case, Answer(right)).status == "passed"

@@ -14,7 +14,6 @@ from owamp_reference.messages import (
     SessionDescription,
     SetUpResponse,
 )
-from owamp_reference.sources import system_random
 from owamp_vectors.mistakes import MISTAKES
 
 
@@ -109,13 +108,11 @@ class WrongHmacs(Server):
         return data[:-1] + bytes([data[-1] ^ 1]) if data and self.is_answering else data
 
 
-def no_sid(config: ServerConfig) -> Server:
+class NoSid(Server):
     """The SIDs that it makes are zeros."""
 
-    def random(label: str, size: int) -> bytes:
-        return bytes(size) if label == "SID" else system_random(label, size)
-
-    return Server(replace(config, sid_address=bytes(4)), random, lambda: 0)
+    def _new_sid(self) -> bytes:
+        return bytes(16)
 
 
 def other_port(config: ServerConfig) -> Server:

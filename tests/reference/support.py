@@ -261,6 +261,7 @@ class Setting:
             self.mode,
             find_secret=secrets_of(PSK_CREDENTIALS, IKEV2_CREDENTIALS),
             policy=accept_all,
+            sid_address=bytes([192, 0, 2, 1]),
         )
 
     def request(self, **changes: Any) -> Request:

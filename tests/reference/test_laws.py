@@ -275,7 +275,7 @@ def test_client_and_server_agree_in_every_mode_however_octets_are_cut(
         drawn = pair.client_draws.given
         found = keys.control_keys_from_test_keys(session.keys, session.sid)
         assert found == ControlKeys(drawn["T1"], drawn["T2"])
-    assert session.sid[:4] == b"\x7f\0\0\1"
+    assert session.sid[:4] == setting.server_config.sid_address
     assert session.sid[12:] == pair.server_draws.given["SID"]
 
     pair.client.start_sessions()

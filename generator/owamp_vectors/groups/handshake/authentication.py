@@ -21,6 +21,7 @@ from owamp_reference.negotiation import Protocol
 
 from ...vectors.declaration import Case, Json
 from ...vectors.drbg import Drbg
+from .inputs import PROTECTED
 from .serving import ALL_PACKETS, Client, securities
 from .spoiling import WAYS, Covered, Way, Writer, flipped, receive, replaced, say
 
@@ -281,6 +282,10 @@ def _refused(client: Client) -> Iterator[tuple[str, list[Message]]]:
 
 def _with_zeros(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
     """HMACs that begin with 00, where a comparison of strings would end."""
+    client = Client.make(drbg.at("both"), protocol, PROTECTED[protocol][0]).changed(t2=_START_T2)
+    yield client.saying(
+        "HMAC of Start-Sessions begins and ends with 00", client.ask(), StartSessions()
+    )
     modes = securities(protocol)
     client = Client.make(drbg.at("main"), protocol, next(modes))
     names = [place.name for place in _places(client)]
@@ -294,6 +299,10 @@ def _with_zeros(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
         steps = _spoiled(here, place, _only_first, goes_on=False)
         comment = f"HMAC of {name} begins with 00, and the rest is wrong"
         yield _case(here, comment, steps, "OctetsComparedAsString", *place.flags)
+
+
+_START_T2 = b"\xa5" * 28 + (4600).to_bytes(4, "big")
+"""A T2 with which the HMAC of Start-Sessions begins and ends with 00."""
 
 
 def _only_first(here: Covered) -> bytes:

@@ -55,6 +55,9 @@ def _cases(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
         client = Client.make(drbg.at(security), protocol, security)
         flags = ("ServerHmacWithoutServerStart", "StartTimeInClear")
         yield client.saying("a whole session", *_session(client), flags=flags)
+        comment = "a server that has started at the end of an era of NTP"
+        last = {"startTime": b"\xff" * 8}
+        yield client.saying(comment, client.ask(), flags=flags, **last, source="RFC 4656 §3.1")
     yield from _ignored(in_clear)
     for label in ("order", "rounds", "rooms", "stops"):
         for client in (in_clear, protected(label)):
@@ -159,6 +162,10 @@ def _rooms(client: Client) -> Iterator[Case]:
     is_owamp = client.protocol is Protocol.OWAMP
     steps = _play(client, *three, _GO, client.stop(0, 1, 2), None, client.ask())
     yield client.case("three sessions", steps, source=source)
+    for number in () if is_owamp else (2, 4, 3 + 2**8, 3 + 2**16, 2**32 - 1):
+        steps = _play(client, *three, _GO, StopTWSessions(0, number), client.ask())
+        comment = f"Stop-Sessions for {number} of three sessions"
+        yield client.case(comment, steps, "StopUncounted", source="RFC 5357 §3.8")
     second_refused = grants(client.protocol, 4)
     second_refused[1] = {"accept": 5, "port": 0}
     given = {"policy": second_refused}
@@ -264,11 +271,11 @@ def _requests(client: Client) -> Iterator[Case]:
         ("padding_length", 256),
         ("padding_length", 2**16),
     ):
-        comment = f"{name.replace('_', ' ').title()} {value:#x}"
+        comment = f"{_label(client, name)} {value:#x}"
         yield client.saying(comment, client.ask(**{name: value}), source=source)
     port = "sender_port" if is_owamp else "receiver_port"
     yield client.saying(
-        f"{port.replace('_', ' ').title()} 0, of which the server is told",
+        f"{_label(client, port)} 0, of which the server is told",
         client.ask(**{port: 0}),
         source=source,
     )
@@ -285,6 +292,11 @@ def _requests(client: Client) -> Iterator[Case]:
         yield client.saying(comment, many, policy=limits, source=source)
         comment = "Number of Packets 0"
         yield client.saying(comment, client.ask(number_of_packets=0), source=source)
+
+
+def _label(client: Client, name: str) -> str:
+    """What the RFC calls a field of the request."""
+    return next(field.label for field in client.ask().LAYOUT.fields if field.name == name)
 
 
 def _receivers(client: Client) -> Iterator[Case]:
@@ -309,9 +321,7 @@ def _receivers(client: Client) -> Iterator[Case]:
     yield client.saying(comment, ask, source=source)
     for name in ("sender_address", "receiver_address"):
         address = ends[name == "receiver_address"] + b"\xa5" * 12
-        comment = (
-            f"the 12 octets after an IPv4 address are ignored: {name.replace('_', ' ').title()}"
-        )
+        comment = f"the 12 octets after an IPv4 address are ignored: {_label(client, name)}"
         flags = ("AddressTailCompared",) if name == "receiver_address" else ()
         ask = client.ask(**{name: address})
         yield client.saying(comment, ask, flags=flags, receivers=known, source="RFC 4656 §3.5")
@@ -509,7 +519,7 @@ def _twamp(client: Client) -> Iterator[Case]:
     ):
         told = int.from_bytes(value, "big") if isinstance(value, bytes) else value
         flags = ["TwConfUnchecked", "TwConfAsFailure"] if name.startswith("conf") else []
-        comment = f"{name.replace('_', ' ').title()} {told}"
+        comment = f"{_label(client, name)} {told}"
         yield client.saying(comment, client.ask(**{name: value}), flags=flags, source=source)
     comment = "the port is not available, another is suggested"
     other = [{"accept": 0, "port": 20100}]

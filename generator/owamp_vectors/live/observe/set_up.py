@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from owamp_reference import binding, token
+from owamp_reference.choices import Choice
 from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import ControlKeys
 from owamp_reference.messages import Accept, ServerGreeting, SetUpResponse, decode_key_id
@@ -113,7 +114,7 @@ def judge_response(
         return result
     try:
         offered = message.mode if greeting is None else greeting.modes
-        result.mode = read_mode(protocol, offered, message.mode)
+        result.mode = read_mode(protocol, offered, message.mode, _refusing)
     except ProtocolError as error:
         result.problem = error
         source = "RFC 7717 §5.1" if "IKEv2" in error.expected else SOURCE
@@ -129,6 +130,11 @@ def judge_response(
         result.remarks += random_remarks("Client-IV", message.client_iv)
         _open_token(result, result.mode, greeting, message, credentials, max_count)
     return result
+
+
+def _refusing(_choice: Choice) -> int:
+    """What a server may ignore in Mode is wrong of the client all the same."""
+    return 1
 
 
 def _open_token(

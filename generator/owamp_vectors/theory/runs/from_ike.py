@@ -90,8 +90,13 @@ class IkeSa:
         client_name, server_name = end[1]
         modes = IKEV2_DERIVED[Protocol.TWAMP] | Mode.AUTHENTICATED
         credentials = Credentials.from_ikev2(self.spi_i, self.spi_r, secret)
-        known = secrets_of(credentials)
-        config = ServerConfig(Protocol.TWAMP, modes, find_secret=known, policy=accept_all)
+        config = ServerConfig(
+            Protocol.TWAMP,
+            modes,
+            find_secret=secrets_of(credentials),
+            policy=accept_all,
+            start_time=0,
+        )
         server = Server(config, tap, world.clock)
         greeting = server.data_to_send()
         actor = f"{title}/server"

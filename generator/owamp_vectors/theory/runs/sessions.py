@@ -65,6 +65,7 @@ class _Agreed:
                 self._security,
                 find_secret=secrets_of(credentials),
                 policy=accept_all,
+                start_time=0,
             ),
             self.tap,
             self.world.clock,
