@@ -13,7 +13,7 @@ from .errors import ProtocolError, Stage, check_range, check_size
 
 
 @dataclass(frozen=True)
-class Field:
+class LayoutField:
     """One field of a layout.
 
     Attributes:
@@ -41,27 +41,27 @@ def uint(
     label: str, size: int, *, name: str = "", mask: int | None = None, default: int | None = None
 ) -> Any:
     """An unsigned integer of `size` octets; in a record, its name is the attribute's."""
-    return Field(label, size, name, is_integer=True, mask=mask, default=default)
+    return LayoutField(label, size, name, is_integer=True, mask=mask, default=default)
 
 
 def octets(label: str, size: int, *, name: str = "", default: bytes | None = None) -> Any:
     """An octet string of `size` octets; in a record, its name is the attribute's."""
-    return Field(label, size, name, default=default)
+    return LayoutField(label, size, name, default=default)
 
 
-def mbz(size: int, label: str = "MBZ") -> Field:
+def mbz(size: int, label: str = "MBZ") -> LayoutField:
     """`size` octets that are sent as zero and ignored on receipt (RFC 4656 §3.1)."""
-    return Field(label, size)
+    return LayoutField(label, size)
 
 
-def constant(label: str, size: int, value: int) -> Field:
+def constant(label: str, size: int, value: int) -> LayoutField:
     """An integer that identifies the message, such as the command number."""
-    return Field(label, size, is_integer=True, constant=value)
+    return LayoutField(label, size, is_integer=True, constant=value)
 
 
-def number_of(counts: str, label: str, size: int) -> Field:
+def number_of(counts: str, label: str, size: int) -> LayoutField:
     """How many items the attribute `counts` of a record has: an unsigned integer."""
-    return Field(label, size, is_integer=True, counts=counts)
+    return LayoutField(label, size, is_integer=True, counts=counts)
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class Layout:
     """The fields of one message, in order."""
 
     title: str
-    fields: tuple[Field, ...]
+    fields: tuple[LayoutField, ...]
 
     @cached_property
     def size(self) -> int:
         """Octets of the whole layout."""
         return sum(field.size for field in self.fields)
 
-    def offsets(self) -> Iterator[tuple[int, Field]]:
+    def offsets(self) -> Iterator[tuple[int, LayoutField]]:
         """Each field with its offset in octets."""
         offset = 0
         for field in self.fields:
@@ -137,7 +137,7 @@ class Record:
         super().__init_subclass__()
         fields = []
         for name, field in list(vars(cls).items()):
-            if not isinstance(field, Field):
+            if not isinstance(field, LayoutField):
                 continue
             is_held = name in cls.__annotations__
             fields.append(replace(field, name=name) if is_held or field.counts else field)

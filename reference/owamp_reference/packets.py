@@ -24,7 +24,7 @@ from . import primitives
 from .choices import Choice, Chooser, Option, first_option
 from .errors import ProtocolError, Stage, check_range
 from .keys import TestSessionKeys
-from .layout import Field, Layout, Record, mbz, uint
+from .layout import Layout, LayoutField, Record, mbz, uint
 from .primitives import AES_BLOCK_SIZE, HMAC_SIZE, ZERO_IV
 
 ERROR_ESTIMATE_SIZE = 2
@@ -101,7 +101,7 @@ class ErrorEstimate:
 
 
 @dataclass(frozen=True)
-class _Gap(Field):
+class _Gap(LayoutField):
     """MBZ octets of a protected packet; `open_size` of them are in an open one too."""
 
     open_size: int = 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from owamp_reference import binding, ikev2, keys, messages, packets, primitives, token
 from owamp_reference.choices import first_option
 from owamp_reference.errors import ProtocolError
-from owamp_reference.layout import Field, Layout, Record, constant, mbz, number_of, uint
+from owamp_reference.layout import Layout, LayoutField, Record, constant, mbz, number_of, uint
 from owamp_reference.messages import PacketRecord, ScheduleSlot, SkipRange
 from owamp_reference.packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
 from owamp_reference.sessions import SessionReflector, SessionSender
@@ -42,7 +42,7 @@ FIELDS = {
 
 
 @pytest.mark.parametrize(("layout", "field"), FIELDS.values(), ids=FIELDS)
-def test_value_that_does_not_fit_its_field_is_refused(layout: Layout, field: Field) -> None:
+def test_value_that_does_not_fit_its_field_is_refused(layout: Layout, field: LayoutField) -> None:
     fitting: dict[str, Any] = {
         other.name: 0 if other.is_integer else bytes(other.size)
         for other in layout.fields

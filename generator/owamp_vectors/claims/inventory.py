@@ -1,7 +1,7 @@
 """What a theory declares, name by name: from our text, and from what the prover prints.
 
 `declared` reads both. So that a verdict is about the text that is digested, the two have to agree
-(`difference`): Tamarin drops what it cannot read in a file that is included (tamarin-prover #720),
+(`misreading`): Tamarin drops what it cannot read in a file that is included (tamarin-prover #720),
 and nothing after the theory's `end` counts for it.
 """
 
@@ -69,7 +69,7 @@ def declared(text: str) -> frozenset[str]:
     return frozenset(found - macros)  # the prover's signature can have its macros in this way
 
 
-def difference(text: str, printed: str) -> str:
+def misreading(text: str, printed: str) -> str:
     """How what the prover prints of a theory differs from its text; "" if it does not."""
     ours, its = declared(text), declared(printed)
     parts = [("it has not read", ours - its), ("it has read besides", its - ours)]

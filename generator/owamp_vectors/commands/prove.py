@@ -12,7 +12,7 @@ import click
 from ..claims import table as claims_table
 from ..claims.declared import Claim, Claims, Job, load
 from ..claims.ledger import ARTEFACTS, LEDGER, ConflictError, Ledger, merge
-from ..claims.prover.proving import Outcome, prove_all
+from ..claims.prover.proving import ProofOutcome, prove_all
 from ..claims.prover.running import RunLimits, Runner, command
 from ..disk import FileError
 from .about_claims import (
@@ -154,7 +154,7 @@ def _prove(
         raise click.exceptions.Exit(DIFFERENT)
 
 
-def _outcome(outcome: Outcome) -> str:
+def _outcome(outcome: ProofOutcome) -> str:
     entry = outcome.entry
     if entry is None:
         return f"error: {outcome.claim.job}: {outcome.error}"

@@ -9,8 +9,7 @@ from typing import Any
 from owamp_reference import messages, negotiation
 from owamp_reference.choices import REFUSAL_VALUE, Choice, Chooser, Option
 from owamp_reference.errors import check_size
-from owamp_reference.layout import Field as LayoutField
-from owamp_reference.layout import Layout, Record
+from owamp_reference.layout import Layout, LayoutField, Record
 from owamp_reference.messages import (
     Accept,
     AcceptSession,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import owamp_reference
-from owamp_reference.layout import Field, Layout
+from owamp_reference.layout import Layout, LayoutField
 
 WIDTH = 69
 """Columns of artwork: 72 less the indentation of a section."""
@@ -66,7 +66,7 @@ def packet_diagram(layout: Layout, *, hmac: bool = False, padding: bool = False)
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _cells(field: Field) -> Iterator[_Cell]:
+def _cells(field: LayoutField) -> Iterator[_Cell]:
     if field.mask is not None:
         bits = field.mask.bit_length()
         yield _Cell("MBZ", 8 * field.size - bits)

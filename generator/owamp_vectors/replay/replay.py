@@ -26,7 +26,7 @@ from ..theory.evaluate import EvaluationError, Evaluator
 from ..theory.infer import Inference, Kind, infer, type_kind
 from ..theory.instances import Instance, OctetFact, RunState, StepError, instance
 from ..theory.room import Room, room_of
-from ..theory.rows import Message
+from ..theory.rows import MessageRow
 from ..theory.script import TraceStep
 from ..theory.table import Table
 from ..theory.terms import (
@@ -109,7 +109,7 @@ class _Replayer:
         nullary = {function.name for function in self.model.functions if not function.arity}
         self.facts = {node.id: facts_of(node, nullary) for node in self.nodes}
         self.places = {node.id: node for node in self.nodes}
-        self.rows: dict[str, list[Message]] = {}
+        self.rows: dict[str, list[MessageRow]] = {}
         for row in message_rows(self.model):
             self.rows.setdefault(row.rule, []).append(row)
 
@@ -305,7 +305,7 @@ class _Replayer:
             yield row.reference
 
     def _values(
-        self, step: TraceStep, row: Message, earlier: Mapping[str, TraceStep]
+        self, step: TraceStep, row: MessageRow, earlier: Mapping[str, TraceStep]
     ) -> dict[str, bytes]:
         """The octets that a row computes from, by name. Raises `KeyError` for one that has none."""
         values = {variable.name: step.instance.values[variable] for variable in step.terms}

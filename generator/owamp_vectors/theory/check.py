@@ -21,7 +21,7 @@ from .infer import Inference, Problem, infer, type_kind
 from .laws import check_equation, missing_equations
 from .parse import read_model
 from .room import room_of
-from .rows import MacroRow, Message
+from .rows import MacroRow, MessageRow
 from .table import Table
 from .terms import App, Fact, Macro, Model, Place, Rule, Term, Var, subterms
 from .tuples import parts_of
@@ -179,9 +179,9 @@ def _evaluated(
     return Evaluator(environment, table)(body), row.compute(*values)
 
 
-def message_rows(model: Model) -> tuple[Message, ...]:
+def message_rows(model: Model) -> tuple[MessageRow, ...]:
     """The rows of a model's messages: for each place the one with the flag that is set."""
-    chosen: dict[tuple[str, str], Message] = {}
+    chosen: dict[tuple[str, str], MessageRow] = {}
     for layer in room_of(model.name).layers():
         rows = [row for row in layer.messages if row.flag in ("", *model.flags)]
         for row in sorted(rows, key=lambda row: not row.flag):
@@ -190,7 +190,7 @@ def message_rows(model: Model) -> tuple[Message, ...]:
 
 
 def _message_values(
-    rule: Rule, row: Message, inference: Inference, source: Drbg
+    rule: Rule, row: MessageRow, inference: Inference, source: Drbg
 ) -> tuple[dict[Term, bytes], dict[str, bytes]]:
     """Octets for the variables of a message's rule: as an environment, and by name."""
     kinds = {
@@ -204,7 +204,7 @@ def _message_values(
     return {variable: values[variable.name] for variable in rule.variables()}, values
 
 
-def _message_fact(model: Model, row: Message) -> tuple[Rule, Fact]:
+def _message_fact(model: Model, row: MessageRow) -> tuple[Rule, Fact]:
     """The rule and the fact that a row is about.
 
     Raises:
@@ -219,7 +219,9 @@ def _message_fact(model: Model, row: Message) -> tuple[Rule, Fact]:
     raise LookupError(f"rule {row.rule} has no {row.fact}, which must agree with {row.reference}")
 
 
-def check_message(model: Model, row: Message, inference: Inference, source: Drbg) -> Problem | None:
+def check_message(
+    model: Model, row: MessageRow, inference: Inference, source: Drbg
+) -> Problem | None:
     """Whether a fact is what its row says."""
     try:
         rule, fact = _message_fact(model, row)

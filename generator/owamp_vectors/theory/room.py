@@ -18,7 +18,7 @@ from owamp_reference.ikev2 import Prf
 from . import models
 from .located import Bound, dotted
 from .remarks import Abstraction, Finding, Identification
-from .rows import Constant, MacroRow, Message, Shape, Symbol
+from .rows import Constant, MacroRow, MessageRow, Shape, Symbol
 from .terms import App
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Room:
     shapes: tuple[Shape, ...] = ()
     macros: tuple[ForPrf[MacroRow], ...] = ()
     model_only: Mapping[str, str] = field(default_factory=dict)
-    messages: tuple[Message, ...] = ()
+    messages: tuple[MessageRow, ...] = ()
     fresh: Mapping[str, str] = field(default_factory=dict)
     runs: Runs | None = None
     players: Mapping[str, Player] = field(default_factory=dict)

@@ -182,7 +182,7 @@ class MacroRow(BoundRow):
 
 
 @dataclass(frozen=True)
-class Message(BoundRow):
+class MessageRow(BoundRow):
     """What a fact's arguments, concatenated, must be equal to.
 
     Attributes:

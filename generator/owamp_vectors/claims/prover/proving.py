@@ -29,7 +29,7 @@ from .running import Ran, RunLimits, Runner, command, proving_run
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ProofOutcome:
     """What came of a run: an entry with its files, or an error, and no verdict is recorded."""
 
     claim: Claim
@@ -68,7 +68,7 @@ class _Proving:
     def alone(self) -> Iterator[_Proving]:
         return (replace(self, group=[claim]) for claim in self.group)
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[ProofOutcome]:
         """Run the prover.
 
         Raises:
@@ -83,9 +83,11 @@ class _Proving:
         if not reason:
             error = error or misread(ran, self.theory, written["theory"])
         if error:
-            return [Outcome(claim, error=error) for claim in self.group]
+            return [ProofOutcome(claim, error=error) for claim in self.group]
         if reason:
-            return [Outcome(claim, self._entry(claim, ran, reason, None)) for claim in self.group]
+            return [
+                ProofOutcome(claim, self._entry(claim, ran, reason, None)) for claim in self.group
+            ]
         lines = {claim.job.lemma: summary_line(ran, claim.job) for claim in self.group}
         names = [lemma.name for lemma in self.theory.lemmas]
         traced = [name for name in names if _has_trace(lines.get(name))]
@@ -144,14 +146,14 @@ class _Proving:
         ran: Ran,
         printed: str,
         traces: dict[str, tuple[str, str]],
-    ) -> Outcome:
+    ) -> ProofOutcome:
         """What the summary says of a claim, with its files."""
         job, quantifier = claim.job, self.claims.quantifier(claim.job)
         if line is None:
             error = f"no line on {job.lemma} in its summary: {last_lines(ran.out)}"
-            return Outcome(claim, error=error)
+            return ProofOutcome(claim, error=error)
         if line.verdict == UNPROVED:
-            return Outcome(claim, self._entry(claim, ran, line.status, line))
+            return ProofOutcome(claim, self._entry(claim, ran, line.status, line))
         entry = self._entry(claim, ran, "", line)
         artefacts = {PROOF: proof_block(printed, job)[0]}
         remarks: list[str] = []
@@ -164,7 +166,7 @@ class _Proving:
             remarks = ["no trace: tamarin-prover writes none in --diff mode"]
         elif _has_trace(line) and not self.writes_traces:
             remarks = ["no trace: only tamarin-prover 1.10 and later write it"]
-        return Outcome(claim, entry, artefacts, remarks=tuple(remarks))
+        return ProofOutcome(claim, entry, artefacts, remarks=tuple(remarks))
 
 
 def _has_trace(line: SummaryLine | None) -> bool:
@@ -174,14 +176,14 @@ def _has_trace(line: SummaryLine | None) -> bool:
     return (line.verdict == "falsified") == (line.quantifier != "exists-trace")
 
 
-def _prove(proving: _Proving) -> list[Outcome]:
+def _prove(proving: _Proving) -> list[ProofOutcome]:
     """Run the prover on claims of one theory: once, or once for each if that comes to no end."""
     try:
         return proving.outcomes()
     except _NoEndError:
         return [outcome for alone in proving.alone() for outcome in _prove(alone)]
     except (FileError, OSError) as error:
-        return [Outcome(claim, error=str(error)) for claim in proving.group]
+        return [ProofOutcome(claim, error=str(error)) for claim in proving.group]
 
 
 def prove_all(
@@ -191,7 +193,7 @@ def prove_all(
     ledger: Ledger,
     limits: RunLimits,
     jobs: int,
-) -> Iterator[Outcome]:
+) -> Iterator[ProofOutcome]:
     """Run the prover on each theory, several at a time, recording what came of it when it ends.
 
     A run without a verdict does not replace an entry with a verdict on today's digest. When this

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ...disk import FileError
 from ..chart import chart_of
 from ..declared import Claim, Job
-from ..inventory import difference
+from ..inventory import misreading
 from ..ledger import CHART, GRAPH, UNPROVED
 from ..theory_text import EQUIVALENCE, Theory
 from .running import Ran
@@ -81,7 +81,7 @@ def misread(ran: Ran, theory: Theory, printed: str) -> str:
     """
     if found := _warnings(ran, theory, printed):
         return found
-    found = difference(theory.text, printed)
+    found = misreading(theory.text, printed)
     return found and f"the prover has read another theory: {found}"
 
 

@@ -17,7 +17,7 @@ from owamp_reference.messages import (
 )
 
 from ...vectors.declaration import Case
-from .script import Part, Scene, Script, fetched, heard
+from .script import PeerScript, Scene, ScriptPart, fetched, heard
 
 
 def refusals(scene: Scene) -> tuple[int, ...]:
@@ -47,7 +47,7 @@ def _refused(scene: Scene, values: tuple[int, ...]) -> Iterator[Case]:
     """Each answer with each Accept that refuses, and the next command."""
     for value in values:
         no = heard("", replace(scene.answer(0), accept=value, port=0, sid=bytes(16)))
-        script: Script = [scene.request(0), *no, *scene.round(1)]
+        script: PeerScript = [scene.request(0), *no, *scene.round(1)]
         comment = f"Accept-Session with Accept {value}, then another request and Stop-Sessions"
         yield scene.scripted(comment, script, "RefusedRequestTaken", source="RFC 4656 §3.5")
         script = [*scene.asking(0), StartSessions(), *heard("", StartAck(value)), scene.request(1)]
@@ -72,7 +72,7 @@ def _refused_fetch(scene: Scene, value: int) -> Iterator[Case]:
 def _rooms(scene: Scene) -> Iterator[Case]:
     """Which sessions are started and stopped, and what is over then."""
     no = heard("", replace(scene.answer(1), accept=3, port=0, sid=bytes(16)))
-    refused: list[Part | Message] = [scene.request(1), *no]
+    refused: list[ScriptPart | Message] = [scene.request(1), *no]
     yield scene.scripted(
         "a request refused between two granted: Stop-Sessions has the two",
         [*scene.asking(0), *refused, *scene.asking(2), *scene.starting(), *scene.stopping(0, 2)],
@@ -126,7 +126,7 @@ def _ports(scene: Scene) -> Iterator[Case]:
     for port in (0, 1, 40001, 65535):
         answer = heard("", scene.answer(0, port=port))
         source = "RFC 4656 §3.5" if scene.is_owamp else "RFC 5357 §3.5"
-        script: Script = [scene.request(0), *answer, *scene.starting()]
+        script: PeerScript = [scene.request(0), *answer, *scene.starting()]
         yield scene.scripted(f"Accept-Session with port {port}", script, source=source)
 
 
@@ -137,8 +137,8 @@ def _ignored(scene: Scene) -> Iterator[Case]:
     mbz["Fetch-Ack"] = (2, 3)
     for name, offsets in mbz.items():
         changed = [
-            Part(item.label, _with_ones(item.text, offsets))
-            if isinstance(item, Part) and item.label.endswith(name)
+            ScriptPart(item.label, _with_ones(item.text, offsets))
+            if isinstance(item, ScriptPart) and item.label.endswith(name)
             else item
             for item in script
         ]

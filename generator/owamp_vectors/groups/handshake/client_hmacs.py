@@ -19,7 +19,7 @@ from owamp_reference.messages import (
 from ...vectors.declaration import Case
 from ...vectors.drbg import Drbg
 from .inputs import PROTECTED
-from .script import Part, Scene, Script, Spoil, heard, parts, until, up_to
+from .script import PeerScript, Scene, ScriptPart, Spoil, heard, parts, until, up_to
 from .spoiling import WAYS, Covered, Way, flipped, receive, replaced
 
 _SOURCE = "RFC 4656 §6.10"
@@ -49,7 +49,13 @@ def cases(scene: Scene) -> Iterator[Case]:
 
 
 def _spoiled(
-    scene: Scene, comment: str, script: Script, place: int, spoil: Spoil, *flags: str, more: int = 0
+    scene: Scene,
+    comment: str,
+    script: PeerScript,
+    place: int,
+    spoil: Spoil,
+    *flags: str,
+    more: int = 0,
 ) -> Case:
     """A script that is spoiled at one place, and ends with what the client would say then."""
     steps = scene.play(up_to(script, place, more), {place: spoil})
@@ -84,7 +90,7 @@ def _main(scene: Scene) -> Iterator[Case]:
     script = scene.whole()
     for label in _MAIN if scene.is_owamp else _MAIN[:2]:
         place = until(script, label)
-        said = [item for item in script[:place] if isinstance(item, Part)]
+        said = [item for item in script[:place] if isinstance(item, ScriptPart)]
         ways: dict[str, Way] = {name: way for name, way in WAYS.items() if name != _FIRST}
         ways["that of the client's last message"] = _of_the_clients(script, place)
         for name, way in ways.items():
@@ -99,7 +105,7 @@ def _main(scene: Scene) -> Iterator[Case]:
         yield _spoiled(scene, comment, script, place, Spoil(flipped=-17))  # becomes garbage
 
 
-def _of_the_clients(script: Script, place: int) -> Way:
+def _of_the_clients(script: PeerScript, place: int) -> Way:
     last = [item for item in script[:place] if isinstance(item, Message)][-1]
     return lambda here: here.hmac(last.segments()[-1])
 
@@ -129,8 +135,8 @@ def _fields(scene: Scene) -> Iterator[Case]:
 def _refusing(scene: Scene) -> Iterator[Case]:
     """Answers that refuse, or are wrong by themselves, with a wrong HMAC."""
     no = replace(scene.answer(0), accept=3, port=0, sid=bytes(16))
-    begin: list[Part | Message] = [*scene.testing(0, 1), scene.own_stop(0, 1)]
-    wrong: list[tuple[str, Script, list[Part]]] = [
+    begin: list[ScriptPart | Message] = [*scene.testing(0, 1), scene.own_stop(0, 1)]
+    wrong: list[tuple[str, PeerScript, list[ScriptPart]]] = [
         ("Accept-Session with Accept 3", [scene.request(0)], heard("", no)),
         ("Start-Ack with Accept 1", [*scene.asking(0), StartSessions()], heard("", StartAck(1))),
     ]
@@ -139,7 +145,7 @@ def _refusing(scene: Scene) -> Iterator[Case]:
         ranges = (SkipRange(4, 5), SkipRange(0, 1))
         fetch = scene.fetching(scene.data(skip_ranges=ranges))
         skipped = until(fetch, "fetched skip ranges")
-        ask: list[Part | Message] = [*scene.round(0), scene.fetch_session()]
+        ask: list[ScriptPart | Message] = [*scene.round(0), scene.fetch_session()]
         wrong += [
             ("Stop-Sessions with Accept 1", begin, scene.servers_stop(0, 1, accept=1)),
             ("Stop-Sessions with another SID", begin, scene.servers_stop(0, 1, sessions=records)),
@@ -148,7 +154,7 @@ def _refusing(scene: Scene) -> Iterator[Case]:
             (
                 "skip ranges out of order",
                 [*scene.round(0), *fetch[:skipped]],
-                [item for item in fetch[skipped : skipped + 1] if isinstance(item, Part)],
+                [item for item in fetch[skipped : skipped + 1] if isinstance(item, ScriptPart)],
             ),
         ]
     for label, before, (part,) in wrong:
@@ -166,7 +172,7 @@ def _zeros(scene: Scene) -> Iterator[Case]:
     start = (0xE9000000 << 32).to_bytes(8, "big") + bytes(8)
     for where, octet in (("begins", 0), ("ends", -1)):
         zero = _with_t2(scene, start + answer, octet)
-        script: Script = [*zero.asking(0), StartSessions()]
+        script: PeerScript = [*zero.asking(0), StartSessions()]
         yield zero.scripted(f"an HMAC that {where} with a zero octet", script, source=_SOURCE)
         flags = ("HmacUnchecked", *(("OctetsComparedAsString",) if octet == 0 else ()))
         for what, way in (("and is wrong", _wrong_in_the_middle), ("in its place zeros", _zero)):

@@ -14,7 +14,7 @@ from owamp_reference.messages import (
 
 from ...vectors.declaration import Case, Json
 from .inputs import make_request
-from .script import Part, Scene, Spoil, heard, parts, until
+from .script import Scene, ScriptPart, Spoil, heard, parts, until
 from .spoiling import WAYS, receive, replaced
 
 _SOURCE = "RFC 4656 §2"
@@ -121,7 +121,7 @@ def _joined_with_spoiled(scene: Scene) -> Case:
 def _ipv6(scene: Scene) -> Iterator[Case]:
     """IPv6 in every request, and in what is fetched."""
     request = make_request(scene.protocol, ipv6=True)
-    script: list[Part | Message] = [request, *heard("", scene.answer(0))]
+    script: list[ScriptPart | Message] = [request, *heard("", scene.answer(0))]
     script += [*scene.starting(), *scene.stopping(0)]
     if scene.is_owamp:
         assert isinstance(request, RequestSession)
@@ -151,11 +151,11 @@ def _announced(scene: Scene) -> Iterator[Case]:
     stop = scene.servers_stop(0, 1)[0].text
     for count, flags in ((257, _IN_8), (65537, (*_IN_8, *_IN_16)), (2**32 - 1, ())):
         text = replaced(stop, 4, count.to_bytes(4, "big"))
-        script = [*testing, Part("", text), scene.request(2)]
+        script = [*testing, ScriptPart("", text), scene.request(2)]
         comment = f"Stop-Sessions that announces {count} records, one of them there"
         yield scene.scripted(comment, script, *flags, source="RFC 4656 §3.8")
     text = replaced(stop, 36, (2**29).to_bytes(4, "big"))
-    script = [*testing, Part("", text), scene.request(2)]
+    script = [*testing, ScriptPart("", text), scene.request(2)]
     comment = "Stop-Sessions that announces 2^29 skip ranges, none of them there"
     yield scene.scripted(comment, script, "SizesIn32Bits", source="RFC 4656 §3.8")
     for what, count, flags in (

@@ -37,7 +37,7 @@ class Sent:
     octets: bytes
 
 
-class Conversation:
+class WholeConversation:
     """A client and a server, and each message that one of them has sent the other.
 
     Each method raises `ProtocolError` when one side ends the connection.
@@ -160,7 +160,7 @@ def converse(
     Raises:
         ProtocolError: one side ended the connection.
     """
-    run = Conversation(values, credentials, choose)
+    run = WholeConversation(values, credentials, choose)
     run.set_up()
     for octets in values["requests"]:
         run.request(parse_request(run.protocol, octets))

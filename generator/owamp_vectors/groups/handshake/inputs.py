@@ -72,7 +72,7 @@ def drawn_inputs(drbg: Drbg, protocol: Protocol) -> Json:
     return {
         **{name: drbg.octets(name, size) for name, size in _DRAWN.items()},
         "startTime": bytes.fromhex("e9000000").ljust(8, b"\0"),
-        "sids": [make_sid(drbg, number) for number in range(3)],
+        "sids": [drawn_sid(drbg, number) for number in range(3)],
         "policy": [{"accept": 0, "port": port} for port in granted_ports(protocol)],
         "unused": bytes(1),
         "offeredModes": SECURITY_BITS[protocol],
@@ -82,7 +82,7 @@ def drawn_inputs(drbg: Drbg, protocol: Protocol) -> Json:
     }
 
 
-def make_sid(drbg: Drbg, number: int) -> bytes:
+def drawn_sid(drbg: Drbg, number: int) -> bytes:
     """A SID of the server, in the form of RFC 4656 §3.5, made shortly before the Start Time."""
     time = (0xE92FFFF0 + number).to_bytes(4, "big") + bytes(4)
     return bytes([192, 0, 2, 1]) + time + drbg.octets(f"SID {number}", 4)

@@ -30,12 +30,12 @@ from owamp_reference.negotiation import SECURITY_BITS, Protocol
 
 from ...vectors.declaration import Case, Json, behaves
 from ...vectors.drbg import Drbg
-from .inputs import ALICE, make_request, make_sid
+from .inputs import ALICE, drawn_sid, make_request
 from .spoiling import Way, Writer, receive, say
 
 
 @dataclass(frozen=True)
-class Part:
+class ScriptPart:
     """Text of the server that an HMAC follows.
 
     Attributes:
@@ -46,7 +46,7 @@ class Part:
     text: bytes
 
 
-Script: TypeAlias = Sequence[Part | Message]
+PeerScript: TypeAlias = Sequence[ScriptPart | Message]
 """What the server says, and messages that the client is told to say, in order."""
 
 
@@ -74,15 +74,15 @@ _HONEST = Spoil()
 PARTS_OF_DATA = ("fetched request", "fetched schedule", "fetched skip ranges", "fetched records")
 
 
-def heard(label: str, message: Message) -> list[Part]:
+def heard(label: str, message: Message) -> list[ScriptPart]:
     """A message of the server."""
     (text,) = message.segments()
-    return [Part(label, text)]
+    return [ScriptPart(label, text)]
 
 
-def fetched(data: FetchData) -> list[Part]:
+def fetched(data: FetchData) -> list[ScriptPart]:
     """The session data that follow an accepting Fetch-Ack."""
-    return [Part(*part) for part in zip(PARTS_OF_DATA, data.segments(), strict=True)]
+    return [ScriptPart(*part) for part in zip(PARTS_OF_DATA, data.segments(), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Scene:
         sizes = {"challenge": 16, "salt": 16, "serverIv": 16, "t1": 16, "t2": 32, "clientIv": 16}
         values = {name: drbg.octets(name, size) for name, size in sizes.items()}
         limits = {"maxCount": 32768, "messageLimit": 2**20, "unused": bytes(1)}
-        sids = [make_sid(drbg, number) for number in range(3)]
+        sids = [drawn_sid(drbg, number) for number in range(3)]
         more = {"sids": sids, "ikeSas": []}
         return cls(protocol, security, {**values, **limits, **more, **ALICE})
 
@@ -132,7 +132,7 @@ class Scene:
         kept = {name: value for name, value in values.items() if name not in of_server}
         return behaves(comment, kept, *flags, source=source)
 
-    def scripted(self, comment: str, script: Script, *flags: str, source: str = "") -> Case:
+    def scripted(self, comment: str, script: PeerScript, *flags: str, source: str = "") -> Case:
         """A case in which both follow a script after the set-up."""
         return self.case(comment, self.play(script), *flags, source=source)
 
@@ -160,7 +160,7 @@ class Scene:
         """The steps of the set-up."""
         return receive(self.greeting(), self.server_start(writer))
 
-    def play(self, script: Script, spoiled: Mapping[int, Spoil] | None = None) -> list[Json]:
+    def play(self, script: PeerScript, spoiled: Mapping[int, Spoil] | None = None) -> list[Json]:
         """The set-up and a script; `spoiled` are parts, by their place in the script.
 
         Each part is one piece.
@@ -168,7 +168,7 @@ class Scene:
         writer = self.writer()
         steps = self.set_up(writer)
         for place, item in enumerate(script):
-            if isinstance(item, Part):
+            if isinstance(item, ScriptPart):
                 spoil = (spoiled or {}).get(place, _HONEST)
                 steps += receive(spoil.write(writer, item.text))
             else:
@@ -197,15 +197,15 @@ class Scene:
         sid = bytes(16) if names_sid else self.sid(number)
         return AcceptSession(Accept.OK, own_port if port is None else port, sid)
 
-    def asking(self, *numbers: int) -> list[Part | Message]:
+    def asking(self, *numbers: int) -> list[ScriptPart | Message]:
         """Requests with their answers."""
-        script: list[Part | Message] = []
+        script: list[ScriptPart | Message] = []
         for number in numbers:
             label = f"{('first', 'second', 'third')[number]} Accept-Session"
             script += [self.request(number), *heard(label, self.answer(number))]
         return script
 
-    def starting(self) -> list[Part | Message]:
+    def starting(self) -> list[ScriptPart | Message]:
         """Start-Sessions with its answer."""
         return [StartSessions(), *heard("Start-Ack", StartAck(Accept.OK))]
 
@@ -216,7 +216,7 @@ class Scene:
         sids = [self.sid(number) for number in numbers if number != 1]
         return StopSessions(accept, tuple(SessionDescription(sid, 2) for sid in sids))
 
-    def servers_stop(self, *numbers: int, **changes: object) -> list[Part]:
+    def servers_stop(self, *numbers: int, **changes: object) -> list[ScriptPart]:
         """The server's Stop-Sessions for the same; in TWAMP there is none."""
         if not self.is_owamp:
             return []
@@ -224,15 +224,15 @@ class Scene:
         stop = replace(StopSessions(Accept.OK, tuple(records)), **changes)  # type: ignore[arg-type]
         return heard("the server's Stop-Sessions", stop)
 
-    def stopping(self, *numbers: int) -> list[Part | Message]:
+    def stopping(self, *numbers: int) -> list[ScriptPart | Message]:
         """Both Stop-Sessions."""
         return [self.own_stop(*numbers), *self.servers_stop(*numbers)]
 
-    def testing(self, *numbers: int) -> list[Part | Message]:
+    def testing(self, *numbers: int) -> list[ScriptPart | Message]:
         """Up to Start-Ack."""
         return [*self.asking(*numbers), *self.starting()]
 
-    def round(self, *numbers: int) -> list[Part | Message]:
+    def round(self, *numbers: int) -> list[ScriptPart | Message]:
         """Everything up to Stop-Sessions."""
         return [*self.testing(*numbers), *self.stopping(*numbers)]
 
@@ -251,32 +251,34 @@ class Scene:
         ]
         return FetchData(request, skip_ranges, tuple(made))
 
-    def fetching(self, data: FetchData | None = None, **ack: int) -> list[Part | Message]:
+    def fetching(self, data: FetchData | None = None, **ack: int) -> list[ScriptPart | Message]:
         """Fetch-Session and its accepting answer."""
         data = data or self.data()
         honest = FetchAck(Accept.OK, 1, 2, len(data.skip_ranges), len(data.records))
         fetch_ack = heard("Fetch-Ack", replace(honest, **ack))
         return [self.fetch_session(), *fetch_ack, *fetched(data)]
 
-    def whole(self) -> list[Part | Message]:
+    def whole(self) -> list[ScriptPart | Message]:
         """Two sessions, the data of one (OWAMP), and a second round."""
         data = self.fetching() if self.is_owamp else []
         return [*self.round(0, 1), *data, *self.round(2)]
 
 
-def until(script: Script, label: str) -> int:
+def until(script: PeerScript, label: str) -> int:
     """The place of the first part with this label."""
     return next(
-        place for place, item in enumerate(script) if isinstance(item, Part) and item.label == label
+        place
+        for place, item in enumerate(script)
+        if isinstance(item, ScriptPart) and item.label == label
     )
 
 
-def parts(script: Script) -> Iterator[tuple[int, Part]]:
+def parts(script: PeerScript) -> Iterator[tuple[int, ScriptPart]]:
     """The parts of a script with their places."""
-    return ((place, item) for place, item in enumerate(script) if isinstance(item, Part))
+    return ((place, item) for place, item in enumerate(script) if isinstance(item, ScriptPart))
 
 
-def up_to(script: Script, place: int, more: int = 0) -> Script:
+def up_to(script: PeerScript, place: int, more: int = 0) -> PeerScript:
     """A script up to a part and what the client says next, and `more` parts in the same way."""
     later = [other for other, _ in parts(script) if other > place] + [len(script)]
     return script[: later[min(more, len(later) - 1)]]

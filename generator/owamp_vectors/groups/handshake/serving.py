@@ -37,9 +37,9 @@ from .inputs import (
     PROTOCOL,
     UNUSED,
     drawn_inputs,
+    drawn_sid,
     granted_ports,
     make_request,
-    make_sid,
 )
 from .spoiling import BEHAVIOUR, STEPS, Writer, behaviour, receive
 
@@ -127,7 +127,7 @@ class Client:
             **drawn_inputs(drbg, protocol),
             "secrets": [ALICE],
             "ikeSas": [],
-            "sids": [make_sid(drbg, number) for number in range(sessions)],
+            "sids": [drawn_sid(drbg, number) for number in range(sessions)],
             "policy": grants(protocol, sessions),
             "receivers": [],
             "messageLimit": 2**20,

@@ -55,7 +55,7 @@ def ip_version(address: SocketAddress) -> int:
     return _host(address).version
 
 
-def sid_address(address: SocketAddress) -> bytes:
+def address_in_sid(address: SocketAddress) -> bytes:
     """The 4 octets that a SID made at this address begins with: the IPv4 address, or the end of
     the IPv6 address (RFC 4656 §3.5).
     """

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from owamp_reference import control
 from owamp_reference.errors import ProtocolError
-from owamp_reference.layout import Field
+from owamp_reference.layout import LayoutField
 from owamp_reference.messages import (
     FetchData,
     Message,
@@ -187,7 +187,7 @@ def not_zero(text: bytes, canonical: bytes, parts: list[Part]) -> tuple[str, boo
     raise AssertionError("the parts do not cover the text")
 
 
-def _field_at(part: Part, place: int) -> Field:
+def _field_at(part: Part, place: int) -> LayoutField:
     assert part.layout is not None
     return next(
         field for offset, field in part.layout.offsets() if offset <= place < offset + field.size

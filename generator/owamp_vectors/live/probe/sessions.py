@@ -22,7 +22,7 @@ from owamp_reference.messages import (
 from owamp_reference.sessions import DEFAULT_ERROR_ESTIMATE, SessionReceiver, SessionSender
 from owamp_reference.sources import system_clock, system_random
 
-from ..net.addresses import SocketAddress, at_port, ip_version, packed, sid_address
+from ..net.addresses import SocketAddress, address_in_sid, at_port, ip_version, packed
 from ..net.ntp import SECOND, seconds, signed
 from ..net.schedule import FIXED, STOP_INCREMENT, send_times
 from ..net.udp import Datagrams, DatagramTap, bind
@@ -211,7 +211,7 @@ class _OneWay(ProbeSession):
     def _new_sid(self) -> bytes:
         """Address 4 | time 8 | random 4, by the receiving side (RFC 4656 §3.5)."""
         time = system_clock().to_bytes(8, "big")
-        return sid_address(self._local) + time + system_random("SID", 4)
+        return address_in_sid(self._local) + time + system_random("SID", 4)
 
     def _times(self) -> list[int]:
         request = self.session.request

@@ -18,7 +18,7 @@ from owamp_reference.sources import system_clock
 from owamp_reference.token import MIN_COUNT
 
 from ..capture.capture import Capture
-from ..net.addresses import SocketAddress, endpoint_text, sid_address, unmapped
+from ..net.addresses import SocketAddress, address_in_sid, endpoint_text, unmapped
 from ..secrets import Secrets
 from .connection import Connection
 from .limits import ServiceLimits
@@ -154,7 +154,7 @@ class Service:
             self.config.count,
             secrets_of(*self.config.secrets.credentials),
             policy,
-            sid_address=sid_address(local),
+            sid_address=address_in_sid(local),
             start_time=self._started,
             max_message_size=self.limits.message_size,
         )

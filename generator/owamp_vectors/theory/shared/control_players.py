@@ -10,7 +10,7 @@ from ..script import ScriptWriter, TraceStep
 from .control import server_start
 
 
-def new_server(writer: ScriptWriter, step: TraceStep, modes: int) -> str:
+def greeting_server(writer: ScriptWriter, step: TraceStep, modes: int) -> str:
     """A server that greets with ``challenge``, ``salt`` and ``count``; the rest is drawn."""
     who = writer.new(
         SERVERS,

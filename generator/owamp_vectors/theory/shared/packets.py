@@ -10,7 +10,7 @@ from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode
 
 from ...groups.participants import TTL
 from ...groups.roles import NUMBER
-from ..rows import Message, Variables
+from ..rows import MessageRow, Variables
 from .layouts import REFLECTOR, SENDER
 
 _Packet: TypeAlias = SenderPacket | ReflectorPacket
@@ -56,7 +56,7 @@ def reflector_packet(v: Variables) -> ReflectorPacket:
 
 def packet_messages(
     stem: str, packet: Callable[[Variables], _Packet], source: str
-) -> tuple[Message, ...]:
+) -> tuple[MessageRow, ...]:
     """What the rules of a stem send as test packets, under each flag for T3 and T4."""
 
     def sealed(
@@ -65,7 +65,7 @@ def packet_messages(
         return lambda v: packets.seal_packet(mode, packet(v), derive(v))
 
     return tuple(
-        Message(
+        MessageRow(
             rule,
             "Out",
             packets.seal_packet,

@@ -7,7 +7,7 @@ from owamp_reference import binding, ikev2, messages
 from ....groups import roles
 from ....groups.participants import KEYMAT_SIZE, PRF, sa_keys
 from ....groups.roles import NONCE_I, NONCE_R, SID, SPI_I, SPI_R, Type
-from ...rows import MacroRow, Message, Shape, Span, Variables, base, spans
+from ...rows import MacroRow, MessageRow, Shape, Span, Variables, base, spans
 from ...shared.control import seal
 from ...shared.layouts import ACCEPT, GREETING, REQUEST, RESPONSE
 from ...shared.symbols import number, type_of_skeyseed
@@ -96,7 +96,7 @@ _SPIS = {"spi_i": SPI_I, "spi_r": SPI_R}
 _SA = {"keys": type_of_skeyseed(PRF), "ni": NONCE_I, "nr": NONCE_R, **_SPIS, "sid": SID}
 
 MESSAGES = (
-    Message(
+    MessageRow(
         "Derive_Shared_Secret",
         "Key_Source",
         binding.shared_secret_from_sk_d,
@@ -107,7 +107,7 @@ MESSAGES = (
         more=_SA,
     ),
     *(
-        Message(
+        MessageRow(
             "Derive_Shared_Secret",
             "Key_Source",
             binding.shared_secret_from_keymat,
@@ -120,8 +120,8 @@ MESSAGES = (
         )
         for flag in ("KEYMAT_SID", "KEYMAT_SID_LATE")
     ),
-    Message("Server_Greeting", "Out", messages.ServerGreeting, _greeting, "RFC 4656 §3.1"),
-    Message(
+    MessageRow("Server_Greeting", "Out", messages.ServerGreeting, _greeting, "RFC 4656 §3.1"),
+    MessageRow(
         "Client_Set_Up_Response",
         "Out",
         messages.SetUpResponse,

@@ -6,7 +6,7 @@ from owamp_reference import binding
 
 from ....groups.participants import CLIENTS, FROM_KEYMAT, FROM_SK_D
 from ...script import LEAK, Play, Player, ScriptWriter, TraceStep, Wanted
-from ...shared.control_players import new_server, start_of
+from ...shared.control_players import greeting_server, start_of
 from ..ikev2 import MESSAGE_OF_IKE, keys_of_sa, new_sa
 from .messages import IKE_MODES
 
@@ -40,7 +40,7 @@ def _derives(fact: str, action: str) -> Play:
 
 
 def _greet(writer: ScriptWriter, step: TraceStep) -> None:
-    writer.take(step, new_server(writer, step, IKE_MODES), Wanted("sent", step.sent[0]))
+    writer.take(step, greeting_server(writer, step, IKE_MODES), Wanted("sent", step.sent[0]))
 
 
 def _key_id(step: TraceStep) -> bytes:

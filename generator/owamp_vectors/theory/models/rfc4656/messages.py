@@ -7,7 +7,7 @@ from owamp_reference.keys import ControlKeys
 
 from ....groups.participants import request_of
 from ....groups.roles import PARAMETERS, PORT, SERVER_IV, SID, START_TIME
-from ...rows import MacroRow, Message, Variables
+from ...rows import MacroRow, MessageRow, Variables
 from ...shared.control import seal, server_start
 from ...shared.packets import packet_messages, reflector_packet, sender_packet
 from ...shared.symbols import number
@@ -62,9 +62,9 @@ def _stream(v: Variables) -> bytes:
 
 
 MESSAGES = (
-    Message("Server_Greeting", "Out", messages.ServerGreeting, _greeting, "RFC 4656 §3.1"),
-    Message("Client_Set_Up_Response", "Out", messages.SetUpResponse, _response, "RFC 4656 §3.1"),
-    Message(
+    MessageRow("Server_Greeting", "Out", messages.ServerGreeting, _greeting, "RFC 4656 §3.1"),
+    MessageRow("Client_Set_Up_Response", "Out", messages.SetUpResponse, _response, "RFC 4656 §3.1"),
+    MessageRow(
         "Server_Start",
         "Out",
         messages.ServerStart,
@@ -72,14 +72,14 @@ MESSAGES = (
         "RFC 4656 §3.1",
         more={"start_time": START_TIME},
     ),
-    Message(
+    MessageRow(
         "Client_Request_Session",
         "Out",
         control.ProtectedSender,
         _requested,
         "RFC 4656 §3.4, RFC 5357 §3.5",
     ),
-    Message(
+    MessageRow(
         "Server_Accept_Session",
         "Out",
         control.ProtectedSender,

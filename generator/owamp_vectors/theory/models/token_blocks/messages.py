@@ -9,7 +9,7 @@ from owamp_reference import messages, primitives, token
 from ....groups import roles
 from ....groups.roles import COUNT, PREFIX_OF_TOKEN, SALT, SECRET
 from ... import standins
-from ...rows import MacroRow, Message, Symbol, Variables
+from ...rows import MacroRow, MessageRow, Symbol, Variables
 from ...shared.control import seal
 from ...shared.symbols import number, token_key
 
@@ -84,9 +84,9 @@ def _decrypted(index: int) -> Callable[[Variables], bytes]:
 
 
 MESSAGES = (
-    Message("Server_Greeting", "Out", messages.ServerGreeting, _greeting, "RFC 4656 §3.1"),
-    Message("Client_Token", "Out", token.seal_token, _blocks, "RFC 4656 §3.1"),
-    Message(
+    MessageRow("Server_Greeting", "Out", messages.ServerGreeting, _greeting, "RFC 4656 §3.1"),
+    MessageRow("Client_Token", "Out", token.seal_token, _blocks, "RFC 4656 §3.1"),
+    MessageRow(
         "Client_Token",
         "Out",
         token.seal_token,
@@ -94,7 +94,7 @@ MESSAGES = (
         "RFC 4656 §3.1",
         flag="REPAIRED_TOKEN",
     ),
-    Message(
+    MessageRow(
         "Server_Keys",
         "ServerAccepts",
         token.open_token,

@@ -10,7 +10,7 @@ from ....groups import roles
 from ....groups.participants import CLIENTS
 from ....vectors.declaration import Json
 from ...script import BEFOREHAND, Player, ScriptWriter, TraceStep, Wanted
-from ...shared.control_players import new_server, start_of
+from ...shared.control_players import greeting_server, start_of
 from ...shared.symbols import number
 
 _OFFERED, _CHOSEN = 7, 2
@@ -18,7 +18,7 @@ _OFFERED, _CHOSEN = 7, 2
 
 
 def _greet(writer: ScriptWriter, step: TraceStep) -> None:
-    who = new_server(writer, step, _OFFERED)
+    who = greeting_server(writer, step, _OFFERED)
     view = "greeting's challenge, salt, count"
     writer.take(step, who, Wanted(view, step.sent[0], lambda result: bytes(result["sent"][16:52])))
 
