@@ -195,14 +195,6 @@ MISTAKES = (
         Swap(token, "check_count", ignore),
     ),
     mistake(
-        "CountUnbounded",
-        "DENIAL_OF_SERVICE",
-        "No upper bound for Count.",
-        "A hostile server keeps the client busy for hours (RFC 5357 §6).",
-        Swap(token, "check_count", lambda count, maximum: _check_count(count, 2**32 - 1)),
-        Swap(token, "derive_token_key", lambda secret, salt, count: _derive(secret, salt, 1)),
-    ),
-    mistake(
         "TokenInEcb",
         "CIPHER_MODE",
         "The Token encrypted in ECB instead of CBC.",
