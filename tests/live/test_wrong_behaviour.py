@@ -264,7 +264,7 @@ WRONG: dict[str, tuple[Setting, Play, str, Who, str, str]] = {
             [bytes([3, 0, 0, 0, 0, 0, 0, 1]) + bytes(8) + Script.sid + bytes([0, 0, 0, 9])
              + bytes([0, 0, 0, 2]) + SkipRange.LAYOUT.pack({"first": 5, "last": 6})
              + SkipRange.LAYOUT.pack({"first": 1, "last": 2}) + bytes(8)]),
-        "message", Who.CLIENT, "RFC 4656 §3.4", "Skip Ranges: expected ascending"),
+        "Stop-Sessions", Who.CLIENT, "RFC 4656 §3.8", "Skip Ranges: expected ascending"),
     "fetch: numbers in a refusal": (
         OWAMP, lambda s: s.ready().client(FetchSession(0, 9, Script.sid)).server(
             FetchAck(1, 0, 0, 1, 0)),

@@ -335,6 +335,9 @@ def record_remarks(sessions: Iterable[ObservedSession], stop: StopSessions) -> I
     """What the records of Stop-Sessions say that does not go with the packets that were seen."""
     by_sid = {item.session.sid: item for item in sessions}
     for record in stop.sessions:
+        firsts = [item.first for item in record.skip_ranges]
+        if firsts != sorted(firsts):
+            yield wrong("Skip Ranges: expected ascending ones, found another order", stop.SOURCE)
         session = by_sid.get(record.sid)
         if session is None:
             continue
