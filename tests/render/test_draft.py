@@ -299,6 +299,14 @@ def test_a_finding_that_does_not_reproduce_ends_the_build(
 # --------------------------------------------------------------------------- octets
 
 PAGE_BREAK = re.compile(r"\n+[^\n]*\[Page \d+\]\n\f?\n*[^\n]*\n+")
+
+
+def unpaged(text: str) -> str:
+    """The text without page breaks; octets go on in the next line."""
+    text = re.sub(PAGE_BREAK.pattern + r"(?=   [0-9a-f]{2}[ \n])", "\n", text)
+    return PAGE_BREAK.sub("\n\n", text)
+
+
 VALUE = re.compile(
     r"^   (\S+) \((\d+) octets\)[^\n]*\n((?: {7}\S[^\n]*\n)*)((?:   (?:[0-9a-f]{2}(?: |\n))+)*)",
     re.MULTILINE,
@@ -338,7 +346,7 @@ def case_of(file: str, tc_id: int) -> dict[str, str]:
 
 @needs_xml2rfc
 def test_octets_of_the_appendix_are_those_of_the_files(built: Path, source: str) -> None:
-    text = PAGE_BREAK.sub("\n\n", text_of(built))
+    text = unpaged(text_of(built))
     appendix = text[text.rindex("Appendix C.  Test Vectors") :]
     parts = re.split(r"^   ([a-z0-9-]+)\.json, tcId (\d+):", appendix, flags=re.MULTILINE)[1:]
     chosen = list(zip(parts[::3], map(int, parts[1::3]), parts[2::3], strict=True))
@@ -366,7 +374,7 @@ def test_octets_of_the_appendix_are_those_of_the_files(built: Path, source: str)
 def test_octets_of_the_attacks_are_those_of_the_file(
     built: Path, begin: str, end: str, variables: tuple[str, ...]
 ) -> None:
-    text = PAGE_BREAK.sub("\n\n", text_of(built))
+    text = unpaged(text_of(built))
     start = text.rindex(f"\n{begin}" if begin[0] == "8" else begin)
     found = values_in(text[start : text.index(end, start + 9)])
     wanted: Json = {}

@@ -39,7 +39,8 @@ ABSTRACTIONS = (
     abstraction(
         "ideal-prf",
         "prf prf_plus",
-        r"prf gives nothing away|prf and cbc are perfect|prf as in \w+\.spthy",
+        r"prf gives nothing away|prf and cbc are perfect|prf as in \w+\.spthy|"
+        r"prf and prf_plus are free symbols",
         "a prf is a free function: sizes and boundaries of what goes in are not in the terms",
         "ni-and-nr-have-no-boundary uses-of-sk-d keys-of-the-prf-coincide skeyseed-of-aes-prfs",
     ),
