@@ -336,7 +336,8 @@ def leaves(name: str, value: Any) -> dict[str, str]:
     return {k: v for part in parts for k, v in part.items()}
 
 
-NOT_VALUES = {"tcId", "comment", "source", "flags", "requirement", "result", "reason", "trace"}
+ABOUT = {"tcId", "comment", "source", "flags", "requirement", "result", "reason", "trace"}
+NOT_VALUES = ABOUT | {"stage", "alternatives"}
 
 
 def case_of(file: str, tc_id: int) -> dict[str, str]:
