@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import re
+import signal
+import stat
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,48 +27,324 @@ def to_text(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def digest(text: str) -> str:
+def digest(content: str | bytes) -> str:
     """SHA-256 of a file's octets, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    octets = content.encode() if isinstance(content, str) else content
+    return hashlib.sha256(octets).hexdigest()
 
 
-def write_files(directory: Path, texts: Mapping[str, str | bytes]) -> None:
-    """Write each text, or octets, under its relative name: either whole or not at all.
+class OutputFile:
+    """A file that grows while something goes on; what is there before the first octets is kept.
 
     Raises:
-        FileError: the directory or a file cannot be written.
+        FileError: it cannot be written.
     """
-    path = directory
-    try:
-        for name, text in texts.items():
-            path = directory / name
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._is_new, self._is_made = path, False, False
+        with _clear(path):
+            if path == STDOUT or _is_stream(path):
+                self._handle = _opened_stream(path)
+                return
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, text)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
+            self._is_new, self._is_made = True, not path.exists()
+            self._handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+
+    def write(self, octets: bytes) -> None:
+        """Append octets; the first ones take the place of what was in a regular file.
+
+        Raises:
+            FileError: they cannot be written; then none of them are there.
+        """
+        with _clear(self._path):
+            if self._is_new:
+                os.ftruncate(self._handle, 0)
+                self._is_new = False
+            self._write(octets)
+
+    def close(self) -> None:
+        """Close the file; remove one that has been made and holds nothing."""
+        os.close(self._handle)
+        if self._is_new and self._is_made:
+            self._path.unlink(missing_ok=True)
+
+    def _write(self, octets: bytes) -> None:
+        written = 0
+        try:
+            while written < len(octets):
+                written += os.write(self._handle, octets[written:])
+        except OSError:
+            with suppress(OSError):  # no part of a packet at the end of a file
+                os.ftruncate(self._handle, os.lseek(self._handle, -written, os.SEEK_CUR))
+            raise
+
+
+MANIFEST = "SHA256SUMS"
+"""The list, in a directory, of the files that a command has written there, for ``sha256sum -c``."""
+
+_LISTED = re.compile(r"^([0-9a-f]{64})  (\S.*)$", re.MULTILINE)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STDOUT = Path("-")
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write one file, whole or not at all.
+
+    A regular file is replaced; it keeps its mode, and a symlink to it stays one. A device, a FIFO,
+    or what standard output goes to, is written to. ``-`` is standard output.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    _write_all([_Output(path, content)])
+
+
+def write_files(directory: Path, contents: Mapping[str, str | bytes]) -> None:
+    """Write files under their relative names: all are on disk before the first takes its place.
+
+    Raises:
+        FileError: the directory or a file cannot be written; then no file has changed.
+    """
+    _write_all([_Output(directory / name, content) for name, content in contents.items()])
+
+
+def _write_all(outputs: list[_Output]) -> None:
+    with ExitStack() as stack:
+        for output in outputs:
+            stack.callback(output.drop)
+        for step in (_Output.stage, _Output.write_through):
+            for output in outputs:
+                with _clear(output.path):
+                    step(output)
+        with _undisturbed():
+            for output in outputs:
+                with _clear(output.path):
+                    output.replace()
+
+
+def write_set(
+    directory: Path, contents: Mapping[str, str | bytes], *, whole: bool = True
+) -> list[str]:
+    """Write files that belong to a command, and the list of them, `MANIFEST`; all or none.
+
+    Files of the list that are no longer made are removed, unless somebody has changed them.
+    Other files are left as they are.
+
+    Args:
+        whole: these are all the files of the command; otherwise what is listed stays.
+
+    Returns:
+        The names of what was removed.
+
+    Raises:
+        FileError: a file cannot be written, or another file that is not in the list has its name.
+    """
+    listed = _listed(directory)
+    made = {name: digest(content) for name, content in contents.items()}
+    for name, value in made.items():
+        _check_ours(directory / name, value, name in listed)
+    stale = [
+        name
+        for name, was in listed.items()
+        if whole and name not in made and _digest_of(directory / name) == was
+    ]
+    kept = {} if whole else listed
+    # Until all is done, both the old names and the new ones are ours.
+    lists = [{**listed, **made}, {**kept, **made}]
+    before, after = (_Output(directory / MANIFEST, _manifest(digests)) for digests in lists)
+    files = [_Output(directory / name, content) for name, content in contents.items()]
+    _write_all([before, *files, after])
+    for name in stale:
+        with _clear(directory / name):
+            (directory / name).unlink()
+            for parent in (directory / name).relative_to(directory).parents[:-1]:
+                with suppress(OSError):  # something else is in it
+                    (directory / parent).rmdir()
+    return stale
+
+
+def missing_of_set(directory: Path) -> list[str]:
+    """The names in a directory's `MANIFEST` of which there is no file. Raises `FileError`."""
+    return [name for name in _listed(directory) if not (directory / name).exists()]
+
+
+def _manifest(digests: Mapping[str, str]) -> str:
+    return "".join(f"{value}  {name}\n" for name, value in sorted(digests.items()))
+
+
+def _listed(directory: Path) -> dict[str, str]:
+    """What `MANIFEST` lists, by name; other lines, as an unfinished merge leaves, are passed by."""
+    path = directory / MANIFEST
+    found = _LISTED.findall(read_text(path)) if path.exists() else []
+    return {
+        name: value
+        for value, name in found
+        if not Path(name).is_absolute() and ".." not in Path(name).parts
+    }
+
+
+def _digest_of(path: Path) -> str | None:
+    try:
+        return digest(path.read_bytes()) if path.is_file() else None
+    except OSError:
+        return None
+
+
+def _check_ours(path: Path, made: str, listed: bool) -> None:
+    if listed or not os.path.lexists(path) or _digest_of(path) == made:
+        return
+    raise FileError(
+        f"{path}: expected a name that is free or listed in {MANIFEST}, found a file of another"
+        " origin; move it away, or choose another directory"
+    )
 
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all. Raises `FileError`."""
+    _write_all([_Output(path, text, private=True)])
+
+
+@contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """Keep other runs from changing a directory at the same time; they wait.
+
+    Raises:
+        FileError: the directory cannot be used.
+    """
+    with _clear(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        write_atomically(path, text, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def check_apart(outputs: Mapping[str, Path | None]) -> None:
+    """Make sure that options, by name, do not name the same file.
+
+    Raises:
+        FileError: two of them do; devices may be named twice.
+    """
+    seen: dict[str, str] = {}
+    for option, path in outputs.items():
+        if path is None or (path != STDOUT and path.exists() and not path.is_file()):
+            continue
+        other = seen.setdefault(str(STDOUT if path == STDOUT else os.path.realpath(path)), option)
+        if other != option:
+            raise FileError(f"{path}: expected different files for {other} and {option}")
+
+
+@contextmanager
+def _clear(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def write_atomically(path: Path, text: str | bytes, mode: int = 0o666) -> None:
-    """Replace a file by way of a temporary one beside it, so that no reader sees a part of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off what would end this program until the files of a set are in place."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Output:
+    """Octets on their way to a place: by a temporary file beside it, or as they are."""
+
+    def __init__(self, path: Path, content: str | bytes, *, private: bool = False) -> None:
+        self.path = path
+        self._octets = content.encode() if isinstance(content, str) else content
+        self._private = private
+        self._target, self._temporary = path, path
+        self._made: list[Path] = []
+
+    def stage(self) -> None:
+        """Put what is to be a regular file on disk."""
+        if self.path == STDOUT or _is_stream(self.path):
+            return
+        self._made = [parent for parent in self.path.parents if not parent.exists()]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._target = Path(os.path.realpath(self.path))
+        prefix = f".{self._target.name[:200]}."
+        with _undisturbed():
+            handle, name = tempfile.mkstemp(dir=self._target.parent, prefix=prefix)
+            self._temporary = Path(name)
         with os.fdopen(handle, "wb") as stream:
-            stream.write(text.encode() if isinstance(text, str) else text)
+            stream.write(self._octets)
+        _take_mode(self._temporary, self._target, private=self._private)
+
+    def write_through(self) -> None:
+        """Write what is to go anywhere else."""
+        if self._temporary == self.path:
+            with os.fdopen(_opened_stream(self.path), "wb") as stream:
+                stream.write(self._octets)
+
+    def replace(self) -> None:
+        """Put what was staged in its place."""
+        if self._temporary != self.path:
+            self._temporary.replace(self._target)
+            self._temporary = self.path
+
+    def drop(self) -> None:
+        """Remove what was staged and not put in its place, and directories that are empty."""
+        if self._temporary != self.path:
+            self._temporary.unlink(missing_ok=True)
+        for directory in self._made:
+            with suppress(OSError):
+                directory.rmdir()
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path leads to something else than a regular file of its own, or to a directory."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return not stat.S_ISREG(found.st_mode) or _own_output(found) is not None
+
+
+def _own_output(found: os.stat_result) -> int | None:
+    """The descriptor of standard output or error, if it leads to this file."""
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(found, os.fstat(descriptor)):
+                return descriptor
+    return None
+
+
+def _opened_stream(path: Path) -> int:
+    own = 1 if path == STDOUT else _own_output(path.stat())
+    if own is not None:  # whose place in the file is shared
+        sys.stdout.flush()
+        return os.dup(own)
+    # A FIFO that nobody reads is an error, since to wait for a reader may have no end.
+    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND)
+    os.set_blocking(handle, True)
+    return handle
+
+
+def _take_mode(temporary: Path, target: Path, *, private: bool) -> None:
+    """Give a new file the mode and the owner of the old one, or those that any new file gets."""
+    if private:
+        return  # mkstemp's mode is 0600
+    try:
+        old = target.stat()
+    except FileNotFoundError:
         umask = os.umask(0)
         os.umask(umask)
-        Path(temporary).chmod(mode & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        temporary.chmod(0o666 & ~umask)
+        return
+    with suppress(OSError):
+        os.chown(temporary, old.st_uid, old.st_gid)
+    temporary.chmod(stat.S_IMODE(old.st_mode))
 
 
 def read_text(path: Path) -> str:

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from owamp_vectors import disk
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.commands.cli import main
+from owamp_vectors.disk import MANIFEST, digest
 from owamp_vectors.vectors.declaration import Json
 from owamp_vectors.vectors.stored import stored_cases
 
@@ -72,7 +73,7 @@ def test_generate_makes_named_files_alone(tmp_path: Path) -> None:
 def test_generate_leaves_no_temporary_files(tmp_path: Path) -> None:
     run("generate", "token", "-o", tmp_path)
     run("generate", "token", "-o", tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["schema", "token.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MANIFEST, "schema", "token.json"]
 
 
 def test_generate_refuses_an_unknown_name(tmp_path: Path) -> None:
@@ -93,6 +94,7 @@ def test_a_failed_write_leaves_the_old_file_whole(
 ) -> None:
     target = tmp_path / "token.json"
     target.write_text("old", encoding="utf-8")
+    (tmp_path / MANIFEST).write_text(f"{digest('old')}  token.json\n", encoding="utf-8")
 
     def fail(self: Path, other: Path) -> Path:
         raise OSError(28, "No space left on device")
@@ -101,7 +103,7 @@ def test_a_failed_write_leaves_the_old_file_whole(
     line = refused(run("generate", "token", "-o", tmp_path), 3)
     assert "No space left" in line
     assert target.read_text(encoding="utf-8") == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["token.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MANIFEST, "token.json"]
 
 
 def test_verify_recomputes_the_committed_vectors() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -197,8 +198,9 @@ def _is_alive(pid: str) -> bool:
     return stat.exists() and stat.read_text(encoding="utf-8").rsplit(")")[-1].split()[0] != "Z"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_ending_the_command_ends_the_provers_and_loses_nothing(
-    models: Path, fake: FakeProver
+    models: Path, fake: FakeProver, number: signal.Signals
 ) -> None:
     fake.tell(accepted_was_sent="sleep")
     program = "from owamp_vectors.commands.cli import main; main()"
@@ -212,11 +214,41 @@ def test_ending_the_command_ends_the_provers_and_loses_nothing(
         time.sleep(0.05)
         if fake.path.with_suffix(".pid").exists():
             pids = fake.path.with_suffix(".pid").read_text(encoding="utf-8").split()
-    process.terminate()
-    assert process.wait(10) == 128 + signal.SIGTERM
+    process.send_signal(number)
+    assert process.wait(10) == 128 + number
     _wait_for_the_end_of(pids)
     finished = ["small+LEAK/can_end", "small+LEAK/t1_is_secret"]
     assert sorted(ledger(models)) == finished
+
+
+def test_two_runs_at_once_record_all(models: Path) -> None:
+    recorded = Ledger.load(FIXTURE / "proofs")
+    entries = list(recorded.entries.values())
+    code = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from owamp_vectors.claims.ledger import Ledger
+source, target, name = sys.argv[1:]
+ledger = Ledger(Path(target))
+for entry in Ledger.load(Path(source)).entries.values():
+    for number in range(5):
+        job = replace(entry.job, lemma=f"{entry.job.lemma}_{name}_{number}")
+        ledger.record(replace(entry, job=job), {".proof": "by x"})
+"""
+    target = models / "shared"
+    runs = [
+        subprocess.Popen([sys.executable, "-c", code, FIXTURE / "proofs", target, name])
+        for name in "ab"
+    ]
+    assert [process.wait() for process in runs] == [0, 0]
+    assert len(Ledger.load(target).entries) == 10 * len(entries)
+
+
+def test_a_relative_path_to_the_prover_works(models: Path, fake: FakeProver) -> None:
+    path = os.path.relpath(fake.path)
+    result = run("prove", "--models", models, "--tamarin", path, *SMALL)
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, passphrase: Path) -> None:
 
 def test_an_empty_capture_has_nothing_to_look_at(tmp_path: Path) -> None:
     path, report = tmp_path / "none.pcap", tmp_path / "none.json"
-    Capture(path).save()
+    Capture(path).close()
     result = cli("probe", "--pcap", path, "--json", report)
     assert result.exit_code == 1
     assert "No control connection" in result.stderr

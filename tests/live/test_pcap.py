@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from owamp_reference.negotiation import Protocol
 from owamp_vectors.disk import FileError
 from owamp_vectors.live.capture import frames
+from owamp_vectors.live.capture.capture import Capture
 from owamp_vectors.live.capture.frames import FrameReader, TcpFlag, TcpSegment, UdpDatagram
 from owamp_vectors.live.capture.reassembly import Reassembly
 from owamp_vectors.live.capture.writer import CaptureWriter
@@ -141,13 +142,26 @@ def test_large_messages_are_sent_in_several_segments(report: Report) -> None:
     assert len(found.steps[3].octets) == 112 + 300 * 16 + 16
 
 
-def test_a_capture_is_saved_whole_or_refused(tmp_path: Path) -> None:
-    capture = Session(OPEN).run().capture()
+def test_a_capture_is_in_its_file_as_it_grows(tmp_path: Path) -> None:
     path = tmp_path / "new" / "c.pcap"
-    capture.save(path)
-    assert path.read_bytes() == capture.to_octets()
+    capture = Capture(path)
+    capture.udp(b"one", (V4[0], 1), (V4[1], 2), None)
+    first = path.read_bytes()
+    capture.udp(b"", (V4[0], 1), (V4[1], 2), None)
+    assert path.read_bytes()[: len(first)] == first
+    assert len(packets_of(path.read_bytes())) == 2
+    capture.close()
     with pytest.raises(FileError, match="cannot be written"):
-        capture.save(path / "below")
+        Capture(path / "below")
+
+
+def test_the_bound_of_a_capture_is_that_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.pcap"
+    capture = Capture(path, limit=500)
+    for _ in range(100):
+        capture.udp(b"", (V4[0], 1), (V4[1], 2), None)
+    capture.close()
+    assert 400 < path.stat().st_size <= 500
 
 
 def test_a_payload_larger_than_udp_allows_is_refused() -> None:
@@ -289,7 +303,7 @@ def test_all_packet_blocks_of_pcapng_are_read(
 def test_files_of_wireshark_are_read(kind: str, tmp_path: Path) -> None:
     session = Session(TWAMP).run()
     ours, theirs = tmp_path / "ours.pcap", tmp_path / "theirs"
-    session.capture().save(ours)
+    ours.write_bytes(session.capture().to_octets())
     subprocess.run(["editcap", "-F", kind, str(ours), str(theirs)], check=True, capture_output=True)
     (found,) = report_capture(theirs, CREDENTIALS)
     assert found.steps == tuple(session.observed())

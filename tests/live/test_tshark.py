@@ -67,7 +67,7 @@ def dissect(
     writer = CaptureWriter(ethernet=ethernet)
     for session in sessions:
         session.capture(writer)
-    writer.save(path)
+    path.write_bytes(writer.to_octets())
     checks = [f"-o{layer}.check_checksum:TRUE" for layer in ("ip", "tcp", "udp")]
     checks.append("-otcp.analyze_sequence_numbers:TRUE")
     text = tshark("-r", str(path), "-T", "json", "--no-duplicate-keys", *checks, *options)

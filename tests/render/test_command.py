@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from owamp_vectors.catalogue import FILES
+from owamp_vectors.disk import MANIFEST
 from owamp_vectors.vectors.declaration import Json
 
 from ..support import VECTORS
@@ -23,7 +24,8 @@ NAMES = {
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
+    paths = (path for path in directory.iterdir() if path.name != MANIFEST)
+    return {path.name: path.read_bytes() for path in paths}
 
 
 @pytest.mark.parametrize("form", NAMES)

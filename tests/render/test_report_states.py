@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tomllib
@@ -17,10 +16,9 @@ import pytest
 from owamp_vectors.claims.chart import chart_of
 from owamp_vectors.claims.declared import load
 from owamp_vectors.claims.ledger import TRACE, Ledger
-from owamp_vectors.disk import FileError
+from owamp_vectors.disk import MANIFEST, digest
 from owamp_vectors.render import report_theory
 from owamp_vectors.render.report_html import highlight, rfc_links
-from owamp_vectors.render.report_write import MARK, write_site
 from owamp_vectors.theory.findings import Finding
 from owamp_vectors.theory.grammar import NoGrammarError
 
@@ -198,50 +196,30 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["models", "vectors"]
 
 
-def test_an_earlier_report_is_replaced_whole(tmp_path: Path) -> None:
-    root = tmp_path / "a" / "b"
-    write_site(root, {"index.html": MARK + "1", "x/old.html": "2"})
-    write_site(root, {"index.html": MARK + "3", "y/new.html": "4"})
-    found = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    assert found == {"index.html", "y/new.html"}
-    assert [path.name for path in root.parent.iterdir()] == ["b"]
-    umask = os.umask(0)
-    os.umask(umask)
-    assert root.stat().st_mode & 0o777 == 0o777 & ~umask
+def test_an_earlier_report_is_replaced_and_nothing_else(tmp_path: Path) -> None:
+    models, vectors = small(tmp_path)
+    result, root = report_of(models, vectors)
+    (root / "thesis.txt").write_text("mine", encoding="utf-8")
+    (root / "claims" / "old.html").write_text("theirs", encoding="utf-8")
+    listed = (root / MANIFEST).read_text(encoding="utf-8")
+    old, changed = digest("theirs"), digest("another")
+    more = f"{old}  claims/old.html\n{changed}  thesis.txt\n"
+    (root / MANIFEST).write_text(listed + more, encoding="utf-8")
+    result, _ = report_of(models, vectors)
+    assert "Removed, since no longer made: claims/old.html" in result.output
+    assert not (root / "claims" / "old.html").exists()
+    assert (root / "thesis.txt").read_text(encoding="utf-8") == "mine"
+    assert (root / MANIFEST).read_text(encoding="utf-8") == listed
 
 
-def test_other_directories_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(FileError, match="expected an earlier report or nothing, found other files"):
-        write_site(tmp_path, {"index.html": MARK})
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
-    with pytest.raises(FileError, match="expected a directory, found a file"):
-        write_site(tmp_path / "mine.txt", {"index.html": MARK})
-    with pytest.raises(FileError, match="cannot be written"):
-        write_site(tmp_path / "mine.txt" / "below", {"index.html": MARK})
-
-
-def test_a_failure_leaves_the_earlier_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = tmp_path / "report"
-    write_site(root, {"index.html": MARK + "1"})
-    with pytest.raises(FileError, match="cannot be written"):
-        write_site(root, {"index.html": MARK + "2", "index.html/x": "3"})
-    assert (root / "index.html").read_text(encoding="utf-8") == MARK + "1"
-    move = Path.replace
-
-    def fail(self: Path, target: Path) -> Path:
-        if self.name == "new":
-            raise OSError(5, "Input/output error")
-        return move(self, target)
-
-    monkeypatch.setattr(Path, "replace", fail)
-    for directory in (root, tmp_path / "new"):
-        with pytest.raises(FileError, match="Input/output error"):
-            write_site(directory, {"index.html": MARK + "4"})
-    assert (root / "index.html").read_text(encoding="utf-8") == MARK + "1"
-    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+def test_a_file_of_another_origin_is_not_overwritten(tmp_path: Path) -> None:
+    models, vectors = small(tmp_path)
+    root = models.parent / "out"
+    root.mkdir()
+    (root / "index.html").write_text("mine", encoding="utf-8")
+    result, root = report_of(models, vectors)
+    assert "index.html: expected a name that is free or listed in SHA256SUMS" in refused(result, 3)
+    assert [path.name for path in root.iterdir()] == ["index.html"]
 
 
 # ------------------------------------------------------------------------------------- details

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..disk import FileError, read_text, to_text, write_files
+from ..disk import FileError, alone_in, read_text, to_text, write_files
 from ..json_schema import misfit, package_schema
 from ..vectors.declaration import Json
 from .declared import Job
@@ -150,7 +150,7 @@ class Ledger:
         return read_text(path) if path.exists() else None
 
     def record(self, entry: Entry, artefacts: dict[str, str]) -> None:
-        """Put an entry and its files on disk: the files first, the ledger last, each whole.
+        """Put an entry and its files on disk: all of them, the ledger last, or none.
 
         What other runs have recorded in the meantime is kept. Files of an earlier entry of this
         job that the new one does not have are removed.
@@ -158,12 +158,14 @@ class Ledger:
         Raises:
             FileError: a file cannot be written.
         """
-        self.entries = {**self.entries, **Ledger.load(self.directory).entries, entry.job: entry}
-        write_files(self.directory, {f"{entry.job}{k}": text for k, text in artefacts.items()})
-        write_files(self.directory, {LEDGER: self.text()})
-        for kind in ARTEFACTS:
-            if kind not in artefacts:
-                self.path(entry.job, kind).unlink(missing_ok=True)
+        files = {f"{entry.job}{kind}": text for kind, text in artefacts.items()}
+        with alone_in(self.directory):
+            there = Ledger.load(self.directory).entries
+            self.entries = {**self.entries, **there, entry.job: entry}
+            write_files(self.directory, {**files, LEDGER: self.text()})
+            for kind in ARTEFACTS:
+                if kind not in artefacts:
+                    self.path(entry.job, kind).unlink(missing_ok=True)
 
 
 class ConflictError(Exception):

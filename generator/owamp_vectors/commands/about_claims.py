@@ -10,7 +10,7 @@ import click
 from ..claims.declared import Claim, Claims, select
 from ..claims.prover.finding import NoProverError, find_prover
 from ..claims.prover.running import MEMORY, TIMEOUT, Runner
-from .console import NO_PROVER, ending
+from .console import NO_PROVER
 from .options import CommandT, models_option, proofs_option, vectors_option
 
 EXIT_CODES = """\b
@@ -31,13 +31,15 @@ class NoProver(click.ClickException):
 
 @contextmanager
 def running_prover(path: str | None) -> Iterator[Runner]:
-    """A prover; whatever it still runs is ended at the end, also when this program is."""
+    """A prover; whatever it still runs is ended at the end."""
     try:
         runner = Runner(find_prover(path))
     except NoProverError as error:
         raise NoProver(str(error)) from None
-    with ending(runner.stop):
+    try:
         yield runner
+    finally:
+        runner.stop()
 
 
 def directories(function: CommandT) -> CommandT:

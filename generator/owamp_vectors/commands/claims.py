@@ -101,7 +101,7 @@ def claims(
             page = disk.read_text(write)
             text = claims_table.claims_markdown(all_rows)
             page = claims_table.replace_between_markers(page, str(write), text)
-            disk.write_files(write.parent, {write.name: page})
+            disk.write_file(write, page)
         elif form == "markdown":
             click.echo(claims_table.claims_markdown(rows), nl=False)
         elif form == "json":

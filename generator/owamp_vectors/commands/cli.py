@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
+from typing import Any
 
 import click
 from owamp_reference import __version__
 
-from .console import EXIT_CODES
+from .console import EXIT_CODES, UnreadOutput, exit_code
 
 COMMANDS: Mapping[str, str] = {
     "chain": "Trace a value from the vectors to code and model.",
@@ -34,6 +37,20 @@ COMMANDS: Mapping[str, str] = {
 
 class _LazyGroup(click.Group):
     """A group that imports the module of a subcommand only to run it or to tell its own help."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command of the arguments; `standalone_mode` ends the process with its code."""
+        run = partial(super().main, *args, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return run()
+        sys.exit(exit_code(run))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand; click would make of a closed output the exit code of a difference."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise UnreadOutput(str(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the help."""

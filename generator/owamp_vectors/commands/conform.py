@@ -19,7 +19,6 @@ from .console import (
     DIFFERENT,
     NO_PROGRAM,
     clear_errors,
-    ending,
     print_table,
     progress,
 )
@@ -91,6 +90,7 @@ def conform(
     started = time.perf_counter()
     paths = [vectors / f"{name}.json" for name in dict.fromkeys(names)]
     with clear_errors():
+        disk.check_apart({"--junit": junit, "--json": json_path})
         files = [read_file(path) for path in paths or find_files([vectors])]
     cases = [case for file in files for case in stored_cases(*file)]
     judgements = _put_all(cases, Program(command, timeout), partial)
@@ -105,7 +105,7 @@ def conform(
             (json_path, summary.summary_json(command, judgements)),
         ):
             if path is not None:
-                disk.write_files(path.parent, {path.name: text})
+                disk.write_file(path, text)
     if numbers["failed"]:
         click.echo(f"{numbers['failed']} of {len(judgements)} cases fail.", err=True)
     elif not numbers["passed"]:
@@ -118,12 +118,13 @@ def conform(
 
 
 def _put_all(cases: list[StoredCase], program: Program, partial: bool) -> list[Judgement]:
-    """All judgements; whatever the program still runs is ended, also when this command is."""
+    """All judgements; whatever the program still runs is ended."""
     try:
-        with ending(program.stop):
-            return list(put(program, progress(cases, "asking"), partial=partial))
+        return list(put(program, progress(cases, "asking"), partial=partial))
     except NotStartedError as error:
         raise _NoProgram(str(error)) from None
+    finally:
+        program.stop()
 
 
 def _print_failures(failed: list[Judgement], most: int) -> None:

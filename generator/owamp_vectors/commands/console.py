@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, TypeVar
 
 import click
 
-from ..disk import FileError
+from ..disk import FileError, shortened
 
 EXIT_CODES = """\b
 Exit codes:
@@ -46,19 +50,83 @@ def clear_errors() -> Iterator[None]:
         raise BadInput(str(error)) from None
 
 
+def say_removed(names: list[str]) -> None:
+    """Say which files of an earlier run are no longer there."""
+    if names:
+        click.echo(f"Removed, since no longer made: {', '.join(names)}")
+
+
+FAULT = 70
+"""The exit code of a fault of ours, as sysexits.h has it."""
+_SIGNALLED = 128
+
+
 @contextmanager
-def ending(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` at the end, also when SIGTERM ends this program."""
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the program as an exception does, so that all is cleared up."""
 
     def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)  # by way of the finally below
+        raise SystemExit(_SIGNALLED + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, end)
     try:
         yield
     finally:
-        stop()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class UnreadOutput(click.ClickException):
+    """Nobody reads standard output any more: nothing to say."""
+
+    exit_code = _SIGNALLED + signal.SIGPIPE
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say nothing."""
+        del file
+        _drop_output()
+
+
+def exit_code(run: Callable[[], object]) -> int:
+    """Run a command to its end, and say what goes wrong in one line.
+
+    The exit code is that of the command. Beside those: 130 after an interrupt, 141 if nobody reads
+    standard output, 3 if it cannot be written, and 70 for an exception that nobody expected.
+    """
+    try:
+        with ended_by_signals():
+            code = run()
+            sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return _SIGNALLED + signal.SIGINT
+    except OSError as error:
+        _drop_output()
+        click.echo(f"Error: {error.filename or 'standard output'}: {error.strerror}", err=True)
+        return BAD_INPUT
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {shortened(str(error).encode(), 200)}"
+        where = f"{Path(at.filename).name}, line {at.lineno}"
+        click.echo(f"Error: a fault of owamp-vectors: {what} ({where}); please report it", err=True)
+        return FAULT
+    return code if isinstance(code, int) else 0
+
+
+def _drop_output() -> None:
+    """What is still buffered can go nowhere."""
+    with suppress(OSError), Path(os.devnull).open("wb") as null:
+        os.dup2(null.fileno(), 1)
 
 
 def print_table(rows: list[tuple[str, ...]], right: Iterable[int] = ()) -> None:

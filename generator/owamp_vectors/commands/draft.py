@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ..disk import FileError, write_files
+from ..disk import FileError, write_set
 from ..render.draft import make_draft
 from ..render.draft_evidence import DraftError
 from ..render.rfcxml import NoXml2rfcError
@@ -16,6 +16,7 @@ from .console import (
     DIFFERENT,
     NO_PROGRAM,
     clear_errors,
+    say_removed,
 )
 from .options import models_option, output_option, proofs_option, vectors_option
 
@@ -94,6 +95,7 @@ def draft(
             raise _NotBuilt(str(error)) from None
         except NoXml2rfcError as error:
             raise _NoXml2rfc(str(error)) from None
-        write_files(output, texts)
+        removed = write_set(output, texts)
+    say_removed(removed)
     for name in texts:
         click.echo(f"{output / name}")

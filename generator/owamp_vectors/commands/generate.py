@@ -13,7 +13,7 @@ from ..vectors import stored
 from ..vectors.schema import file_schema
 from ..vectors.verify import verify_file
 from .about_files import counts, file_named, summarize
-from .console import EXIT_CODES, clear_errors, progress
+from .console import EXIT_CODES, clear_errors, progress, say_removed
 from .options import output_option
 
 
@@ -44,8 +44,9 @@ def generate(names: tuple[str, ...], output: Path) -> None:
             schema = disk.to_text(file_schema(file))
             texts[f"{stored.SCHEMA_DIRECTORY}/{file.schema_name}"] = schema
             rows.append((f"{file.name}.json", *counts(file, content), disk.digest(text)[:16]))
-        disk.write_files(output, texts)
+        removed = disk.write_set(output, texts, whole=not names)
     summarize(rows)
+    say_removed(removed)
     seconds = time.perf_counter() - started
     click.echo(
         f"\nMade, checked against the schemas and recomputed in {seconds:.1f} s; in {output}/."

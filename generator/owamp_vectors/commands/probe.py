@@ -146,14 +146,16 @@ def probe(
         max_count=max_count,
         **plan,
     )
-    capture = Capture(write_pcap)
+    with clear_errors():
+        capture = Capture(write_pcap)
     try:
         with _telling(octets) as tell:
             report = asyncio.run(run_probe(config, host, port, capture, tell))
     except UnreachableError as error:
+        capture.drop()
         raise NoPeer(str(error)) from None
     with clear_errors():
-        capture.save()
+        capture.close()
         _write_json(json_path, {"peer": peer, "complete": report.is_complete}, report.steps)
     _conclude(any_wrong(report.steps), report.is_complete)
 
@@ -227,7 +229,7 @@ def _host_and_port(text: str, default: int) -> tuple[str, int]:
 
 def _write_json(path: Path | None, head: Json, steps: Iterable[Step]) -> None:
     if path is not None:
-        disk.write_files(path.parent, {path.name: disk.to_text({**head, **steps_to_json(steps)})})
+        disk.write_file(path, disk.to_text({**head, **steps_to_json(steps)}))
 
 
 def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path | None) -> None:
@@ -244,7 +246,7 @@ def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path
     if json_path is not None:
         text = disk.to_text({"connections": connections})
         with clear_errors():
-            disk.write_files(json_path.parent, {json_path.name: text})
+            disk.write_file(json_path, text)
     if not reports:
         click.echo("No control connection is in the capture.", err=True)
     _conclude(any(any_wrong(report.steps) for report in reports), is_complete=bool(reports))

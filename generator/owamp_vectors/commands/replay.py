@@ -10,7 +10,7 @@ import click
 
 from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import TRACE, Ledger
-from ..disk import FileError, write_files
+from ..disk import FileError, write_file
 from ..replay.drive import Driven, drive, scripts_text
 from ..replay.replay import Replay, ReplayError, replay
 from ..theory.parse import read_model
@@ -114,7 +114,7 @@ def replay_command(
         raise click.exceptions.Exit(DIFFERENT)
     if record is not None:
         with clear_errors():
-            write_files(record.parent, {record.name: scripts_text(driven)})
+            write_file(record, scripts_text(driven))
     messages = sum(found.compared for _, found in done)
     octet_strings = sum(item.compared for _, item in driven)
     seconds = time.perf_counter() - started

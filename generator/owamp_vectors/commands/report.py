@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from ..disk import write_set
 from ..render.report import make_site
 from ..render.report_html import megabytes
-from ..render.report_write import write_site
 from .console import (
     DIFFERENT,
     clear_errors,
+    say_removed,
 )
 from .options import models_option, output_option, proofs_option, vectors_option
 
@@ -53,9 +54,10 @@ def report(
     """
     with clear_errors():
         made = make_site(models, proofs or models / "proofs", vectors)
-        write_site(output, made.files)
+        removed = write_set(output, made.files)
     size = sum(len(text.encode()) for text in made.files.values())
     click.echo(f"{len(made.files)} files, {megabytes(size)}; open {output / 'index.html'}")
+    say_removed(removed)
     if made.without:
         click.echo(f"Charts have no octets: {made.without}", err=True)
     for line in (*made.unproved, *made.problems):

@@ -135,14 +135,16 @@ def serve(
     except ProtocolError as error:
         raise click.BadParameter(str(error), param_hint="--count") from None
     config = ServiceConfig(chosen, offered, found, count, limits)
-    capture = Capture(write_pcap)
+    with clear_errors():
+        capture = Capture(write_pcap)
     where = CONTROL_PORTS[chosen] if port is None else port
     try:
         asyncio.run(_serve(config, capture, hosts, where))
     except OSError as error:
+        capture.drop()
         raise NoPeer(f"{', '.join(hosts)}, port {where}: {error.strerror or error}") from None
     with clear_errors():
-        capture.save()
+        capture.close()
 
 
 def _offered(protocol: Protocol, modes: str | None, found: Secrets) -> int:

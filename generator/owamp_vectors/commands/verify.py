@@ -38,6 +38,9 @@ def verify(paths: tuple[Path, ...]) -> None:
     rows: list[tuple[str, ...]] = []
     differences: list[Difference] = []
     with clear_errors():
+        for directory in filter(Path.is_dir, paths):
+            for name in disk.missing_of_set(directory):
+                raise FileError(f"{directory / name}: listed in {disk.MANIFEST}, and missing")
         for path in progress(stored.find_files(list(paths)), "recomputing"):
             text = disk.read_text(path)
             file, content = catalogue.parse_file(path, text)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 INSTALL_PAGE = "https://tamarin-prover.com/manual/master/book/002_installation.html"
 MINIMUM = (1, 8)
@@ -68,11 +69,12 @@ def find_prover(path: str | None) -> Prover:
         raise NoProverError(
             f"{found}: version {version[1]}, expected {minimum} or later; see {INSTALL_PAGE}"
         )
+    path = str(Path.cwd() / found)  # provers run in directories of their own
     maude = re.search(r"Maude version (\d[\w.+-]*)", text)
     if maude is None:
         raise NoProverError(f"{found}: finds no Maude; see {INSTALL_PAGE}")
     revision = re.search(r"Git revision: (.+)", text)
-    return Prover(found, version[1], revision[1].strip() if revision else "unknown", maude[1])
+    return Prover(path, version[1], revision[1].strip() if revision else "unknown", maude[1])
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
-from ...disk import write_files
 from ..net.addresses import Address, normalized
 from . import files, frames
 from .frames import TcpFlag, TcpSegment, UdpDatagram
@@ -20,12 +19,16 @@ class CaptureWriter:
 
     Args:
         ethernet: Ethernet frames, else raw IP.
+        sink: takes the octets of each packet; without one they are kept.
     """
 
-    def __init__(self, ethernet: bool = True) -> None:
+    def __init__(
+        self, ethernet: bool = True, sink: Callable[[bytes], object] | None = None
+    ) -> None:
         self._ethernet = ethernet
-        link_type = frames.ETHERNET if ethernet else frames.RAW_IP
-        self._octets = bytearray(files.file_header(link_type))
+        self._octets = bytearray()
+        self._put = sink or self._octets.extend
+        self._put(files.file_header(frames.ETHERNET if ethernet else frames.RAW_IP))
 
     def open_tcp(self, client: Address, server: Address, time: int) -> TcpWriter:
         """A TCP connection, with its handshake. `time` is in nanoseconds since 1970-01-01 UTC."""
@@ -42,15 +45,11 @@ class CaptureWriter:
         """An IP packet; `to_server` only chooses the Ethernet addresses."""
         if self._ethernet:
             packet = frames.ethernet_frame(packet, to_server=to_server)
-        self._octets += files.record(time, packet)
+        self._put(files.record(time, packet))
 
     def to_octets(self) -> bytes:
-        """The whole file."""
+        """The whole file, if there is no sink."""
         return bytes(self._octets)
-
-    def save(self, path: Path) -> None:
-        """Write the file, whole or not at all. Raises `FileError`."""
-        write_files(path.parent, {path.name: self.to_octets()})
 
 
 class TcpWriter:
