@@ -247,7 +247,7 @@ for entry in Ledger.load(Path(source)).entries.values():
 
 def test_a_relative_path_to_the_prover_works(models: Path, fake: FakeProver) -> None:
     path = os.path.relpath(fake.path)
-    result = run("prove", "--models", models, "--tamarin", path, *SMALL)
+    result = run("prove", "--models", models, "--tamarin", path, *CAN_END)
     assert result.exit_code == 0, result.output
 
 
