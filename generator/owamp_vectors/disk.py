@@ -6,16 +6,18 @@ import errno
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 class FileError(Exception):
@@ -347,14 +349,177 @@ def _take_mode(temporary: Path, target: Path, *, private: bool) -> None:
     temporary.chmod(stat.S_IMODE(old.st_mode))
 
 
-def read_text(path: Path) -> str:
-    """A file's text. Raises `FileError` if it cannot be read or is not UTF-8."""
+MAX_READ = 64 * 2**20
+"""Octets of a file at most."""
+_MAX_DIGITS, _MAX_DEPTH = 20, 64
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@contextmanager
+def opened(path: Path, check: Callable[[os.stat_result], None] | None = None) -> Iterator[BinaryIO]:
+    """A regular file, opened to be read.
+
+    Args:
+        check: raises `FileError` for a file that is not to be read.
+
+    Raises:
+        FileError: it cannot be read, or is not a regular file.
+    """
     try:
-        return path.read_bytes().decode()
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO would wait for a writer
+        with os.fdopen(handle, "rb") as stream:
+            status = os.fstat(handle)
+            kind = stat.S_IFMT(status.st_mode)
+            if kind != stat.S_IFREG:
+                found = _KINDS.get(kind, "something else")
+                raise FileError(f"{path}: expected a regular file, found {found}")
+            if check is not None:
+                check(status)
+            yield stream
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def read_whole(
+    path: Path, limit: int = MAX_READ, check: Callable[[os.stat_result], None] | None = None
+) -> bytes:
+    """The octets of a regular file. Raises `FileError`: as `opened`, or more than `limit`."""
+    with opened(path, check) as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise FileError(f"{path}: expected at most {limit} octets, found more")
+    return data
+
+
+def read_text(path: Path) -> str:
+    """A regular file's text. Raises `FileError` if it cannot be read or is not UTF-8."""
+    try:
+        return read_whole(path).decode()
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: not UTF-8 at offset {error.start}") from None
+
+
+def read_json(path: Path) -> Any:
+    """The content of a file of JSON. Raises `FileError`: as `read_text` and `parse_json`."""
+    return parse_json(path, read_text(path))
+
+
+def parse_json(path: Path | str, text: str, *, any_string: bool = False) -> Any:
+    """The content of a text of JSON.
+
+    Args:
+        any_string: strings may have halves of surrogate pairs, which no text can have.
+
+    Raises:
+        FileError: it is not JSON, an object has a member twice, a number has no finite value or an
+            integer more than 20 digits, it is nested more than 64 deep; the text names `path`.
+    """
+    try:
+        content = json.loads(
+            text,
+            object_pairs_hook=no_duplicates,
+            parse_int=_integer,
+            parse_float=_number,
+            parse_constant=_number,
+        )
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise FileError(f"{path}: not JSON: {error.msg} at {where}") from None
+    except RecursionError:
+        raise FileError(f"{path}: not usable as JSON: {_TOO_DEEP}") from None
+    except ValueError as error:
+        raise FileError(f"{path}: not usable as JSON: {error}") from None
+    _check_depth(path, content)
+    if not any_string and _HALF_PAIR.search(text):
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise FileError(f"{path}: expected text, found half of a surrogate pair") from None
+    return content
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a file of TOML. Raises `FileError`: as `read_text` and `parse_toml`."""
+    return parse_toml(path, read_text(path))
+
+
+def parse_toml(path: Path, text: str, *, is_secret: bool = False) -> dict[str, Any]:
+    """The content of a text of TOML.
+
+    Args:
+        is_secret: nothing of the text is quoted in an error.
+
+    Raises:
+        FileError: it is not TOML, an integer has more than 20 digits, or it is nested more than 64
+            deep.
+    """
+    try:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        at = re.search(r"\(at .*\)$", str(error))
+        why = (at[0] if at else "") if is_secret else f": {shortened(str(error).encode())}"
+        raise FileError(f"{path}: not TOML{' ' if is_secret and why else ''}{why}") from None
+    _check_depth(path, content)
+    return content
+
+
+_TOO_DEEP = f"expected at most {_MAX_DEPTH} levels, found more"
+
+
+def _check_depth(path: Path | str, content: object) -> None:
+    """Of values, too: a text of TOML has integers of any size, and numbers that are none."""
+    level: list[object] = [content]
+    for _ in range(_MAX_DEPTH):
+        inner: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+            elif isinstance(value, int) and abs(value) >= 10**_MAX_DIGITS:
+                raise FileError(f"{path}: {_TOO_LONG}")
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise FileError(f"{path}: expected a finite number, found {value}")
+        level = inner
+        if not level:
+            return
+    raise FileError(f"{path}: {_TOO_DEEP}")
+
+
+_TOO_LONG = f"expected an integer of at most {_MAX_DIGITS} digits, found a longer one"
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS + 1:
+        raise ValueError(_TOO_LONG)
+    return int(digits)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite number, found {shortened(text.encode(), 40)}")
+    return value
+
+
+class RepeatedNameError(ValueError):
+    """A JSON object that has a member twice; the text names it."""
+
+
+def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON from its members, in order. Raises `RepeatedNameError`."""
+    content: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in content:
+            raise RepeatedNameError(f"an object has the member {shortened(name)} twice")
+        content[name] = value
+    return content
 
 
 def shortened(value: object, limit: int = 80) -> str:

@@ -86,8 +86,15 @@ def _pattern(_: object, pattern: str, value: object, _schema: Schema) -> Iterato
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
+def _is_integer(_: object, value: object) -> bool:
+    """1.0 is not one here, though JSON Schema has it so."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 _Validator: Any = validators.extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {"pattern": _pattern}
+    Draft202012Validator,
+    {"pattern": _pattern},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 
 
@@ -103,6 +110,8 @@ def _expected(keyword: str, value: Any, schema: Schema) -> str:
             return str(value)
         case "minimum":
             return f"{value} or more"
+        case "maximum":
+            return f"{value} or less"
         case "not":
             return f"nothing that fits {_shown(value)}"
     return f"{keyword} {_shown(value)}"

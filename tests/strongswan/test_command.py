@@ -93,7 +93,8 @@ def test_bad_input_gives_one_line(tmp_path: Path) -> None:
 
 
 def test_sid_needs_a_child_sa_and_a_file(tmp_path: Path) -> None:
-    log, path = tmp_path / "charon.log", tmp_path / "no" / "secrets.toml"
+    log = tmp_path / "charon.log"
+    path = log / "secrets.toml"
     log.write_text(re.sub(r".*\[CHD\].*\n", "", recorded("xcbc", "initiator")))
     result = run(log, "--secrets", tmp_path / "secrets.toml", "--sid", SID.hex())
     assert result.exit_code == 3

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..disk import FileError, read_text
+from ..disk import FileError, read_json, read_toml
 from ..json_schema import misfit, package_schema
 from ..vectors.declaration import Json
 from ..vectors.stored import targets
@@ -138,10 +136,7 @@ def load(models: Path, vectors: Path) -> Claims:
         FileError: anything that does not fit; the text names claim and field.
     """
     path = models / "claims.toml"
-    try:
-        content = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(f"{path}: not TOML: {error}") from None
+    content = read_toml(path)
     found = misfit(content, package_schema("claims.schema.json"))
     if found is not None:
         where = found.place(lambda index: _label(content["claim"][index], index))
@@ -266,8 +261,8 @@ class Targets:
             if "/" in name or not path.is_file():
                 return f"{path}: no such file"
             try:
-                self._names[name] = targets(json.loads(read_text(path)))
-            except (ValueError, TypeError, KeyError):
+                self._names[name] = targets(read_json(path))
+            except (FileError, TypeError, KeyError):
                 return f"{path}: not a vector file"
         return "" if target in self._names[name] else f"{path} has no flag and no type {target}"
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..disk import FileError, alone_in, read_text, to_text, write_files
+from ..disk import FileError, alone_in, read_json, read_text, to_text, write_files
 from ..json_schema import misfit, package_schema
 from ..vectors.declaration import Json
 from .declared import Job
@@ -116,10 +115,7 @@ class Ledger:
     @classmethod
     def read(cls, path: Path) -> Ledger:
         """The ledger in a file. Raises `FileError` if it is none."""
-        try:
-            content = json.loads(read_text(path))
-        except (ValueError, RecursionError) as error:
-            raise FileError(f"{path}: not JSON: {error}") from None
+        content = read_json(path)
         found = misfit(content, package_schema(_SCHEMA))
         if found is not None:
             where = found.place(lambda index: f"entry {index + 1}") or "not a ledger"

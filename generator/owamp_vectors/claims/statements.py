@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..disk import FileError, read_text
+from ..disk import FileError, read_toml
 from ..json_schema import misfit, package_schema
 from ..vectors.declaration import Json
 from .declared import Claims, Targets
@@ -45,10 +44,7 @@ def load_statements(claims: Claims, vectors: Path) -> list[Statement]:
             no statement, without a word why.
     """
     path = claims.models / STATEMENTS
-    try:
-        content = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise FileError(f"{path}: not TOML: {error}") from None
+    content = read_toml(path)
     found = misfit(content, package_schema("statements.schema.json"))
     if found is not None:
         where = found.place(lambda index: f"{found.path[0]} {index + 1}")

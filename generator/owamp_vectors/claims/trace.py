@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..disk import FileError
+from ..disk import FileError, parse_json
 from ..vectors.declaration import Json
 from .declared import Job
 
@@ -109,10 +109,7 @@ def slim(text: str) -> str:
 
 
 def _parse(text: str) -> Json:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"not a trace: {error}") from None
+    content = parse_json("not a trace", text)
     graphs = content.get("graphs") if isinstance(content, dict) else None
     if not isinstance(graphs, list) or not graphs or not all(isinstance(g, dict) for g in graphs):
         raise FileError("not a trace: no graphs")

@@ -45,7 +45,7 @@ _COUNTED = {True: "as computed", False: "different", None: "not checked"}
 
 
 @click.command("charon", help=HELP, epilog=EXIT_CODES)
-@click.argument("log", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("log", type=click.Path(path_type=Path))
 @file_option("--secrets", "secrets_path", "Write the keys that are in use to a file (TOML).")
 @click.option("--sid", metavar="HEX", type=Hex(16), help="Session ID, for KEYMAT and not SK_d.")
 def charon(log: Path, secrets_path: Path | None, sid: bytes | None) -> None:

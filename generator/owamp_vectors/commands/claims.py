@@ -37,7 +37,7 @@ from .console import DIFFERENT, clear_errors, print_table
 @click.option(
     "--write",
     metavar="PAGE",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     help="Put the table between the markers of this page; print nothing.",
 )
 @click.option(

@@ -42,7 +42,7 @@ def file_option(name: str, destination: str, text: str) -> Callable[[CommandT], 
         name,
         destination,
         metavar="FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=click.Path(path_type=Path),
         help=text,
     )
 

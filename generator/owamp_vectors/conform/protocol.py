@@ -11,10 +11,10 @@ from typing import Any
 
 from owamp_reference.errors import Stage
 
-from ..disk import shortened
+from ..disk import RepeatedNameError, no_duplicates, shortened
 from ..vectors.declaration import GroupType, Json
 from ..vectors.outcomes import Outcome
-from ..vectors.stored import RepeatedNameError, StoredCase, no_duplicates
+from ..vectors.stored import StoredCase
 
 _STAGES = tuple(str(stage) for stage in Stage)
 

@@ -68,7 +68,7 @@ _NAME = Field("keyName", "the name of the shared secret, which KeyID carries", "
 _MODE = Field("mode", "the Mode that the client chooses; the server offers 7", "integer")
 _CHALLENGE = Field("challenge", "Challenge of the server", size=16)
 _SALT = Field("salt", "Salt of the server", size=16)
-_COUNT = Field("count", "Count of the server", "integer")
+_COUNT = Field("count", "Count of the server", "integer", most=2**20)
 _T1 = Field("t1", "AES Session-key of the control connection", size=16)
 _T2 = Field("t2", "HMAC Session-key of the control connection", size=32)
 _CLIENT_IV = Field("clientIv", "Client-IV", size=16)

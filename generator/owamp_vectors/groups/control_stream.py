@@ -54,7 +54,7 @@ STREAM_LAYOUT = Field(
     "layout",
     "how the receiver divides the stream",
     "records",
-    fields=(Field("size", "octets of text", "integer"), _HMAC_AFTER),
+    fields=(Field("size", "octets of text", "integer", most=2**20), _HMAC_AFTER),
 )
 
 Segments = Sequence[tuple[bytes, bool]]

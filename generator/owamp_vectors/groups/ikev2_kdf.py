@@ -35,10 +35,10 @@ DH_SECRET = Field("sharedSecret", "g^ir, big-endian, as long as the modulus")
 SKEYSEED = Field("skeyseed", "SKEYSEED")
 SK_D = Field("skD", "SK_d of the IKE SA")
 SIZES = (
-    Field("integritySize", "octets of SK_ai and of SK_ar; 0 with an AEAD", "integer"),
-    Field("encryptionSize", "octets of SK_ei and of SK_er", "integer"),
+    Field("integritySize", "octets of SK_ai and of SK_ar; 0 with an AEAD", "integer", most=2**10),
+    Field("encryptionSize", "octets of SK_ei and of SK_er", "integer", most=2**10),
 )
-LENGTH = Field("length", "octets to derive", "integer")
+LENGTH = Field("length", "octets to derive", "integer", most=2**20)
 
 
 def prf_of(values: Values) -> Prf:

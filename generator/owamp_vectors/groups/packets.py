@@ -39,7 +39,7 @@ MODE = Field(
     "string",
     values=(TestMode.AUTHENTICATED.value, TestMode.ENCRYPTED.value),
 )
-_SEQUENCE = Field("sequenceNumber", "Sequence Number", "integer")
+_SEQUENCE = Field("sequenceNumber", "Sequence Number", "integer", least=-1)
 _TIMESTAMP = Field("timestamp", "Timestamp, NTP format", size=8)
 _ESTIMATE = Field("errorEstimate", "Error Estimate, all of its bits", size=2)
 _PADDING = Field("padding", "Packet Padding")

@@ -40,7 +40,7 @@ PLAINTEXT_LAYOUT = Layout(
 )
 
 SALT = Field("salt", "Salt of the Server-Greeting", size=16)
-COUNT = Field("count", "Count of the Server-Greeting: PBKDF2 iterations", "integer")
+COUNT = Field("count", "Count of the Server-Greeting: PBKDF2 iterations", "integer", most=2**20)
 CHALLENGE = Field("challenge", "Challenge of the Server-Greeting", size=16)
 T1 = Field("t1", "AES Session-key of the control connection", size=16)
 T2 = Field("t2", "HMAC Session-key of the control connection", size=32)
@@ -64,7 +64,9 @@ TOKEN = Field(
     size=64,
     formula="AES-128-CBC(tokenKey, IV = 0, plaintext)",
 )
-MAX_COUNT = Field("maxCount", "the largest Count that the client is configured for", "integer")
+MAX_COUNT = Field(
+    "maxCount", "the largest Count that the client is configured for", "integer", most=2**20
+)
 PROTOCOL = Field(
     "protocol",
     "OWAMP or TWAMP",

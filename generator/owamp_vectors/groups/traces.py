@@ -62,7 +62,7 @@ _SECRET = Field("sharedSecret", "the shared secret of that KeyID")
 _SERVER = (
     _NAME,
     Field("modes", "Modes that it offers", "integer"),
-    Field("count", "Count", "integer"),
+    Field("count", "Count", "integer", most=2**20),
     Field("challenge", "Challenge"),
     Field("salt", "Salt"),
     Field("serverIv", "Server-IV"),

@@ -22,7 +22,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,7 @@ from owamp_reference.ikev2 import PRFS
 from owamp_reference.negotiation import Credentials
 from owamp_reference.token import encode_passphrase
 
-from ..disk import FileError
+from ..disk import FileError, parse_toml, read_whole
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MAX_SIZE = 2**20
@@ -75,18 +74,14 @@ def read_private(path: Path) -> bytes:
         FileError: it cannot be read, others than its owner may read or change it, or it has
             more than 1 MiB.
     """
-    try:
-        with path.open("rb") as stream:
-            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
-            if mode & _OTHERS:
-                expected = "expected a file that only its owner can read (chmod 600)"
-                raise FileError(f"{path}: {expected}, found mode {mode:04o}")
-            data = stream.read(_MAX_SIZE + 1)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if len(data) > _MAX_SIZE:
-        raise FileError(f"{path}: expected at most {_MAX_SIZE} octets, found more")
-    return data
+
+    def check(found: os.stat_result) -> None:
+        mode = stat.S_IMODE(found.st_mode)
+        if mode & _OTHERS:
+            expected = "expected a file that only its owner can read (chmod 600)"
+            raise FileError(f"{path}: {expected}, found mode {mode:04o}")
+
+    return read_whole(path, _MAX_SIZE, check)
 
 
 def read_passphrase(path: Path) -> bytes:
@@ -130,12 +125,10 @@ def read_secrets(path: Path) -> tuple[Credentials, ...]:
             size.
     """
     try:
-        content = tomllib.loads(read_private(path).decode())
+        text = read_private(path).decode()
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: not UTF-8 at offset {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
-        where = re.search(r"\(at .*\)$", str(error))  # the rest may quote the content
-        raise FileError(f"{path}: not TOML {where[0] if where else ''}".rstrip()) from None
+    content = parse_toml(path, text, is_secret=True)
     unknown = sorted(set(content) - {"passphrases", "ike_sa"})
     if unknown:
         raise FileError(f"{path}: expected passphrases and ike_sa, found {unknown[0]!r}")

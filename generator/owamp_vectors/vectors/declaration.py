@@ -40,6 +40,7 @@ class Field:
             the parameter `shaped_by`, those of one of its `shapes`.
         size: octets of an octet string, where the *valid* cases have a fixed size.
         values: the only values of a string.
+        least, most: the bounds of an integer.
         formula: how an output is computed, in the RFC's terms, for people.
         layouts: how the octets divide, for people: tried in order, the first of the right size.
         is_list: an array of such values.
@@ -53,6 +54,8 @@ class Field:
     kind: FieldKind = "octets"
     size: int | None = None
     values: tuple[str, ...] = ()
+    least: int = 0
+    most: int = 2**64 - 1
     fields: tuple[Field, ...] = ()
     shaped_by: str = ""
     shapes: Mapping[str, tuple[Field, ...]] = field(default_factory=dict)

@@ -24,6 +24,8 @@ def _value_schema(item: Field, *, is_exact: bool) -> Json:
     if item.kind == "object" and item.fields:
         return _fields_schema(item.fields, is_exact=is_exact)
     schema: Json = {"type": item.kind}
+    if item.kind == "integer":
+        schema |= {"minimum": item.least, "maximum": item.most}
     if item.values:
         schema["enum"] = list(item.values)
     return schema

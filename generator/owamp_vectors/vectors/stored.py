@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from ..disk import FileError, shortened
+from ..disk import FileError, parse_json
 from ..json_schema import misfit
 from .declaration import SCHEMA_VERSION, Case, Field, GroupType, Json, Result, VectorFile
 from .outcomes import Outcome
@@ -160,20 +158,6 @@ def targets(content: Json) -> set[str]:
     return {*content["notes"], *(group["type"] for group in content["testGroups"])}
 
 
-class RepeatedNameError(ValueError):
-    """A JSON object that has a member twice; the text names it."""
-
-
-def no_duplicates(pairs: list[tuple[str, Any]]) -> Json:
-    """An object of JSON from its members, in order. Raises `RepeatedNameError`."""
-    content: Json = {}
-    for name, value in pairs:
-        if name in content:
-            raise RepeatedNameError(f"an object has the member {shortened(name)} twice")
-        content[name] = value
-    return content
-
-
 def parse_vectors(
     path: Path, text: str, files: Mapping[str, VectorFile]
 ) -> tuple[VectorFile, Json]:
@@ -183,13 +167,7 @@ def parse_vectors(
         FileError: not JSON, not a vector file of this project, of a newer schema, or not
             according to its schema.
     """
-    try:
-        content = json.loads(text, object_pairs_hook=no_duplicates)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise FileError(f"{path}: not JSON: {error.msg} at {where}") from None
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{path}: not usable as JSON: {error}") from None
+    content = parse_json(path, text, any_string=True)
     if not isinstance(content, dict):
         raise FileError(f"{path}: expected a JSON object, found {type(content).__name__}")
     schemas = {file.schema_name: file for file in files.values()}

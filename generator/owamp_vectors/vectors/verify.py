@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..disk import FileError, shortened
 from .declaration import Field, Json, VectorFile, judged
 from .stored import StoredCase, stored_cases
 
@@ -54,8 +55,16 @@ _SAID = ("result", "reason", "stage", "alternatives")
 
 
 def verify_case(case: StoredCase) -> Iterator[Difference]:
-    """What the reference computes otherwise in one case."""
-    found = judged(case.type, case.decoded_parameters, case.as_written())
+    """What the reference computes otherwise in one case.
+
+    Raises:
+        FileError: values that fit the schema and together make no sense.
+    """
+    try:
+        found = judged(case.type, case.decoded_parameters, case.as_written())
+    except Exception as error:  # of values that no case has, and nobody thought of
+        what = f"{type(error).__name__}: {shortened(str(error).encode())}"
+        raise FileError(f"{case.title}: cannot be computed: {what}") from None
     for name in _SAID[:1] if case.result != found["result"] else _SAID:
         stored, computed = case.test.get(name), found.get(name)
         if stored != computed:

@@ -72,7 +72,12 @@ CLIENT_BEHAVIOUR = GroupType(
             "records",
             fields=IKE_SA,
         ),
-        Field("maxCount", "the largest Count that the client is configured to take", "integer"),
+        Field(
+            "maxCount",
+            "the largest Count that the client is configured to take",
+            "integer",
+            most=2**20,
+        ),
         LIMIT,
         UNUSED,
         STEPS,

@@ -31,7 +31,7 @@ UNUSED = Field("unused", "the octet that fills fields that the RFCs call unused"
 LIMIT = Field("messageLimit", "octets between two HMACs that this end takes, at most", "integer")
 OF_SERVER = (
     Field("offeredModes", "Modes of the Server-Greeting", "integer"),
-    Field("count", "Count of the Server-Greeting", "integer"),
+    Field("count", "Count of the Server-Greeting", "integer", most=2**20),
     Field("challenge", "Challenge, drawn by the server", size=16),
     Field("salt", "Salt, drawn by the server", size=16),
     Field("serverIv", "Server-IV, drawn by the server; not used in the open mode", size=16),
@@ -42,8 +42,12 @@ OF_SERVER = (
         "what the server is configured to say to each request that it may grant, in order",
         "records",
         fields=(
-            Field("accept", "0, or the value of Accept with which it is refused", "integer"),
-            Field("port", "the port of the server's end; 0 if it is refused", "integer"),
+            Field(
+                "accept", "0, or the value of Accept with which it is refused", "integer", most=5
+            ),
+            Field(
+                "port", "the port of the server's end; 0 if it is refused", "integer", most=65535
+            ),
         ),
     ),
 )

@@ -46,7 +46,9 @@ _SESSIONS = (
         size=8,
         is_list=True,
     ),
-    Field("padding", "octets of zero padding in each test packet of a sender", "integer"),
+    Field(
+        "padding", "octets of zero padding in each test packet of a sender", "integer", most=2**16
+    ),
 )
 _MESSAGE = (
     Field("sender", "who sends the message", "string", values=("client", "server")),

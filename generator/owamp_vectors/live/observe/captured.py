@@ -9,7 +9,7 @@ from pathlib import Path
 from owamp_reference import token
 from owamp_reference.negotiation import Credentials, Protocol
 
-from ...disk import FileError
+from ...disk import FileError, opened
 from ..capture.files import CaptureError, read_packets
 from ..capture.frames import FrameReader, TcpFlag, TcpSegment, UdpDatagram
 from ..capture.reassembly import Reassembly
@@ -186,7 +186,7 @@ def report_capture(
     problem = None
     frame_reader = FrameReader()
     try:
-        with path.open("rb") as stream:
+        with opened(path) as stream:
             for packet in read_packets(stream):
                 try:
                     content = frame_reader.read(packet.link_type, packet.data)
@@ -195,8 +195,6 @@ def report_capture(
                     raise CaptureError(f"{expected}, found link type {packet.link_type}") from None
                 if content is not None:
                     reader.take(content, packet.time)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
     except CaptureError as error:
         problem = error
     if problem is not None and not reader.connections:
