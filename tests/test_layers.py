@@ -76,7 +76,7 @@ DELIBERATE = {
     ),
     **dict.fromkeys(
         (
-            *("ACCEPT", "ANY", "CHALLENGE", "CLIENT_IV", "COUNT", "KEY_ID", "MODE", "PRF"),
+            *("ACCEPT", "CHALLENGE", "CLIENT_IV", "COUNT", "KEY_ID", "MODE", "PRF"),
             *("PROTOCOL", "REFLECTOR", "SALT", "SENDER", "SID", "SPI_I", "SPI_R", "T1", "T2"),
             *("TOKEN", "TRACE", "TYPES"),
         ),

@@ -26,6 +26,7 @@ int count_allowed(long long count, long long most);
 octets seal_token(octets key, octets challenge, octets t1, octets t2);
 int open_token(octets key, octets challenge, octets token, octets *t1, octets *t2);
 void test_keys(octets sid, octets t1, octets t2, octets *t3, octets *t4);
+void one_way_test_keys(octets sid, octets t1, octets t2, octets *t3, octets *t4);
 void control_keys(octets sid, octets t3, octets t4, octets *t1, octets *t2);
 
 /* ikev2.c: nonces, SPIs, and what comes of a key exchange */

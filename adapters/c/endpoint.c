@@ -99,7 +99,7 @@ void open_session(endpoint *end, message request, octets sid, long long port)
     int mode = test_mode(end->mode & security_bits(end->is_owamp));
     packet_keys keys = {mode, zeros(0), zeros(0)};
     if (mode != OPEN)
-        test_keys(sid, end->t1, end->t2, &keys.t3, &keys.t4);
+        (end->derive ? end->derive : test_keys)(sid, end->t1, end->t2, &keys.t3, &keys.t4);
     session *made = fresh(sizeof *made), **last = &end->sessions;
     *made = (session){NULL, request, sid, port, keys};
     while (*last)

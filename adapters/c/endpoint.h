@@ -31,6 +31,7 @@ struct endpoint {
     unsigned char unused;  /* fills the fields that the RFCs call unused */
     octets secret, key_id; /* of a client, and what follows */
     octets t1, t2;         /* a server takes those of the Token */
+    void (*derive)(octets sid, octets t1, octets t2, octets *t3, octets *t4);
     octets client_iv;
     long long most_count; /* that it computes with */
     message greeting;     /* of a server, and what follows */

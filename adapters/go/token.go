@@ -61,6 +61,11 @@ func decodeKeyID(keyID octets) string {
 	return string(name)
 }
 
+func oneWayTestKeys(v object) object {
+	t1, t2, sid := v.sized("t1", 16), v.sized("t2", 32), v.sized("sid", 16)
+	return object{"t3": mac(sha256.New, t1, sid)[:16], "t4": mac(sha256.New, t2, sid)}
+}
+
 var tokenTypes = types{
 	"TokenFromPassphrase": func(v object) object {
 		need(!strings.ContainsAny(v.text("passphrase"), "\r\n"), "passphrase: a newline")
@@ -84,10 +89,7 @@ var tokenTypes = types{
 		t1, t2 := controlKeys(v.sized("sid", 16), v.sized("t3", 16), v.sized("t4", 32))
 		return object{"t1": t1, "t2": t2}
 	},
-	"OneWayTestSessionKeys": func(v object) object {
-		t1, t2, sid := v.sized("t1", 16), v.sized("t2", 32), v.sized("sid", 16)
-		return object{"t3": mac(sha256.New, t1, sid)[:16], "t4": mac(sha256.New, t2, sid)}
-	},
+	"OneWayTestSessionKeys": oneWayTestKeys,
 	"SidLayout": func(v object) object {
 		parts := []octets{v.sized("address", 4), v.sized("timestamp", 8), v.sized("random", 4)}
 		return object{"sid": join(parts...)}

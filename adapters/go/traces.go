@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package main
 
-const (
-	sentBefore = 2000 // Sequence Numbers below this were sent before
-	keymatSize = 72
-)
+const keymatSize = 72
 
 // participant takes the steps of a trace: from what a step gives to its results.
 type participant struct {
@@ -16,6 +13,7 @@ type participant struct {
 type trace struct {
 	makers  map[string]func() participant
 	playing map[string]participant
+	derive  func(v object) object // test keys by another KDF than RFC 4656's, if it is set
 }
 
 func (t *trace) participant(name string) participant {
@@ -28,7 +26,7 @@ func (t *trace) participant(name string) participant {
 }
 
 // controlEnd steps an end of a control connection; ask sends a request, if it can.
-func controlEnd(e *endpoint, ask func(request object)) participant {
+func (t *trace) controlEnd(e *endpoint, ask func(request object)) participant {
 	known := 0
 	return participant{end: e, step: func(given object) object {
 		sent := e.give(given.octets("received"))
@@ -39,21 +37,25 @@ func controlEnd(e *endpoint, ask func(request object)) participant {
 		if len(e.sessions) == known {
 			return object{"sent": sent}
 		}
-		opened := e.sessions[known]
+		opened := &e.sessions[known]
+		if t.derive != nil {
+			keys := t.derive(object{"t1": e.t1, "t2": e.t2, "sid": opened.sid})
+			opened.t3, opened.t4 = keys.octets("t3"), keys.octets("t4")
+		}
 		known = len(e.sessions)
 		return object{"sent": sent, "sid": opened.sid, "t3": opened.t3, "t4": opened.t4}
 	}}
 }
 
-func serverEnd(v object) participant {
-	return controlEnd(&v.twServer(v.sized("keyId", 80)).endpoint, func(object) {
+func (t *trace) serverEnd(v object) participant {
+	return t.controlEnd(&v.twServer(v.sized("keyId", 80)).endpoint, func(object) {
 		panic(refused("request: a server asks for nothing"))
 	})
 }
 
-func clientEnd(v object) participant {
+func (t *trace) clientEnd(v object) participant {
 	c := v.twClient(v.sized("keyId", 80))
-	return controlEnd(&c.endpoint, func(request object) { c.ask("Request-TW-Session", request) })
+	return t.controlEnd(&c.endpoint, func(request object) { c.ask("Request-TW-Session", request) })
 }
 
 // sessionEnd is an end of a test session, with the keys of the client or server that set it up.
@@ -66,19 +68,22 @@ func (t *trace) sessionEnd(v object) participant {
 	}
 	own := keys.with(object{"mode": v["testMode"], "errorEstimate": synchronized, "ttl": ttl,
 		"padding": octets{}})
+	next := v.number("firstSequenceNumber")
 	return participant{step: func(given object) object {
 		packet := given.octets("received")
-		values := own.with(given).with(object{"packet": packet})
+		values := own.with(given).with(object{"packet": packet, "sequenceNumber": next})
 		switch role := v.text("role"); {
 		case role == "Session-Receiver":
 			return object{"taken": values.packetOpen("Sender")["sequenceNumber"]}
 		case role == "Session-Reflector":
+			next++
 			return object{"sent": values.reflect()}
 		case len(packet) == 0:
+			next++
 			return object{"sent": values.packetSeal("Sender")["packet"]}
 		}
 		found := values.packetOpen("Reflector")
-		neverSent := found.number("senderSequenceNumber") >= sentBefore
+		neverSent := found.number("senderSequenceNumber") >= next
 		need(!neverSent, "Sender Sequence Number: never sent")
 		return object{"taken": found["sequenceNumber"],
 			"takenOfSender": found["senderSequenceNumber"]}
@@ -106,8 +111,8 @@ func ikeEnd(v object) participant {
 	}}
 }
 
-func traceRun(v object) object {
-	t := &trace{map[string]func() participant{}, map[string]participant{}}
+func (v object) traceRun(derive func(v object) object) object {
+	t := &trace{map[string]func() participant{}, map[string]participant{}, derive}
 	defer func() {
 		for _, playing := range t.playing {
 			if playing.end != nil {
@@ -116,7 +121,7 @@ func traceRun(v object) object {
 		}
 	}()
 	for list, make := range map[string]func(object) participant{
-		"servers": serverEnd, "clients": clientEnd, "sessions": t.sessionEnd, "ikeSas": ikeEnd,
+		"servers": t.serverEnd, "clients": t.clientEnd, "sessions": t.sessionEnd, "ikeSas": ikeEnd,
 	} {
 		for _, record := range v.objects(list) {
 			make, record := make, record
@@ -136,4 +141,7 @@ func traceRun(v object) object {
 	return object{"results": results}
 }
 
-var traceTypes = types{"TraceRun": traceRun}
+var traceTypes = types{
+	"TraceRun":       func(v object) object { return v.traceRun(nil) },
+	"OneWayTraceRun": func(v object) object { return v.traceRun(oneWayTestKeys) },
+}

@@ -3,6 +3,7 @@ import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
@@ -38,6 +39,7 @@ abstract class Endpoint {
     private ControlStream out = ControlStream.open();
     private ControlStream in = ControlStream.open();
     private Fields keys; // T1 and T2
+    BiFunction<byte[], Fields, Fields> derive = Keys::testKeys; // from a SID and those
     private Want want;
     private final long limit;
     private int held; // octets since the last HMAC
@@ -153,7 +155,7 @@ abstract class Endpoint {
     final void openSession(Fields request, byte[] sid, long port) {
         String packets = mode.ofPackets();
         Fields own = packets.equals("unauthenticated")
-                ? Fields.of("t3", Octets.NONE, "t4", Octets.NONE) : Keys.testKeys(sid, keys);
+                ? Fields.of("t3", Octets.NONE, "t4", Octets.NONE) : derive.apply(sid, keys);
         sessions.add(new Session(request, sid, port, packets, own.octets("t3"), own.octets("t4")));
     }
 

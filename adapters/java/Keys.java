@@ -81,7 +81,7 @@ final class Keys {
         return keys.with("t4FirstBlock", first, "t4SecondBlockInput", second);
     }
 
-    private static Fields oneWay(Fields v) {
+    static Fields oneWay(Fields v) {
         byte[] sid = v.sized("sid", 16);
         byte[] t3 = Primitives.hmac("HmacSHA256", v.sized("t1", 16), sid);
         byte[] t4 = Primitives.hmac("HmacSHA256", v.sized("t2", 32), sid);

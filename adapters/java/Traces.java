@@ -3,24 +3,28 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 
 /** The participants of a recorded trace of the models, played by these endpoints. */
 final class Traces {
     static final Map<String, UnaryOperator<Fields>> TYPES =
-            Map.of("TraceRun", v -> new Traces(v).run());
-    private static final long SENT_BEFORE = 2000; // Sequence Numbers below this were sent
+            Map.of("TraceRun", v -> new Traces(v, Keys::testKeys).run(),
+                    "OneWayTraceRun", v -> new Traces(v,
+                            (sid, keys) -> Keys.oneWay(keys.with("sid", sid))).run());
     private static final Fields NOTHING = Fields.of("sent", Octets.NONE, "sid", Octets.NONE,
             "t3", Octets.NONE, "t4", Octets.NONE, "taken", 0, "takenOfSender", 0,
             "skeyseed", Octets.NONE, "skD", Octets.NONE, "keymat", Octets.NONE,
             "sharedSecret", Octets.NONE);
 
     private final Fields v;
+    private final BiFunction<byte[], Fields, Fields> derive;
     private final Map<String, UnaryOperator<Fields>> playing = new HashMap<>();
     private final Map<String, Endpoint> ends = new HashMap<>();
 
-    private Traces(Fields v) {
+    private Traces(Fields v, BiFunction<byte[], Fields, Fields> derive) {
         this.v = v;
+        this.derive = derive;
     }
 
     private Fields run() {
@@ -69,6 +73,7 @@ final class Traces {
 
     private UnaryOperator<Fields> controlEnd(String name, Endpoint end) {
         ends.put(name, end);
+        end.derive = derive;
         return step -> {
             int opened = end.sessions.size();
             byte[] sent = Attacks.give(end, step.octets("received"));
@@ -87,15 +92,17 @@ final class Traces {
         Endpoint end = ends.get(given.text("session"));
         Fields keys = (end == null ? given : end.firstSession().keys())
                 .with(Attacks.SENDS).with("mode", given.get("testMode"));
+        long[] next = {given.number("firstSequenceNumber")};
         return step -> switch (given.text("role")) {
             case "Session-Receiver" -> {
                 Fields found = Packets.open("Sender", keys.with("packet", step.get("received")));
                 yield Fields.of("taken", found.get("sequenceNumber"));
             }
             case "Session-Reflector" -> Fields.of("sent", Packets.reflect(
-                    keys.with(step), step.octets("received")));
-            default -> step.text("received").isEmpty() ? sendPacket(keys.with(step))
-                    : takeAnswer(keys.with("packet", step.get("received")));
+                    keys.with(step).with("sequenceNumber", next[0]++), step.octets("received")));
+            default -> step.text("received").isEmpty()
+                    ? sendPacket(keys.with(step).with("sequenceNumber", next[0]++))
+                    : takeAnswer(keys.with("packet", step.get("received")), next[0]);
         };
     }
 
@@ -104,9 +111,9 @@ final class Traces {
         return Fields.of("sent", sealed.get("packet"));
     }
 
-    private static Fields takeAnswer(Fields given) {
+    private static Fields takeAnswer(Fields given, long next) {
         Fields found = Packets.open("Reflector", given);
-        boolean wasSent = found.number("senderSequenceNumber") < SENT_BEFORE;
+        boolean wasSent = found.number("senderSequenceNumber") < next;
         Refused.unless(wasSent, "Sender Sequence Number: never sent");
         return Fields.of("taken", found.get("sequenceNumber"),
                 "takenOfSender", found.get("senderSequenceNumber"));

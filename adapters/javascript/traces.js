@@ -1,7 +1,7 @@
 // Recorded traces of the models, played by this implementation's own endpoints.
 // SPDX-License-Identifier: Apache-2.0
 "use strict";
-const { NO_IV, need } = require("./cryptography");
+const { NO_IV, need, TYPES: cryptography } = require("./cryptography");
 const { PRFS, TYPES: ikev2 } = require("./ikev2");
 const { ERROR_ESTIMATE, TTL, give, nameOf } = require("./attacks");
 const { Client } = require("./client");
@@ -10,7 +10,6 @@ const m = require("./messages");
 const { packetOpen, packetSeal, reflect } = require("./packets");
 const { Server } = require("./server");
 
-const SENT_BEFORE = 2000; // the Sequence Numbers below it; no step says how many were sent
 const REQUEST = "Request-TW-Session";
 const PRF = PRFS.PRF_HMAC_SHA2_256;
 
@@ -21,20 +20,21 @@ const nothing = () => ({
 
 // Each maker of a participant gives its steps: from what a step is given to its result.
 const MAKERS = {
-  servers: (v) => controlEnd(new Server({
+  servers: (v, run) => controlEnd(new Server({
     ...v, protocol: "TWAMP", nextSid: () => v.sid, decide: () => ({ accept: 0, port: v.port }),
     secretOf: (keyId) => (v.keyId.equals(keyId) ? v.sharedSecret : undefined),
-  })),
-  clients(v) {
+  }), run),
+  clients(v, run) {
     const [ikev2, security] = [Boolean(v.mode & meaning.IKEV2_DERIVED.TWAMP), nameOf(v.mode & 15)];
     const given = { ...v, ikev2, security, protocol: "TWAMP", secret: v.sharedSecret };
-    return controlEnd(new Client(given));
+    return controlEnd(new Client(given), run);
   },
   sessions: sessionEnd,
   ikeSas: ikeEnd,
 };
 
-function controlEnd(end) {
+// With a KDF of its own, an end has the test keys that this gives.
+function controlEnd(end, { derive }) {
   let opened = 0;
   const step = ({ received, request }) => {
     let sent = give(end, received);
@@ -44,27 +44,35 @@ function controlEnd(end) {
       sent = end.take().octets;
     }
     if (end.sessions.length === opened) return { sent };
-    const [{ sid, t3, t4 }] = end.sessions.slice(opened);
+    const [session] = end.sessions.slice(opened);
+    const { sid } = session;
+    const { t3, t4 } = derive ? Object.assign(session, derive({ ...end.keys, sid })) : session;
     opened = end.sessions.length;
     return { sent, sid, t3, t4 };
   };
   return { step, end };
 }
 
-function sessionEnd(v, others) {
-  const { t3, t4 } = v.session ? others[v.session].end.sessions[0] : v;
+function sessionEnd(v, { playing }) {
+  const { t3, t4 } = v.session ? playing[v.session].end.sessions[0] : v;
   const keys = { t3, t4, mode: v.testMode, errorEstimate: ERROR_ESTIMATE, ttl: TTL };
+  let next = v.firstSequenceNumber;
   const steps = {
     "Session-Receiver": ({ received }) =>
       ({ taken: packetOpen("Sender", { ...keys, packet: received }).sequenceNumber }),
-    "Session-Reflector": (given) =>
-      ({ sent: reflect({ ...keys, ...given }, given.received) }),
+    "Session-Reflector"(given) {
+      const sent = reflect({ ...keys, ...given, sequenceNumber: next }, given.received);
+      next += 1;
+      return { sent };
+    },
     "Session-Sender"(given) {
       if (!given.received.length) {
-        return { sent: packetSeal("Sender", { ...keys, ...given, padding: m.NONE }).packet };
+        const fields = { ...given, sequenceNumber: next, padding: m.NONE };
+        next += 1;
+        return { sent: packetSeal("Sender", { ...keys, ...fields }).packet };
       }
       const found = packetOpen("Reflector", { ...keys, packet: given.received });
-      need(found.senderSequenceNumber < SENT_BEFORE, "Sender Sequence Number: never sent");
+      need(found.senderSequenceNumber < next, "Sender Sequence Number: never sent");
       return { taken: found.sequenceNumber, takenOfSender: found.senderSequenceNumber };
     },
   };
@@ -90,19 +98,24 @@ function ikeEnd(v) {
   return { step };
 }
 
-const TYPES = {
-  TraceRun(v) {
-    const [makers, playing] = [{}, {}];
-    for (const [kind, make] of Object.entries(MAKERS)) {
-      for (const record of v[kind]) makers[record.name] = () => make(record, playing);
+function trace(v, derive) {
+  const [makers, playing] = [{}, {}];
+  for (const [kind, make] of Object.entries(MAKERS)) {
+    for (const record of v[kind]) {
+      makers[record.name] = () => make(record, { playing, derive });
     }
-    const results = v.steps.map(({ participant, rule, ...given }) => {
-      playing[participant] ??= makers[participant]();
-      const result = playing[participant].step(given);
-      return { participant, rule, ...nothing(), ...result };
-    });
-    return { results };
-  },
+  }
+  const results = v.steps.map(({ participant, rule, ...given }) => {
+    playing[participant] ??= makers[participant]();
+    const result = playing[participant].step(given);
+    return { participant, rule, ...nothing(), ...result };
+  });
+  return { results };
+}
+
+const TYPES = {
+  TraceRun: (v) => trace(v),
+  OneWayTraceRun: (v) => trace(v, cryptography.OneWayTestSessionKeys),
 };
 
 module.exports = { TYPES };

@@ -187,6 +187,11 @@ class Endpoint:
             self._inbox.clear()
             self._events.append(Closed(error, accept))
 
+    @property
+    def control_keys(self) -> ControlKeys | None:
+        """T1 and T2 (RFC 4656 §3.1); None as long as there are none, and in the open mode."""
+        return self._control_keys
+
     def _send(self, message: Message | FetchData) -> None:
         self._outbox += control.write_message(self._sender, message.segments())
 

@@ -77,7 +77,6 @@ def test_an_attack_refutes_a_claim_of_the_theory(name: str) -> None:
         claim = CLAIMS[claim_id]
         assert (claim.job.model, claim.expected) == (name, "falsified")
         assert attack.flag in NOTES
-        assert attack.remedy
 
 
 def test_generic_code_names_no_theory_rule_or_lemma() -> None:

@@ -6,7 +6,7 @@ Each is made from a record of a case (`traces.RECORDS`) and takes the steps of t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from owamp_reference import (
     binding,
@@ -21,7 +21,7 @@ from owamp_reference import (
 )
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Closed, SessionRejected, TestSession
-from owamp_reference.keys import TestSessionKeys
+from owamp_reference.keys import ControlKeys, TestSessionKeys
 from owamp_reference.packets import ErrorEstimate, TestMode
 
 from ..vectors.declaration import Json, Values
@@ -30,8 +30,6 @@ SERVERS, CLIENTS, SESSIONS, IKE_SAS = "servers", "clients", "sessions", "ikeSas"
 """The inputs of a case that hold the participants."""
 SENDER, RECEIVER, REFLECTOR = "Session-Sender", "Session-Receiver", "Session-Reflector"
 FROM_SK_D, FROM_KEYMAT = 'prf(SK_d, "IPPM")', "PRF{ KEYMAT, Session ID }"
-SENT_BEFORE = 2000
-"""A sender has sent all Sequence Numbers below, when its part of a trace begins."""
 ESTIMATE = ErrorEstimate(synchronized=True, scale=0, multiplier=1)
 TTL = 255
 """Sender TTL of a packet that took no hop (RFC 5357 §4.2.1)."""
@@ -92,6 +90,10 @@ def _source(participant: Values) -> sources.RandomSource:
     return draw
 
 
+TestKeyDerivation: TypeAlias = Callable[[ControlKeys, bytes], TestSessionKeys]
+"""T3 and T4 from T1, T2 and a SID."""
+
+
 class Participant(Protocol):
     """A participant of a run."""
 
@@ -100,11 +102,13 @@ class Participant(Protocol):
 
 
 class _ControlEnd:
-    """A Control-Client or a Server."""
+    """A Control-Client or a Server, with test keys by a KDF that may be another than RFC 4656's."""
 
-    def __init__(self, end: connection.ControlClient | connection.Server) -> None:
+    def __init__(
+        self, end: connection.ControlClient | connection.Server, derive: TestKeyDerivation
+    ) -> None:
         self.keys: TestSessionKeys | None = None
-        self._end = end
+        self._end, self._derive = end, derive
 
     def take(self, step: Values) -> Json:
         events = still_open(self._end.receive(step["received"]))
@@ -113,9 +117,9 @@ class _ControlEnd:
         result: Json = {"sent": self._end.data_to_send()}
         for event in events:
             if isinstance(event, TestSession):
-                self.keys = event.keys
-                assert event.keys is not None  # the modes of these runs are protected
-                result |= {"sid": event.sid, "t3": event.keys.t3, "t4": event.keys.t4}
+                assert self._end.control_keys is not None  # the modes of these runs are protected
+                self.keys = self._derive(self._end.control_keys, event.sid)
+                result |= {"sid": event.sid, "t3": self.keys.t3, "t4": self.keys.t4}
             elif isinstance(event, SessionRejected):
                 raise ProtocolError("Accept", "0", str(int(event.accept)))
         return result
@@ -164,10 +168,11 @@ class _SessionEnd:
         self.sender = sessions.SessionSender(
             mode, session_keys, self._clock, error_estimate=ESTIMATE
         )
-        self.sender.next_sequence_number = SENT_BEFORE
         self.receiver = sessions.SessionReceiver(mode, session_keys)
         self.reflector = sessions.SessionReflector(mode, session_keys, self._clock, ESTIMATE)
         self._role = participant["role"]
+        for end in (self.sender, self.reflector):
+            end.next_sequence_number = participant["firstSequenceNumber"]
 
     def _clock(self) -> int:
         for time in self._times:
@@ -178,13 +183,9 @@ class _SessionEnd:
         times = [step[name] for name in ("receiveTimestamp", "timestamp") if step[name]]
         self._times = (int.from_bytes(time, "big") for time in times)
         if self._role == REFLECTOR:
-            self.reflector.next_sequence_number = step["sequenceNumber"]
             return {"sent": self.reflector.reflect(step["received"])}
         if not step["received"]:
-            self.sender.next_sequence_number = step["sequenceNumber"]
-            packet = self.sender.next_packet()
-            self.sender.next_sequence_number = SENT_BEFORE
-            return {"sent": packet}
+            return {"sent": self.sender.next_packet()}
         if self._role == RECEIVER:
             return {"taken": self.receiver.receive(step["received"]).sequence_number}
         answer = self.sender.receive(step["received"])
@@ -213,10 +214,12 @@ class _IkeEnd:
         return {"keymat": keymat, "sharedSecret": secret}
 
 
-KINDS: Mapping[str, Callable[[Values, Mapping[str, Participant]], Participant]] = {
-    SERVERS: lambda given, _: _ControlEnd(new_server(given)),
-    CLIENTS: lambda given, _: _ControlEnd(new_client(given)),
-    SESSIONS: _SessionEnd,
-    IKE_SAS: lambda given, _: _IkeEnd(given),
+KINDS: Mapping[
+    str, Callable[[Values, Mapping[str, Participant], TestKeyDerivation], Participant]
+] = {
+    SERVERS: lambda given, _, derive: _ControlEnd(new_server(given), derive),
+    CLIENTS: lambda given, _, derive: _ControlEnd(new_client(given), derive),
+    SESSIONS: lambda given, others, _: _SessionEnd(given, others),
+    IKE_SAS: lambda given, *_: _IkeEnd(given),
 }
 """What makes a participant, by the input that holds it."""

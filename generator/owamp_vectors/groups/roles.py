@@ -71,8 +71,20 @@ def _then_zeros(named: int, zeros: int) -> Callable[[Drbg], bytes]:
     return lambda source: source.octets("value", named) + bytes(zeros)
 
 
+def _at(day: int) -> Callable[[Drbg], bytes]:
+    """Some time of a day in 2023: what is earlier in a connection is of an earlier day."""
+    return lambda source: bytes([0xE9, day]) + source.octets("time", 6)
+
+
+_START_DAY, _SID_DAY, _SESSION_DAY, _PACKET_DAY = 0x10, 0x11, 0x12, 0x20
+
+
 def _time(source: Drbg) -> bytes:
-    return source.octets("timestamp", 8) + b"\x80\x01" + bytes(6)
+    return _at(_PACKET_DAY)(source) + b"\x80\x01" + bytes(6)
+
+
+def _sid(source: Drbg) -> bytes:
+    return source.octets("address", 4) + _at(_SID_DAY)(source) + source.octets("random", 4)
 
 
 def _parameters(source: Drbg) -> bytes:
@@ -83,8 +95,8 @@ def _parameters(source: Drbg) -> bytes:
         sender_address=source.octets("sender address", 4) + bytes(12),
         receiver_address=source.octets("receiver address", 4) + bytes(12),
         padding_length=source.uint("padding length", 1),
-        start_time=source.uint("start time", 8),
-        timeout=source.uint("timeout", 8),
+        start_time=int.from_bytes(_at(_SESSION_DAY)(source), "big"),
+        timeout=(1 + source.uint("timeout", 1)) << 32,
         type_p=0,
     )
     return request.segments()[0][1:]
@@ -105,7 +117,7 @@ T1 = _role("T1", keys.T1_SIZE)
 T2 = _role("T2", keys.T2_SIZE)
 T2_HALF_A = _role("first half of T2", 16)
 T2_HALF_B = _role("second half of T2", 16)
-SID = _role("SID", keys.SID_SIZE)
+SID = _role("SID", keys.SID_SIZE, _sid)
 KEY_ID = _role("KeyID", messages.KEY_ID_SIZE)
 TOKEN = Type("Token", token.TOKEN_SIZE)
 CLIENT_IV = _role("Client-IV", messages.IV_SIZE)
@@ -114,14 +126,14 @@ MODES = _role("Modes", 4, lambda source: (1 + source.uint("modes", 1) % 7).to_by
 MODE = _role("Mode", 4, lambda source: (2 << source.uint("mode", 1) % 2).to_bytes(4, "big"))
 ACCEPT = _role("Accept", 1)
 PORT = _role("Port", 2)
-START_TIME = _role("Start-Time and MBZ", 16, _then_zeros(8, 8))
+START_TIME = _role("Start-Time and MBZ", 16, lambda source: _at(_START_DAY)(source) + bytes(8))
 PARAMETERS = _role("request without its command number", 95, _parameters)
 NUMBER = _role("Sequence Number and MBZ", 16, _then_zeros(4, 12))
 TIME = _role("Timestamp, Error Estimate, MBZ", 16, _time)
 OWN_TIME = _role(
     "Timestamp, Error Estimate, MBZ, Receive Timestamp, MBZ",
     32,
-    lambda source: _time(source) + source.octets("receive timestamp", 8) + bytes(8),
+    lambda source: _time(source) + _at(_PACKET_DAY)(source.at("received")) + bytes(8),
 )
 NONCE_I = _role("Ni", None, usual=32)
 NONCE_R = _role("Nr", None, usual=32)

@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib import resources
 from typing import Any, TypeAlias
 
+from owamp_reference import keys
 from owamp_reference.errors import ProtocolError
 from owamp_reference.packets import TestMode
 
@@ -31,6 +33,7 @@ from .participants import (
     SERVERS,
     SESSIONS,
     Participant,
+    TestKeyDerivation,
 )
 
 INPUTS = "traces.inputs.json"
@@ -88,6 +91,12 @@ _SESSION = (
     _maybe("session", "the client or server whose session it is, and so its keys", kind="string"),
     _maybe("t3", "T3, where no client or server has set the session up"),
     _maybe("t4", "T4, where no client or server has set the session up"),
+    Field(
+        "firstSequenceNumber",
+        "Sequence Number of the next packet that it sends; it has sent those below before",
+        "integer",
+        is_given=lambda record: record["role"] != RECEIVER,
+    ),
 )
 _IKE_SA = (
     _NAME,
@@ -106,12 +115,6 @@ _STEP = (
     *_WHO,
     _maybe("received", "what it receives; with `derive` the Session ID from outside"),
     _maybe("request", "what it then asks for: Request-TW-Session without command and HMAC"),
-    Field(
-        "sequenceNumber",
-        "Sequence Number of its packet",
-        "integer",
-        is_given=_if_there("timestamp"),
-    ),
     _maybe("receiveTimestamp", "when it receives a packet"),
     _maybe("timestamp", "when it sends a packet"),
     _maybe(
@@ -160,8 +163,11 @@ def nothing(fields: tuple[Field, ...]) -> Json:
 _NO_RESULT = nothing(_RESULT)
 
 
-def play(values: Values) -> Json:
+def play(values: Values, derive: TestKeyDerivation = keys.derive_test_session_keys) -> Json:
     """The results of all steps.
+
+    Args:
+        derive: T3 and T4 of the sessions that clients and servers set up.
 
     Raises:
         ProtocolError: a participant refuses what it is given, or lacks something.
@@ -175,29 +181,62 @@ def play(values: Values) -> Json:
             if name not in described:
                 raise ProtocolError("participant", f"one of {', '.join(described)}", name)
             kind, given = described[name]
-            parts[name] = KINDS[kind](given, parts)
+            parts[name] = KINDS[kind](given, parts, derive)
         result = parts[name].take(step)
         results.append({**_NO_RESULT, "participant": name, "rule": step["rule"], **result})
     return {"results": results}
 
 
-TRACE = GroupType(
+def _type(name: str, description: str, derive: TestKeyDerivation) -> GroupType:
+    return GroupType(
+        name,
+        description,
+        "RFC 4656 §3, §4; RFC 5357 §3, §4; RFC 7717 §5",
+        (Field("model", "the model, with its flags", "string"),),
+        (
+            Field(SERVERS, "each Server, and what it is given", "records", fields=_SERVER),
+            Field(CLIENTS, "each Control-Client, and what it is given", "records", fields=_CLIENT),
+            Field(SESSIONS, "each end of a test session", "records", fields=_SESSION),
+            Field(IKE_SAS, "each end of an IKE SA", "records", fields=_IKE_SA),
+            Field("steps", "what they receive and do, in order", "records", fields=_STEP),
+            Field("lost", "what the adversary is given besides", "records", fields=_GIVEN),
+        ),
+        (Field("results", "what each step sends and derives", "records", fields=_RESULT),),
+        partial(play, derive=derive),
+    )
+
+
+TRACE = _type(
     "TraceRun",
     "Let participants take steps in order; compare what each sends and derives.",
-    "RFC 4656 §3, §4; RFC 5357 §3, §4; RFC 7717 §5",
-    (Field("model", "the model, with its flags", "string"),),
-    (
-        Field(SERVERS, "each Server, and what it is given", "records", fields=_SERVER),
-        Field(CLIENTS, "each Control-Client, and what it is given", "records", fields=_CLIENT),
-        Field(SESSIONS, "each end of a test session", "records", fields=_SESSION),
-        Field(IKE_SAS, "each end of an IKE SA", "records", fields=_IKE_SA),
-        Field("steps", "what they receive and do, in order", "records", fields=_STEP),
-        Field("lost", "what the adversary is given besides", "records", fields=_GIVEN),
-    ),
-    (Field("results", "what each step sends and derives", "records", fields=_RESULT),),
-    play,
+    keys.derive_test_session_keys,
+)
+ONE_WAY_TRACE = _type(
+    "OneWayTraceRun",
+    "As TraceRun, where clients and servers derive T3 and T4 by a one-way KDF, which is no RFC's.",
+    keys.one_way_test_session_keys,
 )
 FIELDS = {item.name: item for item in TRACE.inputs}
+
+_OF_NO_RFC = frozenset(
+    (
+        "INITIATOR_IS_CLIENT",
+        "KEYMAT_SID",
+        "KEYMAT_SID_LATE",
+        "ONE_WAY_KDF",
+        "REPAIRED_TOKEN",
+        "SHARED_KEYS",
+        "SID_IN_KEYS",
+        "ikev2_two_keys",
+    )
+)
+"""The models, and the flags of models, that are about what no RFC says."""
+
+
+def type_of(title: str) -> GroupType:
+    """The type of the traces of a model with its flags, ``model[+FLAG…]``."""
+    return ONE_WAY_TRACE if "ONE_WAY_KDF" in title.split("+") else TRACE
+
 
 # ------------------------------------------------------------------------------------- the cases
 
@@ -213,15 +252,18 @@ def load_recorded() -> list[Json]:
 
 
 def case_of(recorded: Recorded) -> Case:
-    """The case of a recorded trace: acceptable if it is an attack, else valid."""
-    flag = recorded["flag"]
+    """The case of a recorded trace: acceptable if there is a reason to refuse a step of it."""
+    flag, reason = recorded["flag"], recorded["reason"]
+    title, _ = recorded["trace"].split("/")
+    is_policy = bool(reason) or not _OF_NO_RFC.isdisjoint(title.split("+"))
     return Case(
         recorded["comment"],
         {name: item.from_json(recorded[name]) for name, item in FIELDS.items()},
         (flag,) if flag else (),
         source=recorded["source"],
-        expect="acceptable" if flag else "valid",
-        reason=recorded["reason"],
+        expect="acceptable" if reason else "valid",
+        reason=reason,
+        requirement="POLICY" if is_policy else "MUST",
         trace=recorded["trace"],
     )
 
@@ -232,7 +274,7 @@ def make_groups(_: Drbg) -> Iterator[Group]:
     for recorded in load_recorded():
         cases[recorded["trace"].split("/")[0]].append(case_of(recorded))
     for model, found in cases.items():
-        yield Group(TRACE, found, {"model": model})
+        yield Group(type_of(model), found, {"model": model})
 
 
 FILE = VectorFile(
@@ -240,12 +282,12 @@ FILE = VectorFile(
     algorithm="RFC 4656, RFC 5357, RFC 7296, RFC 7717",
     header=(
         "Every trace that the prover found on the models and that endpoints can play: honest runs",
-        "are valid; in attacks the adversary's octets stand under `received`. `trace` names the",
-        "model and its lemma; the label of each random octet string is replay/trace/name.",
-        "Where there is nothing, octets and texts are empty and integers 0. A sender has sent all",
-        "Sequence Numbers below 2000 before. Error Estimate 8001, TTL 255, no padding. IKE: prf",
-        "HMAC_SHA2_256, integrity keys of 20 octets, encryption keys of 16.",
+        "and attacks, in which the adversary's octets stand under `received`. `trace` names the",
+        "model and its lemma; the label of each random octet string is replay/trace/name. Leave",
+        "out cases with the requirement POLICY if you have the RFCs alone. Where there is nothing,",
+        "octets and texts are empty and integers 0. Error Estimate 8001, TTL 255, no padding.",
+        "IKE: prf HMAC_SHA2_256, integrity keys of 20 octets, encryption keys of 16.",
     ),
-    types=(TRACE,),
+    types=(TRACE, ONE_WAY_TRACE),
     make_groups=make_groups,
 )

@@ -33,38 +33,43 @@ NOTES = {
     "SecretLostLater": Note(
         "WEAK_PROTOCOL",
         "A connection is recorded, and its shared secret is lost later: the Token gives T1 and T2. "
-        "There is no forward secrecy.",
+        "There is no forward secrecy. Take the secret from IKEv2, or use a tunnel that has it.",
         "Every recorded connection under the secret can be read.",
     ),
     "ControlKeysLost": Note(
         "WEAK_PROTOCOL",
-        "T3 and T4 computed from T1, T2 and the SID, as any holder of T1 and T2 can.",
+        "T3 and T4 computed from T1, T2 and the SID, as any holder of T1 and T2 can, whatever the "
+        "KDF.",
         "Who learns the keys of a control connection has those of all its sessions.",
     ),
     "ModesNotAuthenticated": Note(
         "WEAK_PROTOCOL",
-        "Modes or Mode changed on the way: neither is under an HMAC or in the Token.",
+        "Modes or Mode changed on the way: neither is under an HMAC or in the Token. Refuse by "
+        "configuration the modes that are too weak.",
         "Client and server run in a mode that one of them did not choose, or did not offer.",
     ),
     "TimestampNotAuthenticated": Note(
         "WEAK_PROTOCOL",
-        "The timestamp of a packet in the authenticated mode, where it is in clear, changed.",
+        "The timestamp of a packet in the authenticated mode, where it is in clear, changed. Use "
+        "the encrypted mode.",
         "A receiver takes times of the attacker's choice.",
     ),
     "OwnTokenReflected": Note(
         "AUTH_BYPASS",
         "A Set-Up-Response sent to a host that made it, where a key from IKEv2 serves both "
-        "directions.",
+        "directions. Let only the initiator of the IKE SA be the client.",
         "A host takes itself for the other end of the IKE SA.",
     ),
     "OneSecretForAll": Note(
         "KEY_DERIVATION",
-        "Two connections or sessions over one IKE SA with one shared secret.",
+        "Two connections or sessions over one IKE SA with one shared secret. Salt and Challenge "
+        "alone tell them apart.",
         "What breaks one of them breaks the others.",
     ),
     "KeymatLost": Note(
         "KEY_DERIVATION",
-        "PRF{ KEYMAT, Session ID } computed from a KEYMAT that is lost.",
+        "PRF{ KEYMAT, Session ID } computed from a KEYMAT that is lost. Derive from SK_d, as RFC "
+        "7717 does.",
         "Who learns the keys of ESP has the shared secret of O/TWAMP.",
     ),
 }

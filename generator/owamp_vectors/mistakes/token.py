@@ -24,7 +24,8 @@ NOTES = {
     ),
     "TokenForgery": Note(
         "AUTH_BYPASS",
-        "A Token put together from the answers of honest clients to chosen Challenges.",
+        "A Token put together from the answers of honest clients to chosen Challenges. A server "
+        "cannot tell: limit who may greet clients, or run the control connection inside IPsec.",
         "The attacker is authenticated as the client, with control keys that it knows.",
     ),
 }

@@ -17,10 +17,11 @@ from ..claims.declared import Claim
 from ..disk import FileError, to_text
 from ..groups import traces
 from ..theory.room import room_of
-from ..theory.script import Script, ScriptError, ScriptWriter
+from ..theory.script import Script, ScriptError
 from ..vectors.declaration import Json
-from .names import source_of
-from .replay import Replay, ReplayError
+from .recorded import ReplayError
+from .replay import Replay
+from .scripts import write_script
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,13 @@ def drive(found: Replay) -> Driven:
         ReplayError: an endpoint refuses what the theory lets it take, or sends or derives other
             octets than the trace; or the theory's room does not say who takes a rule.
     """
-    script = write_script(found)
     try:
-        results = traces.play(script.values())["results"] if script.steps else []
+        script = write_script(found.job, found.kept)
+    except ScriptError as error:
+        raise ReplayError(str(error)) from None
+    compute = traces.type_of(found.job.title).compute
+    try:
+        results = compute(script.values())["results"] if script.steps else []
     except ProtocolError as error:
         raise ReplayError(f"{found.job}: an endpoint refuses its step: {error}") from None
     compared = 0
@@ -67,31 +72,6 @@ def drive(found: Replay) -> Driven:
                 raise ReplayError(f"{at} is {octets.hex()}, not {item.octets.hex()} of the trace")
             compared += 1
     return Driven(script, compared)
-
-
-def write_script(found: Replay) -> Script:
-    """What participants are given for a replayed trace. Raises `ReplayError` as `drive` does."""
-    room, flags = room_of(found.job.model), found.job.flags
-    why_not = next((room.not_played[flag] for flag in flags if flag in room.not_played), "")
-    writer = ScriptWriter(flags, found.steps, source_of(found.job))
-    script = writer.script
-    for step in found.steps:
-        player = room.player(step.rule)
-        if player is None:
-            raise ReplayError(f"rule {step.rule}: no endpoint plays it, and nothing says why")
-        if player.is_leak:
-            script.lost += [{"rule": step.rule, "octets": octets} for octets in step.sent]
-        elif player.play is not None and not why_not:
-            try:
-                player.play(writer, step)
-            except ScriptError as error:
-                raise ReplayError(str(error)) from None
-            except LookupError as error:
-                raise ReplayError(f"rule {step.rule}: its player finds no {error}") from None
-        elif player.play is not None or player.why_not:
-            script.not_played[step.rule] = why_not or player.why_not
-            script.is_cut |= not player.is_outside
-    return script
 
 
 def scripts_text(driven: Iterable[tuple[Claim, Driven]]) -> str:
@@ -116,6 +96,6 @@ def _record(claim: Claim, driven: Driven) -> Json:
         "comment": ("refutes: " if attack else "") + statement,
         "source": claim.source,
         "flag": attack.flag if attack else "",
-        "reason": attack.remedy if attack else "",
+        "reason": attack.may_refuse if attack else "",
         **{name: item.to_json(values[name]) for name, item in traces.FIELDS.items()},
     }

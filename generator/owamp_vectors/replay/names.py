@@ -11,7 +11,7 @@ from owamp_reference.negotiation import Mode
 from owamp_reference.packets import TestMode
 
 from ..claims.declared import Job
-from ..groups.roles import COUNT, KEY_ID, MODE, MODES, NUMBER
+from ..groups.roles import COUNT, KEY_ID, MODE, MODES, NUMBER, OWN_TIME, TIME
 from ..theory.infer import Kind
 from ..theory.room import Room
 from ..theory.terms import Term, Var
@@ -38,14 +38,33 @@ def _joined(name: Var, uses: Uses) -> Kind:
     return kind
 
 
+_FIRST_TIME, _TICK = 0xE9200000 << 32, 2**24
+
+
+def _time(kind: Kind, number: int) -> bytes:
+    """A Timestamp, 2^-8 s later for each number; with it the Receive Timestamp, 2^-9 s before."""
+    time = _FIRST_TIME + number * _TICK
+    octets = time.to_bytes(8, "big") + b"\x80\x01" + bytes(6)
+    received = (time - _TICK // 2).to_bytes(8, "big") + bytes(8)
+    return octets + received if kind.type == OWN_TIME else octets
+
+
 def assign(
-    uses: Mapping[Var, Uses], source: Drbg, room: Room, *, modes_differ: bool = False
+    uses: Mapping[Var, Uses],
+    source: Drbg,
+    room: Room,
+    *,
+    modes_differ: bool = False,
+    numbers: Mapping[Var, int] | None = None,
+    same: Mapping[Var, Var] | None = None,
 ) -> dict[Term, bytes]:
     """Octets for each name of a trace, of the type that it has where rules use it.
 
     Count is 1024, KeyID a name; Mode is that of the packets in the trace, Modes offers it, and the
-    two are the same at both ends unless `modes_differ`; sequence numbers count from where the
-    players of the rules say, and those of the adversary's choice from 0. So endpoints can play it.
+    two are the same at both ends unless `modes_differ`; times go up in the order of `uses`.
+    Sequence numbers are those of `numbers`; others count from where the players of the rules say,
+    and those of the adversary's choice from 0. A name of `same` has the octets of another. So
+    endpoints can play it.
 
     Raises:
         ReplayError: a name that two rules use with different sizes.
@@ -55,8 +74,11 @@ def assign(
     chosen = iter([mode, 6 - mode] if modes_differ else [])
     counters: dict[int | None, Iterator[int]] = {}
     values: dict[Term, bytes] = {}
+    numbers = numbers or {}
+    kinds = {name: _joined(name, found) for name, found in uses.items()}
+    times = [name for name, kind in kinds.items() if kind.type in (TIME, OWN_TIME)]
     for name in sorted(uses, key=str):
-        kind = _joined(name, uses[name])
+        kind = kinds[name]
         if kind.type == COUNT:
             values[name] = token.MIN_COUNT.to_bytes(4, "big")
         elif kind.type == KEY_ID:
@@ -65,13 +87,17 @@ def assign(
             values[name] = next(modes, 7).to_bytes(4, "big")
         elif kind.type == MODE:
             values[name] = next(chosen, mode).to_bytes(4, "big")
+        elif kind.type in (TIME, OWN_TIME):
+            values[name] = _time(kind, times.index(name))
         elif kind.type == NUMBER:
             start = _counts_from(uses[name], room)
-            number = next(counters.setdefault(start, count(start or 0)))
+            number = numbers.get(name)
+            if number is None:
+                number = next(counters.setdefault(start, count(start or 0)))
             values[name] = number.to_bytes(4, "big") + bytes(12)
         else:
             values[name] = kind.draw(source.at(str(name)))
-    return values
+    return values | {name: values[other] for name, other in (same or {}).items()}
 
 
 def _mode_of_packets(uses: Mapping[Var, Uses], room: Room) -> int:

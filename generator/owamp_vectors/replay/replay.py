@@ -44,6 +44,7 @@ from ..theory.terms import (
 from ..theory.tuples import is_layout_name
 from .adversary import Adversary
 from .names import assign, source_of
+from .plan import Plan, plan
 from .recorded import ReplayError, facts_of
 
 
@@ -57,6 +58,8 @@ class Replay:
         computed: how many terms the adversary computed, from what it had, step by step.
         known: the octets that the adversary has in the end, by term.
         not_bound: rules that send what the table does not bind, or cannot compare here, and why.
+        dropped: steps that no endpoint takes, by their ids: packets that nobody takes, and others
+            of the same number.
     """
 
     job: Job
@@ -66,6 +69,12 @@ class Replay:
     computed: int
     known: Mapping[Term, bytes]
     not_bound: Mapping[str, str]
+    dropped: frozenset[str] = frozenset()
+
+    @property
+    def kept(self) -> tuple[TraceStep, ...]:
+        """The steps without those that are dropped."""
+        return tuple(step for step in self.steps if step.id not in self.dropped)
 
     @property
     def compared(self) -> int:
@@ -91,8 +100,10 @@ def replay(text: str, job: Job, model: Model) -> Replay:
         FileError: not a trace.
         ReplayError: a step that fails one of the checks.
     """
-    nodes = ordered_nodes(text)
-    return _Replayer(nodes, job, model).run()
+    replayer = _Replayer(ordered_nodes(text), job, model)
+    quantifiers = {lemma.name: lemma.quantifier for lemma in model.lemmas}
+    is_attack = quantifiers.get(job.lemma) != "exists-trace"
+    return replayer.run(plan(job, replayer.run().steps, is_attack=is_attack))
 
 
 @dataclass
@@ -113,10 +124,18 @@ class _Replayer:
         for row in message_rows(self.model):
             self.rows.setdefault(row.rule, []).append(row)
 
-    def run(self) -> Replay:
+    def run(self, planned: Plan | None = None) -> Replay:
         bound = {node.id: self._match(node) for node in self.nodes if node.is_rule}
         differ = self.job.lemma in self.room.modes_differ
-        values = assign(self._kinds(bound), source_of(self.job), self.room, modes_differ=differ)
+        planned = planned or Plan()
+        values = assign(
+            self._kinds(bound),
+            source_of(self.job),
+            self.room,
+            modes_differ=differ,
+            numbers=planned.numbers,
+            same=planned.same,
+        )
         evaluate = Evaluator(values, self.table)
         adversary = Adversary(self.model, self.table, evaluate)
         state = RunState(can_make=lambda octets: octets in adversary.made)
@@ -145,6 +164,7 @@ class _Replayer:
             adversary.computed,
             adversary.known,
             not_bound,
+            planned.dropped,
         )
 
     # ------------------------------------------------------------------ a step, and its rule
@@ -261,8 +281,8 @@ class _Replayer:
     ) -> dict[Var, list[tuple[str, Var, Kind]]]:
         """For each name of the trace the rules' variables that stand for it, and their types."""
         uses: dict[Var, list[tuple[str, Var, Kind]]] = {}
-        for sides in self.facts.values():
-            for side in sides:
+        for node in self.nodes:  # in order of time
+            for side in self.facts[node.id]:
                 for name in variables(*(term for fact in side for term in fact.args)):
                     uses.setdefault(name, [])
         for rule, terms in bound.values():

@@ -52,11 +52,11 @@ class Attack:
 
     Attributes:
         flag: the flag of the vectors that names the attack.
-        remedy: what to do about it.
+        may_refuse: why an endpoint may refuse a step of it; "" if it cannot tell.
     """
 
     flag: str
-    remedy: str
+    may_refuse: str = ""
 
 
 @dataclass(frozen=True)

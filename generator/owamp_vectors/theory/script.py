@@ -111,6 +111,7 @@ class Script:
     Attributes:
         participants: by name, with the input of `traces.TRACE` that holds them.
         steps: in order.
+        sources: for each step, that of the trace.
         wanted: for each step, what of the trace the result is held to.
         lost: what the adversary is given besides.
         not_played: rules that no participant plays, and why.
@@ -119,6 +120,7 @@ class Script:
 
     participants: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
+    sources: list[TraceStep] = field(default_factory=list)
     wanted: list[tuple[Wanted, ...]] = field(default_factory=list)
     lost: list[dict[str, Any]] = field(default_factory=list)
     not_played: dict[str, str] = field(default_factory=dict)
@@ -140,17 +142,29 @@ class ScriptError(Exception):
 class ScriptWriter:
     """What players write with.
 
+    Args:
+        is_draft: Sequence Numbers may be in any order.
+
     Attributes:
         flags: those of the model.
         steps: all steps of the trace, in order.
         script: as far as it is written.
     """
 
-    def __init__(self, flags: tuple[str, ...], steps: Sequence[TraceStep], source: Drbg) -> None:
+    def __init__(
+        self,
+        flags: tuple[str, ...],
+        steps: Sequence[TraceStep],
+        source: Drbg,
+        *,
+        is_draft: bool = False,
+    ) -> None:
         self.flags = flags
         self.steps = steps
         self.script = Script()
         self._source = source
+        self._is_draft = is_draft
+        self._next: dict[str, int] = {}  # Sequence Numbers, by participant
         self._who: dict[str, str] = {}  # which participant took the step of a node
         self._known: dict[tuple[object, ...], str] = {}
 
@@ -181,7 +195,28 @@ class ScriptWriter:
         self._who[step.id] = who
         empty = traces.nothing(traces.RECORDS["steps"])
         self.script.steps.append({**empty, "participant": who, "rule": step.rule, **given})
+        self.script.sources.append(step)
         self.script.wanted.append(wanted)
+
+    def sends_number(self, step: TraceStep, who: str, number: int) -> None:
+        """An end of a session sends its next Sequence Number; it has sent those below before.
+
+        Raises:
+            ScriptError: another number is next (RFC 4656 §4.1.2, RFC 5357 §4.2.1).
+        """
+        if who not in self._next:
+            self.give(who, firstSequenceNumber=number)
+        expected = self._next.get(who, number)
+        if number != expected and not self._is_draft:
+            found = f"{who} sends Sequence Number {number} where {expected} is next"
+            raise ScriptError(f"rule {step.rule}: {found}")
+        self._next[who] = number + 1
+
+    def is_answered(self, who: str, number: int) -> None:
+        """A Session-Sender gets an answer; what it does not send in the trace it sent before."""
+        if who not in self._next:
+            self.give(who, firstSequenceNumber=number + 1)
+            self._next[who] = number + 1
 
     def who_made(self, step: TraceStep, fact: str) -> str:
         """The participant that made a fact which a step consumes. Raises `ScriptError`: nobody."""
@@ -224,6 +259,7 @@ class Player:
         is_leak: whether the rule hands a secret to the adversary.
         mode: of the test packet that the rule sends or takes.
         numbers: its variables that are sequence numbers, and from which number they count.
+        fields: its variables that are fields of a packet.
     """
 
     play: Play | None = None
@@ -232,6 +268,7 @@ class Player:
     is_leak: bool = False
     mode: TestMode | None = None
     numbers: Mapping[str, int] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
 
 
 LEAK = Player(is_leak=True)

@@ -28,7 +28,7 @@ from ..script import BEFOREHAND, LEAK
 from ..shared.packet_players import receives, reflects, returns, sends
 from ..shared.packet_runs import Sides, packet_events
 from ..shared.packets import by_mode, packet_messages, reflector_packet, sender_packet
-from ..shared.remedies import INVERTED, REFLECTED
+from ..shared.refusals import REFLECTED
 from ..world import Tap, World, interleaved, why
 
 _OPENS = {Protocol.OWAMP: "Open_OWAMP_Session", Protocol.TWAMP: "Open_TWAMP_Session"}
@@ -192,7 +192,7 @@ ROOM = Room(
     attacks={
         "twamp-reflection": _REFLECTED,
         "one-way-twamp-reflection": _REFLECTED,
-        "test-to-test": Attack("TestKeysInverted", INVERTED),
+        "test-to-test": Attack("TestKeysInverted"),
         "shared-owamp-reflection-authenticated": _SHARED,
         "shared-owamp-reflection-encrypted": _SHARED,
         "shared-owamp-reflection": _SHARED,

@@ -11,6 +11,8 @@ from ...groups.participants import RECEIVER, REFLECTOR, SENDER, SESSIONS
 from ..script import Player, ScriptWriter, TraceStep, Wanted
 from .packets import session_keys
 
+_FIELDS = frozenset(("number", "time", "own", "own_time"))
+
 
 def _end(
     writer: ScriptWriter, step: TraceStep, role: str, mode: TestMode, control_fact: str
@@ -18,31 +20,32 @@ def _end(
     """The participant at one end of a test session.
 
     Where a fact says which endpoint of the control connection has set the session up, the keys are
-    that endpoint's, if they are those of RFC 4656.
+    that endpoint's.
     """
     keys = session_keys(writer.flags, step.named)
     key: tuple[object, ...] = (role, mode, keys.t3, keys.t4, step.value("sid"))
     given: dict[str, object] = {"t3": keys.t3, "t4": keys.t4}
-    if control_fact and not writer.flags:
+    if control_fact:
         given = {"session": writer.who_made(step, control_fact)}
         key = (*key, given["session"])
     name = role.removeprefix("Session-").lower()
     return writer.once(key, SESSIONS, name, role=role, testMode=mode.value, **given)
 
 
+def _number(step: TraceStep, name: str) -> int:
+    return int.from_bytes(step.value(name)[:4], "big")
+
+
 def sends(mode: TestMode, control_fact: str = "") -> Player:
     """A Session-Sender sends a packet."""
 
     def play(writer: ScriptWriter, step: TraceStep) -> None:
-        writer.take(
-            step,
-            _end(writer, step, SENDER, mode, control_fact),
-            Wanted("sent", step.sent[0]),
-            sequenceNumber=int.from_bytes(step.value("number")[:4], "big"),
-            timestamp=step.value("time")[:8],
-        )
+        who = _end(writer, step, SENDER, mode, control_fact)
+        writer.sends_number(step, who, _number(step, "number"))
+        sent = Wanted("sent", step.sent[0])
+        writer.take(step, who, sent, timestamp=step.value("time")[:8])
 
-    return Player(play, mode=mode, numbers={"number": 1000})
+    return Player(play, mode=mode, numbers={"number": 1000}, fields=_FIELDS)
 
 
 def reflects(mode: TestMode, control_fact: str = "") -> Player:
@@ -50,17 +53,18 @@ def reflects(mode: TestMode, control_fact: str = "") -> Player:
 
     def play(writer: ScriptWriter, step: TraceStep) -> None:
         own_time = step.value("own_time")
+        who = _end(writer, step, REFLECTOR, mode, control_fact)
+        writer.sends_number(step, who, _number(step, "own"))
         writer.take(
             step,
-            _end(writer, step, REFLECTOR, mode, control_fact),
+            who,
             Wanted("sent", step.sent[0]),
             received=step.received[0],
-            sequenceNumber=int.from_bytes(step.value("own")[:4], "big"),
             receiveTimestamp=own_time[16:24],
             timestamp=own_time[:8],
         )
 
-    return Player(play, mode=mode, numbers={"own": 0})
+    return Player(play, mode=mode, numbers={"own": 0}, fields=_FIELDS)
 
 
 def returns(mode: TestMode, control_fact: str = "") -> Player:
@@ -72,9 +76,10 @@ def returns(mode: TestMode, control_fact: str = "") -> Player:
             Wanted("takenOfSender", step.value("number")[:4]),
         )
         who = _end(writer, step, SENDER, mode, control_fact)
+        writer.is_answered(who, _number(step, "number"))
         writer.take(step, who, *numbers, received=step.received[0])
 
-    return Player(play, mode=mode)
+    return Player(play, mode=mode, fields=_FIELDS)
 
 
 def receives(mode: TestMode, control_fact: str = "") -> Player:
@@ -85,4 +90,4 @@ def receives(mode: TestMode, control_fact: str = "") -> Player:
         taken = Wanted("taken", step.value("number")[:4])
         writer.take(step, who, taken, received=step.received[0])
 
-    return Player(play, mode=mode)
+    return Player(play, mode=mode, fields=_FIELDS)

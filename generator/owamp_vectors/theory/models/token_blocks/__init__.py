@@ -8,11 +8,7 @@ from .messages import MACROS, MESSAGES, TOKEN_MAC_KEY
 from .players import PLAYERS
 from .runs import RUNS
 
-_FORGED = Attack(
-    "TokenForgery",
-    "a server cannot tell this Token from an honest one: limit who may greet clients, run the"
-    " control connection inside IPsec, or repair the Token",
-)
+_ZERO_KEYS = Attack("TokenForgery", "no RFC says that keys of zeros are to be refused")
 
 ROOM = Room(
     symbols=(TOKEN_MAC_KEY,),
@@ -22,9 +18,9 @@ ROOM = Room(
     players=PLAYERS,
     not_played={"REPAIRED_TOKEN": "no endpoint makes or takes the repaired Token"},
     attacks={
-        "token-agreement": _FORGED,
-        "token-keys-secret": _FORGED,
-        "token-forgery": _FORGED,
+        "token-agreement": Attack("TokenForgery"),
+        "token-keys-secret": Attack("TokenForgery"),
+        "token-forgery": _ZERO_KEYS,
     },
     abstractions=(
         abstraction(
