@@ -29,7 +29,7 @@ from owamp_vectors.claims.declared import Claims, load
 from owamp_vectors.claims.ledger import Ledger
 from owamp_vectors.claims.table import claim_rows
 from owamp_vectors.commands.cli import main
-from owamp_vectors.disk import FileError
+from owamp_vectors.disk import MANIFEST, FileError
 from owamp_vectors.render import draft, rfcxml
 from owamp_vectors.render.draft_cases import Cases
 from owamp_vectors.render.draft_evidence import DraftError, Evidence
@@ -84,7 +84,8 @@ def claims() -> Claims:
 
 @needs_xml2rfc
 def test_text_and_html_are_made(built: Path, source: str) -> None:
-    assert sorted(path.suffix for path in built.iterdir()) == [".html", ".txt", ".xml"]
+    assert sorted(path.suffix for path in built.iterdir()) == ["", ".html", ".txt", ".xml"]
+    assert (built / MANIFEST).is_file()
     assert (built / f"{draft.NAME}.xml").read_text(encoding="utf-8") == source
     html = (built / f"{draft.NAME}.html").read_text(encoding="utf-8")
     assert 'id="claim-token-forgery"' in html
