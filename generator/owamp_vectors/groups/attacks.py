@@ -476,7 +476,7 @@ def _connection(trace: str, mode: Mode) -> Json:
 
 
 _RUN = "rfc4656/encrypted_session_runs_to_its_end"
-_LOST = "rfc4656/control_keys_survive_loss_of_test_keys"
+_LOST = "rfc4656/t1_survives_loss_of_t3"
 _ZERO_KEYS = "token_blocks/zero_keys_are_not_accepted"
 _RETURNED = "rfc4656_reflection/twamp_packet_returns_from_the_reflector_authenticated"
 
