@@ -95,9 +95,26 @@ def test_the_forged_token_is_the_traces() -> None:
     assert not int(case["serverT1"] + case["serverT2"], 16)
 
 
+def test_the_transplanted_token_is_the_traces() -> None:
+    trace = "token_blocks/t2_of_a_client_comes_with_its_t1"
+    case, found = BY_TRACE[trace], replayed(trace)
+    salt_count = case["salt"] + case["count"].to_bytes(4, "big").hex()
+    greetings = [case[name] + salt_count for name in ("challenge", "otherChallenge")]
+    assert sorted(received_by(found, "Client_Token")) == sorted(greetings)
+    assert sorted(sent_by(found, "Client_Token")) == sorted(case["clientTokens"])
+    assert received_by(found, "Server_Token") == [case["token"]]
+    [accepted] = found.first("Server_Keys").instance.actions
+    assert "".join(v.hex() for v in accepted.args[2:] if isinstance(v, bytes)) == (
+        case["serverT1"] + case["serverT2"]
+    )
+    assert case["serverT1"] not in case["clientT1"]
+    assert case["serverT2"] == case["clientT2"][0]
+
+
 def test_forged_tokens_are_taken_whatever_keys_were_wanted() -> None:
-    forged = {case["token"]: case for group_type, case in CASES if group_type == "TokenForged"}
-    assert any(int(case["wantedT1"], 16) for case in forged.values())
+    made = ("TokenForged", "TokenTransplanted")
+    forged = {case["token"]: case for group_type, case in CASES if group_type in made}
+    assert any(int(case["serverT1"], 16) for case in forged.values())
     taken = [case for group_type, case in CASES if group_type == "ForgedTokenAccepted"]
     assert {case["token"] for case in taken} == set(forged)
     for case in taken:

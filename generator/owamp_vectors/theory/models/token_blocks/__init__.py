@@ -13,6 +13,11 @@ _FORGED = Attack(
     "a server cannot tell this Token from an honest one: limit who may greet clients, run the"
     " control connection inside IPsec, or repair the Token",
 )
+_TRANSPLANTED = Attack(
+    "T2Transplanted",
+    "T1 and T2 are of one client, but do not belong together: no check at the server can tell;"
+    " authenticate the Token as a whole, or run the control connection inside IPsec",
+)
 
 ROOM = Room(
     symbols=(TOKEN_MAC_KEY,),
@@ -23,7 +28,9 @@ ROOM = Room(
     not_played={"REPAIRED_TOKEN": "no endpoint makes or takes the repaired Token"},
     attacks={
         "token-agreement": _FORGED,
-        "token-keys-secret": _FORGED,
+        "token-t1-secret": _FORGED,
+        "token-t2-secret": _FORGED,
+        "token-t2-with-t1": _TRANSPLANTED,
         "token-forgery": _FORGED,
     },
     abstractions=(
