@@ -93,6 +93,15 @@ def token_mac_key(secret: bytes, salt: bytes, count: int) -> bytes:
     return primitives.pbkdf2_hmac_sha1(secret, salt, count, 48)[16:]
 
 
+REPAIR_LABELS = ("control", "client", "server", "any", "test", "sender", "reflector")
+"""What the KDF of the repaired set-up has in it, as text."""
+
+
+def labelled_kdf(key: bytes, label: bytes, context: bytes) -> bytes:
+    """A key of the repaired set-up, 32 octets: HMAC-SHA-256(key, label | 00 | context)."""
+    return ikev2.prf(ikev2.PRF_HMAC_SHA2_256, key, label + b"\0" + context)
+
+
 def _hash(octets: bytes) -> bytes:
     digest = hashes.Hash(hashes.SHA256())
     digest.update(octets)
