@@ -19,7 +19,7 @@ _KEY = Type("a key of the repaired set-up", 32)
 
 
 def _label(name: str) -> Constant:
-    return Constant(name, name.encode(), Attribute(standins, "REPAIR_LABELS"), model_only=_REPAIR)
+    return Constant(name, name.encode(), Attribute(standins, "KEY_LABELS"), model_only=_REPAIR)
 
 
 def _mac_key(secret: bytes, salt: bytes, count: bytes) -> bytes:
@@ -80,7 +80,7 @@ ROOM = Room(
         "test_key": _REPAIR,
     },
     players={
-        "Establish_SA": BEFOREHAND,
+        "Establish_SA": _NOT_THERE,
         "Provision_Secret": BEFOREHAND,
         "Reveal_KEYMAT": LEAK,
         "Reveal_Secret": LEAK,
