@@ -93,7 +93,7 @@ def token_mac_key(secret: bytes, salt: bytes, count: int) -> bytes:
     return primitives.pbkdf2_hmac_sha1(secret, salt, count, 48)[16:]
 
 
-KEY_LABELS = ("control", "client", "server", "any", "test", "sender", "reflector")
+KEY_LABELS = ("set-up", "control", "client", "server", "any", "test", "sender", "reflector")
 """What the KDF below has in it, as text: the use of a key, and who sends under it."""
 
 

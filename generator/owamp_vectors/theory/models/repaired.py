@@ -6,7 +6,7 @@ from owamp_reference import ikev2, messages, primitives
 from owamp_reference.ikev2 import Prf
 
 from ...groups import roles
-from ...groups.roles import ANY, COUNT, HMAC, HMAC_KEY, SALT, SECRET, Type
+from ...groups.roles import ANY, HMAC, SECRET, Type
 from .. import standins
 from ..located import Attribute
 from ..room import Room
@@ -20,10 +20,6 @@ _KEY = Type("a key of the repaired set-up", 32)
 
 def _label(name: str) -> Constant:
     return Constant(name, name.encode(), Attribute(standins, "KEY_LABELS"), model_only=_REPAIR)
-
-
-def _mac_key(secret: bytes, salt: bytes, count: bytes) -> bytes:
-    return standins.token_mac_key(secret, salt, number(count))
 
 
 def _secret(prf: Prf) -> Symbol:
@@ -50,19 +46,9 @@ ROOM = Room(
     symbols=(
         _secret,
         Symbol("hmac", primitives.hmac_sha1_128, (ANY, ANY), HMAC, "RFC 4656 §3.2"),
-        Symbol(
-            "token_mac_key",
-            standins.token_mac_key,
-            (SECRET, SALT, COUNT),
-            HMAC_KEY,
-            adapted=_mac_key,
-            model_only=_REPAIR,
-        ),
         Symbol("labelled_kdf", standins.labelled_kdf, (ANY, ANY, ANY), _KEY, model_only=_REPAIR),
     ),
-    constants=tuple(
-        map(_label, ("control", "client", "server", "any", "test", "sender", "reflector"))
-    ),
+    constants=tuple(map(_label, standins.KEY_LABELS)),
     messages=(
         MessageRow(
             "Server_Greeting",
@@ -75,6 +61,7 @@ ROOM = Room(
     ),
     model_only={
         "secret": _REPAIR,
+        "mac_key": _REPAIR,
         "covered": _REPAIR,
         "control_key": _REPAIR,
         "test_key": _REPAIR,
