@@ -181,7 +181,7 @@ def _repaired(values: Values) -> Json:
     }
 
 
-REPAIRED = GroupType(
+REPAIRED_SET_UP = GroupType(
     "RepairedSetUp",
     "PROPOSAL, not an RFC: the MAC over the whole set-up and the keys after it, as in the theory "
     "repaired. No O/TWAMP implementation is to compute this.",
@@ -374,7 +374,7 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
         (INVERT, _invert_cases),
         (ONE_WAY, _one_way_cases),
         (SID_LAYOUT_TYPE, _layout_cases),
-        (REPAIRED, _repaired_cases),
+        (REPAIRED_SET_UP, _repaired_cases),
     ):
         yield Group(group_type, list(make_cases(drbg.at(group_type.name))))
 
@@ -389,7 +389,7 @@ FILE = VectorFile(
         "it. Groups of type OneWayTestSessionKeys are an alternative that is not RFC 4656,",
         "and those of type RepairedSetUp a proposal that no RFC has.",
     ),
-    types=(DERIVE, INVERT, ONE_WAY, SID_LAYOUT_TYPE, REPAIRED),
+    types=(DERIVE, INVERT, ONE_WAY, SID_LAYOUT_TYPE, REPAIRED_SET_UP),
     make_groups=make_groups,
 )
 assert SID_LAYOUT.size == SID_SIZE
