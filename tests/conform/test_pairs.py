@@ -168,7 +168,11 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pro
 
 def agreed(client: Program, server: Program, expected: Transcripts) -> int:
     """In how many modes a pair exchanges exactly what is expected."""
-    return sum(connection(client, server, *mode) == expected[mode] for mode in expected)
+    count = 0
+    for mode in expected:
+        with suppress(AssertionError):  # an end that falls silent does not agree
+            count += connection(client, server, *mode) == expected[mode]
+    return count
 
 
 def table(cells: dict[tuple[str, str], str]) -> str:
