@@ -124,7 +124,13 @@ def test_verify_says_which_value_differs_and_where(copy: Path) -> None:
     assert "token: file has 64 octets, from offset 10: 0000" in result.stderr
 
 
-REFUSAL = {"reason": "why", "source": "RFC 4656 §3.1", "requirement": "MUST", "refused": True}
+REFUSAL = {
+    "reason": "why",
+    "source": "RFC 4656 §3.1",
+    "requirement": "MUST",
+    "refused": True,
+    "stage": "policy",
+}
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def _alternative_schema(outputs: Json) -> Json:
     }
     refusal = {"refused": {"const": True}, "stage": _STAGE}
     schema = _object({**about, **refusal, **outputs}, about)
-    either = [_has(["refused"], list(outputs)), _has(list(outputs), list(refusal))]
+    either = [_has(list(refusal), list(outputs)), _has(list(outputs), list(refusal))]
     return {**schema, "oneOf": either}
 
 
