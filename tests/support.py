@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from owamp_vectors.claims.prover.finding import NoProverError, find_prover
+from owamp_vectors.theory.room import is_mutant
 from owamp_vectors.vectors.declaration import Json, VectorFile
 from owamp_vectors.vectors.stored import StoredCase, stored_cases
 
@@ -40,11 +41,16 @@ TAMARIN, _WHY_NOT = _tamarin()
 needs_tamarin = pytest.mark.skipif(TAMARIN is None, reason=_WHY_NOT)
 
 
+_WORDS = ("ifdef", "define")
+
+
 def model_flags() -> list[tuple[Path, tuple[str, ...]]]:
-    """Every model, without flags and with each flag that it asks for."""
+    """Every model, without flags and with each flag that it asks for and that makes no mutant."""
     found: list[tuple[Path, tuple[str, ...]]] = []
     for path in sorted(MODELS.glob("*.spthy")):
         text = path.read_text(encoding="utf-8")
-        flags = sorted(set(re.findall(r"^#ifdef (\w+)$", text, re.MULTILINE)))
-        found += [(path, ()), *((path, (flag,)) for flag in flags)]
+        asked, defined = (set(re.findall(rf"^#{word} (\w+)$", text, re.M)) for word in _WORDS)
+        flags = sorted(asked - defined)
+        sets = [(), *((flag,) for flag in flags)]
+        found += [(path, each) for each in sets if not is_mutant(path.stem, each)]
     return found

@@ -117,6 +117,29 @@ static void one_way_keys(void)
     put("t4", t4);
 }
 
+static octets labelled(octets key, const char *label, octets context)
+{
+    return hmac("SHA256", key, join(join(text(label), octet(0)), context));
+}
+
+static octets named(const char *name)
+{
+    return join(octet((unsigned char)in(name).size), in(name));
+}
+
+static void repaired_set_up(void) /* of no RFC */
+{
+    octets greeting = sized("serverGreeting", 64), response = sized("setUpResponse", 164);
+    octets t2 = sized("t2", 32), sid = sized("sid", 16);
+    octets key = put("macKey", labelled(in("sharedSecret"), "set-up", part(greeting, 32, 52)));
+    octets names = join(named("clientName"), named("serverName"));
+    put("mac", hmac16(key, join(names, join(greeting, response))));
+    put("clientControlKey", labelled(t2, "control", text("client")));
+    put("serverControlKey", labelled(t2, "control", text("server")));
+    put("senderTestKey", labelled(t2, "sender", sid));
+    put("reflectorTestKey", labelled(t2, "reflector", sid));
+}
+
 const case_type token_types[] = {
     {"TokenFromPassphrase", token_from_passphrase},
     {"TokenFromSharedSecret", token_from_secret},
@@ -125,5 +148,6 @@ const case_type token_types[] = {
     {"ControlKeysFromTestKeys", control_keys_from_test_keys},
     {"SidLayout", sid_laid_out},
     {"OneWayTestSessionKeys", one_way_keys},
+    {"RepairedSetUp", repaired_set_up},
     {NULL, NULL},
 };

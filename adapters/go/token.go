@@ -96,6 +96,20 @@ var tokenTypes = types{
 		return object{"t1": t1, "t2": t2}
 	},
 	"OneWayTestSessionKeys": oneWayTestKeys,
+	"RepairedSetUp": func(v object) object {
+		greeting, response := v.sized("serverGreeting", 64), v.sized("setUpResponse", 164)
+		t2, sid := v.sized("t2", 32), v.sized("sid", 16)
+		key := func(from octets, label string, context octets) octets {
+			return mac(sha256.New, from, join(octets(label+"\x00"), context))
+		}
+		client, server := v.octets("clientName"), v.octets("serverName")
+		names := join(octets{byte(len(client))}, client, octets{byte(len(server))}, server)
+		macKey := key(v.octets("sharedSecret"), "set-up", greeting[32:52])
+		return object{"macKey": macKey, "mac": hmac16(macKey, join(names, greeting, response)),
+			"clientControlKey": key(t2, "control", octets("client")),
+			"serverControlKey": key(t2, "control", octets("server")),
+			"senderTestKey":    key(t2, "sender", sid), "reflectorTestKey": key(t2, "reflector", sid)}
+	},
 	"SidLayout": func(v object) object {
 		parts := []octets{v.sized("address", 4), v.sized("timestamp", 8), v.sized("random", 4)}
 		return object{"sid": join(parts...)}

@@ -12,6 +12,7 @@ final class Keys {
             "TestSessionKeys", Keys::testSessionKeys,
             "ControlKeysFromTestKeys", v -> controlKeys(v.octets("sid"), v),
             "OneWayTestSessionKeys", Keys::oneWay,
+            "RepairedSetUp", Keys::repaired,
             "SidLayout", v -> Fields.of("sid", Octets.join(
                     v.sized("address", 4), v.sized("timestamp", 8), v.sized("random", 4))));
 
@@ -90,5 +91,33 @@ final class Keys {
         byte[] t3 = Primitives.hmac("HmacSHA256", v.sized("t1", 16), sid);
         byte[] t4 = Primitives.hmac("HmacSHA256", v.sized("t2", 32), sid);
         return Fields.of("t3", Octets.first(16, t3), "t4", t4);
+    }
+
+    private static byte[] labelled(byte[] key, String label, byte[] context) {
+        byte[] text = (label + "\0").getBytes(StandardCharsets.US_ASCII);
+        return Primitives.hmac("HmacSHA256", key, Octets.join(text, context));
+    }
+
+    private static byte[] named(byte[] name) {
+        return Octets.join(new byte[] {(byte) name.length}, name);
+    }
+
+    /** Of no RFC: the MAC over the whole set-up, and the keys after it. */
+    private static Fields repaired(Fields v) {
+        byte[] greeting = v.sized("serverGreeting", 64);
+        byte[] response = v.sized("setUpResponse", 164);
+        byte[] t2 = v.sized("t2", 32);
+        byte[] sid = v.sized("sid", 16);
+        byte[] key = labelled(v.octets("sharedSecret"), "set-up", Octets.part(greeting, 32, 52));
+        byte[] names =
+                Octets.join(named(v.octets("clientName")), named(v.octets("serverName")));
+        byte[] client = "client".getBytes(StandardCharsets.US_ASCII);
+        byte[] server = "server".getBytes(StandardCharsets.US_ASCII);
+        return Fields.of("macKey", key,
+                "mac", Primitives.hmac16(key, Octets.join(names, greeting, response)),
+                "clientControlKey", labelled(t2, "control", client),
+                "serverControlKey", labelled(t2, "control", server),
+                "senderTestKey", labelled(t2, "sender", sid),
+                "reflectorTestKey", labelled(t2, "reflector", sid));
     }
 }

@@ -133,6 +133,20 @@ const TYPES = {
     checkSizes(v, { sid: 16, t1: 16, t2: 32 });
     return { t3: hmac("sha256", v.t1, v.sid).subarray(0, 16), t4: hmac("sha256", v.t2, v.sid) };
   },
+  RepairedSetUp(v) {
+    checkSizes(v, { serverGreeting: 64, setUpResponse: 164, t2: 32, sid: 16 });
+    const key = (from, label, context) => hmac("sha256", from, Buffer.from(`${label}\0`), context);
+    const [client, server] = [Buffer.from("client"), Buffer.from("server")];
+    const named = (name) => [Buffer.from([name.length]), name];
+    const macKey = key(v.sharedSecret, "set-up", v.serverGreeting.subarray(32, 52));
+    const names = [...named(v.clientName), ...named(v.serverName)];
+    return {
+      macKey, mac: hmac16(macKey, Buffer.concat([...names, v.serverGreeting, v.setUpResponse])),
+      clientControlKey: key(v.t2, "control", client),
+      serverControlKey: key(v.t2, "control", server),
+      senderTestKey: key(v.t2, "sender", v.sid), reflectorTestKey: key(v.t2, "reflector", v.sid),
+    };
+  },
   ControlSend(v) {
     checkSizes(v, { t1: 16, t2: 32, iv: 16 });
     const direction = Direction.sending(v.t1, v.t2, v.iv);

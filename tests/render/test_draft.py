@@ -243,8 +243,10 @@ def test_a_verdict_that_was_to_be_expected_is_still_another(models: Path, tmp_pa
     flip(models, "guess", "verified")
     toml = (models / "claims.toml").read_text(encoding="utf-8")
     head, tail = toml.split('id = "guess"\n')
-    tail = tail.replace('expected = "falsified"', 'expected = "verified"', 1)
-    (models / "claims.toml").write_text(f'{head}id = "guess"\n{tail}', encoding="utf-8")
+    verified = 'expected = "verified"\npremise = "guess-run"'
+    tail = tail.replace('expected = "falsified"', verified, 1)
+    toml = re.sub(r"(?m)^control = .*\n", "", f'{head}id = "guess"\n{tail}')
+    (models / "claims.toml").write_text(toml, encoding="utf-8")
     line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
     assert line.endswith("needs claim guess falsified; it is verified")
 

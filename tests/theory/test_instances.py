@@ -219,3 +219,6 @@ def test_terms_of_recorded_traces_are_read() -> None:
     assert term_of_json({"jgnConst": "zero"}, ["zero"]) == App("zero")
     assert term_of_json({"jgnConst": "x.1"}, ["zero"]) == Var("x.1")
     assert term_of_json({"jgnConst": "~'n'"}, ["zero"]) == Const("n", is_fresh=True)
+    three = {"jgnFunct": "Xor", "jgnParams": [{"jgnConst": name} for name in ("x", "y", "z")]}
+    x, y, z = (Var(name) for name in ("x", "y", "z"))
+    assert term_of_json(three, ()) == App("xor", (App("xor", (x, y)), z))

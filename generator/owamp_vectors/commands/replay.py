@@ -14,6 +14,7 @@ from ..disk import FileError, write_file
 from ..replay.drive import Driven, drive, scripts_text
 from ..replay.replay import Replay, ReplayError, replay
 from ..theory.parse import read_model
+from ..theory.room import is_mutant
 from ..theory.terms import Model
 from .about_models import clear_model_errors
 from .console import DIFFERENT, clear_errors, print_table, progress
@@ -83,9 +84,9 @@ def replay_command(
         known: dict[tuple[str, tuple[str, ...]], Model] = {}
         for claim, text in progress(chosen, "replaying"):
             name = claim.job.title
-            if claim.job.diff:
-                why_not = "not replayed: two runs, not a trace"
-                rows.append((name, claim.id, "", "", "", "", why_not))
+            if claim.job.diff or is_mutant(claim.job.model, claim.job.flags):
+                what = "two runs, not a trace" if claim.job.diff else "a mutant"
+                rows.append((name, claim.id, "", "", "", "", f"not replayed: {what}"))
                 continue
             key = (claim.job.model, claim.job.flags)
             if key not in known:

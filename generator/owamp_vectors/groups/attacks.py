@@ -476,8 +476,9 @@ def _connection(trace: str, mode: Mode) -> Json:
 
 
 _RUN = "rfc4656/encrypted_session_runs_to_its_end"
-_LOST = "rfc4656/control_keys_survive_loss_of_test_keys"
+_LOST = "rfc4656/t1_survives_loss_of_t3"
 _ZERO_KEYS = "token_blocks/zero_keys_are_not_accepted"
+_T2_ALONE = "token_blocks/t2_of_a_client_comes_with_its_t1"
 _RETURNED = "rfc4656_reflection/twamp_packet_returns_from_the_reflector_authenticated"
 
 
@@ -556,6 +557,31 @@ def _forged_taken_cases(drbg: Drbg) -> Iterator[Case]:
                 "others can be had. Limit who may greet clients, run the control connection inside "
                 "IPsec, or repair the Token.",
             )
+
+
+def _transplanted_cases() -> Iterator[Case]:
+    names = {"~challenge.1": roles.CHALLENGE, "challenge": roles.CHALLENGE}
+    names |= {f"~{name}{end}": roles.BLOCK for name in ("t1", "t2a", "t2b") for end in ("", ".1")}
+    drawn = _names(_T2_ALONE, names)
+    connection = _connection(_T2_ALONE, Mode.AUTHENTICATED)
+    connection["challenge"] = drawn["~challenge.1"]
+    key = token.derive_token_key(connection["sharedSecret"], connection["salt"], token.MIN_COUNT)
+
+    def answer(challenge: bytes, end: str) -> bytes:
+        own = ControlKeys(drawn[f"~t1{end}"], drawn[f"~t2a{end}"] + drawn[f"~t2b{end}"])
+        return token.seal_token(key, challenge, own)
+
+    other, genuine = answer(drawn["challenge"], ""), answer(connection["challenge"], ".1")
+    taken = {
+        "t1": _xor(drawn["~t1"], _xor(other[:16], genuine[:16])),
+        "t2": drawn["~t2a"] + drawn["~t2b"],
+        "token": genuine[:16] + other[16:],
+    }
+    comment = "T2 of a client and its T1 changed: the first block of its Token is of another Token"
+    inputs = {**connection, **taken}
+    yield Case(f"{comment}, mode 2", inputs, ("T2Transplanted",), trace=_T2_ALONE)
+    inputs = {**inputs, "mode": int(Mode.ENCRYPTED)}
+    yield valid(f"{comment}, mode 4", inputs, "T2Transplanted")
 
 
 def _two_sessions(trace: str) -> Json:
@@ -696,6 +722,7 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
     for key_source in (_RFC, _SHARED):
         yield Group(PACKET, list(_packet_cases(key_source)), {"keys": key_source})
         yield Group(TAKEN, list(_taken_cases(key_source)), {"keys": key_source})
+    yield Group(FORGED_TAKEN, list(_transplanted_cases()))
 
 
 FILE = VectorFile(

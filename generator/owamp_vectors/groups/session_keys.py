@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from owamp_reference import keys, primitives
-from owamp_reference.errors import Stage
+from owamp_reference import ikev2, keys, primitives
+from owamp_reference.errors import ProtocolError, Stage, check_size
 from owamp_reference.keys import SID_SIZE, ControlKeys, TestSessionKeys
 from owamp_reference.layout import Layout, octets, uint
 
@@ -149,6 +149,78 @@ SID_LAYOUT_TYPE = GroupType(
     requirement="SHOULD",
 )
 
+_LABELLED = "HMAC-SHA-256({key}, {label} | 00 | {context})"
+
+
+def _labelled(key: bytes, label: bytes, context: bytes) -> bytes:
+    return ikev2.prf(ikev2.PRF_HMAC_SHA2_256, key, label + b"\0" + context)
+
+
+def _key(name: str, what: str, key: str, label: str, context: str) -> Field:
+    formula = _LABELLED.format(key=key, label=f'"{label}"', context=context)
+    return Field(name, what, size=32, formula=formula)
+
+
+def _repaired(values: Values) -> Json:
+    for name, size in (("serverGreeting", 64), ("setUpResponse", 164), ("t2", 32), ("sid", 16)):
+        check_size(name, values[name], size)
+    names = [values[name] for name in ("clientName", "serverName")]
+    if max(map(len, names)) > 255:
+        raise ProtocolError("name", "at most 255 octets", f"{max(map(len, names))}")
+    messages = [values[name] for name in ("serverGreeting", "setUpResponse")]
+    covered = b"".join(bytes([len(name)]) + name for name in names) + b"".join(messages)
+    mac_key = _labelled(values["sharedSecret"], b"set-up", messages[0][32:52])
+    t2, sid = values["t2"], values["sid"]
+    return {
+        "macKey": mac_key,
+        "mac": primitives.hmac_sha1_128(mac_key, covered),
+        "clientControlKey": _labelled(t2, b"control", b"client"),
+        "serverControlKey": _labelled(t2, b"control", b"server"),
+        "senderTestKey": _labelled(t2, b"sender", sid),
+        "reflectorTestKey": _labelled(t2, b"reflector", sid),
+    }
+
+
+REPAIRED_SET_UP = GroupType(
+    "RepairedSetUp",
+    "PROPOSAL, not an RFC: the MAC over the whole set-up and the keys after it, as in the theory "
+    "repaired. No O/TWAMP implementation is to compute this.",
+    "repair",
+    (),
+    (
+        Field("sharedSecret", 'the secret, prf(SK_d, "IPPM")'),
+        Field("clientName", "identity of the client, 255 octets at most"),
+        Field("serverName", "identity of the server, 255 octets at most"),
+        Field("serverGreeting", "Server-Greeting", size=64),
+        Field("setUpResponse", "Set-Up-Response", size=164),
+        T2,
+        SID,
+    ),
+    (
+        _key(
+            "macKey",
+            "key of the MAC",
+            "sharedSecret",
+            "set-up",
+            "octets 32-51 of serverGreeting: Salt and Count",
+        ),
+        Field(
+            "mac",
+            "MAC over the set-up",
+            size=16,
+            formula="first 16 octets of HMAC-SHA1(macKey, length of clientName | clientName | "
+            "length of serverName | serverName | serverGreeting | setUpResponse), lengths in one "
+            "octet",
+        ),
+        _key("clientControlKey", "HMAC key of the client's messages", "t2", "control", '"client"'),
+        _key("serverControlKey", "HMAC key of the server's messages", "t2", "control", '"server"'),
+        _key("senderTestKey", "HMAC key of the sender's packets", "t2", "sender", "sid"),
+        _key("reflectorTestKey", "HMAC key of the reflector's packets", "t2", "reflector", "sid"),
+    ),
+    _repaired,
+    requirement="POLICY",
+)
+
 _SIZES = {"t1": 16, "t2": 32, "sid": 16}
 _ADDRESS = bytes([192, 0, 2, 1])  # RFC 5737
 _TIMESTAMP = 0xEA4C6F00_80000000.to_bytes(8, "big")
@@ -284,6 +356,19 @@ def _layout_cases(drbg: Drbg) -> Iterator[Case]:
     yield invalid(*given("8 random octets", random=bytes(8)), "SizeUnchecked")
 
 
+def _repaired_cases(drbg: Drbg) -> Iterator[Case]:
+    sizes = {"sharedSecret": 32, "serverGreeting": 64, "setUpResponse": 164, "t2": 32, "sid": 16}
+    fixed = {"clientName": b"client.example", "serverName": b"server.example"}
+    inputs = _inputs(drbg, sizes, fixed)
+    yield valid("a set-up", inputs)
+    exchanged = {"clientName": fixed["serverName"], "serverName": fixed["clientName"]}
+    yield valid("the same in the other direction: another MAC", {**inputs, **exchanged})
+    moved = {"clientName": b"client.examples", "serverName": b"erver.example"}
+    yield valid("the same, a letter moved from name to name: another MAC", {**inputs, **moved})
+    other = {"sid": drbg.octets("other", 16)}
+    yield valid("another session: other test keys", {**inputs, **other})
+
+
 def make_groups(drbg: Drbg) -> Iterator[Group]:
     """The groups of ``test-session-keys.json``."""
     for group_type, make_cases in (
@@ -291,6 +376,7 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
         (INVERT, _invert_cases),
         (ONE_WAY, _one_way_cases),
         (SID_LAYOUT_TYPE, _layout_cases),
+        (REPAIRED_SET_UP, _repaired_cases),
     ):
         yield Group(group_type, list(make_cases(drbg.at(group_type.name))))
 
@@ -302,9 +388,10 @@ FILE = VectorFile(
         "T3 and T4, the keys of a test session, from T1, T2 and its SID (RFC 4656 §4.1.2, the same",
         "in RFC 5357 §4.2.1). The proposal writes KDF(T1||SID) and KDF(T2||SID); as specified the",
         "SID is the AES key and the control key the plaintext, so whoever knows the SID inverts",
-        "it. Groups of type OneWayTestSessionKeys are an alternative that is not RFC 4656.",
+        "it. Groups of type OneWayTestSessionKeys are an alternative that is not RFC 4656,",
+        "and those of type RepairedSetUp a proposal that no RFC has.",
     ),
-    types=(DERIVE, INVERT, ONE_WAY, SID_LAYOUT_TYPE),
+    types=(DERIVE, INVERT, ONE_WAY, SID_LAYOUT_TYPE, REPAIRED_SET_UP),
     make_groups=make_groups,
 )
 assert SID_LAYOUT.size == SID_SIZE

@@ -15,6 +15,13 @@ NOTES = {
         "Treat SIDs as secrets, never export test keys; no check at run time can help.",
         "Who learns the keys of one test session, and its SID, has the control connection.",
     ),
+    "T2Transplanted": Note(
+        "AUTH_BYPASS",
+        "The second to fourth block of one client's Token, behind the first block of another's: "
+        "only the first is checked. No check at the server can tell; authenticate the Token as a "
+        "whole, or run the control connection inside IPsec.",
+        "The server has T2 of an honest client, and a T1 that this client did not choose.",
+    ),
     "OwnPacketReflected": Note(
         "AUTH_BYPASS",
         "A TWAMP sender's own packet, rearranged, in the place of the reflector's, or a "

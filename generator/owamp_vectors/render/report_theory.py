@@ -15,6 +15,7 @@ from ..replay.replay import Replay, ReplayError, replay
 from ..theory.findings import ABSTRACTIONS, FINDINGS, Abstraction, Finding
 from ..theory.grammar import NoGrammarError
 from ..theory.parse import read_model
+from ..theory.room import is_mutant
 from ..theory.terms import Model
 from ..vectors.drbg import Drbg
 
@@ -109,7 +110,8 @@ class Theories:
         Raises:
             FileError: the text is no trace.
         """
-        model = None if job.diff else self.model(job)
+        is_code = not job.diff and not is_mutant(job.model, job.flags)
+        model = self.model(job) if is_code else None
         if model is None:
             return None, ""
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import reduce
 
 from ..claims.trace import Node
 from ..disk import FileError
 from ..theory.terms import App, Const, Fact, Term, Var
 from ..vectors.declaration import Json
 
-_NAMES = {"Xor": "xor", "Mult": "mult", "Union": "union", "NatPlus": "nplus"}
+_OPERATORS = {"Xor": "xor", "Mult": "mult", "Union": "union", "NatPlus": "nplus"}
 
 
 class ReplayError(Exception):
@@ -21,7 +22,9 @@ def term_of_json(raw: Json, nullary: Collection[str]) -> Term:
     if "jgnFunct" in raw:
         name = str(raw["jgnFunct"])
         arguments = tuple(term_of_json(item, nullary) for item in raw["jgnParams"])
-        return App(_NAMES.get(name, name), arguments)
+        if name in _OPERATORS and arguments:  # Tamarin writes a sum of three with three arguments
+            return reduce(lambda left, right: App(_OPERATORS[name], (left, right)), arguments)
+        return App(name, arguments)
     text = str(raw["jgnConst"])
     if text.startswith(("'", "~'")):
         return Const(text.removeprefix("~").strip("'"), text.startswith("~"))

@@ -20,7 +20,7 @@ from .findings import ABSTRACTIONS, FINDINGS, Abstraction, Finding, identificati
 from .infer import Inference, Problem, infer, type_kind
 from .laws import check_equation, missing_equations
 from .parse import read_model
-from .room import room_of
+from .room import is_mutant, room_of
 from .rows import MacroRow, MessageRow
 from .table import Table
 from .terms import App, Fact, Macro, Model, Place, Rule, Term, Var, subterms
@@ -280,25 +280,24 @@ def _tails(term: Term) -> Iterable[Term]:
 # ----------------------------------------------------------------------------------- all models
 
 _IFDEF = re.compile(r"#ifdef\s+(?:not\s+)?(\w+)(?:\s*[&|]\s*(?:not\s+)?(\w+))?")
+_DEFINE = re.compile(r"#define\s+(\w+)")
 
 
 def flag_sets(path: Path, vectors: Path) -> list[tuple[str, ...]]:
-    """Under which flags to check a model: none, those of its claims, each that it asks for."""
+    """Under which flags to check a model: none, those of its claims, each that it asks for.
+
+    Mutants are not among them.
+    """
     sets: list[tuple[str, ...]] = [()]
     if (path.parent / "claims.toml").is_file():
         claims = load(path.parent, vectors)
         sets += [c.job.flags for c in claims.claims if c.job.model == path.stem]
     claimed = {flag for flags in sets for flag in flags}
-    included = read_theory(path).files
-    asked = [
-        flag
-        for file in included
-        for match in _IFDEF.findall(blank_comments(read_text(file)))
-        for flag in match
-        if flag
-    ]
-    sets += [(flag,) for flag in asked if flag not in claimed and flag != "diff"]
-    return list(dict.fromkeys(sets))
+    texts = [blank_comments(read_text(file)) for file in read_theory(path).files]
+    asked = {flag for text in texts for match in _IFDEF.findall(text) for flag in match if flag}
+    defined = {name for text in texts for name in _DEFINE.findall(text)}
+    sets += [(flag,) for flag in sorted(asked - claimed - defined - {"diff"})]
+    return [flags for flags in dict.fromkeys(sets) if not is_mutant(path.stem, flags)]
 
 
 def check_models(

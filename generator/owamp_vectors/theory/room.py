@@ -109,6 +109,8 @@ class Room:
         runs: runs of the reference; None where there are none.
         players: for each rule, who takes it when endpoints play a trace.
         not_played: flags under which endpoints play nothing, and why.
+        mutants: flags that take a mechanism out of the theory, and which: then it describes no
+            code, and is not held against any.
         modes_differ: lemmas whose traces have other Modes, and another Mode, at either end.
         attacks: the claims that a trace refutes.
         links: values that are followed from the vectors to it.
@@ -127,6 +129,7 @@ class Room:
     runs: Runs | None = None
     players: Mapping[str, Player] = field(default_factory=dict)
     not_played: Mapping[str, str] = field(default_factory=dict)
+    mutants: Mapping[str, str] = field(default_factory=dict)
     modes_differ: frozenset[str] = frozenset()
     attacks: Mapping[str, Attack] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
@@ -163,6 +166,11 @@ def links() -> tuple[Link, ...]:
     """The values that are followed from the vectors to the theories."""
     every = rooms().items()
     return tuple(replace(link, model=name) for name, room in every for link in room.links)
+
+
+def is_mutant(theory: str, flags: tuple[str, ...]) -> bool:
+    """Whether a theory under its flags describes no code."""
+    return not room_of(theory).mutants.keys().isdisjoint(flags)
 
 
 def room_of(theory: str) -> Room:

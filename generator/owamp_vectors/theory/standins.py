@@ -89,8 +89,17 @@ def spelled(name: str) -> bytes:
 
 
 def token_mac_key(secret: bytes, salt: bytes, count: int) -> bytes:
-    """The HMAC key of the repaired Token, 32 octets: PBKDF2 run on after the Token's key."""
+    """The HMAC key of a Token with an HMAC, 32 octets: PBKDF2 run on after the Token's key."""
     return primitives.pbkdf2_hmac_sha1(secret, salt, count, 48)[16:]
+
+
+KEY_LABELS = ("set-up", "control", "client", "server", "any", "test", "sender", "reflector")
+"""What the KDF below has in it, as text: the use of a key, and who sends under it."""
+
+
+def labelled_kdf(key: bytes, label: bytes, context: bytes) -> bytes:
+    """A key for one use, 32 octets: HMAC-SHA-256(key, label | 00 | context). In no RFC."""
+    return ikev2.prf(ikev2.PRF_HMAC_SHA2_256, key, label + b"\0" + context)
 
 
 def _hash(octets: bytes) -> bytes:

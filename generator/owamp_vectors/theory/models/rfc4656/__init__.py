@@ -20,11 +20,20 @@ ROOM = Room(
     modes_differ=frozenset(
         {"server_agrees_with_client_on_mode", "client_agrees_with_server_on_modes_offered"}
     ),
+    mutants={
+        "NO_HMAC": "the HMACs of control messages and test packets",
+        "TOKEN_IN_CLEAR": "the encryption of the Token",
+        "NO_FRESHNESS": "Challenge and Salt",
+        "MODES_IN_TOKEN": "nothing; Modes and Mode are put into the Token",
+    },
     attacks={
         "forward-secrecy": Attack("SecretLostLater"),
         "test-to-control": Attack("TestKeysInverted"),
+        "test-to-control-hmac": Attack("TestKeysInverted"),
         "control-to-test": Attack("ControlKeysLost"),
+        "control-to-test-hmac": Attack("ControlKeysLost"),
         "one-way-control-to-test": Attack("ControlKeysLost"),
+        "one-way-control-to-test-hmac": Attack("ControlKeysLost"),
         "mode-agreement": Attack("ModesNotAuthenticated"),
         "modes-offered": Attack("ModesNotAuthenticated"),
         "authenticated-return": Attack("OwnPacketReflected", REFLECTED),

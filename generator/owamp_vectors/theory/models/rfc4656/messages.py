@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from owamp_reference import control, messages, primitives
+from owamp_reference import control, messages, packets, primitives, token
 from owamp_reference.keys import ControlKeys
 
 from ....groups.participants import request_of
-from ....groups.roles import PARAMETERS, PORT, SERVER_IV, SID, START_TIME
+from ....groups.roles import (
+    AES_KEY,
+    BLOCK,
+    BLOCKS,
+    CHALLENGE,
+    COUNT,
+    HMAC,
+    HMAC_KEY,
+    MODE,
+    MODES,
+    PARAMETERS,
+    PORT,
+    SALT,
+    SECRET,
+    SERVER_IV,
+    SID,
+    START_TIME,
+    T1,
+    T2,
+)
 from ...rows import MacroRow, MessageRow, Variables
 from ...shared.control import seal, server_start
 from ...shared.packets import packet_messages, reflector_packet, sender_packet
@@ -31,6 +50,37 @@ MACROS = (
         (PORT, SID),
         lambda port, sid: _accept(port, sid).segments()[0],
         "RFC 4656 §3.5",
+    ),
+    MacroRow(
+        "sent_token",
+        token.seal_token,
+        (SECRET, CHALLENGE, SALT, COUNT, MODES, MODE, T1, T2),
+        lambda *given: seal(*given[:4], *given[6:]),
+        "RFC 4656 §3.1",
+    ),
+    MacroRow(
+        "protected",
+        control.ProtectedSender,
+        (T1, BLOCK, BLOCKS, HMAC),
+        lambda t1, iv, text, tag: primitives.aes_cbc_encrypt(t1, iv, text + tag),
+        "RFC 4656 §3.4",
+    ),
+    MacroRow(
+        "packet",
+        packets.seal_packet,
+        (AES_KEY, HMAC_KEY, BLOCKS),
+        lambda k3, k4, text: (
+            primitives.aes_cbc_encrypt(k3, primitives.ZERO_IV, text)
+            + primitives.hmac_sha1_128(k4, text)
+        ),
+        "RFC 4656 §4.1.2",
+    ),
+    MacroRow(
+        "tag",
+        primitives.hmac_sha1_128,
+        (HMAC_KEY, BLOCK),
+        primitives.hmac_sha1_128,
+        "RFC 4656 §4.1.2",
     ),
 )
 

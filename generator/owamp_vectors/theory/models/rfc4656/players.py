@@ -59,19 +59,17 @@ def _request(writer: ScriptWriter, step: TraceStep) -> None:
 def _accept(writer: ScriptWriter, step: TraceStep) -> None:
     who = writer.who_made(step, "Server_Ready")
     writer.give(who, sid=step.value("sid"), port=step.number("port"))
-    wanted = (Wanted("sent", step.sent[0]), *_session(writer, step, "ServerSession"))
+    wanted = (Wanted("sent", step.sent[0]), *_session(step, "ServerSession"))
     writer.take(step, who, *wanted, received=step.received[0])
 
 
 def _open(writer: ScriptWriter, step: TraceStep) -> None:
     who = writer.who_made(step, "Client_Waits_Accept")
-    writer.take(step, who, *_session(writer, step, "ClientSession"), received=step.received[0])
+    writer.take(step, who, *_session(step, "ClientSession"), received=step.received[0])
 
 
-def _session(writer: ScriptWriter, step: TraceStep, action: str) -> tuple[Wanted, ...]:
-    """SID, T3 and T4 of a session; the SID alone if the keys are not those of RFC 4656."""
-    if writer.flags:
-        return (Wanted("sid", step.value("sid")),)
+def _session(step: TraceStep, action: str) -> tuple[Wanted, ...]:
+    """SID, T3 and T4 of a session."""
     sid, t3, t4 = (item for item in step.action(action).args[-3:] if isinstance(item, bytes))
     return Wanted("sid", sid), Wanted("t3", t3), Wanted("t4", t4)
 
@@ -79,8 +77,7 @@ def _session(writer: ScriptWriter, step: TraceStep, action: str) -> tuple[Wanted
 PLAYERS = {
     "Provision_Secret": BEFOREHAND,
     "Reveal_Secret": LEAK,
-    "Reveal_Control_Keys": LEAK,
-    "Reveal_Test_Keys": LEAK,
+    **{f"Reveal_T{number}": LEAK for number in (1, 2, 3, 4)},
     "Learn_SID": LEAK,
     "Server_Greeting": Player(_greet),
     "Client_Set_Up_Response": Player(_set_up),

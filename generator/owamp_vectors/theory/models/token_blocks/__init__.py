@@ -19,7 +19,9 @@ ROOM = Room(
     not_played={"REPAIRED_TOKEN": "no endpoint makes or takes the repaired Token"},
     attacks={
         "token-agreement": Attack("TokenForgery"),
-        "token-keys-secret": Attack("TokenForgery"),
+        "token-t1-secret": Attack("TokenForgery"),
+        "token-t2-secret": Attack("TokenForgery"),
+        "token-t2-with-t1": Attack("T2Transplanted"),
         "token-forgery": _ZERO_KEYS,
     },
     abstractions=(
