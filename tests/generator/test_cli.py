@@ -231,7 +231,11 @@ def test_verify_of_a_malformed_file_is_one_clear_line(
         (lambda content: content.update(license="MIT"), "license: expected CC0-1.0, found 'MIT'"),
         (
             lambda content: first_test(content).update(result="invalid", reason="no", stage="HMAC"),
-            "tests[0]: expected nothing that fits",
+            ": expected nothing, found",
+        ),
+        (
+            lambda content: first_test(content).update(stage="HMAC"),
+            "tests[0].stage: expected nothing, found",
         ),
         (lambda content: content["testGroups"][0].update(type="Other"), "type"),
     ],
