@@ -78,7 +78,7 @@ static void server_behaviour(void)
     configure_server(&server);
     for (const char *each = json_first(json_member(inputs, "secrets")); each;
          each = json_next(each))
-        knows(&server, key_id_of_name(text_in(each, "name")), text_in(each, "passphrase"), 0);
+        knows(&server, key_id_of_name(text_in(each, "name")), passphrase_in(each), 0);
     for (const char *each = json_first(json_member(inputs, "ikeSas")); each;
          each = json_next(each))
         knows(&server, key_id_of_sa(each), hex_in(each, "sharedSecretKey"), 1);

@@ -22,6 +22,7 @@ octets prf(const prf_type *type, octets key, octets data);
 octets prf_plus(const prf_type *type, octets key, octets seed, long long size);
 
 /* token.c: shared secret -> Token -> T1, T2 -> T3, T4 */
+octets passphrase_in(const char *object); /* refused if the protocol does not allow it */
 int count_allowed(long long count, long long most);
 octets seal_token(octets key, octets challenge, octets t1, octets t2);
 int open_token(octets key, octets challenge, octets token, octets *t1, octets *t2);

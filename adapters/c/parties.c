@@ -87,7 +87,7 @@ void configure_server(endpoint *server)
 
 void knows_passphrase(endpoint *client)
 {
-    client->secret = text_in(inputs, "passphrase");
+    client->secret = passphrase_in(inputs);
     client->key_id = key_id_of_name(text_in(inputs, "name"));
 }
 

@@ -54,16 +54,21 @@ static void from_secret(octets secret)
     put_token(put("sharedSecret", secret));
 }
 
-static void token_from_passphrase(void)
+octets passphrase_in(const char *object)
 {
-    octets secret = text_in(inputs, "passphrase");
+    octets secret = text_in(object, "passphrase");
     int is_twamp = is_text(text_in(parameters, "protocol"), "TWAMP");
     for (size_t i = 0; i < secret.size; i++) {
         unsigned char each = secret.data[i];
         need_at(each != '\n' && each != '\r', "text", "passphrase: a newline");
         need_at(!is_twamp || each < 0x80, "text", "passphrase: not ASCII"); /* RFC 5357 §3.1 */
     }
-    from_secret(secret);
+    return secret;
+}
+
+static void token_from_passphrase(void)
+{
+    from_secret(passphrase_in(inputs));
 }
 
 static void token_from_secret(void)

@@ -35,7 +35,7 @@ func attempt(do func()) {
 // allSecrets are the passphrases and IKE SAs of a case.
 func (v object) allSecrets() (all []credentials) {
 	for _, secret := range v.objects("secrets") {
-		all = append(all, secret.byPassphrase())
+		all = append(all, byPassphrase(v.text("protocol"), secret))
 	}
 	return append(all, v.byIkeSas()...)
 }
@@ -50,7 +50,7 @@ var behaviourTypes = types{
 		})
 	},
 	"ClientBehaviour": func(v object) object {
-		known := append(v.byIkeSas(), v.byPassphrase()) // it takes an IKE SA's secret if it has one
+		known := append(v.byIkeSas(), byPassphrase(v.text("protocol"), v)) // an IKE SA's, if any
 		c := v.clientWith(known[0])
 		return v.behaviour(&c.endpoint, c.say)
 	},

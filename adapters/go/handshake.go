@@ -24,8 +24,8 @@ type credentials struct {
 	ikev2         bool
 }
 
-func (v object) byPassphrase() credentials {
-	return credentials{octets(v.text("passphrase")), encodeKeyID(v.text("name")), false}
+func byPassphrase(protocol string, record object) credentials {
+	return credentials{passphraseOf(protocol, record), encodeKeyID(record.text("name")), false}
 }
 
 func (v object) byIkeSa() credentials {
@@ -210,7 +210,9 @@ func (v object) converse(c credentials) object {
 }
 
 var handshakeTypes = types{
-	"OpenHandshake":       func(v object) object { return v.converse(credentials{}) },
-	"PassphraseHandshake": func(v object) object { return v.converse(v.byPassphrase()) },
-	"Ikev2Handshake":      func(v object) object { return v.converse(v.byIkeSa()) },
+	"OpenHandshake": func(v object) object { return v.converse(credentials{}) },
+	"PassphraseHandshake": func(v object) object {
+		return v.converse(byPassphrase(v.text("protocol"), v))
+	},
+	"Ikev2Handshake": func(v object) object { return v.converse(v.byIkeSa()) },
 }

@@ -61,6 +61,15 @@ func decodeKeyID(keyID octets) string {
 	return string(name)
 }
 
+// passphraseOf is the passphrase of a record, refused if the protocol does not allow it.
+func passphraseOf(protocol string, record object) octets {
+	text := record.text("passphrase")
+	need(!strings.ContainsAny(text, "\r\n"), "passphrase: a newline")
+	isASCII := strings.IndexFunc(text, func(c rune) bool { return c > 127 }) < 0
+	need(isASCII || protocol != "TWAMP", "passphrase: not ASCII") // RFC 5357 §3.1
+	return octets(text)
+}
+
 func oneWayTestKeys(v object) object {
 	t1, t2, sid := v.sized("t1", 16), v.sized("t2", 32), v.sized("sid", 16)
 	return object{"t3": mac(sha256.New, t1, sid)[:16], "t4": mac(sha256.New, t2, sid)}
@@ -68,10 +77,7 @@ func oneWayTestKeys(v object) object {
 
 var tokenTypes = types{
 	"TokenFromPassphrase": func(v object) object {
-		need(!strings.ContainsAny(v.text("passphrase"), "\r\n"), "passphrase: a newline")
-		isASCII := strings.IndexFunc(v.text("passphrase"), func(c rune) bool { return c > 127 }) < 0
-		need(isASCII || v.text("protocol") != "TWAMP", "passphrase: not ASCII") // RFC 5357 §3.1
-		return v.checkedSeal(octets(v.text("passphrase")))
+		return v.checkedSeal(passphraseOf(v.text("protocol"), v))
 	},
 	"TokenFromSharedSecret": func(v object) object { return v.checkedSeal(v.octets("sharedSecret")) },
 	"TokenOpen": func(v object) object {

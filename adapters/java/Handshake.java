@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -13,7 +12,7 @@ import java.util.stream.Stream;
 final class Handshake {
     static final Map<String, UnaryOperator<Fields>> TYPES = Map.of(
             "OpenHandshake", v -> new Conversation(v, null).run(),
-            "PassphraseHandshake", v -> new Conversation(v, byPassphrase(v)).run(),
+            "PassphraseHandshake", v -> new Conversation(v, byPassphrase(v, v)).run(),
             "Ikev2Handshake", v -> new Conversation(v, byIkeSa(v)).run(),
             "ServerBehaviour", Handshake::serverBehaviour,
             "ClientBehaviour", Handshake::clientBehaviour);
@@ -27,9 +26,9 @@ final class Handshake {
         }
     }
 
-    private static Credentials byPassphrase(Fields v) {
-        byte[] secret = v.text("passphrase").getBytes(StandardCharsets.UTF_8);
-        return new Credentials(secret, KeyId.encode(v.text("name")), false);
+    private static Credentials byPassphrase(Fields v, Fields record) {
+        byte[] secret = Keys.passphrase(v.text("protocol"), record);
+        return new Credentials(secret, KeyId.encode(record.text("name")), false);
     }
 
     private static Credentials byIkeSa(Fields v) {
@@ -109,7 +108,7 @@ final class Handshake {
 
     private static Fields serverBehaviour(Fields v) {
         List<Credentials> known = Stream.concat(
-                v.records("secrets").stream().map(Handshake::byPassphrase),
+                v.records("secrets").stream().map(secret -> byPassphrase(v, secret)),
                 v.records("ikeSas").stream().map(Handshake::ofIkeSa)).toList();
         Server server = server(v, known);
         return behaviour(server, v, octets -> server.sendStop(stop(server, octets)));
@@ -117,7 +116,7 @@ final class Handshake {
 
     private static Fields clientBehaviour(Fields v) {
         Credentials own = v.records("ikeSas").stream().map(Handshake::ofIkeSa).findFirst()
-                .orElseGet(() -> byPassphrase(v));
+                .orElseGet(() -> byPassphrase(v, v));
         Client client = client(v, own);
         return behaviour(client, v, octets -> {
             int command = Octets.first(1, octets)[0];

@@ -52,14 +52,18 @@ final class Keys {
         return Fields.of("tokenKey", key, "t1", t1, "t2", Octets.from(32, text));
     }
 
-    private static Fields tokenFromPassphrase(Fields v) {
-        String text = v.text("passphrase");
+    /** The octets of a passphrase, refused if the protocol does not allow it. */
+    static byte[] passphrase(String protocol, Fields record) {
+        String text = record.text("passphrase");
         boolean isAscii = text.chars().allMatch(c -> c < 128); // RFC 5357 §3.1
-        boolean mayBe = isAscii || v.text("protocol").equals("OWAMP");
-        Refused.unless(mayBe, "passphrase: expected ASCII", "text");
+        Refused.unless(isAscii || protocol.equals("OWAMP"), "passphrase: expected ASCII", "text");
         boolean isOneLine = !text.contains("\n") && !text.contains("\r");
         Refused.unless(isOneLine, "passphrase: a newline", "text");
-        byte[] secret = text.getBytes(StandardCharsets.UTF_8);
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static Fields tokenFromPassphrase(Fields v) {
+        byte[] secret = passphrase(v.text("protocol"), v);
         return checkedSeal(secret, v).with("sharedSecret", secret);
     }
 

@@ -28,11 +28,13 @@ const ofSa = (sa) => ({ keyId: keyIdOf(sa), secret: sa.sharedSecretKey, ikev2: t
 
 const TYPES = {
   ServerBehaviour(v) {
-    const server = serverOf(v, [...v.secrets.map(byPassphrase), ...v.ikeSas.map(ofSa)]);
+    const byName = v.secrets.map((each) => byPassphrase(v.protocol, each));
+    const server = serverOf(v, [...byName, ...v.ikeSas.map(ofSa)]);
     return behaviour(v, server, (octets) => server.sendStop(stopOf(v, octets)));
   },
   ClientBehaviour(v) {
-    const client = clientOf(v, v.ikeSas.length ? ofSa(v.ikeSas[0]) : byPassphrase(v));
+    const [sa] = v.ikeSas;
+    const client = clientOf(v, sa ? ofSa(sa) : byPassphrase(v.protocol, v));
     const names = { 2: "Start-Sessions", 4: "Fetch-Session" };
     return behaviour(v, client, (octets) => {
       const name = names[octets[0]] ?? meaning.requestOf(v.protocol);

@@ -102,12 +102,17 @@ class Direction {
   }
 }
 
+// The octets of a passphrase, refused if the protocol does not allow it.
+function passphraseOf(protocol, { passphrase }) {
+  const isAscii = /^[\0-\x7f]*$/.test(passphrase); // RFC 5357 §3.1
+  need(isAscii || protocol === "OWAMP", "passphrase: expected ASCII", "text");
+  need(!/[\r\n]/.test(passphrase), "passphrase: expected no newline", "text");
+  return Buffer.from(passphrase);
+}
+
 const TYPES = {
   TokenFromPassphrase(v) {
-    const isAscii = /^[\0-\x7f]*$/.test(v.passphrase); // RFC 5357 §3.1
-    need(isAscii || v.protocol === "OWAMP", "passphrase: expected ASCII", "text");
-    need(!/[\r\n]/.test(v.passphrase), "passphrase: expected no newline", "text");
-    const sharedSecret = Buffer.from(v.passphrase);
+    const sharedSecret = passphraseOf(v.protocol, v);
     return { sharedSecret, ...checkedSeal(sharedSecret, v) };
   },
   TokenFromSharedSecret: (v) => checkedSeal(v.sharedSecret, v),
@@ -175,6 +180,6 @@ const TYPES = {
 };
 
 module.exports = {
-  Direction, NO_IV, Refused, TYPES, aes, checkSizes, controlKeys, hmac, hmac16, need, seal, sized,
-  testKeys, tokenKey, unseal, xor,
+  Direction, NO_IV, Refused, TYPES, aes, checkSizes, controlKeys, hmac, hmac16, need, passphraseOf,
+  seal, sized, testKeys, tokenKey, unseal, xor,
 };

@@ -1,7 +1,7 @@
 // Whole conversations over a control connection. SPDX-License-Identifier: Apache-2.0
 "use strict";
 const { Client } = require("./client");
-const { need, tokenKey } = require("./cryptography");
+const { need, passphraseOf, tokenKey } = require("./cryptography");
 const { keyIdOf, secretFromSkD } = require("./ikev2");
 const meaning = require("./meaning");
 const m = require("./messages");
@@ -37,8 +37,9 @@ function serverOf(v, known) {
 }
 
 const clientOf = (v, credentials) => new Client({ ...v, unused: v.unused[0], ...credentials });
-const byPassphrase = (v) =>
-  ({ secret: Buffer.from(v.passphrase), keyId: meaning.encodeKeyId(v.name), ikev2: false });
+const byPassphrase = (protocol, record) => ({
+  secret: passphraseOf(protocol, record), keyId: meaning.encodeKeyId(record.name), ikev2: false,
+});
 const byIkeSa = (v, prf) => ({ secret: secretFromSkD(prf, v.skD), keyId: keyIdOf(v), ikev2: true });
 
 class Conversation {
@@ -144,7 +145,7 @@ function converse(v, credentials) {
 
 const TYPES = {
   OpenHandshake: (v) => converse(v),
-  PassphraseHandshake: (v) => converse(v, byPassphrase(v)),
+  PassphraseHandshake: (v) => converse(v, byPassphrase(v.protocol, v)),
   Ikev2Handshake: (v, prf) => converse(v, byIkeSa(v, prf)),
 };
 

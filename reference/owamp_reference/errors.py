@@ -21,7 +21,7 @@ class Stage(StrEnum):
     CHALLENGE = "Challenge"
     HMAC = "HMAC"
     POLICY = "policy"
-    """A limit that is configured, or a request that is not granted."""
+    """A limit that is configured, a request that is not granted, or what is allowed and weak."""
     STATE = "state"
     """A message out of turn, or one that does not account for the sessions."""
 

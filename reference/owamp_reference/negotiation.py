@@ -136,9 +136,26 @@ class Credentials:
     ikev2_derived: bool = False
 
     @classmethod
-    def from_passphrase(cls, name: str, passphrase: bytes) -> Credentials:
-        """A pre-shared passphrase under a name (RFC 4656 §3.1); raises `ProtocolError`."""
-        token.check_passphrase(passphrase)
+    def from_passphrase(
+        cls,
+        name: str,
+        passphrase: str | bytes,
+        *,
+        for_twamp: bool = False,
+        choose: Chooser = first_option,
+    ) -> Credentials:
+        """A pre-shared passphrase, as text or as octets, under a name (RFC 4656 §3.1).
+
+        Args:
+            for_twamp: whether the rules of RFC 5357 §3.1 hold.
+            choose: decides what the RFCs leave open.
+        Raises:
+            ProtocolError: a name or a passphrase that is not allowed.
+        """
+        if isinstance(passphrase, str):
+            octets = token.encode_passphrase(passphrase, for_twamp=for_twamp, choose=choose)
+            return cls(encode_key_id(name), octets)
+        token.check_passphrase(passphrase, for_twamp=for_twamp, choose=choose)
         return cls(encode_key_id(name), passphrase)
 
     @classmethod

@@ -124,7 +124,13 @@ def test_verify_says_which_value_differs_and_where(copy: Path) -> None:
     assert "token: file has 64 octets, from offset 10: 0000" in result.stderr
 
 
-REFUSAL = {"reason": "why", "source": "RFC 4656 §3.1", "requirement": "MUST", "refused": True}
+REFUSAL = {
+    "reason": "why",
+    "source": "RFC 4656 §3.1",
+    "requirement": "MUST",
+    "refused": True,
+    "stage": "policy",
+}
 
 
 @pytest.mark.parametrize(
@@ -225,7 +231,11 @@ def test_verify_of_a_malformed_file_is_one_clear_line(
         (lambda content: content.update(license="MIT"), "license: expected CC0-1.0, found 'MIT'"),
         (
             lambda content: first_test(content).update(result="invalid", reason="no", stage="HMAC"),
-            "tests[0]: expected nothing that fits",
+            ": expected nothing, found",
+        ),
+        (
+            lambda content: first_test(content).update(stage="HMAC"),
+            "tests[0].stage: expected nothing, found",
         ),
         (lambda content: content["testGroups"][0].update(type="Other"), "type"),
     ],

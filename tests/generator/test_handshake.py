@@ -111,4 +111,7 @@ def test_sent_has_an_entry_for_the_beginning_and_one_for_each_step() -> None:
     for case in CASES:
         if "steps" in case.test:
             for outcome in (case.test, *case.test.get("alternatives", ())):
+                if "sent" not in outcome:
+                    assert outcome["stage"] == "text", "a passphrase that is not allowed"
+                    continue
                 assert len(outcome["sent"]) == len(case.test["steps"]) + 1

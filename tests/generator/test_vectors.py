@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import jsonschema
 import pytest
+from owamp_reference.errors import Stage
 from owamp_vectors import disk, mistakes
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.vectors.declaration import Json, VectorFile
@@ -106,6 +107,27 @@ def test_cases_are_numbered_and_say_where_they_come_from(file: VectorFile) -> No
         assert case.source
         assert set(case.flags) <= set(content["notes"])
         assert (case.result == "valid") == (case.reason is None)
+
+
+@all_files
+def test_every_refusal_says_where(file: VectorFile) -> None:
+    for case in committed_cases(file):
+        refusals = [item for item in case.alternatives if "refused" in item]
+        assert (case.result == "invalid") == (case.stage is not None)
+        assert all(item["stage"] in list(Stage) for item in refusals), case.title
+
+
+def test_each_outcome_rests_on_what_is_said_of_it() -> None:
+    """RFC 4656 §4.1.2: a packet with Multiplier 0 SHOULD be discarded, and a case shows both."""
+    cases = [
+        case
+        for case in committed_cases(FILES["test-packets"])
+        if case.result == "acceptable" and case.comment.startswith("Multiplier 0 in")
+    ]
+    assert cases
+    for case in cases:
+        (refusal,) = (item for item in case.alternatives if "refused" in item)
+        assert (case.requirement, refusal["requirement"]) == ("POLICY", "SHOULD"), case.title
 
 
 @all_files

@@ -316,6 +316,19 @@ def test_a_shared_secret_goes_with_a_key_id(tmp_path: Path) -> None:
         assert cli("probe", served.address, *run).exit_code == 0
 
 
+@pytest.mark.parametrize(("text", "said"), [("a\rb", "no newline"), ("a\u00e9", "expected ASCII")])
+def test_a_passphrase_that_rfc_5357_does_not_allow(tmp_path: Path, text: str, said: str) -> None:
+    """RFC 5357 §3.1; OWAMP may have other characters than ASCII."""
+    secrets = private(tmp_path / "secrets.toml", f"[passphrases]\nx = {json.dumps(text)}\n")
+    assert said in refused(cli("serve", "--secrets", secrets), 3)
+    assert said in refused(cli("probe", "x", "--secrets", secrets), 3)
+    alone = private(tmp_path / "alone", "a\u00e9")
+    named = ("--key-id", "x", "--passphrase", alone)
+    assert "expected ASCII" in refused(cli("probe", "x", *named), 2)
+    found = refused(cli("probe", "--protocol", "owamp", *named, "--mode", "mixed", "x"), 2)
+    assert "found mixed" in found, "the passphrase is taken"
+
+
 def test_files_that_cannot_be_used(tmp_path: Path, passphrase: Path) -> None:
     missing = tmp_path / "missing"
     assert "cannot be read" in refused(cli("serve", "--secrets", missing), 3)

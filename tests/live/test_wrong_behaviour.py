@@ -23,6 +23,7 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
+from owamp_reference.negotiation import REQUESTS
 from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode, seal_packet
 from owamp_vectors.live.observe.steps import Severity, Who, any_wrong
 
@@ -197,8 +198,15 @@ WRONG: dict[str, tuple[Setting, Play, str, Who, str, str]] = {
         TWAMP, lambda s: s.ready().client([bytes([Command.FETCH_SESSION]) + bytes(15)]),
         "message", Who.CLIENT, "RFC 4656 §3.4", "expected a command of TWAMP, found 4"),
     "accept: Accept 0 to a wrong request": (
-        TWAMP, lambda s: s.ready().accepted(ipvn=5),
-        "Accept-Session", Who.SERVER, "RFC 4656 §3.5", "expected 3 (IPVN of the request)"),
+        OWAMP, lambda s: s.ready().accepted(slots=(ScheduleSlot(2, 1),)),
+        "Accept-Session", Who.SERVER, "RFC 4656 §3.5", "expected a refusal (Slot Type of the"),
+    "accept: Accept 0 to a wrong request of TWAMP": (
+        TWAMP, lambda s: s.ready().accepted(conf_sender=1),
+        "Accept-Session", Who.SERVER, "RFC 5357 §3.5", "expected 3 (Conf-Sender of the request)"),
+    "accept: Accept 1 to a wrong request of TWAMP": (
+        TWAMP, lambda s: s.ready().client(s.setting.request(conf_receiver=1)).server(
+            AcceptSession(1, 0, bytes(16))),
+        "Accept-Session", Who.SERVER, "RFC 5357 §3.5", "expected 3 (Conf-Receiver of the request)"),
     "accept: Port 0": (
         OWAMP, lambda s: s.ready().client(s.setting.request()).server(
             AcceptSession(0, 0, Script.sid)),
@@ -224,9 +232,6 @@ WRONG: dict[str, tuple[Setting, Play, str, Who, str, str]] = {
     "start without a session": (
         TWAMP, lambda s: s.ready().client(StartSessions()),
         "Start-Sessions", Who.CLIENT, "RFC 4656 §3.7", "an accepted session to start"),
-    "start: Accept 0 to no session": (
-        TWAMP, lambda s: s.ready().client(StartSessions()).server(StartAck(0)),
-        "Start-Ack", Who.SERVER, "RFC 4656 §3.7", "expected a refusal, as no session"),
     "a request while testing": (
         TWAMP, lambda s: s.testing().client(s.setting.request()),
         "Request-TW-Session", Who.CLIENT, "RFC 4656 §3.7", "other than Stop-Sessions"),
@@ -376,7 +381,7 @@ def test_wrong_behaviour_is_found_at_its_message(case: str) -> None:
     named = [f for f in found[-1].remarks if f.severity is Severity.WRONG and text in f.text]
     assert named, lines(steps)
     assert named[0].source == source
-    assert steps.index(wrong[0]) >= steps.index(found[0]) or "Accept 0 to" in case
+    assert steps.index(wrong[0]) >= steps.index(found[0]) or "to a wrong" in case
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -386,9 +391,9 @@ def test_the_steps_before_the_wrong_one_are_not_wrong(case: str) -> None:
     play(script)
     wrong = [(step.name, step.who) for step in wrong_steps(script.observer.steps)]
     allowed = {(name, who)}
-    if "Accept 0 to" in case:  # the client was wrong before
-        asked = {"Start-Ack": "Start-Sessions", "Accept-Session": "Request-TW-Session"}
-        allowed.add((asked.get(name, "Set-Up-Response"), Who.CLIENT))
+    if "to a wrong" in case:  # the client was wrong before
+        asked = REQUESTS[setting.protocol].LAYOUT.title
+        allowed.add((asked if name == "Accept-Session" else "Set-Up-Response", Who.CLIENT))
     if case == "greeting after the response":
         allowed.add(("Server-Greeting", Who.SERVER))
     assert set(wrong) == allowed
@@ -397,6 +402,61 @@ def test_the_steps_before_the_wrong_one_are_not_wrong(case: str) -> None:
 def test_port_is_unused_between_two_hosts_of_the_server() -> None:
     script = Script(OWAMP).ready().client(OWAMP.request(conf_sender=1, conf_receiver=1))
     script.server(AcceptSession(0, 0, script.sid))
+    assert not any_wrong(script.observer.steps), lines(script.observer.steps)
+
+
+LEFT_OPEN: dict[str, tuple[Setting, dict[str, Any]]] = {
+    "IPVN": (TWAMP, {"ipvn": 5}),
+    "no side is configured": (OWAMP, {"conf_receiver": 0}),
+    "no slots": (OWAMP, {"slots": ()}),
+    "a SID in TWAMP": (TWAMP, {"sid": Script.sid}),
+    "packets in TWAMP": (TWAMP, {"number_of_packets": 1}),
+    "slots in TWAMP": (TWAMP, {"number_of_slots": 1}),
+    "Type-P": (TWAMP, {"type_p": 2**31}),
+    "nothing": (OWAMP, {}),
+}
+"""What is wrong with a request that a server may grant, and may refuse (RFC 4656 §3.5)."""
+
+
+@pytest.mark.parametrize("case", LEFT_OPEN)
+@pytest.mark.parametrize("accept", [0, 1, 3, 4, 5])
+def test_a_server_is_not_wrong_where_the_rfcs_leave_its_answer_open(case: str, accept: int) -> None:
+    setting, changes = LEFT_OPEN[case]
+    script = Script(setting).ready().client(setting.request(**changes))
+    script.server(AcceptSession(accept, 0 if accept else 6000, bytes(16) if accept else script.sid))
+    wrong = wrong_steps(script.observer.steps)
+    assert all(step.who is Who.CLIENT for step in wrong), lines(wrong)
+
+
+def test_a_server_may_ignore_the_bit_of_an_extension_that_it_did_not_offer() -> None:
+    """RFC 4656 §3.1: "A server MUST ignore the values of the first 29 bits"."""
+    for accept in (0, 1, 3):
+        script = Script(TWAMP).greet().respond(mode=0x84).begin(accept=accept)
+        (wrong,) = wrong_steps(script.observer.steps)
+        assert wrong.who is Who.CLIENT
+
+
+def test_a_server_may_start_no_session() -> None:
+    script = Script(TWAMP).ready().client(StartSessions()).server(StartAck(0))
+    assert script.observer.steps[-1].severity is Severity.NOTE
+
+
+def test_a_server_may_take_a_sid_that_the_client_names_twice() -> None:
+    script = Script(OWAMP).ready()
+    for port in (5000, 5002):
+        asked = {"conf_sender": 1, "conf_receiver": 0, "sender_port": port, "sid": script.sid}
+        script.client(OWAMP.request(**asked)).server(AcceptSession(0, 6000, bytes(16)))
+    assert not any_wrong(script.observer.steps), lines(script.observer.steps)
+    assert "that of another session" in script.observer.steps[-1].text
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_either_reading_of_a_session_with_both_conf_bits_is_right(is_counted: bool) -> None:
+    """RFC 4656 §3.8 contradicts itself."""
+    script = Script(OWAMP).ready().client(OWAMP.request(conf_sender=1, conf_receiver=1))
+    script.server(AcceptSession(0, 0, script.sid))
+    script.client(StartSessions()).server(StartAck(0))
+    script.client(stop(description()) if is_counted else stop())
     assert not any_wrong(script.observer.steps), lines(script.observer.steps)
 
 

@@ -14,6 +14,7 @@ from owamp_reference.choices import first_option
 from owamp_reference.errors import ProtocolError
 from owamp_reference.layout import Layout, LayoutField, Record, constant, mbz, number_of, uint
 from owamp_reference.messages import PacketRecord, ScheduleSlot, SkipRange
+from owamp_reference.negotiation import Credentials
 from owamp_reference.packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
 from owamp_reference.sessions import SessionReflector, SessionSender
 
@@ -166,6 +167,16 @@ def test_carriage_return_alone_is_a_newline_in_twamp() -> None:
     assert token.encode_passphrase("a\rb", choose=lambda _: 1) == b"a\rb"
     with pytest.raises(ProtocolError, match=r"^passphrase: expected no newline"):
         token.encode_passphrase("a\rb", for_twamp=True, choose=lambda _: 1)
+
+
+def test_credentials_of_twamp_have_a_passphrase_of_twamp() -> None:
+    """RFC 5357 §3.1."""
+    for passphrase in ("a\rb", "pä", b"a\rb", "pä".encode()):
+        with pytest.raises(ProtocolError, match=r"^passphrase: expected"):
+            Credentials.from_passphrase("alice", passphrase, for_twamp=True)
+        found = Credentials.from_passphrase("alice", passphrase, choose=lambda _: 1)
+        octets = passphrase.encode() if isinstance(passphrase, str) else passphrase
+        assert found.shared_secret == octets
 
 
 @pytest.mark.parametrize("count", [2**n for n in range(10, 16)])

@@ -383,8 +383,16 @@ def test_octets_of_the_attacks_are_those_of_the_file(
     found = values_in(text[start : text.index(end, start + 9)])
     wanted: Json = {}
     for variable in variables:
-        [tc_id] = asked(rf'set {variable} = case\("attacks", "\w+", (\d+)\)')
-        case = case_of("attacks", int(tc_id))
+        [(type_name, comment, group_keys)] = asked(
+            rf'set {variable} = case\("attacks", "(\w+)",\s+"([^"]*)"(?:,\s+keys="(\w+)")?\)'
+        )
+        [tc_id] = (
+            case.tc_id
+            for case in committed_cases(FILES["attacks"])
+            if (case.type.name, case.comment) == (type_name, comment)
+            and group_keys in ("", case.parameters.get("keys"))
+        )
+        case = case_of("attacks", tc_id)
         parts = asked(rf'octets\({variable}, "([^"]*)"\)')
         names = {name for part in parts for name in part.split()}
         wanted |= {k: v for k, v in case.items() if k.partition("[")[0] in names}
@@ -415,14 +423,20 @@ def test_a_value_that_is_wrong_ends_the_build(tmp_path: Path) -> None:
 
 def test_cases_that_are_not_there_are_named(tmp_path: Path) -> None:
     cases = Cases(VECTORS)
-    for type_name, tc_id in (("TokenOpen", 1), ("TokenFromPassphrase", 4711)):
-        with pytest.raises(FileError, match=f"expected tcId {tc_id} of type"):
-            cases.case("token", type_name, tc_id)
-    with pytest.raises(FileError, match="tcId 25 is invalid"):
-        cases.case("attacks", "PacketTaken", 25)
+    first = "pseudo-random keys, number 1"
+    for type_name, comment, found in (
+        ("TokenOpen", first, 0),
+        ("TokenFromPassphrase", "nothing", 0),
+        ("TokenFromPassphrase", first, 2),  # one for each protocol
+    ):
+        with pytest.raises(FileError, match=f"expected one case of type .*, found {found}$"):
+            cases.case("token", type_name, comment)
+    refused = next(case for case in committed_cases(FILES["token"]) if case.result == "invalid")
+    with pytest.raises(FileError, match=f"tcId {refused.tc_id} is invalid"):
+        cases.case("token", refused.type.name, refused.comment, **refused.parameters)
     with pytest.raises(FileError, match="no flag and no type Nothing"):
         cases.target("token:Nothing")
-    case = cases.case("token", "TokenFromPassphrase", 1)
+    case = cases.case("token", "TokenFromPassphrase", first, protocol="OWAMP")
     with pytest.raises(FileError, match="tcId 1: trace: is missing"):
         _ = case.trace
     with pytest.raises(LookupError, match="token tcId 1 has no nothing"):

@@ -83,6 +83,8 @@ def read_secret_options(
     keymat_path: Path | None,
     sid: bytes | None,
     shared_secret_path: Path | None,
+    *,
+    for_twamp: bool = False,
 ) -> Secrets:
     """All secrets that the options name, that of a single KeyID or IKE SA first.
 
@@ -104,7 +106,7 @@ def read_secret_options(
     found: list[Credentials] = []
     try:
         if key_id is not None:
-            found = _named(key_id, paths)
+            found = _named(key_id, paths, for_twamp)
         elif spi_i is not None and spi_r is not None:
             if not paths and secrets_path is None:
                 raise click.UsageError("--spi-i: expected a secret of the IKE SA, found none")
@@ -115,11 +117,11 @@ def read_secret_options(
     except ProtocolError as error:
         raise click.UsageError(str(error)) from None
     if secrets_path is not None:
-        found += secrets.read_secrets(secrets_path)
+        found += secrets.read_secrets(secrets_path, for_twamp=for_twamp)
     return secrets.combine(secrets_path, found)
 
 
-def _named(key_id: str, paths: dict[str, Path]) -> list[Credentials]:
+def _named(key_id: str, paths: dict[str, Path], for_twamp: bool) -> list[Credentials]:
     """The secret of a KeyID, if a file holds it."""
     encoded = encode_key_id(key_id)
     wrong = [name for name in paths if name not in ("--passphrase", "--shared-secret")]
@@ -128,7 +130,7 @@ def _named(key_id: str, paths: dict[str, Path]) -> list[Credentials]:
         raise click.UsageError(f"--key-id: expected {expected}, found {' and '.join(paths)}")
     if "--passphrase" in paths:
         passphrase = secrets.read_passphrase(paths["--passphrase"])
-        return [Credentials.from_passphrase(key_id, passphrase)]
+        return [Credentials.from_passphrase(key_id, passphrase, for_twamp=for_twamp)]
     return [
         Credentials(encoded, secrets.read_hex(path, "shared secret")) for path in paths.values()
     ]

@@ -17,7 +17,7 @@ from owamp_reference.binding import key_id_from_spis
 from owamp_reference.errors import ProtocolError
 from owamp_reference.messages import encode_key_id
 from owamp_reference.negotiation import SECURITY_BITS, Credentials, Mode, Protocol
-from owamp_reference.token import DEFAULT_MAX_COUNT, MIN_COUNT, encode_passphrase
+from owamp_reference.token import DEFAULT_MAX_COUNT, MIN_COUNT
 
 from .. import disk
 from ..live.capture.capture import Capture
@@ -132,7 +132,7 @@ def probe(
         return
     assert peer is not None
     host, port = _host_and_port(peer, CONTROL_PORTS[chosen])
-    credentials = _credentials(options, mode)
+    credentials = _credentials(options, mode, chosen is Protocol.TWAMP)
     security = Mode[mode.upper()] if mode else Mode.ENCRYPTED
     if mode is None and credentials is None:
         security = Mode.UNAUTHENTICATED
@@ -183,11 +183,11 @@ def _telling(octets: bool) -> Iterator[Callable[[Step], None]]:
         one.result()
 
 
-def _credentials(options: dict[str, Any], mode: str | None) -> Credentials | None:
+def _credentials(options: dict[str, Any], mode: str | None, for_twamp: bool) -> Credentials | None:
     """The secret of the probe; a passphrase that no file holds is asked for."""
     key_id, wanted = options["key_id"], None
     with clear_errors():
-        found = read_secret_options(**options)
+        found = read_secret_options(**options, for_twamp=for_twamp)
     if key_id is not None:
         wanted = encode_key_id(key_id), False
     elif options["spi_i"] is not None:
@@ -207,7 +207,7 @@ def _credentials(options: dict[str, Any], mode: str | None) -> Credentials | Non
         expected = "expected a file, or a passphrase typed at the prompt, found neither"
         raise click.UsageError(f"--passphrase: {expected}") from None
     try:
-        return Credentials.from_passphrase(key_id, encode_passphrase(text))
+        return Credentials.from_passphrase(key_id, text, for_twamp=for_twamp)
     except ProtocolError as error:
         raise click.UsageError(str(error)) from None
 

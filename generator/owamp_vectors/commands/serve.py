@@ -121,7 +121,7 @@ def serve(
     """
     chosen = Protocol[protocol.upper()]
     with clear_errors():
-        found = read_secret_options(**secrets)
+        found = read_secret_options(**secrets, for_twamp=chosen is Protocol.TWAMP)
     offered = _offered(chosen, modes, found)
     limits = ServiceLimits(
         connections=max_connections,

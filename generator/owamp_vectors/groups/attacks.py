@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from owamp_reference import control, keys, messages, primitives, token
 from owamp_reference.connection import ControlClient, Server
-from owamp_reference.errors import ProtocolError, check_size
+from owamp_reference.errors import ProtocolError, Stage, check_size
 from owamp_reference.events import Event, TestSession
 from owamp_reference.keys import ControlKeys, TestSessionKeys
 from owamp_reference.negotiation import Mode
@@ -552,6 +552,7 @@ def _forged_taken_cases(drbg: Drbg) -> Iterator[Case]:
                 comment,
                 inputs,
                 "TokenForgery",
+                stage=Stage.POLICY,
                 reason="No RFC says that keys of zeros are to be refused, and it is no remedy, as "
                 "others can be had. Limit who may greet clients, run the control connection inside "
                 "IPsec, or repair the Token.",
@@ -603,7 +604,7 @@ def _packet_cases(key_source: str) -> Iterator[Case]:
         second = {**_of(sessions, mode, "sid.1"), **_NEXT}
         if key_source == _SHARED:
             comment = f"{mode} mode, as from any session of the connection"
-            yield acceptable(comment, second, reason=_NOT_RFC)
+            yield acceptable(comment, second, stage=Stage.POLICY, reason=_NOT_RFC)
             continue
         for comment, inputs in (
             ("the first session of a connection", {**_of(sessions, mode), **_NEXT}),
@@ -677,7 +678,9 @@ def _own_packet_cases(mode: str) -> Iterator[Case]:
         if mode == TestMode.ENCRYPTED.value:
             yield invalid(comment, inputs)
             continue
-        taken = acceptable(comment, inputs, "OwnPacketReflected", reason=_NOT_PLAUSIBLE)
+        taken = acceptable(
+            comment, inputs, "OwnPacketReflected", stage=Stage.POLICY, reason=_NOT_PLAUSIBLE
+        )
         yield replace(taken, trace=_RETURNED if role == _SENDER else "")
 
 
@@ -696,7 +699,9 @@ def _other_session_cases(mode: str, key_source: str) -> Iterator[Case]:
             comment = f"{mode} mode: a {role} gets a packet under T1 and T2 themselves"
             yield invalid(comment, inputs, "TestKeysNotSeparated")
             continue
-        taken = acceptable(comment, inputs, "SharedKeysReflected", reason=_NOT_RFC)
+        taken = acceptable(
+            comment, inputs, "SharedKeysReflected", stage=Stage.POLICY, reason=_NOT_RFC
+        )
         yield replace(taken, trace=trace if role == _RECEIVER else "")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from owamp_reference import binding, ikev2, token
 from owamp_reference.binding import IkeSa
 from owamp_reference.choices import REFUSAL_VALUE, Chooser
+from owamp_reference.errors import Stage
 from owamp_reference.ikev2 import PRFS, Prf
 from owamp_reference.keys import ControlKeys
 from owamp_reference.messages import Accept
@@ -250,7 +251,7 @@ def _sk_d_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
     yield valid("all-zero SK_d", zeros, *_flags_of(function, "IppmTerminated", "LabelIsKey"))
     yield valid("SK_d of ones", {"skD": b"\xff" * function.output_size}, *_flags_of(function))
     other = _flags_of(function) if function is not ikev2.PRF_AES128_CMAC else ()
-    yield acceptable("empty SK_d", {"skD": b""}, *other, reason=NO_EMPTY_KEY)
+    yield acceptable("empty SK_d", {"skD": b""}, *other, stage=Stage.INPUT, reason=NO_EMPTY_KEY)
 
 
 def _keymat_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
@@ -272,7 +273,7 @@ def _keymat_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
     late = "the SID is made in Accept-Session, after the Token that needs the key"
     comment = "SID of zeros, the one of a request: all that is known before the Token"
     inputs = {**_draw(drbg.at(comment), keymat=72), "sid": bytes(16)}
-    yield acceptable(comment, inputs, "CircularSid", reason=late)
+    yield acceptable(comment, inputs, "CircularSid", stage=Stage.INPUT, reason=late)
     yield invalid("empty KEYMAT", {"keymat": b"", "sid": bytes(16)}, "EmptyKeymat")
     for size in (0, 15, 17, 32):
         comment = f"SID of {size} octets"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from owamp_reference import ikev2
+from owamp_reference.errors import Stage
 from owamp_reference.ikev2 import PRFS, IkeSaKeys, Prf
 
 from ..vectors.declaration import (
@@ -259,7 +260,9 @@ def _prf_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
                 flags.append("XcbcWholeBlockPadded")
         yield valid(comment, inputs, *flags)
     short = (aes_flags[1],) if function.takes_half_nonces else ()
-    yield acceptable("empty key", {"key": b"", "data": b"IPPM"}, *short, reason=NO_EMPTY_KEY)
+    yield acceptable(
+        "empty key", {"key": b"", "data": b"IPPM"}, *short, stage=Stage.INPUT, reason=NO_EMPTY_KEY
+    )
 
 
 def _prf_plus_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
@@ -281,6 +284,7 @@ def _prf_plus_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
     yield acceptable(
         "no octets",
         inputs,
+        stage=Stage.INPUT,
         reason="RFC 7296 defines octets of which nothing is taken here; it does not say that "
         "something must be.",
     )
@@ -445,6 +449,7 @@ def _rekey_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
         yield acceptable(
             comment,
             _draw(drbg.at(comment), **{**sizes, "ni": nonce, "nr": nonce}),
+            stage=Stage.INPUT,
             reason="How long a nonce must be depends on the prf that the rekey negotiates, which "
             "is not given here: it may be the old one.",
             source="RFC 7296 §2.10",

@@ -8,7 +8,7 @@ from typing import Any
 
 from owamp_reference import messages, negotiation
 from owamp_reference.choices import REFUSAL_VALUE, Choice, Chooser, Option
-from owamp_reference.errors import check_size
+from owamp_reference.errors import Stage, check_size
 from owamp_reference.layout import Layout, LayoutField, Record
 from owamp_reference.messages import (
     Accept,
@@ -586,7 +586,7 @@ def _request_lists() -> Iterator[Case]:
     none = replace(_OW_REQUEST, slots=())
     comment = "no slots: two HMACs in a row"
     few = "RFC 4656 wants one slot or more; a parser may leave that to another step."
-    yield acceptable(comment, {"octets": none.to_octets()}, reason=few)
+    yield acceptable(comment, {"octets": none.to_octets()}, stage=Stage.LAYOUT, reason=few)
     for offset, label in ((2, "Conf-Sender"), (3, "Conf-Receiver")):
         for value in (2, 128, 255):
             comment = f"{label} {value}: it counts as 1"
@@ -625,11 +625,11 @@ def _special_stops(sid: bytes) -> Iterator[Case]:
     ):
         skipped = tuple(SkipRange(*item) for item in ranges)
         stop = StopSessions(0, (SessionDescription(sid, 100, skipped),))
-        yield acceptable(comment, {"octets": stop.to_octets()}, reason=order)
+        yield acceptable(comment, {"octets": stop.to_octets()}, stage=Stage.LAYOUT, reason=order)
     octets = StopSessions(0, (SessionDescription(sid, 100),)).to_octets()
     comment = "padding after a record that is not zero"
     dirty = {"octets": _set(octets, 40, b"\xff" * 8)}
-    yield acceptable(comment, dirty, reason=_PADDING, requirement="MUST")
+    yield acceptable(comment, dirty, stage=Stage.LAYOUT, reason=_PADDING)
     for number in (0, 2, 1 + 2**8, 1 + 2**16, 2**32 - 1):
         wrong = {"octets": _set(octets, 4, number.to_bytes(4, "big"))}
         yield invalid(f"one record, and {number} by the header", wrong, *_aims(number, 1, 32))
@@ -650,7 +650,7 @@ def _special_stops(sid: bytes) -> Iterator[Case]:
         if number:
             yield invalid(comment, wrong, *aims)
         else:
-            yield acceptable(comment, wrong, reason=_PADDING, requirement="MUST")
+            yield acceptable(comment, wrong, stage=Stage.LAYOUT, reason=_PADDING)
 
 
 _PADDING = (
@@ -670,7 +670,9 @@ def _special_acks() -> Iterator[Case]:
     ):
         reason = "RFC 4656 has the server set it to zero, and does not say what a client does."
         flags = ("RefusedAckSentAsRead",)
-        yield acceptable(comment, {"octets": ack.to_octets()}, *flags, reason=reason)
+        yield acceptable(
+            comment, {"octets": ack.to_octets()}, *flags, stage=Stage.LAYOUT, reason=reason
+        )
 
 
 def _parse_groups(drbg: Drbg) -> Iterator[Group]:
@@ -714,7 +716,7 @@ def _fetched_cases(drbg: Drbg) -> Iterator[Case]:
     comment, inputs = given("padding that is not zero", ranges[:1], (_RECORD,))
     size = len(inputs["octets"])
     dirty = _set(inputs["octets"], size - 16 - 7, b"\xff" * 7)
-    yield acceptable(comment, {**inputs, "octets": dirty}, reason=_PADDING, requirement="MUST")
+    yield acceptable(comment, {**inputs, "octets": dirty}, stage=Stage.LAYOUT, reason=_PADDING)
     for comment, pairs in (
         ("skip ranges that overlap", ((1, 5), (4, 9))),
         ("skip ranges out of order", ((6, 9), (1, 5))),

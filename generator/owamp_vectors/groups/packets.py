@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from owamp_reference import packets, primitives
 from owamp_reference.choices import Chooser, first_option
-from owamp_reference.errors import check_size
+from owamp_reference.errors import Stage, check_size
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
 from owamp_reference.sessions import SessionReflector
@@ -399,7 +399,7 @@ def _copied_estimates(given: Callable[..., Json]) -> Iterator[Case]:
     comment = "Sender Error Estimate with Multiplier 0"
     inputs = given(comment, senderErrorEstimate=b"\x80\0")
     zero = "A packet with Multiplier 0 SHOULD not have been answered; the copy is to be exact."
-    yield acceptable(comment, inputs, reason=zero, source=_SENDER_SOURCE)
+    yield acceptable(comment, inputs, stage=Stage.INPUT, reason=zero, source=_SENDER_SOURCE)
     comment = "Sender Error Estimate with the Z bit set"
     yield behaves(comment, given(comment, senderErrorEstimate=b"\xc0\1"))
 
@@ -482,7 +482,7 @@ def _open_cases(mode: TestMode, drbg: Drbg, *, reflector: bool) -> Iterator[Case
         comment = "Sender Error Estimate with Multiplier 0"
         zero = "The Multiplier is that of the sender's packet; RFC 4656 speaks of a packet's own."
         inputs = honest(comment, senderErrorEstimate=b"\x80\0")
-        yield acceptable(comment, inputs, reason=zero, source=_SENDER_SOURCE)
+        yield acceptable(comment, inputs, stage=Stage.LAYOUT, reason=zero, source=_SENDER_SOURCE)
     yield from _mbz_cases(honest, _gaps(mode, reflector=reflector))
     if mode is TestMode.AUTHENTICATED:
         comment = "Timestamp changed on the way: outside the HMAC, by design"
@@ -583,6 +583,7 @@ def _forged_answers(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
             comment,
             forged,
             "TestReflection",
+            stage=Stage.POLICY,
             reason="in the authenticated mode both directions have the same T3 and T4, and the "
             "HMAC covers nothing but the number: nothing tells it from an honest answer",
         )

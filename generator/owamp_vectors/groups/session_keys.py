@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from owamp_reference import ikev2, keys, primitives
-from owamp_reference.errors import ProtocolError, check_size
+from owamp_reference.errors import ProtocolError, Stage, check_size
 from owamp_reference.keys import SID_SIZE, ControlKeys, TestSessionKeys
 from owamp_reference.layout import Layout, octets, uint
 
@@ -330,11 +330,11 @@ def _layout_cases(drbg: Drbg) -> Iterator[Case]:
     yield valid(*given("an address of RFC 5737 and a time in 2024"))
     unknown = "RFC 4656 does not say what stands there if no address is known."
     comment = "no address of the machine known"
-    yield acceptable(*given(comment, address=bytes(4)), reason=unknown)
+    yield acceptable(*given(comment, address=bytes(4)), stage=Stage.INPUT, reason=unknown)
     loopback = "RFC 4656 wants another address than that of the loopback interface."
     comment = "the address of the loopback interface"
     only = given(comment, address=bytes([127, 0, 0, 1]))
-    yield acceptable(*only, reason=loopback, requirement="SHOULD")
+    yield acceptable(*only, stage=Stage.INPUT, reason=loopback, refusing="SHOULD")
     yield valid(*given("the last moment of the NTP era, 2036", timestamp=b"\xff" * 8))
     yield valid(*given("the first moment of the next NTP era, 2036", timestamp=bytes(8)))
     yield valid(*given("a time in the next NTP era", timestamp=bytes(3) + b"\x2a" + bytes(4)))
@@ -347,7 +347,9 @@ def _layout_cases(drbg: Drbg) -> Iterator[Case]:
         ),
     ):
         given_ = given(comment, address=address)
-        yield acceptable(*given_, "SidOfFirstFour", reason=ipv6, requirement="MAY")
+        yield acceptable(
+            *given_, "SidOfFirstFour", stage=Stage.INPUT, reason=ipv6, requirement="MAY"
+        )
     for size in (3, 8):
         yield invalid(*given(f"an address of {size} octets", address=bytes(size)), "SizeUnchecked")
     yield invalid(*given("timestamp of 4 octets", timestamp=bytes(4)), "SizeUnchecked")

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from owamp_reference import messages, primitives, token
 from owamp_reference.choices import Choice, Chooser, Option
-from owamp_reference.errors import check_size
+from owamp_reference.errors import Stage, check_size
 from owamp_reference.keys import ControlKeys
 from owamp_reference.layout import Layout, octets
 from owamp_reference.negotiation import Protocol
@@ -259,7 +259,7 @@ def _passphrase_cases(protocol: Protocol, drbg: Drbg) -> Iterator[Case]:
 def _text_cases(protocol: Protocol, given: Given) -> Iterator[Case]:
     """What a passphrase may consist of."""
     empty = "The RFCs set no minimum; an implementation may refuse an empty secret."
-    yield acceptable(*given("empty passphrase", ""), reason=empty)
+    yield acceptable(*given("empty passphrase", ""), stage=Stage.TEXT, reason=empty)
     for comment, text, flag in (
         ("non-ASCII passphrase, two octets a character", "Žluťoučký kůň", "PassphraseLatin1"),
         ("non-ASCII passphrase within Latin-1", "café", "PassphraseLatin1"),
@@ -274,7 +274,7 @@ def _text_cases(protocol: Protocol, given: Given) -> Iterator[Case]:
         if protocol is Protocol.TWAMP:
             yield invalid(*given(comment, text), "PassphraseNotAscii", source="RFC 5357 §3.1")
         else:
-            yield acceptable(*given(comment, text), flag, reason=_CHARACTER_SET)
+            yield acceptable(*given(comment, text), flag, stage=Stage.TEXT, reason=_CHARACTER_SET)
 
     source = "RFC 5357 §3.1" if protocol is Protocol.TWAMP else _SOURCE
     for comment, text in (
@@ -364,7 +364,7 @@ def _open_cases(drbg: Drbg) -> Iterator[Case]:
     yield valid(comment, honest(comment, 2048), "CountByteOrder", "CountIgnored")
     comment = "all-zero T1 and T2, honestly sealed"
     zeros = {"t1": bytes(16), "t2": bytes(32)}
-    yield acceptable(comment, honest(comment, fixed=zeros), reason=_ZERO_KEYS)
+    yield acceptable(comment, honest(comment, fixed=zeros), stage=Stage.POLICY, reason=_ZERO_KEYS)
     for comment, challenge in _CHALLENGES_WITH_ZEROS:
         yield valid(comment, honest(comment, fixed={"challenge": challenge}))
         equal = f"{comment}: the Token has another that is the same up to there"
@@ -428,6 +428,7 @@ def _open_cases(drbg: Drbg) -> Iterator[Case]:
         comment,
         {**inputs, "token": _forge(secrets["tokenKey"], inputs["challenge"], bytes(48))},
         "TokenForgery",
+        stage=Stage.POLICY,
         reason=_ZERO_KEYS,
         source="RFC 4656 §3.1, §6.10",
     )
@@ -477,7 +478,7 @@ def _key_id_encode_cases(drbg: Drbg) -> Iterator[Case]:
         ("decomposed form at the start (o, U+0308)", "o\u0308l", "KeyIdNormalized"),
     ):
         yield valid(comment, {"name": name}, *flags)
-    yield acceptable("empty name", {"name": ""}, reason=_EMPTY_NAME)
+    yield acceptable("empty name", {"name": ""}, stage=Stage.TEXT, reason=_EMPTY_NAME)
     for comment, name, flag in (
         ("81 octets", "k" * 81, "KeyIdTooLong"),
         ("255 octets", "k" * 255, "KeyIdTooLong"),
@@ -505,7 +506,9 @@ def _key_id_decode_cases(drbg: Drbg) -> Iterator[Case]:
     ):
         yield valid(comment, {"keyId": key_id.ljust(80, b"\0")}, *flags)
     comment = "all zeros: an empty name"
-    yield acceptable(comment, {"keyId": bytes(80)}, "KeyIdPadding", reason=_EMPTY_NAME)
+    yield acceptable(
+        comment, {"keyId": bytes(80)}, "KeyIdPadding", stage=Stage.TEXT, reason=_EMPTY_NAME
+    )
     for comment, key_id, flag in (
         ("Latin-1 where UTF-8 is due", "mühle".encode("latin-1"), "KeyIdLatin1"),
         ("UTF-8 cut within a character", ("é" * 40).encode()[:-1], "KeyIdLatin1"),

@@ -16,10 +16,19 @@ from importlib import resources
 from typing import Any, TypeAlias
 
 from owamp_reference import keys
-from owamp_reference.errors import ProtocolError
+from owamp_reference.errors import ProtocolError, Stage
 from owamp_reference.packets import TestMode
 
-from ..vectors.declaration import Case, Field, Group, GroupType, Json, Values, VectorFile
+from ..vectors.declaration import (
+    Case,
+    Field,
+    Group,
+    GroupType,
+    Json,
+    Refusal,
+    Values,
+    VectorFile,
+)
 from ..vectors.drbg import Drbg
 from .participants import (
     CLIENTS,
@@ -262,7 +271,7 @@ def case_of(recorded: Recorded) -> Case:
         (flag,) if flag else (),
         source=recorded["source"],
         expect="acceptable" if reason else "valid",
-        reason=reason,
+        refusal=Refusal(reason, Stage.POLICY) if reason else None,
         requirement="POLICY" if is_policy else "MUST",
         trace=recorded["trace"],
     )

@@ -31,7 +31,6 @@ from owamp_reference import binding
 from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import PRFS
 from owamp_reference.negotiation import Credentials
-from owamp_reference.token import encode_passphrase
 
 from ..disk import FileError, parse_toml, read_whole
 
@@ -46,11 +45,6 @@ class Secrets:
     """The shared secrets of one end."""
 
     credentials: tuple[Credentials, ...] = ()
-
-    @property
-    def any_passphrase(self) -> bool:
-        """Whether there is a secret that is found by KeyID."""
-        return any(not item.ikev2_derived for item in self.credentials)
 
     @property
     def any_ike_sa(self) -> bool:
@@ -117,8 +111,10 @@ def _from_hex(text: object, where: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def read_secrets(path: Path) -> tuple[Credentials, ...]:
+def read_secrets(path: Path, *, for_twamp: bool = False) -> tuple[Credentials, ...]:
     """The secrets of a TOML file as the module describes it.
+
+    `for_twamp`: whether its passphrases have to be as RFC 5357 §3.1 has them.
 
     Raises:
         FileError: as `read_private`; not TOML, a field that is missing, unknown or of the wrong
@@ -137,19 +133,19 @@ def read_secrets(path: Path) -> tuple[Credentials, ...]:
         raise FileError(f"{path}: passphrases: expected a table, found something else")
     if not isinstance(sas, list) or not all(isinstance(item, dict) for item in sas):
         raise FileError(f"{path}: ike_sa: expected an array of tables, found something else")
-    found = [_psk(path, name, value) for name, value in passphrases.items()]
+    found = [_psk(path, name, value, for_twamp) for name, value in passphrases.items()]
     found += [_ike_sa(f"{path}: ike_sa {n}", item) for n, item in enumerate(sas, 1)]
     if not found:
         raise FileError(f"{path}: expected passphrases or an ike_sa, found none")
     return tuple(found)
 
 
-def _psk(path: Path, name: str, value: object) -> Credentials:
+def _psk(path: Path, name: str, value: object, for_twamp: bool) -> Credentials:
     where = f"{path}: passphrases.{name}"
     if not isinstance(value, str) or not value:
         raise FileError(f"{where}: expected a string that is not empty, found something else")
     try:
-        return Credentials.from_passphrase(name, encode_passphrase(value))
+        return Credentials.from_passphrase(name, value, for_twamp=for_twamp)
     except ProtocolError as error:
         raise FileError(f"{where}: {error}") from None
 

@@ -103,19 +103,25 @@ class Cases:
             self._files[name] = file, content
         return self._files[name]
 
-    def case(self, name: str, type_name: str, tc_id: int) -> DraftCase:
-        """A case, of which the type is given as well, so that no other takes its number.
+    def case(self, name: str, type_name: str, comment: str, **parameters: Any) -> DraftCase:
+        """The case of a type with a comment, in the group that has these parameters.
 
         Raises:
-            FileError: the file has no such case, or it is refused.
+            FileError: the file has no such case, or several, or it is refused.
         """
-        for case in stored_cases(*self._file(name)):
-            if (case.type.name, case.tc_id) == (type_name, tc_id):
-                if case.result == "invalid":
-                    raise FileError(f"{self._directory}/{name}.json: tcId {tc_id} is invalid")
-                return DraftCase(case)
-        where = f"{self._directory}/{name}.json: expected tcId {tc_id} of type {type_name}"
-        raise FileError(f"{where}, found none")
+        found = [
+            case
+            for case in stored_cases(*self._file(name))
+            if (case.type.name, case.comment) == (type_name, comment)
+            and parameters.items() <= case.parameters.items()
+        ]
+        path = f"{self._directory}/{name}.json"
+        if len(found) != 1:
+            expected = f"expected one case of type {type_name} with the comment {comment!r}"
+            raise FileError(f"{path}: {expected}, found {len(found)}")
+        if found[0].result == "invalid":
+            raise FileError(f"{path}: tcId {found[0].tc_id} is invalid")
+        return DraftCase(found[0])
 
     def target(self, vectors: str) -> str:
         """A flag or a group type, "file:Flag" or "file:GroupType", as given.

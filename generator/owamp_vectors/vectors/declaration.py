@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from owamp_reference import __version__
 from owamp_reference.choices import Requirement
+from owamp_reference.errors import Stage
 from owamp_reference.layout import Layout
 
 from .drbg import DESCRIPTION, Drbg
@@ -163,6 +164,21 @@ class GroupType:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """That an implementation may refuse what it may also compute.
+
+    Attributes:
+        reason: why.
+        stage: at which step.
+        requirement: what the refusal rests on.
+    """
+
+    reason: str
+    stage: Stage
+    requirement: Requirement = "POLICY"
+
+
+@dataclass(frozen=True)
 class Case:
     """A case as its author writes it; outputs and tcId are added when the file is built.
 
@@ -172,8 +188,8 @@ class Case:
         flags: the mistakes it is aimed at, and other notes.
         source: the section, where it is another than the type's.
         expect: what must come of it; None if that follows from what the RFCs leave open.
-        reason: of an acceptable case, why an implementation may refuse what it may also compute.
-        requirement: what it rests on, where it is not what its type's cases do.
+        refusal: of an acceptable case, why an implementation may refuse it.
+        requirement: what its outputs rest on, where it is not what those of its type do.
         trace: the model's trace that it is, ``model[+FLAG…]/lemma``.
     """
 
@@ -182,7 +198,7 @@ class Case:
     flags: tuple[str, ...] = ()
     source: str = ""
     expect: Result | None = "valid"
-    reason: str = ""
+    refusal: Refusal | None = None
     requirement: Requirement | None = None
     trace: str = ""
 
@@ -202,11 +218,17 @@ def acceptable(
     inputs: Values,
     *flags: str,
     reason: str,
+    stage: Stage,
     source: str = "",
     requirement: Requirement = "POLICY",
+    refusing: Requirement = "POLICY",
 ) -> Case:
-    """A case that an implementation may compute as given, or refuse, for the reason given."""
-    return Case(comment, inputs, flags, source, "acceptable", reason, requirement)
+    """A case that an implementation may compute as given, or refuse, for the reason given.
+
+    `requirement` is what the one rests on, `refusing` what the other does.
+    """
+    refusal = Refusal(reason, stage, refusing)
+    return Case(comment, inputs, flags, source, "acceptable", refusal, requirement)
 
 
 def behaves(comment: str, inputs: Values, *flags: str, source: str = "") -> Case:
@@ -335,8 +357,8 @@ def judged(group_type: GroupType, parameters: Values, case: Case) -> Json:
     """What is said of a case beside its inputs: outputs, result, requirement, and why.
 
     The outputs are those of the first outcome that has some. The other outcomes that the RFCs
-    allow, or the author of an acceptable case, are its alternatives. What it rests on is what is
-    said of the first outcome, be it a refusal.
+    allow, or the author of an acceptable case, are its alternatives. Each rests on the weakest
+    word of what it does in another way than the outcome that is beside it.
     """
     found = group_type.outcomes(parameters, case.inputs)
     with_outputs = [outcome for outcome in found if outcome.outputs is not None]
@@ -352,18 +374,20 @@ def judged(group_type: GroupType, parameters: Values, case: Case) -> Json:
     if others:
         said |= {"result": "acceptable", "reason": _left_open(chosen, others)}
         said["requirement"] = weakest(
-            option for item in found[1:] for _, option in found[0].departs(item)
+            option for item in others for _, option in chosen.departs(item)
         )
         said["alternatives"] = [_alternative(group_type, item, chosen) for item in others]
-    if case.reason:
+    if case.refusal is not None:
         refusal = {
-            "reason": case.reason,
+            "reason": case.refusal.reason,
             "source": case.source or group_type.source,
-            "requirement": said["requirement"],
+            "requirement": case.refusal.requirement,
             "refused": True,
+            "stage": case.refusal.stage,
         }
         alternatives = [*said.get("alternatives", []), refusal]
-        said |= {"result": "acceptable", "reason": case.reason, "alternatives": alternatives}
+        said |= {"result": "acceptable", "reason": case.refusal.reason}
+        said["alternatives"] = alternatives
     return said
 
 

@@ -123,18 +123,22 @@ def _alternative_schema(outputs: Json) -> Json:
     }
     refusal = {"refused": {"const": True}, "stage": _STAGE}
     schema = _object({**about, **refusal, **outputs}, about)
-    either = [_has(["refused"], list(outputs)), _has(list(outputs), list(refusal))]
-    return {**schema, "oneOf": either}
+    either = {"then": _has(list(refusal), list(outputs)), "else": _has(list(outputs), ["stage"])}
+    return {**schema, "if": {"required": ["refused"]}, **either}
 
 
 def _where(result: str, required: list[str], absent: list[str], sizes: Json) -> Json:
     """What a case of a result has, what it does not have, and how long inputs are."""
-    then = {**_has(required, absent), **({"properties": sizes} if sizes else {})}
+    then = _has(required, absent)
+    then["properties"] |= sizes
     return {"if": {"properties": {"result": {"const": result}}}, "then": then}
 
 
 def _has(required: list[str], absent: list[str]) -> Json:
-    return {"required": required, "not": {"anyOf": [{"required": [name]} for name in absent]}}
+    return {"required": required, "properties": dict.fromkeys(absent, _NOTHING)}
+
+
+_NOTHING: Json = {"title": "nothing", "not": {}}
 
 
 def _group_schema(group_type: GroupType) -> Json:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from owamp_reference.errors import Stage
+
 from ..disk import FileError, parse_json
 from ..json_schema import misfit
-from .declaration import SCHEMA_VERSION, Case, Field, GroupType, Json, Result, VectorFile
+from .declaration import SCHEMA_VERSION, Case, Field, GroupType, Json, Refusal, Result, VectorFile
 from .outcomes import Outcome
 from .schema import file_schema
 
@@ -121,13 +123,16 @@ class StoredCase:
 
     def as_written(self) -> Case:
         """The case as its author wrote it, as far as the file tells."""
-        by_hand = [item for item in self.alternatives if "stage" not in item and "refused" in item]
-        reason = self.reason if by_hand and self.reason else ""
+        refusals = [
+            Refusal(item["reason"], Stage(item["stage"]), item["requirement"])
+            for item in self.alternatives
+            if "refused" in item and item["reason"] == self.reason
+        ]
         return Case(
             self.comment,
             self.decoded_inputs,
             source=self.source,
-            reason=reason,
+            refusal=refusals[-1] if refusals else None,
             requirement=self.test["requirement"],
         )
 

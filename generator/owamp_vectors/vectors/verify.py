@@ -50,7 +50,7 @@ def _short(value: object, limit: int = 120) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-_SAID = ("result", "reason", "stage", "alternatives")
+_SAID = ("result", "reason", "stage", "requirement", "alternatives")
 """What is said of a case beside its values, and follows from what the reference computes."""
 
 

@@ -10,12 +10,13 @@ from owamp_reference.negotiation import SECURITY_BITS, Protocol
 
 from ...vectors.declaration import Case, Json
 from ...vectors.drbg import Drbg
-from .inputs import ALICE
+from .inputs import ALICE, UNUSUAL_PASSPHRASES
 from .serving import CLIENT_IV, KEY_ID, TOKEN, Client, ikev2_bit, securities
 from .spoiling import flipped, receive, replaced
 
 _RFC = "RFC 4656 §3.1"
 _IKE = "RFC 7717 §5.3"
+_TEXTS = "RFC 4656 §3.1; RFC 5357 §3.1"
 
 
 def cases(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
@@ -36,6 +37,7 @@ def cases(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
     yield from _ike_sas(client("IKE SAs"))
     yield from _wrong_ike_sas(client("wrong IKE SAs"))
     yield from _bits(client("bits"))
+    yield from _passphrases(client("passphrases"))
     yield from _in_clear(Client.make(drbg.at("open"), protocol, "unauthenticated"))
 
 
@@ -176,6 +178,15 @@ def _several(client: Client) -> Iterator[Case]:
     steps = _then_asks(client, client.response(secret="another"))
     comment = "a known KeyID whose secret is empty, Token under another"
     yield client.case(comment, steps, secrets=empty, source=_RFC)
+
+
+def _passphrases(client: Client) -> Iterator[Case]:
+    for what, passphrase, flags in UNUSUAL_PASSPHRASES:
+        steps = _then_asks(client, client.response(secret=passphrase))
+        comment = f"the passphrase that the server is given has {what}"
+        known = [_secret("alice", passphrase)]
+        given = flags[client.protocol.value]
+        yield client.case(comment, steps, *given, secrets=known, source=_TEXTS)
 
 
 def _challenges(client: Client) -> Iterator[Case]:

@@ -16,7 +16,17 @@ from ...vectors.declaration import Case, Field, Group, GroupType, Json, Values
 from ...vectors.drbg import Drbg
 from . import client_answers, client_hmacs, client_pieces
 from .ends import client_of, parse_request, passphrase_credentials
-from .inputs import IKE_SA, LIMIT, OF_CLIENT, PASSPHRASE, PROTECTED, PROTOCOL, SECURITY, UNUSED
+from .inputs import (
+    IKE_SA,
+    LIMIT,
+    OF_CLIENT,
+    PASSPHRASE,
+    PROTECTED,
+    PROTOCOL,
+    SECURITY,
+    UNUSED,
+    UNUSUAL_PASSPHRASES,
+)
 from .script import Scene, heard
 from .spoiling import BEHAVIOUR, STEPS, behaviour, receive, replaced
 
@@ -38,14 +48,14 @@ def _say(client: ControlClient, command: bytes) -> None:
         client.fetch_session(fetch.sid, fetch.begin_seq, fetch.end_seq)
 
 
-def _credentials(values: Values) -> Credentials:
+def _credentials(values: Values, choose: Chooser) -> Credentials:
     for sa in values["ikeSas"]:
         return Credentials.from_ikev2(sa["spiI"], sa["spiR"], sa["sharedSecretKey"])
-    return passphrase_credentials(values)
+    return passphrase_credentials(values["protocol"], values, choose)
 
 
 def _compute(values: Values, choose: Chooser) -> Json:
-    client = client_of(values, _credentials(values), choose)
+    client = client_of(values, _credentials(values, choose), choose)
     sent: list[bytes] = [client.data_to_send()]
     events: list[Event] = []
     for step in values["steps"]:
@@ -105,6 +115,7 @@ def _cases(scene: Scene) -> Iterator[Case]:
     yield from _server_starts(scene)
     if scene.security == "encrypted":
         yield from _names(scene)
+        yield from _passphrases(scene)
         yield from _ike_sas(scene)
     yield from client_answers.cases(scene)
     yield from client_pieces.cases(scene)
@@ -161,6 +172,15 @@ def _names(scene: Scene) -> Iterator[Case]:
     for comment, name in (("80 octets", "alice" * 16), ("5 letters in 7 octets", "alícé")):
         greeting = scene.greeting()
         yield _greeted(scene, f"a name of {comment}", greeting, source="RFC 4656 §3.1", name=name)
+
+
+def _passphrases(scene: Scene) -> Iterator[Case]:
+    source = "RFC 4656 §3.1; RFC 5357 §3.1"
+    for what, passphrase, flags in UNUSUAL_PASSPHRASES:
+        comment, given = f"the passphrase has {what}", flags[scene.protocol.value]
+        yield _greeted(
+            scene, comment, scene.greeting(), *given, source=source, passphrase=passphrase
+        )
 
 
 def _ike_sas(scene: Scene) -> Iterator[Case]:

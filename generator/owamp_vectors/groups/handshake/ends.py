@@ -27,10 +27,11 @@ _DRAWS = {
 _DEFAULT_LIMIT = 2**20
 
 
-def passphrase_credentials(values: Values) -> Credentials:
-    """The credentials of a case with a passphrase."""
-    passphrase = token.encode_passphrase(values["passphrase"])
-    return Credentials.from_passphrase(values["name"], passphrase)
+def passphrase_credentials(protocol: str, values: Values, choose: Chooser) -> Credentials:
+    """The credentials with the name and passphrase of `values`; raises `ProtocolError`."""
+    for_twamp = Protocol(protocol) is Protocol.TWAMP
+    name, passphrase = values["name"], values["passphrase"]
+    return Credentials.from_passphrase(name, passphrase, for_twamp=for_twamp, choose=choose)
 
 
 def _next(name: str, values: Iterator[T]) -> T:

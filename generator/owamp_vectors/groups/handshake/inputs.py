@@ -66,6 +66,16 @@ PROTECTED = {
 """The protected modes of each protocol."""
 ALICE = {"name": "alice", "passphrase": "correct horse"}
 """The one passphrase of the cases."""
+UNUSUAL_PASSPHRASES = (
+    (
+        "a newline",
+        "correct\nhorse",
+        {"OWAMP": ("PassphraseNewline",), "TWAMP": ("PassphraseNewline",)},
+    ),
+    ("a CR and no LF", "correct\rhorse", {"OWAMP": (), "TWAMP": ("PassphraseLoneCr",)}),
+    ("a letter not of ASCII", "corréct horse", {"OWAMP": (), "TWAMP": ("PassphraseNotAscii",)}),
+)
+"""Passphrases that not every endpoint may take: what is in them, and the flags by protocol."""
 _DRAWN = {"challenge": 16, "salt": 16, "serverIv": 16, "t1": 16, "t2": 32, "clientIv": 16}
 START = 0xE9300000 << 32
 """Start Time of the requests."""

@@ -27,7 +27,7 @@ from owamp_reference.negotiation import IKEV2_DERIVED, Credentials, Mode, Protoc
 
 from ...vectors.declaration import Case, Field, GroupType, Json, Values, behaves
 from ...vectors.drbg import Drbg
-from .ends import server_of
+from .ends import passphrase_credentials, server_of
 from .inputs import (
     ALICE,
     IKE_SA,
@@ -44,16 +44,15 @@ from .inputs import (
 from .spoiling import BEHAVIOUR, STEPS, Writer, behaviour, receive
 
 
-def _known(values: Values) -> Iterable[Credentials]:
+def _known(values: Values, choose: Chooser) -> Iterable[Credentials]:
     for secret in values["secrets"]:
-        passphrase = token.encode_passphrase(secret["passphrase"])
-        yield Credentials.from_passphrase(secret["name"], passphrase)
+        yield passphrase_credentials(values["protocol"], secret, choose)
     for sa in values["ikeSas"]:
         yield Credentials.from_ikev2(sa["spiI"], sa["spiR"], sa["sharedSecretKey"])
 
 
 def _compute(values: Values, choose: Chooser) -> Json:
-    server = server_of(values, secrets_of(*_known(values)), choose)
+    server = server_of(values, secrets_of(*_known(values, choose)), choose)
     sent: list[bytes] = [server.data_to_send()]
     events: list[Event] = []
     for step in values["steps"]:

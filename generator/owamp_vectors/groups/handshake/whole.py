@@ -118,7 +118,7 @@ def _handshake(values: Values, credentials: Credentials | None, choose: Chooser)
     }
 
 
-def _ikev2_credentials(values: Values) -> Credentials:
+def _ikev2_credentials(values: Values, _choose: Chooser) -> Credentials:
     """The credentials of a case with an IKE SA (RFC 7717 §5.1)."""
     secret = binding.shared_secret_from_sk_d(ikev2.PRFS[values["prf"]], values["skD"])
     return Credentials.from_ikev2(values["spiI"], values["spiR"], secret)
@@ -128,7 +128,7 @@ def _type(
     name: str,
     description: str,
     inputs: tuple[Field, ...],
-    credentials: Callable[[Values], Credentials | None],
+    credentials: Callable[[Values, Chooser], Credentials | None],
     source: str = _SOURCE,
     parameters: tuple[Field, ...] = (),
 ) -> GroupType:
@@ -139,7 +139,7 @@ def _type(
         (PROTOCOL, SECURITY, *parameters),
         (*inputs, *OF_SERVER, *OF_CLIENT, UNUSED, *_SESSIONS),
         _OUTPUTS,
-        lambda values, choose: _handshake(values, credentials(values), choose),
+        lambda values, choose: _handshake(values, credentials(values, choose), choose),
         is_open=True,
     )
 
@@ -148,13 +148,13 @@ _OPEN = _type(
     "OpenHandshake",
     "A whole connection in the unauthenticated mode.",
     (),
-    lambda _values: None,
+    lambda _values, _choose: None,
 )
 _PASSPHRASE = _type(
     "PassphraseHandshake",
     "A whole connection in a protected mode, from a passphrase.",
     PASSPHRASE,
-    passphrase_credentials,
+    lambda values, choose: passphrase_credentials(values["protocol"], values, choose),
 )
 _IKEV2 = _type(
     "Ikev2Handshake",

@@ -29,6 +29,7 @@ from owamp_reference.messages import (
 )
 from owamp_reference.negotiation import (
     IKEV2_DERIVED,
+    IMPROPER,
     Credentials,
     NegotiatedMode,
     Protocol,
@@ -216,10 +217,7 @@ class Progress:
             error = ProtocolError("Stop-Sessions", "one while testing", found)
             problems.append(wrong(error, stop.SOURCE))
         else:
-            try:
-                check_stop([item.session for item in self._running], stop, from_client)
-            except ProtocolError as error:
-                problems.append(wrong(error, stop.SOURCE))
+            problems += self._stop_remarks(stop, from_client)
         problems += set_up.accept_remarks(stop.accept)
         if isinstance(stop, StopSessions):
             problems += record_remarks(self._running, stop)
@@ -237,6 +235,17 @@ class Progress:
             self._stops.clear()
             self._running.clear()
         return summary, problems
+
+    def _stop_remarks(self, stop: StopSessions | StopTWSessions, from_client: bool) -> list[Remark]:
+        """Whether it accounts for the sessions, in either reading of RFC 4656 §3.8."""
+        sessions = [item.session for item in self._running]
+        found = []
+        for counts_both in (True, False):
+            try:
+                check_stop(sessions, stop, from_client, counts_both=counts_both)
+            except ProtocolError as error:
+                found.append(wrong(error, stop.SOURCE))
+        return found[:1] if len(found) == 2 else []
 
     # Replies
 
@@ -256,8 +265,7 @@ class Progress:
         problems = set_up.accept_remarks(ack.accept)
         if ack.accept == Accept.OK:
             if not self._running:
-                text = "Accept: expected a refusal, as no session was accepted, found 0"
-                problems.append(wrong(text, ack.SOURCE))
+                problems.append(note("Accept 0, though no session was accepted", ack.SOURCE))
             self.state = State.TESTING
             for item in self._running:
                 item.is_started = True
@@ -266,18 +274,30 @@ class Progress:
     def take_accept(self, command: Request | None, reply: AcceptSession) -> Judged:
         """Accept-Session (RFC 4656 §3.5)."""
         problems = set_up.accept_remarks(reply.accept)
-        problem = None
-        if command is not None:
-            assert self.protocol is not None
-            problem = request_problem(self.protocol, command)
-        if reply.accept == Accept.OK:
-            if command is not None:
-                problems += self._open_session(command, reply)
-            if command is None or problem is not None:
-                field_name = problem.field if problem is not None else "Command Number"
-                text = f"Accept: expected 3 ({field_name} of the request), found 0"
-                problems.append(wrong(text, reply.SOURCE))
+        problems += self._answer_remarks(command, reply.accept)
+        if reply.accept == Accept.OK and command is not None:
+            problems += self._open_session(command, reply)
         return f"Accept {reply.accept}, Port {reply.port}, SID {reply.sid.hex()}", problems
+
+    def _answer_remarks(self, command: Request | None, accept: int) -> list[Remark]:
+        """Whether Accept may have this value in the answer to a command; None: there is no such.
+
+        A server may refuse any request (RFC 4656 §3.5), with the right value or with 1 (§3.3). It
+        has to refuse less than a client must not send: most rules for the fields bind the client.
+        """
+        assert self.protocol is not None
+        field_name = "Command Number"
+        if command is not None:
+            problem = request_problem(self.protocol, command, set_up.granting)
+            if problem is None:
+                return []
+            field_name = problem.field
+        expected, is_right, source = "a refusal", accept != Accept.OK, AcceptSession.SOURCE
+        if self.protocol is Protocol.TWAMP and field_name in ("Command Number", *IMPROPER):
+            expected, is_right = "3", accept == Accept.NOT_SUPPORTED
+            source = "RFC 5357 §3.5"
+        text = f"Accept: expected {expected} ({field_name} of the request), found {accept}"
+        return [] if is_right else [wrong(text, source)]
 
     def _open_session(self, request: Request, reply: AcceptSession) -> list[Remark]:
         if self.mode is None:
@@ -292,7 +312,8 @@ class Progress:
             problems.append(wrong("SID: expected one for the session, found zeros", reply.SOURCE))
         if any(item.session.sid == sid for item in self.sessions):
             text = "SID: expected a new one, found that of another session"
-            problems.append(wrong(text, reply.SOURCE))
+            say = note if only_sender else wrong  # the client made it, and the server may take it
+            problems.append(say(text, reply.SOURCE))
         session = ObservedSession.accepted(
             request, sid, reply.port, self.mode.test_mode, self.response.control_keys, self._ends
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from owamp_reference import binding, token
-from owamp_reference.choices import Choice
+from owamp_reference.choices import GRANTS, Choice
 from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import ControlKeys
 from owamp_reference.messages import Accept, ServerGreeting, SetUpResponse, decode_key_id
@@ -114,12 +114,14 @@ def judge_response(
         return result
     try:
         offered = message.mode if greeting is None else greeting.modes
-        result.mode = read_mode(protocol, offered, message.mode, _refusing)
+        result.mode = read_mode(protocol, offered, message.mode)
+        read_mode(protocol, offered, message.mode, _refusing)
     except ProtocolError as error:
-        result.problem = error
         source = "RFC 7717 §5.1" if "IKEv2" in error.expected else SOURCE
         result.remarks.append(wrong(error, source))
-        return result
+        if result.mode is None:
+            result.problem = error
+            return result
     if protocol is Protocol.TWAMP and message.mode & EXTENSIONS:
         result.extensions = message.mode & EXTENSIONS
         text = f"Mode {message.mode:#x} has extensions, which are not checked here"
@@ -135,6 +137,11 @@ def judge_response(
 def _refusing(_choice: Choice) -> int:
     """What a server may ignore in Mode is wrong of the client all the same."""
     return 1
+
+
+def granting(choice: Choice) -> int:
+    """The chooser of a server that grants every request that it may grant."""
+    return next((n for n, option in enumerate(choice.options) if option.does == GRANTS), 0)
 
 
 def _open_token(
