@@ -176,7 +176,8 @@ ROOM = Room(
         "Set_Up_Connection": BEFOREHAND,
         "Open_OWAMP_Session": BEFOREHAND,
         "Open_TWAMP_Session": BEFOREHAND,
-        "Reveal_Test_Keys": LEAK,
+        "Reveal_T3": LEAK,
+        "Reveal_T4": LEAK,
         **{
             rule: player(mode)
             for stem, player in (
@@ -189,15 +190,20 @@ ROOM = Room(
             for mode, rule in by_mode(stem).items()
         },
     },
+    mutants={"NO_HMAC": "the HMACs of test packets"},
     attacks={
         "twamp-reflection": _REFLECTED,
         "one-way-twamp-reflection": _REFLECTED,
-        "test-to-test": Attack("TestKeysInverted"),
+        **{
+            f"test-to-test{kind}": Attack("TestKeysInverted")
+            for kind in ("", "-encrypted", "-twamp")
+        },
         "shared-owamp-reflection-authenticated": _SHARED,
         "shared-owamp-reflection-encrypted": _SHARED,
         "shared-owamp-reflection": _SHARED,
         "shared-twamp-reflection": _SHARED,
         "shared-twamp-reflection-encrypted": _SHARED,
-        "shared-test-to-test": _SHARED,
+        "shared-twamp-to-reflector-encrypted": _SHARED,
+        **{f"shared-test-to-test{kind}": _SHARED for kind in ("", "-encrypted", "-twamp")},
     },
 )

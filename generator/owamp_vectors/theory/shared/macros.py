@@ -1,10 +1,22 @@
-"""The macros that theories share, and what they are equal to: T3, T4 and the Token."""
+"""The macros that theories share, and what they are equal to: T3, T4, the Token, packets."""
 
 from __future__ import annotations
 
-from owamp_reference import keys, token
+from owamp_reference import keys, packets, primitives, token
 
-from ...groups.roles import CHALLENGE, COUNT, SALT, SECRET, SID, T1, T2
+from ...groups.roles import (
+    AES_KEY,
+    BLOCK,
+    BLOCKS,
+    CHALLENGE,
+    COUNT,
+    HMAC_KEY,
+    SALT,
+    SECRET,
+    SID,
+    T1,
+    T2,
+)
 from ..rows import MacroRow
 from .control import seal
 from .symbols import kdf
@@ -32,5 +44,22 @@ MACROS = (
     ),
     MacroRow(
         "token", token.seal_token, (SECRET, CHALLENGE, SALT, COUNT, T1, T2), seal, "RFC 4656 §3.1"
+    ),
+    MacroRow(
+        "packet",
+        packets.seal_packet,
+        (AES_KEY, HMAC_KEY, BLOCKS),
+        lambda k3, k4, text: (
+            primitives.aes_cbc_encrypt(k3, primitives.ZERO_IV, text)
+            + primitives.hmac_sha1_128(k4, text)
+        ),
+        "RFC 4656 §4.1.2",
+    ),
+    MacroRow(
+        "tag",
+        primitives.hmac_sha1_128,
+        (HMAC_KEY, BLOCK),
+        primitives.hmac_sha1_128,
+        "RFC 4656 §4.1.2",
     ),
 )

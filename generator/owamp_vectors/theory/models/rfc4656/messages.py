@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from owamp_reference import control, messages, packets, primitives, token
+from owamp_reference import control, messages, primitives, token
 from owamp_reference.keys import ControlKeys
 
 from ....groups.participants import request_of
 from ....groups.roles import (
-    AES_KEY,
     BLOCK,
     BLOCKS,
     CHALLENGE,
     COUNT,
     HMAC,
-    HMAC_KEY,
     MODE,
     MODES,
     PARAMETERS,
@@ -64,23 +62,6 @@ MACROS = (
         (T1, BLOCK, BLOCKS, HMAC),
         lambda t1, iv, text, tag: primitives.aes_cbc_encrypt(t1, iv, text + tag),
         "RFC 4656 §3.4",
-    ),
-    MacroRow(
-        "packet",
-        packets.seal_packet,
-        (AES_KEY, HMAC_KEY, BLOCKS),
-        lambda k3, k4, text: (
-            primitives.aes_cbc_encrypt(k3, primitives.ZERO_IV, text)
-            + primitives.hmac_sha1_128(k4, text)
-        ),
-        "RFC 4656 §4.1.2",
-    ),
-    MacroRow(
-        "tag",
-        primitives.hmac_sha1_128,
-        (HMAC_KEY, BLOCK),
-        primitives.hmac_sha1_128,
-        "RFC 4656 §4.1.2",
     ),
 )
 
