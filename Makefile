@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup vectors render check prove claims draft report adapters strongswan debian test \
-	coverage bench lock
+	coverage bench lock mutate
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,12 @@ coverage: $(STAMP) ## run the tests and report the lines and branches that they 
 
 bench: $(STAMP) ## measure regeneration against the bare cryptographic operations
 	$(BIN)/python -m owamp_vectors.bench
+
+STRYKER := 8.7.1
+mutate: $(STAMP) ## count the mutants of adapters/javascript that the vectors kill (an hour; needs npm)
+	npm install --silent --prefix build/mutate @stryker-mutator/core@$(STRYKER)
+	$(BIN)/python -m tests.mutation.questions build/mutate/questions.jsonl
+	nice $(BIN)/python -m tests.mutation.run
 
 strongswan: $(STAMP) ## record the known answers of strongSwan (needs it, and root)
 	$(BIN)/python -m tests.strongswan.record

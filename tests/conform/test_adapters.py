@@ -31,9 +31,9 @@ BUILDS: dict[
 }
 
 
-@pytest.mark.parametrize("name", BUILDS)
-def test_adapter_passes_every_case(name: str, tmp_path: Path) -> None:
-    build, run = ([part.format(tmp_path) for part in command] for command in BUILDS[name])
+def run_of(name: str, directory: Path) -> list[str]:
+    """Build an adapter in a directory; how to run it. Skips if its tools are not installed."""
+    build, run = ([part.format(directory) for part in command] for command in BUILDS[name])
     for tool in [command[0] for command in (build, run) if command]:
         if not tool.startswith("/") and shutil.which(tool) is None:
             pytest.skip(f"the adapter in {name} needs {tool}, which is not installed")
@@ -45,9 +45,15 @@ def test_adapter_passes_every_case(name: str, tmp_path: Path) -> None:
         if subprocess.run(probe, input=header, capture_output=True, check=False).returncode:
             pytest.skip("the adapter in c needs the headers of OpenSSL, which are not installed")
     if build:
-        directory = ADAPTERS / name
-        built = subprocess.run(build, cwd=directory, capture_output=True, text=True, check=False)
+        source = ADAPTERS / name
+        built = subprocess.run(build, cwd=source, capture_output=True, text=True, check=False)
         assert built.returncode == 0, built.stderr
+    return run
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_adapter_passes_every_case(name: str, tmp_path: Path) -> None:
+    run = run_of(name, tmp_path)
     out = tmp_path / "run.json"
     options = ["--vectors", str(VECTORS), "--timeout", "60", "--json", str(out)]
     result = CliRunner().invoke(main, ["conform", *options, "--", *run])

@@ -70,11 +70,12 @@ class ReferenceMutant:
 
 
 A, R, B, T = "rfc4656", "rfc4656_reflection", "ikev2_binding", "token_blocks"
-_ACCEPT = "Out(cbc(t1, last_block(stream), <text, hmac(t2, <$start_time, text>)>))"
-_REQUEST = "Out(cbc(t1, client_iv, <request($parameters), hmac(t2, request($parameters))>))"
-_READ_REQUEST = "In(cbc(t1, client_iv, <request($parameters), hmac(t2, request($parameters))>))"
-_READ_ACCEPT = "accept($port, sid), hmac(t2, <$start_time, accept($port, sid)>)>)) ]"
-_SENDS = "Out(<ecb(t3(t1, sid), $number), $time, hmac(t4(t2, sid), $number)>)"
+_ACCEPT = "Out(protected(t1, stream, text, hmac(t2, <$start_time, text>)))"
+_ASKED = "request($parameters), hmac(t2, request($parameters))"
+_REQUEST = f"Out(protected(t1, client_iv, {_ASKED}))"
+_READ_REQUEST = f"In(protected(t1, client_iv, {_ASKED}))"
+_READ_ACCEPT = "accept($port, sid), hmac(t2, <start_time, accept($port, sid)>))) ]"
+_SENDS = "Out(<ecb(t3(t1, sid), $number), $time, tag(t4(t2, sid), $number)>)"
 _STARTED = "cbc(t1, ~server_iv, $start_time), $start_time"
 
 MODEL_MUTANTS: tuple[ModelMutant, ...] = (
@@ -88,8 +89,8 @@ MODEL_MUTANTS: tuple[ModelMutant, ...] = (
     ModelMutant(
         "T3 in place of T4",
         A,
-        "hmac(t4(t2, sid), $number)>)",
-        "hmac(t3(t1, sid), $number)>)",
+        "tag(t4(t2, sid), $number)>)",
+        "tag(t3(t1, sid), $number)>)",
         "types",
     ),
     ModelMutant(
@@ -137,8 +138,8 @@ MODEL_MUTANTS: tuple[ModelMutant, ...] = (
     ModelMutant(
         "a symbol that is not bound",
         A,
-        "last_block/1, zero_iv/0",
-        "last_block/1, zero_iv/0, mix/2",
+        "ecb_inv/2, zero_iv/0",
+        "ecb_inv/2, zero_iv/0, mix/2",
         "types",
     ),
     ModelMutant(
@@ -156,8 +157,8 @@ MODEL_MUTANTS: tuple[ModelMutant, ...] = (
         A,
         _REQUEST,
         _REQUEST.replace(
-            "<request($parameters), hmac(t2, request($parameters))>",
-            "<hmac(t2, request($parameters)), request($parameters)>",
+            "request($parameters), hmac(t2, request($parameters))",
+            "hmac(t2, request($parameters)), request($parameters)",
         ),
         "message",
     ),
@@ -179,14 +180,14 @@ MODEL_MUTANTS: tuple[ModelMutant, ...] = (
         "Accept-Session from IV zero, not chained",
         A,
         _ACCEPT,
-        _ACCEPT.replace("last_block(stream)", "zero_iv"),
+        _ACCEPT.replace("stream", "zero_iv"),
         "message",
     ),
     ModelMutant(
         "Accept-Session in the client's stream",
         A,
         _ACCEPT,
-        _ACCEPT.replace("last_block(stream)", "client_iv"),
+        _ACCEPT.replace("stream", "client_iv"),
         "message",
     ),
     ModelMutant(

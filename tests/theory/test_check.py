@@ -101,8 +101,8 @@ WRONG = [
     ),
     (
         "rfc4656",
-        "cbc(t1, last_block(stream), <text",
-        "cbc(t1, zero_iv, <text",
+        "protected(t1, stream, text",
+        "protected(t1, zero_iv, text",
         r"rfc4656.spthy:\d+: Out of Server_Accept_Session is not",
     ),
     (

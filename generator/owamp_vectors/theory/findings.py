@@ -8,11 +8,12 @@ from dataclasses import replace
 from ..vectors.drbg import Drbg
 from .evaluate import Evaluator
 from .infer import equation_kinds
+from .normal import normal_form
 from .remarks import Abstraction, Finding, Identification, Octets
 from .room import room_of, rooms
 from .shared import SHARED
 from .table import table_of
-from .terms import Model, Term
+from .terms import Equation, Model, Term
 
 
 def _of(item: Identification, theory: str = "") -> Finding:
@@ -69,7 +70,13 @@ def identifications(model: Model) -> list[Identification]:
     """The equations that octets obey and a model does not have."""
     layers = (*room_of(model.name).layers(), SHARED)
     known = (item for layer in reversed(layers) for item in layer.identifications)
-    return [item for item in known if item.concerns(model)]
+    concerned = (item for item in known if item.concerns(model))
+    return [item for item in concerned if not _has(model, item.equation)]
+
+
+def _has(model: Model, equation: Equation) -> bool:
+    left, right = (normal_form(side, model.equations) for side in (equation.left, equation.right))
+    return left == right
 
 
 __all__ = [
