@@ -135,7 +135,7 @@ class Endpoint:
             return []
         self._inbox += data
         try:
-            while len(self._inbox) >= self._want.size:
+            while not self._is_waiting() and len(self._inbox) >= self._want.size:
                 chunk = bytes(self._inbox[: self._want.size])
                 del self._inbox[: self._want.size]
                 self._want = self._conversation.send(self._text_of(chunk))
@@ -150,6 +150,10 @@ class Endpoint:
         except StopIteration:
             self._close()
         return self._take_events()
+
+    def _is_waiting(self) -> bool:
+        """Whether what has come is left until the caller has answered something."""
+        return False
 
     def _over_limit(self, error: ProtocolError) -> None:
         """The peer announces more octets between two HMACs than are taken."""
@@ -700,6 +704,8 @@ class Server(Endpoint):
     def answer_fetch(self, ack: FetchAck, data: FetchData | None = None) -> None:
         """Answer a `FetchRequested`: Fetch-Ack, and the data if Accept is 0.
 
+        Commands that came behind it are read by the next `receive`, be it of no octets.
+
         Raises:
             ProtocolError: none was requested or the connection is over, `data` that does not go
                 with `ack`, or fields of `ack` that are to be zero.
@@ -712,7 +718,8 @@ class Server(Endpoint):
             self._send(data)
 
     def refuse_fetch(self) -> list[Event]:
-        """Refuse a `FetchRequested` for want of results; the events are as `receive` gives them.
+        """Refuse a `FetchRequested` for want of results; the events are as `receive` gives them,
+        also those of commands that came behind it.
 
         Raises:
             ProtocolError: none was requested or the connection is over.
@@ -722,7 +729,10 @@ class Server(Endpoint):
         self._send(FetchAck(self._failure(), 0, 0, 0, 0))
         if self._does(choices.CLOSE_AFTER_REFUSED_FETCH) == choices.CLOSES:
             self._close(ProtocolError("SID", "one that has results", "another", Stage.POLICY))
-        return self._take_events()
+        return self._take_events() + self.receive(b"")
+
+    def _is_waiting(self) -> bool:
+        return self._fetching
 
     def _require_fetch(self) -> None:
         if not self._fetching or self.state is State.CLOSED:
@@ -825,10 +835,6 @@ class Server(Endpoint):
 
     def _read_command(self, first_block: bytes) -> Generator[Want, bytes, None]:
         """Read one command and answer it."""
-        if self._fetching:
-            raise ProtocolError(
-                "Command Number", "none before the answer to the last", str(first_block[0])
-            )
         kind = _COMMANDS[self.protocol].get(first_block[0])
         if kind is None:
             yield from self._read_unknown(first_block)

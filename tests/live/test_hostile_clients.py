@@ -74,6 +74,23 @@ def test_any_octets_end_the_connection_and_nothing_else(parts: list[bytes]) -> N
     run(main())
 
 
+def test_commands_that_come_together_with_fetch_session_are_answered() -> None:
+    """TCP has no borders between messages (RFC 4656 §2), and no answer has to be awaited."""
+    response = SetUpResponse(1, bytes(80), bytes(64), bytes(16)).to_octets()
+    fetch = FetchSession(0, 9, b"\x5a" * 16).to_octets()
+    request = OPEN_OWAMP.request().to_octets()
+
+    async def main() -> None:
+        async with serving(OPEN_OWAMP) as running:
+            said = await everything(running, response + 3 * fetch + request, OPEN_OWAMP)
+            clear = ServerGreeting.LAYOUT.size + 48
+            assert len(said) == clear + 3 * 32 + 48
+            assert said[clear::32][:3] == bytes([Accept.FAILURE]) * 3
+            assert said[clear + 3 * 32] == Accept.OK
+
+    run(main())
+
+
 def many_slots() -> bytes:
     header = OPEN_OWAMP.request().segments()[0]
     return header[:4] + bytes([255] * 4) + header[8:] + bytes(16)
@@ -405,17 +422,6 @@ def test_pipelined_commands_are_answered_in_order() -> None:
             answers = await client.reader.readexactly(48 + 48 + 32 + 48)
             assert [answers[at] for at in (0, 48, 96, 128)] == [0, 0, 0, 0]
             assert len({answers[at + 2 : at + 4] for at in (0, 48, 128)}) == 3, "ports"
-            client.writer.close()
-
-    run(main())
-
-
-def test_a_second_fetch_before_the_answer_to_the_first_closes_the_connection() -> None:
-    async def main() -> None:
-        async with serving(OPEN_OWAMP) as running:
-            client = await client_of(OPEN_OWAMP, running)
-            client.writer.write(FetchSession(0, 1, bytes(16)).to_octets() * 2)
-            await running.logged("none before the answer to the last")
             client.writer.close()
 
     run(main())

@@ -954,10 +954,17 @@ def test_answer_after_the_end_of_the_connection_is_refused() -> None:
     assert pair.server.data_to_send() == b""
 
 
-def test_command_before_the_answer_to_fetch_session_closes() -> None:
+def test_commands_behind_fetch_session_wait_for_its_answer() -> None:
+    """TCP has no borders between messages (RFC 4656 §2)."""
     raw = RawClient(OWAMP).ready()
-    raw.send(FetchSession(0, 1, SID))
-    assert "none before the answer" in error_of(raw.send(FetchSession(0, 1, SID)))
+    first, second = FetchSession(0, 1, SID), FetchSession(2, 3, SID)
+    assert only(raw.send(first), FetchRequested).message == first
+    assert raw.send(second) == []
+    raw.server.answer_fetch(FetchAck(1, 0, 0, 0, 0))
+    assert only(raw.server.receive(b""), FetchRequested).message == second
+    assert raw.send(OWAMP.request()) == []
+    only(raw.server.refuse_fetch(), TestSession)
+    assert raw.server.state is State.READY
 
 
 def test_skip_ranges_that_overlap_close_the_client() -> None:

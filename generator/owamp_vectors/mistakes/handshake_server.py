@@ -329,6 +329,12 @@ def _refuse_fetch(self: Server) -> list[Any]:
     return []
 
 
+def _read_one_at_a_time(self: Server, first_block: bytes) -> Generator[Want, bytes, None]:
+    if self._fetching:
+        raise ProtocolError("command", "none before the answer to the last", "one", Stage.STATE)
+    yield from _read_command(self, first_block)
+
+
 def _read_silently(self: Server, number: int, error: ProtocolError) -> Generator[Want, bytes, Any]:
     yield from ()
     raise error
@@ -551,6 +557,13 @@ MISTAKES = (
         "What follows a message in one read of the connection dropped.",
         "Messages that TCP delivers together are lost.",
         Swap(Endpoint, "receive", _receive_the_first),
+    ),
+    _state(
+        "CommandBehindFetchRefused",
+        "The connection ended by a command that comes together with Fetch-Session.",
+        "A client that does not wait for each answer loses its results.",
+        Swap(Server, "_is_waiting", lambda self: False),
+        Swap(Server, "_read_command", _read_one_at_a_time),
     ),
     _state(
         "SessionsKept",

@@ -401,6 +401,16 @@ def _joined(client: Client) -> Iterator[Case]:
     if not is_owamp:
         steps = receive(client.response(), ask, go, stop + again)
         yield client.case("stop and request in one piece", steps, *flags, source=source)
+        return
+    fetch, ask, more = client.written(ALL_PACKETS, client.ask(), ALL_PACKETS)
+    behind = "CommandBehindFetchRefused"
+    for comment, piece in (
+        ("Fetch-Session and a request in one piece", fetch + ask),
+        ("Fetch-Session, a request and Fetch-Session in one piece", fetch + ask + more),
+    ):
+        yield client.after_set_up(comment, [piece], behind, *flags, source=source)
+    comment = "Fetch-Session and a part of a request in one piece"
+    yield client.after_set_up(comment, [fetch + ask[:20], ask[20:]], behind, source=source)
 
 
 def _widths(client: Client) -> Iterator[Case]:

@@ -58,9 +58,10 @@ def _compute(values: Values, choose: Chooser) -> Json:
     for step in values["steps"]:
         if step["do"] == "receive":
             found = server.receive(step["octets"])
-            events += found
-            if any(isinstance(event, FetchRequested) for event in found):
-                events += server.refuse_fetch()
+            while found:
+                events += found
+                is_asked = any(isinstance(event, FetchRequested) for event in found)
+                found = server.refuse_fetch() if is_asked else []
         else:
             stop = StopSessions.parse(step["octets"])
             with suppress(ProtocolError):  # it has nothing to stop

@@ -122,7 +122,10 @@ class Connection:
             self._last_command, self._message_begun = self._loop.time(), None
         elif self._message_begun is None:
             self._message_begun = self._loop.time()
-        await self._handle_all(events)
+        while events:
+            await self._handle_all(events)
+            await self._flush()
+            events = self._endpoint.receive(b"")  # what came behind a Fetch-Session
         await self._flush()
 
     @property
