@@ -186,7 +186,7 @@ sys.exit(exit_code(work))
         assert process.wait() == 128 + signal.SIGTERM
         process.stdout.close()
         found = {text_of(path)[:1] for path in tmp_path.glob("*/*")}
-        assert len(found) == 1, "a set of two kinds"
+        assert len(found) <= 1, "a set of two kinds"  # none if it had no time to write
         assert disk.missing_of_set(tmp_path) == []
         assert not list(tmp_path.rglob(".*"))
 
