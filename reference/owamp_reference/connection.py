@@ -983,7 +983,7 @@ class Server(Endpoint):
         if self.config.make_sid is not None:
             return self.config.make_sid()
         timestamp = (self._clock() % 2**64).to_bytes(8, "big")
-        return self.config.sid_address + timestamp + self._random("SID", 4)
+        return keys.make_sid(self.config.sid_address, timestamp, self._random("SID", 4))
 
     def _answer_start(self) -> None:
         if not self.sessions and not self._choose(choices.START_WITHOUT_SESSION):

@@ -50,6 +50,16 @@ PADDING_OF_ANSWER = Choice(
 )
 
 
+UNSENT_ANSWERED = Choice(
+    "whether a Session-Sender takes the answer to a packet that it never sent",
+    (
+        Option("discards it", "POLICY", "RFC 5357 §4.1"),
+        Option("takes it", "POLICY", "RFC 5357 §4.1"),
+    ),
+)
+"""§4.1: "information recording ... is implementation dependent"."""
+
+
 class SessionSender:
     """The Session-Sender of OWAMP and TWAMP: numbers, stamps and protects test packets.
 
@@ -57,6 +67,7 @@ class SessionSender:
         mode, session_keys: as in `TestSession`.
         clock: gives the Timestamp of each packet.
         padding: gives Packet Padding; None for zeros (RFC 4656 §4.1.2 wants both possible).
+        choose: decides what the RFCs leave open.
     """
 
     def __init__(
@@ -66,32 +77,42 @@ class SessionSender:
         clock: Clock = system_clock,
         padding: RandomSource | None = None,
         error_estimate: ErrorEstimate = DEFAULT_ERROR_ESTIMATE,
+        choose: Chooser = first_option,
     ) -> None:
         self._mode = mode
         self._keys = session_keys
         self._clock = clock
         self._padding = padding
+        self._choose = choose
         self._error_estimate = error_estimate.to_int()
         self.next_sequence_number = 0
 
     def next_packet(self, padding_length: int = 0) -> bytes:
-        """The UDP payload of the next packet, with `padding_length` octets of padding."""
+        """The UDP payload of the next packet, with `padding_length` octets of padding.
+
+        Raises:
+            ProtocolError: all 2^32 numbers are used up. RFC 4656 §4.1.2 has each packet's number
+                one above that of the packet before; it has no wrap.
+        """
         padding = bytes(padding_length)
         if self._padding is not None:
             padding = self._padding("Packet Padding", padding_length)
         number = self.next_sequence_number
         packet = SenderPacket(number, self._clock(), self._error_estimate, padding)
+        payload = seal_packet(self._mode, packet, self._keys)
         self.next_sequence_number += 1
-        return seal_packet(self._mode, packet, self._keys)
+        return payload
 
     def receive(self, data: bytes) -> ReflectorPacket:
         """A reflected packet (TWAMP).
 
         Raises:
-            ProtocolError: to be discarded: it does not verify, or answers a packet never sent.
+            ProtocolError: to be discarded: it does not verify, or answers a packet never sent,
+                which `choose` may have taken.
         """
         packet = open_packet(self._mode, ReflectorPacket, data, self._keys)
-        if packet.sender_sequence_number >= self.next_sequence_number:
+        is_unsent = packet.sender_sequence_number >= self.next_sequence_number
+        if is_unsent and self._choose(UNSENT_ANSWERED) == 0:
             expected = f"a number below {self.next_sequence_number}"
             found = str(packet.sender_sequence_number)
             raise ProtocolError("Sender Sequence Number", expected, found, Stage.STATE)

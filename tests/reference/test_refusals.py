@@ -282,6 +282,27 @@ def test_packet_that_is_not_answered_takes_no_sequence_number() -> None:
     assert reflector.reflect(payload)[:4] == bytes(4)
 
 
+def test_sender_stops_before_its_numbers_wrap() -> None:
+    """RFC 4656 §4.1.2: each number is one above the last, in 4 octets."""
+    sender = SessionSender(TestMode.UNAUTHENTICATED, clock=lambda: 3)
+    sender.next_sequence_number = 2**32 - 1
+    assert sender.next_packet()[:4] == b"\xff" * 4
+    for _ in range(2):
+        with pytest.raises(ProtocolError, match=r"^Sequence Number"):
+            sender.next_packet()
+        assert sender.next_sequence_number == 2**32
+
+
+def test_answer_to_a_packet_never_sent_is_discarded_or_taken() -> None:
+    """RFC 5357 §4.1: what a sender records is implementation dependent."""
+    mode = TestMode.UNAUTHENTICATED
+    payload = SessionSender(mode, clock=lambda: 3).next_packet(27)
+    answer = SessionReflector(mode, clock=lambda: 3).reflect(payload)
+    with pytest.raises(ProtocolError, match=r"^Sender Sequence Number: expected"):
+        SessionSender(mode).receive(answer)
+    assert SessionSender(mode, choose=lambda _: 1).receive(answer).sender_sequence_number == 0
+
+
 def test_authenticated_mode_leaves_the_timestamp_alone() -> None:
     """RFC 4656 §4.1.2: encrypted and covered by the HMAC is the first block, by design."""
     session_keys = keys.TestSessionKeys(bytes(16), bytes(32))

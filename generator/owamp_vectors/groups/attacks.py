@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from owamp_reference import control, keys, messages, primitives, token
+from owamp_reference.choices import Chooser
 from owamp_reference.connection import ControlClient, Server
 from owamp_reference.errors import ProtocolError, Stage, check_size
 from owamp_reference.events import Event, TestSession
@@ -35,6 +36,7 @@ from ..vectors.declaration import (
     Values,
     VectorFile,
     acceptable,
+    behaves,
     invalid,
     valid,
 )
@@ -256,29 +258,33 @@ def _packet_of_session(v: Values) -> Json:
     return {"t3": derived.t3, "t4": derived.t4, "senderPacket": packet}
 
 
-def _taken_by_sender(mode: TestMode, session_keys: TestSessionKeys, v: Values) -> int:
-    sender = SessionSender(mode, session_keys)
+def _taken_by_sender(
+    mode: TestMode, session_keys: TestSessionKeys, v: Values, choose: Chooser
+) -> int:
+    sender = SessionSender(mode, session_keys, choose=choose)
     sender.next_sequence_number = v["sent"]
     return sender.receive(v["receivedPacket"]).sequence_number
 
 
-def _taken_by_reflector(mode: TestMode, session_keys: TestSessionKeys, v: Values) -> int:
+def _taken_by_reflector(
+    mode: TestMode, session_keys: TestSessionKeys, v: Values, _choose: Chooser
+) -> int:
     answer = SessionReflector(mode, session_keys, lambda: 0).reflect(v["receivedPacket"])
     return open_packet(mode, ReflectorPacket, answer, session_keys).sender_sequence_number
 
 
-_TAKEN: Mapping[str, Callable[[TestMode, TestSessionKeys, Values], int]] = {
+_TAKEN: Mapping[str, Callable[[TestMode, TestSessionKeys, Values, Chooser], int]] = {
     _SENDER: _taken_by_sender,
-    _RECEIVER: lambda mode, session_keys, v: (
+    _RECEIVER: lambda mode, session_keys, v, _choose: (
         SessionReceiver(mode, session_keys).receive(v["receivedPacket"]).sequence_number
     ),
     _REFLECTOR: _taken_by_reflector,
 }
 
 
-def _take(v: Values) -> Json:
+def _take(v: Values, choose: Chooser) -> Json:
     take = _TAKEN[v["role"]]
-    return {"acceptedSequenceNumber": take(TestMode(v["testMode"]), _derived(v), v)}
+    return {"acceptedSequenceNumber": take(TestMode(v["testMode"]), _derived(v), v, choose)}
 
 
 _TEST_MODE = Field("testMode", "mode of the test packets", "string", values=_TEST_MODES)
@@ -422,6 +428,7 @@ TAKEN = GroupType(
         ),
     ),
     _take,
+    is_open=True,
 )
 
 # ------------------------------------------------------------------------------------- the cases
@@ -663,6 +670,9 @@ def _honest_cases(mode: str) -> Iterator[Case]:
         inputs = {"role": role, **session, "sent": 4 if role == _SENDER else 0}
         comment = f"{mode} mode: a {role} takes {what}"
         yield valid(comment, {**inputs, "receivedPacket": received}, "TestKeysNotSeparated")
+    comment = f"{mode} mode: a Session-Sender gets the answer to a packet that it never sent"
+    inputs = {"role": _SENDER, **session, "sent": 3, "receivedPacket": answer}
+    yield behaves(comment, inputs, source="RFC 5357 §4.1")
 
 
 def _own_packet_cases(mode: str) -> Iterator[Case]:

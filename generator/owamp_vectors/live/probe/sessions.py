@@ -9,6 +9,7 @@ from itertools import islice
 
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Fetched, TestSession
+from owamp_reference.keys import make_sid
 from owamp_reference.messages import (
     Accept,
     PacketRecord,
@@ -210,8 +211,8 @@ class _OneWay(ProbeSession):
 
     def _new_sid(self) -> bytes:
         """Address 4 | time 8 | random 4, by the receiving side (RFC 4656 §3.5)."""
-        time = system_clock().to_bytes(8, "big")
-        return address_in_sid(self._local) + time + system_random("SID", 4)
+        time = (system_clock() % 2**64).to_bytes(8, "big")
+        return make_sid(address_in_sid(self._local), time, system_random("SID", 4))
 
     def _times(self) -> list[int]:
         request = self.session.request
