@@ -222,7 +222,7 @@ MODEL_MUTANTS: tuple[ModelMutant, ...] = (
         "client takes Accept-Session without Start-Time",
         A,
         _READ_ACCEPT,
-        _READ_ACCEPT.replace("<$start_time, accept($port, sid)>", "accept($port, sid)"),
+        _READ_ACCEPT.replace("<start_time, accept($port, sid)>", "accept($port, sid)"),
         "run",
     ),
     ModelMutant(
@@ -235,8 +235,8 @@ MODEL_MUTANTS: tuple[ModelMutant, ...] = (
     ModelMutant(
         "client reads Accept-Session from Server-IV",
         A,
-        "Client_Waits_Accept(C, S, key_id, t1, t2, cbc(t1, server_iv, $start_time)",
-        "Client_Waits_Accept(C, S, key_id, t1, t2, server_iv",
+        "Client_Waits_Accept(C, S, key_id, t1, t2, block, cbc_inv",
+        "Client_Waits_Accept(C, S, key_id, t1, t2, server_iv, cbc_inv",
         "run",
     ),
     ModelMutant(
