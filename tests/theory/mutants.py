@@ -160,7 +160,7 @@ MODEL_MUTANTS: tuple[ModelMutant, ...] = (
             "request($parameters), hmac(t2, request($parameters))",
             "hmac(t2, request($parameters)), request($parameters)",
         ),
-        "message",
+        "types",
     ),
     ModelMutant(
         "request without HMAC",
@@ -270,7 +270,7 @@ MODEL_MUTANTS: tuple[ModelMutant, ...] = (
     ModelMutant(
         "reflector takes no HMAC",
         A,
-        "In(<cbc(t3(t1, sid), zero_iv, received), hmac(t4(t2, sid), received)>)",
+        "In(packet(t3(t1, sid), t4(t2, sid), received))",
         "In(<cbc(t3(t1, sid), zero_iv, received), mac>)",
         "run",
     ),
@@ -300,7 +300,7 @@ MODEL_MUTANTS: tuple[ModelMutant, ...] = (
         R,
         "<'Sender-Packet', $number, $time>",
         "<'Sender-Packet', $time, $number>",
-        "types",
+        "message",
     ),
     ModelMutant(
         "OWAMP receiver under another SID",
@@ -417,6 +417,7 @@ REFERENCE_MUTANTS: tuple[ReferenceMutant, ...] = (
     *(
         ReferenceMutant(name, "macro")
         for name in (
+            "HmacLast16",
             "Pbkdf2KeyOf32",
             "TokenInEcb",
             "TokenIvNotZero",
@@ -453,7 +454,6 @@ REFERENCE_MUTANTS: tuple[ReferenceMutant, ...] = (
             "HmacOverCiphertext",
             "HmacOfLastText",
             "ServerHmacWithoutServerStart",
-            "HmacLast16",
             "HmacInClear",
             "ControlIvZero",
             "TestHmacOver16",
