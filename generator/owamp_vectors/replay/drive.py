@@ -17,7 +17,7 @@ from ..claims.declared import Claim
 from ..disk import FileError, to_text
 from ..groups import traces
 from ..theory.room import room_of
-from ..theory.script import Script, ScriptError
+from ..theory.script import Script
 from ..vectors.declaration import Json
 from .recorded import ReplayError
 from .replay import Replay
@@ -54,10 +54,7 @@ def drive(found: Replay) -> Driven:
         ReplayError: an endpoint refuses what the theory lets it take, or sends or derives other
             octets than the trace; or the theory's room does not say who takes a rule.
     """
-    try:
-        script = write_script(found.job, found.kept)
-    except ScriptError as error:
-        raise ReplayError(str(error)) from None
+    script = write_script(found.job, found.kept)
     compute = traces.type_of(found.job.title).compute
     try:
         results = compute(script.values())["results"] if script.steps else []

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ..claims.declared import Job
 from ..groups.participants import SESSIONS
 from ..theory.room import Room, room_of
-from ..theory.script import Script, ScriptError, TraceStep
+from ..theory.script import Script, TraceStep
 from ..theory.terms import Var
 from .recorded import ReplayError
 from .scripts import write_script
@@ -45,10 +45,7 @@ def plan(job: Job, steps: Sequence[TraceStep], *, is_attack: bool) -> Plan:
     Raises:
         ReplayError: a script cannot be written, or no numbers are in order.
     """
-    try:
-        script = write_script(job, steps, is_draft=True)
-    except ScriptError as error:
-        raise ReplayError(str(error)) from None
+    script = write_script(job, steps, is_draft=True)
     packets = [
         _Packet(step, str(taken["participant"]), bytes(taken["received"]))
         for step, taken in zip(script.sources, script.steps, strict=True)
