@@ -17,7 +17,7 @@ from owamp_reference.connection import ControlClient, Server
 from owamp_reference.errors import ProtocolError, Stage, check_size
 from owamp_reference.events import Event, TestSession
 from owamp_reference.keys import ControlKeys, TestSessionKeys
-from owamp_reference.negotiation import Mode
+from owamp_reference.negotiation import Mode, Protocol
 from owamp_reference.packets import (
     ReflectorPacket,
     SenderPacket,
@@ -42,6 +42,8 @@ from ..vectors.declaration import (
 )
 from ..vectors.drbg import Drbg
 from . import control_stream, roles
+from .handshake.serving import CLIENT_IV, SERVER_BEHAVIOUR, Client
+from .handshake.spoiling import flipped, receive
 from .participants import ESTIMATE, TTL, new_client, new_server, request_of, still_open
 
 _TEST_MODES = (TestMode.AUTHENTICATED.value, TestMode.ENCRYPTED.value)
@@ -760,6 +762,25 @@ def _mode_cases() -> Iterator[Case]:
 _MODE_FLAG = "ModeChangedToMixed"
 
 
+def _read_early_cases(drbg: Drbg) -> Iterator[Case]:
+    """The first 32 octets of a request, after two Set-Up-Responses."""
+    client = Client.make(drbg, Protocol.TWAMP, Mode.ENCRYPTED.name.lower(), sessions=1)
+    begun = client.writer().write(client.ask())[:32]
+    honest = client.response()
+    as_start = messages.Command.REQUEST_TW_SESSION ^ messages.Command.START_SESSIONS
+    flag, source = "CommandReadBeforeHmac", "RFC 4656 §3.4, §6.10"
+    for comment, response, flags in (
+        ("two blocks of Request-TW-Session: the server waits for the rest", honest, ()),
+        (
+            "the same with bits of Client-IV changed, so that the server reads Start-Sessions: it "
+            "takes the second block for the HMAC, and ends the connection",
+            flipped(honest, CLIENT_IV, as_start),
+            (flag,),
+        ),
+    ):
+        yield client.case(comment, receive(response, begun), *flags, source=source)
+
+
 def _two_sessions(trace: str) -> Json:
     """The keys of a connection, the SID of one session and that of another."""
     names = {"~t1": roles.T1, "~t2": roles.T2, "~sid": roles.SID, "~sid.1": roles.SID}
@@ -906,6 +927,8 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
     yield Group(control_stream.RECEIVE, list(_cut_cases()))
     yield Group(FORGED_TAKEN, list(_front_taken_cases()))
     yield Group(MODE_CHANGED, list(_mode_cases()))
+    early = list(_read_early_cases(drbg.at("command read before the HMAC")))
+    yield Group(SERVER_BEHAVIOUR, early, {"protocol": Protocol.TWAMP.value})
 
 
 FILE = VectorFile(
@@ -927,6 +950,7 @@ FILE = VectorFile(
         control_stream.SEND,
         control_stream.RECEIVE,
         MODE_CHANGED,
+        SERVER_BEHAVIOUR,
     ),
     make_groups=make_groups,
 )

@@ -39,6 +39,13 @@ NOTES = {
         "The client measures in a protected mode, and the reflector answers packets in clear, from "
         "anybody.",
     ),
+    "CommandReadBeforeHmac": Note(
+        "WEAK_PROTOCOL",
+        "Bits of Client-IV changed on the way change the same bits of the first Command Number, "
+        "which is read before the HMAC, since it tells the length. Do nothing else with what is "
+        "decrypted until the HMAC is checked: no answer, no log.",
+        "Where the server ends the connection tells which Command Number the client has sent.",
+    ),
     "OwnPacketReflected": Note(
         "AUTH_BYPASS",
         "A TWAMP sender's own packet, rearranged, in the place of the reflector's, or a "
