@@ -241,6 +241,13 @@ MISTAKES = (
         "A request for something else than a two-way session is taken for one.",
         Swap(negotiation, "request_problem", _problem_except(*negotiation.IMPROPER)),
     ),
+    mistake(
+        "SkipRangesSentAsTold",
+        "MISSING_CHECK",
+        "Skip ranges sent in whatever order they are in; RFC 4656 §3.8 has them in order.",
+        "A peer that relies on their order takes packets for lost that were never sent.",
+        Swap(Endpoint, "_in_order", lambda _self, stop: stop),
+    ),
     *handshake_server.MISTAKES,
     *handshake_client.MISTAKES,
 )

@@ -21,6 +21,7 @@ from ...vectors.drbg import Drbg
 from . import admission, authentication
 from .inputs import PROTECTED, make_request
 from .serving import ALL_PACKETS, SERVER_BEHAVIOUR, Client, grants, securities
+from .script import skip_ranges_in_disorder
 from .spoiling import receive, replaced, say
 
 __all__ = ["SERVER_BEHAVIOUR", "make_groups"]
@@ -227,6 +228,12 @@ def _stops(client: Client) -> Iterator[Case]:
     steps = _play(client, ask, _GO, other, *_after_stop(client, 0))
     aims = ("StopUncounted", "StopCountOnly")
     yield client.case("Stop-Sessions with another SID", steps, *aims, source=source)
+    for what, ranges in skip_ranges_in_disorder():
+        sid = client.values["sids"][0]
+        stop = StopSessions(0, (SessionDescription(sid, 10, ranges),))
+        steps = _play(client, ask, _GO, stop, None)
+        comment = f"Stop-Sessions whose skip ranges {what}, then the server's own"
+        yield client.case(comment, steps, source=source)
 
 
 _SUBJECTS = {"order": _order, "rounds": _rounds, "rooms": _rooms, "stops": _stops}
@@ -483,6 +490,12 @@ def _owamp(client: Client) -> Iterator[Case]:
     steps += own + _play(client, from_server, _GO, client.stop(), client.ask())[4:]
     comment = "the server sends and stops"
     yield client.case(comment, steps, source="RFC 4656 §3.8")
+    ((_, ranges),) = skip_ranges_in_disorder(("are out of order",))
+    wrong = say(StopSessions(0, (SessionDescription(_OUR_SID, 10, ranges),)))
+    steps = _play(client, from_server, _GO, client.stop()) + wrong
+    comment = "the server sends, and is told to stop with skip ranges out of order"
+    flags = ("SkipRangesSentAsTold",)
+    yield client.case(comment, steps, *flags, source="RFC 4656 §3.8")
     steps = _play(client, from_server, client.ask(), _GO, client.stop(0))
     steps += own + _play(client, from_server, client.ask(), _GO, client.stop(0), client.ask())[5:]
     comment = "the server sends in one session, the client in another"
