@@ -99,6 +99,17 @@ def _first(known: Sequence[Credentials], name: SecretName) -> Found:
     return kind[0].shared_secret if kind else None
 
 
+def _of_the_same_peer(which: int) -> Swap:
+    """The secret of the oldest, or the newest, IKE SA for the SPIs of each one."""
+
+    def find(known: Sequence[Credentials], name: SecretName) -> Found:
+        found = _secrets_of(*known)(name)
+        sas = [item for item in known if item.ikev2_derived]
+        return sas[which].shared_secret if found and name.ikev2_derived else found
+
+    return _finding(find)
+
+
 def _or_empty(*, ikev2_derived: bool) -> Swap:
     def find(known: Sequence[Credentials], name: SecretName) -> Found:
         found = _secrets_of(*known)(name)
@@ -392,6 +403,18 @@ MISTAKES = (
         "The first known secret taken, whatever KeyID says.",
         _TWO,
         _finding(_first),
+    ),
+    _bypass(
+        "OldSecretUnderNewSpis",
+        "After a rekey, the secret of the old IKE SA kept, and found under the new SPIs.",
+        _STUCK,
+        _of_the_same_peer(0),
+    ),
+    _bypass(
+        "NewSecretUnderOldSpis",
+        "After a rekey, the secret of the new IKE SA found under the SPIs of the old one.",
+        _STUCK,
+        _of_the_same_peer(-1),
     ),
     _bypass(
         "KeyIdPrefixMatches",

@@ -55,7 +55,8 @@ def _cases(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
     for security in PROTECTED[protocol]:
         client = Client.make(drbg.at(security), protocol, security)
         flags = ("ServerHmacWithoutServerStart", "StartTimeInClear")
-        yield client.saying("a whole session", *_session(client), flags=flags)
+        aims = (*flags, "HmacOfTheOtherDirection")
+        yield client.saying("a whole session", *_session(client), flags=aims)
         comment = "a server that has started at the end of an era of NTP"
         last = {"startTime": b"\xff" * 8}
         yield client.saying(comment, client.ask(), flags=flags, **last, source="RFC 4656 §3.1")
