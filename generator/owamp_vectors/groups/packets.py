@@ -605,14 +605,19 @@ def _forged_answers(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
     comment = "a sender's packet sent back to it, filled up to the size of a reflector's"
     sent = _received(mode, drbg.at(comment), {"padding": 64}, reflector=False)
     yield invalid(comment, sent, "TestHmacUnchecked")
-    comment = "forged of a sender's packet: its first block and its HMAC, any times between"
-    sent = _received(mode, drbg.at(comment), {}, reflector=False)
+    whole = "forged of a sender's packet: its first block and its HMAC, any times between"
+    yield _forged_answer(mode, drbg, whole, 0)
+    yield _forged_answer(mode, drbg, f"{whole}, number 258", 258)
+
+
+def _forged_answer(mode: TestMode, drbg: Drbg, comment: str, number: int) -> Case:
+    sent = _received(mode, drbg.at(comment), {"sequenceNumber": number}, reflector=False)
     block, tag = sent["packet"][:16], sent["packet"][32:48]
     times = _time(9) + b"\x80\x01" + bytes(6) + _time(8) + bytes(8)
-    rest = (0).to_bytes(4, "big") + bytes(12) + sent["packet"][16:32] + b"\xff" + bytes(15)
+    rest = number.to_bytes(4, "big") + bytes(12) + sent["packet"][16:32] + b"\xff" + bytes(15)
     forged = {**sent, "packet": block + times + rest + tag}
     if mode is TestMode.AUTHENTICATED:
-        yield acceptable(
+        return acceptable(
             comment,
             forged,
             "TestReflection",
@@ -620,8 +625,7 @@ def _forged_answers(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
             reason="in the authenticated mode both directions have the same T3 and T4, and the "
             "HMAC covers nothing but the number: nothing tells it from an honest answer",
         )
-    else:
-        yield invalid(comment, forged, "TestHmacUnchecked")
+    return invalid(comment, forged, "TestHmacUnchecked")
 
 
 def _reflect_cases(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
