@@ -37,6 +37,7 @@ _authenticate = Server._authenticate
 _text_of = Endpoint._text_of
 _receive = Endpoint.receive
 _read_command = Server._read_command
+_answer_start = Server._answer_start
 _answer_request = Server._answer_request
 _refuse_request = Server._refuse_request
 _judge = Server._judge
@@ -108,6 +109,11 @@ def _of_the_same_peer(which: int) -> Swap:
         return sas[which].shared_secret if found and name.ikev2_derived else found
 
     return _finding(find)
+
+
+def _testing_anyway(self: Server) -> None:
+    _answer_start(self)
+    self.state = State.TESTING
 
 
 def _or_empty(*, ikev2_derived: bool) -> Swap:
@@ -670,6 +676,19 @@ MISTAKES = (
         "Accept-Session with the port of the request, where another is suggested.",
         "Test packets go to a port where nobody listens.",
         Swap(Server, "_judge", _judge_port),
+    ),
+    mistake(
+        "SidGivenTwice",
+        "MISSING_CHECK",
+        "A SID given to a second session of a connection.",
+        "RFC 4656 §3.5 has it unique: both sessions have the same keys, and one set of results.",
+        Swap(Server, "_new_sid", Server._make_sid),
+    ),
+    _state(
+        "TestsAfterRefusedStart",
+        "A server that has refused Start-Sessions goes on as if sessions ran.",
+        _STUCK,
+        Swap(Server, "_answer_start", _testing_anyway),
     ),
     mistake(
         "RefusalWithPort",
