@@ -30,7 +30,7 @@ class Option:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice:
     """Something that the RFCs leave open.
 

@@ -12,7 +12,7 @@ from ..catalogue import FILES
 from ..vectors import stored
 from ..vectors.schema import file_schema
 from ..vectors.verify import verify_file
-from .about_files import counts, file_named, summarize
+from .about_files import counts, each_key_derived_once, file_named, summarize
 from .console import EXIT_CODES, clear_errors, progress, say_removed
 from .options import output_option
 
@@ -33,7 +33,7 @@ def generate(names: tuple[str, ...], output: Path) -> None:
     started = time.perf_counter()
     chosen = [file_named(name) for name in names] or list(FILES.values())
     texts, rows = {}, []
-    with clear_errors():
+    with clear_errors(), each_key_derived_once():
         for file in progress(chosen, "making vectors"):
             text = disk.to_text(file.build(mistakes.NOTES))
             _, content = catalogue.parse_file(Path(f"{file.name}.json"), text)

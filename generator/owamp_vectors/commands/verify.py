@@ -13,7 +13,7 @@ from ..vectors import stored
 from ..vectors.declaration import GENERATOR_VERSION, VectorFile
 from ..vectors.schema import file_schema
 from ..vectors.verify import Difference, verify_file
-from .about_files import counts, summarize
+from .about_files import counts, each_key_derived_once, summarize
 from .console import DIFFERENT, EXIT_CODES, clear_errors, progress
 
 _MAX_DIFFERENCES = 20
@@ -37,7 +37,7 @@ def verify(paths: tuple[Path, ...]) -> None:
     started = time.perf_counter()
     rows: list[tuple[str, ...]] = []
     differences: list[Difference] = []
-    with clear_errors():
+    with clear_errors(), each_key_derived_once():
         for directory in filter(Path.is_dir, paths):
             for name in disk.missing_of_set(directory):
                 raise FileError(f"{directory / name}: listed in {disk.MANIFEST}, and missing")

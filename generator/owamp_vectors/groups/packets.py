@@ -287,7 +287,7 @@ REFLECT = _Kind.of(
     _reflect,
 )
 
-SEND = _Kind.of(
+RUN = _Kind.of(
     ("SenderRun", "SenderRunUnprotected"),
     "What a Session-Sender sends, packet after packet, without padding. The numbers are as large "
     "as their field: after 4294967295 it sends no more.",
@@ -709,12 +709,12 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
         for kind, cases in ((seal, _seal_cases), (opened, _open_cases)):
             for mode in TestMode:
                 yield kind.group(mode, partial(cases, mode, reflector=reflector), drbg)
-    for last, make_cases in ((REFLECT, _reflect_cases), (SEND, _send_cases)):
+    for last, make_cases in ((REFLECT, _reflect_cases), (RUN, _send_cases)):
         for mode in TestMode:
             yield last.group(mode, partial(make_cases, mode), drbg)
 
 
-_KINDS = (SEAL_SENDER, OPEN_SENDER, SEAL_REFLECTOR, OPEN_REFLECTOR, REFLECT, SEND)
+_KINDS = (SEAL_SENDER, OPEN_SENDER, SEAL_REFLECTOR, OPEN_REFLECTOR, REFLECT, RUN)
 
 FILE = VectorFile(
     name="test-packets",
