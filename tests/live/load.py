@@ -13,7 +13,9 @@ import asyncio
 import json
 import os
 import socket
+import sys
 import tempfile
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -22,12 +24,10 @@ from pathlib import Path
 from owamp_reference.events import SetUp
 from owamp_reference.messages import SetUpResponse
 from owamp_reference.negotiation import Mode, Protocol
-from owamp_vectors.live.probe.config import ProbeConfig
-from owamp_vectors.live.probe.probe import run_probe
 
-from ..reference.support import KEY_ID, PASSPHRASE, PSK_CREDENTIALS, Setting
+from ..reference.support import KEY_ID, PASSPHRASE, Setting
 from .peers import LiveClient, private
-from .test_commands import serve
+from .test_commands import PROGRAM, serve
 
 OPEN = Setting(Protocol.TWAMP, Mode.UNAUTHENTICATED)
 
@@ -151,23 +151,18 @@ def sample(figures: Figures, process: int) -> None:
     figures.cpu = round((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), 2)
 
 
-async def legitimate(figures: Figures, port: int, process: int, end: float) -> None:
-    """One session after another, at least one, until the end."""
+async def legitimate(figures: Figures, port: int, secret: Path, process: int, end: float) -> None:
+    """One session after another, at least one, until the end; each in a process of its own."""
     loop = asyncio.get_running_loop()
-    config = ProbeConfig(
-        Protocol.TWAMP,
-        Mode.ENCRYPTED,
-        PSK_CREDENTIALS,
-        count=5,
-        interval=0.02,
-        timeout=30,
-        loss_timeout=1,
-    )
+    options = ("--count", "5", "--interval", "0.02", "--timeout", "30", "--loss-timeout", "1")
+    key = ("--key-id", KEY_ID, "--passphrase", str(secret))
+    program = (sys.executable, "-c", PROGRAM, "probe", *key, *options, f"127.0.0.1:{port}")
     while not figures.sessions + figures.failed or loop.time() < end:
         begun = loop.time()
-        report = await run_probe(config, "127.0.0.1", port)
-        figures.sessions += report.is_right
-        figures.failed += not report.is_right
+        probe = await asyncio.create_subprocess_exec(*program, stdout=DEVNULL, stderr=DEVNULL)
+        is_right = await probe.wait() == 0
+        figures.sessions += is_right
+        figures.failed += not is_right
         figures.slowest = max(figures.slowest, round(loop.time() - begun, 2))
         sample(figures, process)
         await asyncio.sleep(0.2)
@@ -183,7 +178,7 @@ async def attack(figures: Figures, kind: str, attacker: Attacker) -> None:
         await asyncio.sleep(pause)
 
 
-async def load(port: int, process: int, connections: int, seconds: float) -> Figures:
+async def load(port: int, secret: Path, process: int, connections: int, seconds: float) -> Figures:
     """Put so many connections at once, by hosts of their own kind, to a server that runs."""
     figures = Figures(seconds)
     loop = asyncio.get_running_loop()
@@ -193,7 +188,7 @@ async def load(port: int, process: int, connections: int, seconds: float) -> Fig
         for _ in range(max(1, int(connections * share)))
     ]
     await asyncio.sleep(min(1.0, seconds / 4))  # let them come first
-    await legitimate(figures, port, process, loop.time() + seconds)
+    await legitimate(figures, port, secret, process, loop.time() + seconds)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -206,7 +201,7 @@ def run_load(connections: int, seconds: float, folder: Path) -> Figures:
     key = ("--key-id", KEY_ID, "--passphrase", secret, "--modes", "unauthenticated,encrypted")
     with serve(*key, log=folder / "log") as served:
         port = int(served.address.split(":")[1])
-        figures = asyncio.run(load(port, served.process.pid, connections, seconds))
+        figures = asyncio.run(load(port, secret, served.process.pid, connections, seconds))
         sample(figures, served.process.pid)
         assert served.end() == 0
     return figures

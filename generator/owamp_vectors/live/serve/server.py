@@ -101,13 +101,18 @@ class Service:
         Raises:
             OSError: an address cannot be listened on.
         """
+        backlog = self.limits.connections
         wanted = [hosts] if isinstance(hosts, str) else list(hosts)
         if wanted == ["::"] and socket.has_dualstack_ipv6():
             both = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
-            self._servers.append(await asyncio.start_server(self._accept, sock=both))
+            self._servers.append(
+                await asyncio.start_server(self._accept, sock=both, backlog=backlog)
+            )
         else:
             for host in wanted:
-                self._servers.append(await asyncio.start_server(self._accept, host, port))
+                self._servers.append(
+                    await asyncio.start_server(self._accept, host, port, backlog=backlog)
+                )
         return [one.getsockname() for server in self._servers for one in server.sockets]
 
     async def close(self) -> None:
