@@ -33,7 +33,8 @@ from .register import Register
 from .results import ClientIdentity, identify, refused_fetch
 from .sessions import ServedReceiver, ServedReflector, ServedSender, ServedSession
 
-_READ_SIZE = 2**16
+_READ_SIZE = 2**12
+"""Octets that are dealt with at a time, before it is the turn of others."""
 
 
 class _TimedOutError(Exception):
@@ -66,6 +67,7 @@ class Connection:
     """A control connection from its greeting to its end.
 
     Attributes:
+        host: who the connection counts for.
         client: who has shown a key; None before, and without one.
     Args:
         ends: the addresses of the server and of the client.
@@ -81,6 +83,7 @@ class Connection:
         self._host, self._limits = host, host.limits
         self._reader, self._writer = reader, writer
         self._local, self._peer = ends
+        self.host = holder(self._peer)
         self.client: ClientIdentity = None
         self._is_set_up = False
         self._capture = host.capture.open(self._peer, self._local)
@@ -96,11 +99,6 @@ class Connection:
 
     def _log(self, line: str) -> None:
         self._host.log(f"{endpoint_text(self._peer)} {line}")
-
-    @property
-    def host(self) -> str:
-        """Who the connection counts for."""
-        return holder(self._peer)
 
     def give_way(self) -> None:
         """Say that it is to end for the sake of another host's."""
@@ -119,6 +117,7 @@ class Connection:
                     break
                 self._capture.client(data)
                 await self._receive(data)
+                await asyncio.sleep(0)  # to read what is there already takes no turn
             await self._part()
         except (OSError, _TimedOutError) as error:
             self._log(f"closed: {error}")
@@ -241,9 +240,9 @@ class Connection:
         try:
             number = len(self._sessions) + len(self._reserved)
             reserved = [item.request for item in self._reserved]
-            register = self._host.register
-            room = register.has_room(request, self.client, self._peer, reserved)
-            if number >= self._limits.sessions or not room:
+            if number >= self._limits.sessions or not self._host.register.has_room(
+                request, self.client, self.host, reserved
+            ):
                 text = "too many test sessions"
                 raise RefusedError(Accept.TEMPORARY_RESOURCE_LIMITATION, text)
             reservation = reserve(request, self._local, self._peer, self._limits)

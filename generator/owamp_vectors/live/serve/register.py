@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from owamp_reference.messages import Request, RequestSession
 
-from ..net.addresses import SocketAddress, holder
 from .limits import ServiceLimits
 from .results import ClientIdentity, Results, SessionResult, may_fetch
 from .sessions import ServedReceiver, ServedSession
@@ -30,10 +29,10 @@ class Register:
         self,
         request: Request,
         client: ClientIdentity,
-        peer: SocketAddress,
+        host: str,
         reserved: Sequence[Request],
     ) -> bool:
-        """Whether a session is within the limits, for a client at `peer`.
+        """Whether a session is within the limits, for a client at `host`, a `holder`.
 
         `reserved`: requests of the same client that were granted and are no sessions yet.
         """
@@ -41,7 +40,7 @@ class Register:
         mine = [
             session.session.request
             for session in running
-            if session.client == client and (client or holder(session.peer) == holder(peer))
+            if session.client == client and (client or session.host == host)
         ]
         of_open = [session for session in running if session.client is None]
         all_requests = [session.session.request for session in running]

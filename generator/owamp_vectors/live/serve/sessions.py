@@ -31,7 +31,7 @@ from owamp_reference.sessions import (
 )
 from owamp_reference.sources import system_clock, system_random
 
-from ..net.addresses import SocketAddress
+from ..net.addresses import SocketAddress, holder
 from ..net.ntp import seconds, signed
 from ..net.schedule import send_times
 from ..net.udp import Datagrams, DatagramTap
@@ -63,7 +63,7 @@ class ServedSession:
         on_end: Callable[[ServedSession], None],
     ) -> None:
         self.session = session
-        self.peer = reservation.peer
+        self.peer, self.host = reservation.peer, holder(reservation.peer)
         self.client = client
         self.received = self.sent = self.discarded = 0
         self._datagrams = Datagrams(reservation.socket)
