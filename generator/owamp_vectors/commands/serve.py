@@ -13,9 +13,9 @@ from owamp_reference.errors import ProtocolError
 from owamp_reference.negotiation import SECURITY_BITS, Mode, Protocol
 from owamp_reference.token import MIN_COUNT, check_count
 
+from ..disk import printable
 from ..live.capture.capture import Capture
 from ..live.net.addresses import CONTROL_PORTS, endpoint_text
-from ..live.observe.steps import printable
 from ..live.secrets import Secrets
 from ..live.serve.limits import ServiceLimits
 from ..live.serve.log import BackgroundLog
@@ -28,7 +28,7 @@ from .about_peers import (
     read_secret_options,
     secret_options,
 )
-from .console import clear_errors
+from .console import clear_errors, echo
 from .options import seconds_option
 
 EXIT_CODES = """\b
@@ -199,7 +199,7 @@ async def _serve(
     loop.set_exception_handler(lambda _, context: service.log(str(context["message"])))
     try:
         for address in await service.start(hosts, port):
-            click.echo(f"listening on {endpoint_text(address)}")
+            echo(f"listening on {endpoint_text(address)}")
         sys.stdout.flush()
         await ended.wait()
     finally:
