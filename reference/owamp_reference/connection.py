@@ -104,6 +104,7 @@ class Endpoint:
         self._receiver: control.Receiver = control.OpenReceiver()
         self._control_keys: ControlKeys | None = None
         self._held = 0  # octets of text read since the last HMAC
+        self._is_inside = False  # whether a message is read in part
         self._stop_sent = self._stop_received = False
         self._conversation = self._converse()
         self._want = next(self._conversation)
@@ -119,6 +120,7 @@ class Endpoint:
         """Leave the connection open, and take no more notice of the peer."""
         while True:
             self._held = 0  # what is not looked at is not held
+            self._is_inside = False
             yield Want(primitives.AES_BLOCK_SIZE)
 
     def data_to_send(self) -> bytes:
@@ -139,6 +141,7 @@ class Endpoint:
             while not self._is_waiting() and len(self._inbox) >= self._want.size:
                 chunk = bytes(self._inbox[: self._want.size])
                 del self._inbox[: self._want.size]
+                self._is_inside = True  # unless the conversation says that a message ends here
                 self._want = self._conversation.send(self._text_of(chunk))
                 size = self._held + self._want.size
                 if size > self._max_message_size and not self._want.is_hmac:
@@ -164,7 +167,7 @@ class Endpoint:
         """The peer closed the connection: an error in the middle of anything, else none."""
         if self.state is State.CLOSED:
             return []
-        if self._inbox or self.state is not State.READY:
+        if self._inbox or self._is_inside or self.state is not State.READY:
             error = ProtocolError(
                 "connection", f"more octets while {self.state.value}", "its end", Stage.STATE
             )
@@ -467,6 +470,7 @@ class ControlClient(Endpoint):
                 yield from self._ignore_rest()
         yield from self._set_up(greeting)
         while True:
+            self._is_inside = False
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             if self.state is State.TESTING and self.protocol is Protocol.OWAMP:
                 self._check_announced(first_block)
@@ -788,6 +792,7 @@ class Server(Endpoint):
             yield from self._refuse_set_up(accept, error)
         self._start(response.client_iv)
         while True:
+            self._is_inside = False
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             yield from self._read_command(first_block)
 

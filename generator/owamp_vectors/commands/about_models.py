@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
-
 from ..theory.grammar import NoGrammarError
 from ..theory.terms import Place
-from .console import NO_GRAMMAR, clear_errors
+from .console import NO_GRAMMAR, OneLine, clear_errors
 
 EXIT_CODES = """\b
 Exit codes:
@@ -22,7 +20,7 @@ Exit codes:
 """
 
 
-class NoGrammar(click.ClickException):
+class NoGrammar(OneLine):
     """The extra ``models`` is not installed."""
 
     exit_code = NO_GRAMMAR

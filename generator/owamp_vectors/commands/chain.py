@@ -9,7 +9,7 @@ import click
 
 from ..replay.chain import LINKS, Chain, follow
 from .about_models import EXIT_CODES, clear_model_errors, shown
-from .console import DIFFERENT
+from .console import DIFFERENT, echo
 from .options import models_option, vectors_option
 
 
@@ -35,31 +35,31 @@ def chain(links: tuple[str, ...], models: Path, vectors: Path) -> None:
         with clear_model_errors():
             found = follow(link, models, vectors)
         if number:
-            click.echo()
+            echo()
         _print_chain(found)
         differing += len(found.differing)
     if differing:
-        click.echo(f"{differing} values are not those of the model's term.", err=True)
+        echo(f"{differing} values are not those of the model's term.", err=True)
         raise click.exceptions.Exit(DIFFERENT)
 
 
 def _print_chain(found: Chain) -> None:
     link = found.link
     first = found.vectors[0]
-    click.echo(f"{link.id}: {link.formula} [{link.source}]")
-    click.echo(f"  vector     {first.file} tcId {first.number}, {first.group}, {link.output}:")
+    echo(f"{link.id}: {link.formula} [{link.source}]")
+    echo(f"  vector     {first.file} tcId {first.number}, {first.group}, {link.output}:")
     for line in textwrap.wrap(first.octets.hex(), 64):
-        click.echo(f"             {line}")
-    click.echo(f"  reference  {shown(found.function)}  {link.reference}")
-    click.echo(f"  bound at   {shown(found.row)}")
+        echo(f"             {line}")
+    echo(f"  reference  {shown(found.function)}  {link.reference}")
+    echo(f"  bound at   {shown(found.row)}")
     flags = f" with {' '.join(link.flags)}" if link.flags else ""
-    click.echo(f"  model      {shown(found.place)}{flags}")
-    click.echo(f"             {found.text}")
+    echo(f"  model      {shown(found.place)}{flags}")
+    echo(f"             {found.text}")
     width = max(len(name) for name, _, _ in found.symbols)
     for name, reference, place in found.symbols:
-        click.echo(f"             {name:<{width}}  is {reference}  {shown(place)}")
+        echo(f"             {name:<{width}}  is {reference}  {shown(place)}")
     equal = len(found.vectors) - len(found.differing)
     result = "equal" if not found.differing else f"{equal} equal"
-    click.echo(f"  evaluated  with the inputs of {len(found.vectors)} vectors: {result}")
+    echo(f"  evaluated  with the inputs of {len(found.vectors)} vectors: {result}")
     for vector, reason in found.differing[:5]:
-        click.echo(f"             {vector.file} tcId {vector.number}: {reason}", err=True)
+        echo(f"             {vector.file} tcId {vector.number}: {reason}", err=True)

@@ -12,7 +12,7 @@ from ..charon.check import KeyCheck, check_keys
 from ..charon.log import LEVELS, CharonLog, ChildKeys, IkeKeys, LogError
 from ..charon.reader import parse_log
 from ..disk import FileError
-from .console import DIFFERENT, clear_errors, print_table
+from .console import DIFFERENT, clear_errors, echo, print_table
 from .options import Hex, file_option
 
 EXIT_CODES = """\b
@@ -64,7 +64,7 @@ def charon(log: Path, secrets_path: Path | None, sid: bytes | None) -> None:
     counts = Counter(item.agrees for item in checks)
     version = f"strongSwan {found.version}" if found.version else "strongSwan"
     total = ", ".join(f"{counts[key]} {text}" for key, text in _COUNTED.items() if counts[key])
-    click.echo(f"\n{version}, {len(checks)} values: {total}.")
+    echo(f"\n{version}, {len(checks)} values: {total}.")
     if secrets_path is not None:
         with clear_errors():
             disk.write_private(secrets_path, secrets)

@@ -18,7 +18,9 @@ from ..vectors.stored import StoredCase, find_files, stored_cases
 from .console import (
     DIFFERENT,
     NO_PROGRAM,
+    OneLine,
     clear_errors,
+    echo,
     print_table,
     progress,
 )
@@ -34,7 +36,7 @@ Exit codes:
 """
 
 
-class _NoProgram(click.ClickException):
+class _NoProgram(OneLine):
     exit_code = NO_PROGRAM
 
 
@@ -107,12 +109,12 @@ def conform(
             if path is not None:
                 disk.write_file(path, text)
     if numbers["failed"]:
-        click.echo(f"{numbers['failed']} of {len(judgements)} cases fail.", err=True)
+        echo(f"{numbers['failed']} of {len(judgements)} cases fail.", err=True)
     elif not numbers["passed"]:
-        click.echo("The program supports no case.", err=True)
+        echo("The program supports no case.", err=True)
     else:
         seconds = time.perf_counter() - started
-        click.echo(f"\nEvery supported case passes; asked in {seconds:.1f} s.")
+        echo(f"\nEvery supported case passes; asked in {seconds:.1f} s.")
         return
     raise click.exceptions.Exit(DIFFERENT)
 
@@ -128,11 +130,11 @@ def _put_all(cases: list[StoredCase], program: Program, partial: bool) -> list[J
 
 
 def _print_failures(failed: list[Judgement], most: int) -> None:
-    click.echo()
+    echo()
     for item in failed[:most]:
-        click.echo(summary.describe(item), err=True)
+        echo(summary.describe(item), err=True)
     if len(failed) > most:
-        click.echo(f"… and {len(failed) - most} more; --json has them all", err=True)
+        echo(f"… and {len(failed) - most} more; --json has them all", err=True)
     named = {flag: MISTAKES[flag].note for item in failed for flag in item.mistakes}
     for flag, note in named.items():
-        click.echo(f"{flag}: {note.description}", err=True)
+        echo(f"{flag}: {note.description}", err=True)

@@ -15,7 +15,9 @@ from ..render.rfcxml import NoXml2rfcError
 from .console import (
     DIFFERENT,
     NO_PROGRAM,
+    OneLine,
     clear_errors,
+    echo,
     say_removed,
 )
 from .options import models_option, output_option, proofs_option, vectors_option
@@ -30,11 +32,11 @@ Exit codes:
 """
 
 
-class _NotBuilt(click.ClickException):
+class _NotBuilt(OneLine):
     exit_code = DIFFERENT
 
 
-class _NoXml2rfc(click.ClickException):
+class _NoXml2rfc(OneLine):
     exit_code = NO_PROGRAM
 
 
@@ -98,4 +100,4 @@ def draft(
         removed = write_set(output, texts)
     say_removed(removed)
     for name in texts:
-        click.echo(f"{output / name}")
+        echo(f"{output / name}")

@@ -6,7 +6,7 @@ import click
 
 from .. import mistakes
 from ..catalogue import FILES
-from .console import EXIT_CODES
+from .console import EXIT_CODES, echo
 
 
 @click.command("list", epilog=EXIT_CODES)
@@ -21,9 +21,9 @@ def list_(flags: bool) -> None:
     """
     if flags:
         for flag, note in sorted(mistakes.NOTES.items()):
-            click.echo(f"{flag} ({note.bug_type})\n    {note.description}")
+            echo(f"{flag} ({note.bug_type})\n    {note.description}")
         return
     for file in FILES.values():
-        click.echo(f"{file.name}: {file.algorithm}")
+        echo(f"{file.name}: {file.algorithm}")
         for group_type in file.types:
-            click.echo(f"    {group_type.name}: {group_type.description} [{group_type.source}]")
+            echo(f"    {group_type.name}: {group_type.description} [{group_type.source}]")

@@ -23,7 +23,7 @@ from .about_claims import (
     running_prover,
     selection,
 )
-from .console import DIFFERENT, clear_errors
+from .console import DIFFERENT, clear_errors, echo
 
 
 @click.command(epilog=EXIT_CODES)
@@ -93,9 +93,9 @@ def prove(
         claims = load(models, vectors)
         chosen = choose(claims, models_named, lemmas_named, claims_named)
         if title is not None:
-            click.echo(_resolved(claims, title))
+            echo(_resolved(claims, title))
         elif list_jobs:
-            click.echo(json.dumps([_job(claims, claim, memory) for claim in chosen], indent=2))
+            echo(json.dumps([_job(claims, claim, memory) for claim in chosen], indent=2))
         elif merging:
             _merge(claims, proofs, ledgers)
         else:
@@ -133,23 +133,23 @@ def _prove(
     force: bool,
 ) -> None:
     prover = runner.prover
-    click.echo(f"tamarin-prover {prover.version} ({prover.revision}), Maude {prover.maude}")
+    echo(f"tamarin-prover {prover.version} ({prover.revision}), Maude {prover.maude}")
     due = [c for c in chosen if force or not ledger.current(c.job, claims.digest(c.job))]
     if len(due) < len(chosen):
-        click.echo(f"{len(chosen) - len(due)} of {len(chosen)} have a current verdict")
+        echo(f"{len(chosen) - len(due)} of {len(chosen)} have a current verdict")
     failed = 0
     for number, outcome in enumerate(prove_all(runner, claims, due, ledger, limits, jobs), 1):
         failed += bool(outcome.error)
-        click.echo(f"[{number}/{len(due)}] {_outcome(outcome)}", err=bool(outcome.error))
+        echo(f"[{number}/{len(due)}] {_outcome(outcome)}", err=bool(outcome.error))
         for remark in outcome.remarks:
-            click.echo(f"    {outcome.claim.job}: {remark}", err=True)
+            echo(f"    {outcome.claim.job}: {remark}", err=True)
     wanted = {claim.id for claim in chosen}
     table = [row for row in claims_table.claim_rows(claims, ledger) if row.claim.id in wanted]
     counts = Counter(row.entry.verdict for row in table if row.entry and row.is_current)
-    click.echo(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
+    echo(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
     lines = [f"{row.claim.id}: {row.problem}" for row in table if row.problem]
     for line in lines:
-        click.echo(line, err=True)
+        echo(line, err=True)
     if lines or failed:
         raise click.exceptions.Exit(DIFFERENT)
 
@@ -181,7 +181,7 @@ def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> None:
     try:
         taken = merge(target, sources, digest)
     except ConflictError as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         raise click.exceptions.Exit(DIFFERENT) from None
     for entry, source in taken:
         found = {kind: source.artefact(entry.job, kind) for kind in ARTEFACTS}
@@ -189,5 +189,5 @@ def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> None:
             if found[kind] is None:
                 raise FileError(f"{source.path(entry.job, kind)}: no such file")
         target.record(entry, {kind: text for kind, text in found.items() if text is not None})
-        click.echo(f"{entry.verdict}: {entry.job} from {source.directory}")
-    click.echo(f"{len(taken)} taken over, {len(target.entries)} in {proofs / LEDGER}")
+        echo(f"{entry.verdict}: {entry.job} from {source.directory}")
+    echo(f"{len(taken)} taken over, {len(target.entries)} in {proofs / LEDGER}")

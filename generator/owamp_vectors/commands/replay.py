@@ -17,7 +17,7 @@ from ..theory.parse import read_model
 from ..theory.room import is_mutant
 from ..theory.terms import Model
 from .about_models import clear_model_errors
-from .console import DIFFERENT, clear_errors, print_table, progress
+from .console import DIFFERENT, clear_errors, echo, print_table, progress
 from .options import file_option, models_option, proofs_option, vectors_option
 
 EXIT_CODES = """\b
@@ -107,11 +107,11 @@ def replay_command(
     _show_not_played(driven)
     if octets:
         _show_octets(done)
-    click.echo()
+    echo()
     for problem in problems:
-        click.echo(problem, err=True)
+        echo(problem, err=True)
     if problems:
-        click.echo(f"{len(problems)} traces do not replay.", err=True)
+        echo(f"{len(problems)} traces do not replay.", err=True)
         raise click.exceptions.Exit(DIFFERENT)
     if record is not None:
         with clear_errors():
@@ -119,7 +119,7 @@ def replay_command(
     messages = sum(found.compared for _, found in done)
     octet_strings = sum(item.compared for _, item in driven)
     seconds = time.perf_counter() - started
-    click.echo(
+    echo(
         f"{len(done)} traces replayed in {seconds:.1f} s;"
         f" {messages} messages equal the reference's, octet by octet;"
         f" {octet_strings} octet strings equal what its endpoints send and derive."
@@ -162,9 +162,9 @@ def _show_not_bound(found: list[Replay]) -> None:
         for rule, reason in item.not_bound.items():
             reasons.setdefault((item.job.model, reason), set()).add(rule)
     if reasons:
-        click.echo("\nSent by the model's rules, and not compared")
+        echo("\nSent by the model's rules, and not compared")
     for (model, reason), rules in reasons.items():
-        click.echo(f"  {model}: {', '.join(sorted(rules))}: {reason}")
+        echo(f"  {model}: {', '.join(sorted(rules))}: {reason}")
 
 
 def _show_not_played(driven: list[tuple[Claim, Driven]]) -> None:
@@ -174,14 +174,14 @@ def _show_not_played(driven: list[tuple[Claim, Driven]]) -> None:
         for rule, reason in item.script.not_played.items():
             reasons.setdefault(reason, {})[f"{claim.job.model}: {rule}"] = None
     if reasons:
-        click.echo("\nPlayed by no endpoint")
+        echo("\nPlayed by no endpoint")
     for reason, rules in reasons.items():
-        click.echo(f"  {reason}: {', '.join(rules)}")
+        echo(f"  {reason}: {', '.join(rules)}")
 
 
 def _show_octets(done: list[tuple[Claim, Replay]]) -> None:
     for claim, found in done:
-        click.echo(f"\n{claim.id}")
+        echo(f"\n{claim.id}")
         width = max(len(str(name)) for name in found.values)
         for name, value in found.values.items():
-            click.echo(f"  {name!s:<{width}}  {value.hex()}")
+            echo(f"  {name!s:<{width}}  {value.hex()}")

@@ -10,7 +10,7 @@ from ..catalogue import read_file
 from ..vectors.show import show_case
 from ..vectors.stored import stored_cases
 from .about_files import file_named
-from .console import EXIT_CODES, clear_errors
+from .console import EXIT_CODES, clear_errors, echo
 from .options import vectors_option
 
 
@@ -31,7 +31,7 @@ def show(name: str, tc_id: int, vectors: Path) -> None:
         file, content = read_file(vectors / f"{name}.json")
     for case in stored_cases(file, content):
         if case.tc_id == tc_id:
-            click.echo(show_case(case, content["notes"]), nl=False)
+            echo(show_case(case, content["notes"]), nl=False)
             return
     last = content["numberOfTests"]
     raise click.BadParameter(f"expected 1 to {last}, found {tc_id}", param_hint="TC_ID")
