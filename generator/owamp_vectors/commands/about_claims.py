@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -11,7 +12,7 @@ from ..claims.declared import Claim, Claims, select
 from ..claims.prover.finding import NoProverError, find_prover
 from ..claims.prover.running import MEMORY, TIMEOUT, Runner
 from .console import NO_PROVER
-from .options import CommandT, models_option, proofs_option, vectors_option
+from .options import CommandT, is_installed, models_option, proofs_option, vectors_option
 
 EXIT_CODES = """\b
 Exit codes:
@@ -45,6 +46,13 @@ def running_prover(path: str | None) -> Iterator[Runner]:
 def directories(function: CommandT) -> CommandT:
     """The options that say where models, proofs and vectors are."""
     return models_option(proofs_option(vectors_option(function)))
+
+
+def check_writable(proofs: Path) -> Path:
+    """The directory of proofs, to be written. Raises `click.UsageError` for the package's own."""
+    if is_installed(proofs):
+        raise click.UsageError("expected --proofs DIR, found none; the package's are not changed")
+    return proofs
 
 
 def selection(function: CommandT) -> CommandT:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,15 +13,32 @@ import click
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
-def directory(name: str, what: str, default: str | None = None) -> Callable[[CommandT], CommandT]:
-    """The option ``--name DIR`` for the directory of `what`; its default is its own name."""
+PACKAGE = Path(str(resources.files("owamp_vectors")))
+_MARKS = {"vectors": "schema", "models": "claims.toml"}
+
+
+def data_directory(name: str) -> Path:
+    """The directory ``vectors`` or ``models``: the one here, else the one that came with the code.
+
+    The second is data of the installed package, or lies in the checkout that the code runs from.
+    """
+    candidates = (Path(name), PACKAGE / "data" / name, PACKAGE.parents[1] / name)
+    return next((path for path in candidates if (path / _MARKS[name]).exists()), Path(name))
+
+
+def is_installed(path: Path) -> bool:
+    """Whether a path is data of the installed package, where nothing is to be written."""
+    return path.resolve().is_relative_to((PACKAGE / "data").resolve())
+
+
+def data_option(name: str, what: str) -> Callable[[CommandT], CommandT]:
+    """The option ``--name DIR`` for the directory of `what`, with `data_directory` as default."""
     return click.option(
         f"--{name}",
-        default=None if default else name,
-        show_default=default is None,
+        default=partial(data_directory, name),
         metavar="DIR",
         type=click.Path(path_type=Path, file_okay=False),
-        help=f"Directory of {what}." + (f"  [default: {default}]" if default else ""),
+        help=f"Directory of {what}.  [default: {name}/ here, or else that of the package]",
     )
 
 
@@ -78,6 +97,11 @@ class Hex(click.ParamType[bytes]):
         return octets
 
 
-models_option = directory("models", "claims.toml and the models")
-proofs_option = directory("proofs", "the recorded proofs", "proofs/ in the models' directory")
-vectors_option = directory("vectors", "the vector files")
+models_option = data_option("models", "claims.toml and the models")
+vectors_option = data_option("vectors", "the vector files")
+proofs_option = click.option(
+    "--proofs",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of the recorded proofs.  [default: proofs/ in the models' directory]",
+)

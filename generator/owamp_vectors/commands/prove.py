@@ -17,6 +17,7 @@ from ..claims.prover.running import RunLimits, Runner, command
 from ..disk import FileError
 from .about_claims import (
     EXIT_CODES,
+    check_writable,
     choose,
     directories,
     prover_options,
@@ -97,11 +98,12 @@ def prove(
         elif list_jobs:
             click.echo(json.dumps([_job(claims, claim, memory) for claim in chosen], indent=2))
         elif merging:
-            _merge(claims, proofs, ledgers)
+            _merge(claims, check_writable(proofs), ledgers)
         else:
+            ledger = Ledger.load(check_writable(proofs))
             with running_prover(tamarin) as runner:
                 limits = RunLimits(memory, timeout)
-                _prove(runner, claims, chosen, Ledger.load(proofs), limits, jobs, force)
+                _prove(runner, claims, chosen, ledger, limits, jobs, force)
 
 
 def _resolved(claims: Claims, title: str) -> str:

@@ -11,7 +11,7 @@ from ..claims.chart import Chart, chart_of
 from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import CHART, TRACE, Ledger
 from ..disk import FileError
-from .about_claims import EXIT_CODES, choose, directories
+from .about_claims import EXIT_CODES, check_writable, choose, directories
 from .console import clear_errors
 
 
@@ -58,6 +58,7 @@ def trace(
                 raise FileError(f"{ledger.path(claim.job, TRACE)}: no trace is recorded")
             click.echo(chart.svg() if form == "svg" else chart.text(), nl=False)
             return
+        check_writable(ledger.directory)
         drawn = 0
         for claim in loaded.claims:
             chart = _chart(loaded, ledger, claim)

@@ -15,28 +15,30 @@ from ..vectors.schema import file_schema
 from ..vectors.verify import Difference, verify_file
 from .about_files import counts, summarize
 from .console import DIFFERENT, EXIT_CODES, clear_errors, progress
+from .options import data_directory
 
 _MAX_DIFFERENCES = 20
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument(
-    "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path)
-)
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 def verify(paths: tuple[Path, ...]) -> None:
     """Recompute every value of vector files with the reference, and check their schemas.
 
-    PATH is a file, or a directory whose *.json files are meant. A schema that lies beside a file
-    in schema/ must be the one that this generator would write.
+    PATH is a file, or a directory whose *.json files are meant. Without a PATH it is vectors/ here,
+    or else the vectors of the package. A schema that lies beside a file in schema/ must be the one
+    that this generator would write.
 
     \b
     Examples:
+      owamp-vectors verify
       owamp-vectors verify vectors/
       owamp-vectors verify token.json binding.json
     """
     started = time.perf_counter()
     rows: list[tuple[str, ...]] = []
     differences: list[Difference] = []
+    paths = paths or (data_directory("vectors"),)
     with clear_errors():
         for directory in filter(Path.is_dir, paths):
             for name in disk.missing_of_set(directory):
