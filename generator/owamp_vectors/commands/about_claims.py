@@ -12,16 +12,8 @@ from ..claims.declared import Claim, Claims, select
 from ..claims.prover.finding import NoProverError, find_prover
 from ..claims.prover.running import MEMORY, TIMEOUT, Runner
 from .console import NO_PROVER
+from .named import ClaimId, ModelName
 from .options import CommandT, is_installed, models_option, proofs_option, vectors_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  everything is as the claims expect
-  1  a verdict is missing, stale or unexpected, a run failed, or ledgers contradict each other
-  2  the command line is wrong
-  3  a file cannot be read or written, or does not fit
-  4  there is no tamarin-prover, or none that works
-"""
 
 
 class NoProver(click.ClickException):
@@ -57,13 +49,15 @@ def check_writable(proofs: Path) -> Path:
 
 def selection(function: CommandT) -> CommandT:
     """The options that choose claims, and those about the prover."""
-    for name, what in (("--claim", "claim"), ("--lemma", "lemma"), ("--model", "model")):
+    kinds = (("claim", ClaimId()), ("lemma", click.STRING), ("model", ModelName()))
+    for name, kind in kinds:
         function = click.option(
-            name,
-            f"{name[2:]}s_named",
+            f"--{name}",
+            f"{name}s_named",
             multiple=True,
-            metavar=name[2:].upper(),
-            help=f"Only this {what}; can be repeated.",
+            metavar=name.upper(),
+            type=kind,
+            help=f"Only this {name}; can be repeated.",
         )(function)
     return function
 

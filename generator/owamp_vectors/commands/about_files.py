@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import get_args
 
-import click
-
-from ..catalogue import FILES
 from ..vectors.declaration import Json, Result, VectorFile
 from ..vectors.stored import by_group, stored_cases
-from .console import print_table
+from .console import as_objects, print_table
 
 
 def counts(file: VectorFile, content: Json) -> tuple[str, ...]:
@@ -38,9 +35,6 @@ def summarize(rows: list[tuple[str, ...]]) -> None:
     print_table([_HEADINGS, *rows, _total(rows)], _NUMBERS)
 
 
-def file_named(name: str) -> VectorFile:
-    """The file of a name. Raises `click.BadParameter` if there is none."""
-    if name not in FILES:
-        known = ", ".join(FILES)
-        raise click.BadParameter(f"expected one of {known}, found {name}", param_hint="NAME")
-    return FILES[name]
+def rows_json(rows: list[tuple[str, ...]]) -> list[Json]:
+    """The rows of the table, as objects."""
+    return as_objects(_HEADINGS, rows)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from ..disk import STDOUT
+from .console import QUIET
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -105,3 +110,42 @@ proofs_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Directory of the recorded proofs.  [default: proofs/ in the models' directory]",
 )
+
+
+def _silence(context: click.Context, is_quiet: bool) -> None:
+    if is_quiet and not context.meta.get(QUIET):
+        context.meta[QUIET] = True
+        nowhere = context.with_resource(open(os.devnull, "w"))  # noqa: PTH123, SIM115
+        context.with_resource(redirect_stdout(nowhere))
+
+
+def _on_quiet(context: click.Context, _: click.Parameter, value: bool) -> None:
+    _silence(context, value)
+
+
+def _on_json(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
+    _silence(context, value == STDOUT)
+    return value
+
+
+quiet_option = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_on_quiet,
+    help="Print only what is wrong.",
+)
+json_option = click.option(
+    "--json",
+    "json_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    callback=_on_json,
+    help="Write the result as JSON too; - is standard output, then without the text.",
+)
+
+
+def reporting(function: CommandT) -> CommandT:
+    """The options ``--json`` and ``--quiet`` of a command that reports on something."""
+    return json_option(quiet_option(function))

@@ -15,8 +15,8 @@ from ..claims.ledger import ARTEFACTS, LEDGER, ConflictError, Ledger, merge
 from ..claims.prover.proving import ProofOutcome, prove_all
 from ..claims.prover.running import RunLimits, Runner, command
 from ..disk import FileError
+from ..words import unknown
 from .about_claims import (
-    EXIT_CODES,
     check_writable,
     choose,
     directories,
@@ -24,7 +24,8 @@ from .about_claims import (
     running_prover,
     selection,
 )
-from .console import DIFFERENT, clear_errors
+from .console import DIFFERENT, EXIT_CODES, clear_errors
+from .options import quiet_option
 
 
 @click.command(epilog=EXIT_CODES)
@@ -43,6 +44,7 @@ from .console import DIFFERENT, clear_errors
     "--merge", "merging", is_flag=True, help="Take over what each LEDGER has; run nothing."
 )
 @directories
+@quiet_option
 def prove(
     ledgers: tuple[Path, ...],
     models_named: tuple[str, ...],
@@ -110,7 +112,7 @@ def _resolved(claims: Claims, title: str) -> str:
     """The text of a theory. Raises `click.UsageError` if no claim is about it."""
     jobs = {claim.job.title: claim.job for claim in claims.claims}
     if title not in jobs:
-        raise click.UsageError(f"no theory {title} in claims.toml; there are: {', '.join(jobs)}")
+        raise click.UsageError(unknown("theory", title, jobs))
     return claims.theory(jobs[title]).text
 
 
