@@ -253,6 +253,9 @@ def _two_way_stops(scene: Scene) -> Iterator[Case]:
     stop = heard("", scene.own_stop(0))
     script = [*scene.testing(0), *stop]
     yield scene.scripted("Stop-Sessions of a TWAMP server", script, source=source)
+    comment = "Stop-Sessions of a TWAMP server, then told to send Stop-Sessions"
+    flag = "StopOfTwampServerTaken"
+    yield scene.scripted(comment, [*script, scene.own_stop(0)], flag, source=source)
     script = [*scene.testing(0), scene.own_stop(0), scene.request(2), *heard("", scene.answer(2))]
     comment = "a request right after Stop-Sessions, which has no answer"
     yield scene.scripted(comment, [*script, StartSessions()], "WaitsForStop", source=source)
