@@ -10,7 +10,7 @@ import click
 from ..claims.declared import Claim, Claims, select
 from ..claims.prover.finding import NoProverError, find_prover
 from ..claims.prover.running import MEMORY, TIMEOUT, Runner
-from .console import NO_PROVER, OneLine
+from .console import NO_PROVER
 from .options import CommandT, models_option, proofs_option, vectors_option
 
 EXIT_CODES = """\b
@@ -23,7 +23,7 @@ Exit codes:
 """
 
 
-class NoProver(OneLine):
+class NoProver(click.ClickException):
     """There is no tamarin-prover, or none that works."""
 
     exit_code = NO_PROVER

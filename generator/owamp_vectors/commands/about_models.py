@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 from ..theory.grammar import NoGrammarError
 from ..theory.terms import Place
-from .console import NO_GRAMMAR, OneLine, clear_errors
+from .console import NO_GRAMMAR, clear_errors
 
 EXIT_CODES = """\b
 Exit codes:
@@ -20,7 +22,7 @@ Exit codes:
 """
 
 
-class NoGrammar(OneLine):
+class NoGrammar(click.ClickException):
     """The extra ``models`` is not installed."""
 
     exit_code = NO_GRAMMAR

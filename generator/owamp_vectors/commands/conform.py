@@ -18,9 +18,7 @@ from ..vectors.stored import StoredCase, find_files, stored_cases
 from .console import (
     DIFFERENT,
     NO_PROGRAM,
-    OneLine,
     clear_errors,
-    echo,
     print_table,
     progress,
 )
@@ -36,7 +34,7 @@ Exit codes:
 """
 
 
-class _NoProgram(OneLine):
+class _NoProgram(click.ClickException):
     exit_code = NO_PROGRAM
 
 
@@ -109,12 +107,12 @@ def conform(
             if path is not None:
                 disk.write_file(path, text)
     if numbers["failed"]:
-        echo(f"{numbers['failed']} of {len(judgements)} cases fail.", err=True)
+        click.echo(f"{numbers['failed']} of {len(judgements)} cases fail.", err=True)
     elif not numbers["passed"]:
-        echo("The program supports no case.", err=True)
+        click.echo("The program supports no case.", err=True)
     else:
         seconds = time.perf_counter() - started
-        echo(f"\nEvery supported case passes; asked in {seconds:.1f} s.")
+        click.echo(f"\nEvery supported case passes; asked in {seconds:.1f} s.")
         return
     raise click.exceptions.Exit(DIFFERENT)
 
@@ -130,11 +128,11 @@ def _put_all(cases: list[StoredCase], program: Program, partial: bool) -> list[J
 
 
 def _print_failures(failed: list[Judgement], most: int) -> None:
-    echo()
+    click.echo()
     for item in failed[:most]:
-        echo(summary.describe(item), err=True)
+        click.echo(summary.describe(item), err=True)
     if len(failed) > most:
-        echo(f"… and {len(failed) - most} more; --json has them all", err=True)
+        click.echo(f"… and {len(failed) - most} more; --json has them all", err=True)
     named = {flag: MISTAKES[flag].note for item in failed for flag in item.mistakes}
     for flag, note in named.items():
-        echo(f"{flag}: {note.description}", err=True)
+        click.echo(f"{flag}: {note.description}", err=True)

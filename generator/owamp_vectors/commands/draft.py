@@ -15,9 +15,7 @@ from ..render.rfcxml import NoXml2rfcError
 from .console import (
     DIFFERENT,
     NO_PROGRAM,
-    OneLine,
     clear_errors,
-    echo,
     say_removed,
 )
 from .options import models_option, output_option, proofs_option, vectors_option
@@ -32,11 +30,11 @@ Exit codes:
 """
 
 
-class _NotBuilt(OneLine):
+class _NotBuilt(click.ClickException):
     exit_code = DIFFERENT
 
 
-class _NoXml2rfc(OneLine):
+class _NoXml2rfc(click.ClickException):
     exit_code = NO_PROGRAM
 
 
@@ -100,4 +98,4 @@ def draft(
         removed = write_set(output, texts)
     say_removed(removed)
     for name in texts:
-        echo(f"{output / name}")
+        click.echo(f"{output / name}")

@@ -13,7 +13,7 @@ from ..vectors import stored
 from ..vectors.schema import file_schema
 from ..vectors.verify import verify_file
 from .about_files import counts, file_named, summarize
-from .console import EXIT_CODES, clear_errors, echo, progress, say_removed
+from .console import EXIT_CODES, clear_errors, progress, say_removed
 from .options import output_option
 
 
@@ -48,4 +48,6 @@ def generate(names: tuple[str, ...], output: Path) -> None:
     summarize(rows)
     say_removed(removed)
     seconds = time.perf_counter() - started
-    echo(f"\nMade, checked against the schemas and recomputed in {seconds:.1f} s; in {output}/.")
+    click.echo(
+        f"\nMade, checked against the schemas and recomputed in {seconds:.1f} s; in {output}/."
+    )

@@ -6,7 +6,7 @@ import click
 
 from .. import mistakes
 from ..catalogue import FILES
-from .console import EXIT_CODES, echo
+from .console import EXIT_CODES
 
 
 @click.command("list", epilog=EXIT_CODES)
@@ -21,9 +21,9 @@ def list_(flags: bool) -> None:
     """
     if flags:
         for flag, note in sorted(mistakes.NOTES.items()):
-            echo(f"{flag} ({note.bug_type})\n    {note.description}")
+            click.echo(f"{flag} ({note.bug_type})\n    {note.description}")
         return
     for file in FILES.values():
-        echo(f"{file.name}: {file.algorithm}")
+        click.echo(f"{file.name}: {file.algorithm}")
         for group_type in file.types:
-            echo(f"    {group_type.name}: {group_type.description} [{group_type.source}]")
+            click.echo(f"    {group_type.name}: {group_type.description} [{group_type.source}]")

@@ -107,11 +107,11 @@ def replay_command(
     _show_not_played(driven)
     if octets:
         _show_octets(done)
-    echo()
+    click.echo()
     for problem in problems:
         echo(problem, err=True)
     if problems:
-        echo(f"{len(problems)} traces do not replay.", err=True)
+        click.echo(f"{len(problems)} traces do not replay.", err=True)
         raise click.exceptions.Exit(DIFFERENT)
     if record is not None:
         with clear_errors():
@@ -119,7 +119,7 @@ def replay_command(
     messages = sum(found.compared for _, found in done)
     octet_strings = sum(item.compared for _, item in driven)
     seconds = time.perf_counter() - started
-    echo(
+    click.echo(
         f"{len(done)} traces replayed in {seconds:.1f} s;"
         f" {messages} messages equal the reference's, octet by octet;"
         f" {octet_strings} octet strings equal what its endpoints send and derive."
@@ -162,9 +162,9 @@ def _show_not_bound(found: list[Replay]) -> None:
         for rule, reason in item.not_bound.items():
             reasons.setdefault((item.job.model, reason), set()).add(rule)
     if reasons:
-        echo("\nSent by the model's rules, and not compared")
+        click.echo("\nSent by the model's rules, and not compared")
     for (model, reason), rules in reasons.items():
-        echo(f"  {model}: {', '.join(sorted(rules))}: {reason}")
+        click.echo(f"  {model}: {', '.join(sorted(rules))}: {reason}")
 
 
 def _show_not_played(driven: list[tuple[Claim, Driven]]) -> None:
@@ -174,14 +174,14 @@ def _show_not_played(driven: list[tuple[Claim, Driven]]) -> None:
         for rule, reason in item.script.not_played.items():
             reasons.setdefault(reason, {})[f"{claim.job.model}: {rule}"] = None
     if reasons:
-        echo("\nPlayed by no endpoint")
+        click.echo("\nPlayed by no endpoint")
     for reason, rules in reasons.items():
-        echo(f"  {reason}: {', '.join(rules)}")
+        click.echo(f"  {reason}: {', '.join(rules)}")
 
 
 def _show_octets(done: list[tuple[Claim, Replay]]) -> None:
     for claim, found in done:
-        echo(f"\n{claim.id}")
+        click.echo(f"\n{claim.id}")
         width = max(len(str(name)) for name in found.values)
         for name, value in found.values.items():
-            echo(f"  {name!s:<{width}}  {value.hex()}")
+            click.echo(f"  {name!s:<{width}}  {value.hex()}")

@@ -12,7 +12,6 @@ from ..render.report_html import megabytes
 from .console import (
     DIFFERENT,
     clear_errors,
-    echo,
     say_removed,
 )
 from .options import models_option, output_option, proofs_option, vectors_option
@@ -57,11 +56,11 @@ def report(
         made = make_site(models, proofs or models / "proofs", vectors)
         removed = write_set(output, made.files)
     size = sum(len(text.encode()) for text in made.files.values())
-    echo(f"{len(made.files)} files, {megabytes(size)}; open {output / 'index.html'}")
+    click.echo(f"{len(made.files)} files, {megabytes(size)}; open {output / 'index.html'}")
     say_removed(removed)
     if made.without:
-        echo(f"Charts have no octets: {made.without}", err=True)
+        click.echo(f"Charts have no octets: {made.without}", err=True)
     for line in (*made.unproved, *made.problems):
-        echo(line, err=True)
+        click.echo(line, err=True)
     if made.problems or (made.unproved and not allow_stale):
         raise click.exceptions.Exit(DIFFERENT)

@@ -14,7 +14,7 @@ from ..vectors.declaration import GENERATOR_VERSION, VectorFile
 from ..vectors.schema import file_schema
 from ..vectors.verify import Difference, verify_file
 from .about_files import counts, summarize
-from .console import DIFFERENT, EXIT_CODES, clear_errors, echo, progress
+from .console import DIFFERENT, EXIT_CODES, clear_errors, progress
 
 _MAX_DIFFERENCES = 20
 
@@ -50,14 +50,14 @@ def verify(paths: tuple[Path, ...]) -> None:
     summarize(rows)
     seconds = time.perf_counter() - started
     if differences:
-        echo()
+        click.echo()
         for difference in differences[:_MAX_DIFFERENCES]:
-            echo(str(difference), err=True)
+            click.echo(str(difference), err=True)
         if len(differences) > _MAX_DIFFERENCES:
-            echo(f"… and {len(differences) - _MAX_DIFFERENCES} more", err=True)
-        echo(f"{len(differences)} values differ.", err=True)
+            click.echo(f"… and {len(differences) - _MAX_DIFFERENCES} more", err=True)
+        click.echo(f"{len(differences)} values differ.", err=True)
         raise click.exceptions.Exit(DIFFERENT)
-    echo(f"\nEvery value recomputed in {seconds:.1f} s; all agree.")
+    click.echo(f"\nEvery value recomputed in {seconds:.1f} s; all agree.")
 
 
 def _check_schema_beside(path: Path, file: VectorFile) -> None:
