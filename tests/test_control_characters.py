@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -104,14 +103,17 @@ def test_a_table_has_no_other_lines_than_its_rows(capsys: pytest.CaptureFixture[
     assert said.count("\n") == 2
 
 
-def sources() -> Iterator[Path]:
-    assert cli.__file__ is not None
-    yield from Path(cli.__file__).parent.glob("*.py")
-
-
-def test_commands_print_by_the_function_that_replaces() -> None:
-    """And by no other, but for prompts and bars, which have no words of others."""
-    for path in sources():
-        text = path.read_text(encoding="utf-8")
-        assert "print(" not in text.replace("pprint(", "")
-        assert text.count("click.echo(") == (path.name == "console.py"), path.name
+def test_what_a_vector_file_says_is_shown_without_control_characters(few_cases: Path) -> None:
+    path = few_cases / "token.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    case = content["testGroups"][0]["tests"][0]
+    case["comment"], case["t1"] = EVIL.replace("\n", ""), "00" * 16
+    path.write_text(json.dumps(content), encoding="utf-8")
+    shown = run("show", "--vectors", few_cases, "token", 1)
+    assert shown.exit_code == 0
+    assert "all passed" in shown.output
+    assert is_clean(shown.output)
+    differing = run("verify", path)
+    assert differing.exit_code == 1
+    assert "all passed" in differing.stderr
+    assert is_clean(differing.output)

@@ -11,12 +11,12 @@ import click
 from ..claims.declared import Claim, Claims, select
 from ..claims.prover.finding import NoProverError, find_prover
 from ..claims.prover.running import MEMORY, TIMEOUT, Runner
-from .console import NO_PROVER, OneLine
+from .console import NO_PROVER
 from .named import ClaimId, ModelName
 from .options import CommandT, is_installed, models_option, proofs_option, vectors_option
 
 
-class NoProver(OneLine):
+class NoProver(click.ClickException):
     """There is no tamarin-prover, or none that works."""
 
     exit_code = NO_PROVER

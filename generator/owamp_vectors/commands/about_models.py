@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 from ..theory.grammar import NoGrammarError
 from ..theory.terms import Place
-from .console import NO_GRAMMAR, OneLine, clear_errors
+from .console import NO_GRAMMAR, clear_errors
 
 
-class NoGrammar(OneLine):
+class NoGrammar(click.ClickException):
     """The extra ``models`` is not installed."""
 
     exit_code = NO_GRAMMAR

@@ -12,13 +12,13 @@ from owamp_reference.negotiation import Credentials, Mode, Protocol
 
 from ..live import secrets
 from ..live.secrets import Secrets
-from .console import NO_PEER, OneLine
+from .console import NO_PEER
 from .options import CommandT, Hex, file_option
 
 MODE_NAMES = [mode.name.lower() for mode in Mode if mode.name]
 
 
-class NoPeer(OneLine):
+class NoPeer(click.ClickException):
     """The peer cannot be reached, or the address not be listened on."""
 
     exit_code = NO_PEER

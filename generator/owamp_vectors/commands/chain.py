@@ -42,7 +42,7 @@ def chain(links: tuple[str, ...], models: Path, vectors: Path, json_path: Path |
         with clear_model_errors():
             found = follow(link, models, vectors)
         if number:
-            echo()
+            click.echo()
         _print_chain(found)
         results.append(_json(found))
         differing += len(found.differing)
@@ -74,20 +74,20 @@ def _json(found: Chain) -> Json:
 def _print_chain(found: Chain) -> None:
     link = found.link
     first = found.vectors[0]
-    echo(f"{link.id}: {link.formula} [{link.source}]")
-    echo(f"  vector     {first.file} tcId {first.number}, {first.group}, {link.output}:")
+    click.echo(f"{link.id}: {link.formula} [{link.source}]")
+    click.echo(f"  vector     {first.file} tcId {first.number}, {first.group}, {link.output}:")
     for line in textwrap.wrap(first.octets.hex(), 64):
-        echo(f"             {line}")
-    echo(f"  reference  {shown(found.function)}  {link.reference}")
-    echo(f"  bound at   {shown(found.row)}")
+        click.echo(f"             {line}")
+    click.echo(f"  reference  {shown(found.function)}  {link.reference}")
+    click.echo(f"  bound at   {shown(found.row)}")
     flags = f" with {' '.join(link.flags)}" if link.flags else ""
-    echo(f"  model      {shown(found.place)}{flags}")
-    echo(f"             {found.text}")
+    click.echo(f"  model      {shown(found.place)}{flags}")
+    click.echo(f"             {found.text}")
     width = max(len(name) for name, _, _ in found.symbols)
     for name, reference, place in found.symbols:
-        echo(f"             {name:<{width}}  is {reference}  {shown(place)}")
+        click.echo(f"             {name:<{width}}  is {reference}  {shown(place)}")
     equal = len(found.vectors) - len(found.differing)
     result = "equal" if not found.differing else f"{equal} equal"
     echo(f"  evaluated  with the inputs of {counted(len(found.vectors), 'vector')}: {result}")
     for vector, reason in found.differing[:5]:
-        echo(f"             {vector.file} tcId {vector.number}: {reason}", err=True)
+        click.echo(f"             {vector.file} tcId {vector.number}: {reason}", err=True)

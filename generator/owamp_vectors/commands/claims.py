@@ -92,7 +92,7 @@ def claims(
         all_rows = claims_table.claim_rows(loaded, ledger)
         if about_statements:
             statements = load_statements(loaded, vectors)
-            echo(statements_text(statements, all_rows))
+            click.echo(statements_text(statements, all_rows))
             return
         rows = [row for row in all_rows if row.claim in chosen]
         if json_path:
@@ -103,17 +103,17 @@ def claims(
             page = claims_table.replace_between_markers(page, str(write), text)
             disk.write_file(write, page)
         elif form == "markdown":
-            echo(claims_table.claims_markdown(rows), nl=False)
+            click.echo(claims_table.claims_markdown(rows), nl=False)
         elif form == "json":
-            echo(claims_table.claims_json(rows), nl=False)
+            click.echo(claims_table.claims_json(rows), nl=False)
         else:
             print_table(claims_table.claims_text(rows))
-            echo(claims_table.summary(rows))
+            click.echo(claims_table.summary(rows))
         problems = [f"{row.claim.id}: {row.problem}" for row in rows if row.problem]
         if chosen == list(loaded.claims):
             problems += loaded.unclaimed()
     for line in problems:
-        echo(line, err=True)
+        click.echo(line, err=True)
     if problems:
         raise click.exceptions.Exit(DIFFERENT)
 
@@ -130,7 +130,7 @@ def _recheck(
     for check in recheck(runner, loaded, chosen, ledger, limits, jobs):
         failed += bool(check.problem)
         verdict = check.problem or f"{ledger.entries[check.claim.job].verdict}, the proof holds"
-        echo(f"{check.claim.id}: {verdict}", err=bool(check.problem))
+        click.echo(f"{check.claim.id}: {verdict}", err=bool(check.problem))
     seconds = time.perf_counter() - started
     total = counted(len(chosen), "proof")
     echo(f"{len(chosen) - failed} of {total} hold, checked in {seconds:.1f} s")

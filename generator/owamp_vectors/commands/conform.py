@@ -20,9 +20,7 @@ from .console import (
     DIFFERENT,
     EXIT_CODES,
     NO_PROGRAM,
-    OneLine,
     clear_errors,
-    echo,
     print_table,
     progress,
     say_bad,
@@ -32,7 +30,7 @@ from .named import VectorFileName
 from .options import file_option, reporting, seconds_option, vectors_option
 
 
-class _NoProgram(OneLine):
+class _NoProgram(click.ClickException):
     exit_code = NO_PROGRAM
 
 
@@ -127,11 +125,11 @@ def _put_all(cases: list[StoredCase], program: Program, partial: bool) -> list[J
 
 
 def _print_failures(failed: list[Judgement], most: int) -> None:
-    echo()
+    click.echo()
     for item in failed[:most]:
-        echo(summary.describe(item), err=True)
+        click.echo(summary.describe(item), err=True)
     if len(failed) > most:
-        echo(f"… and {len(failed) - most} more; --json has them all", err=True)
+        click.echo(f"… and {len(failed) - most} more; --json has them all", err=True)
     named = {flag: MISTAKES[flag].note for item in failed for flag in item.mistakes}
     for flag, note in named.items():
-        echo(f"{flag}: {note.description}", err=True)
+        click.echo(f"{flag}: {note.description}", err=True)

@@ -112,7 +112,7 @@ def conform_model(
     echo()
     for title, problem in problems:
         place = f"{shown(problem.place)}: " if problem.place else ""
-        echo(f"{title}: {place}{problem.text}", err=True)
+        click.echo(f"{title}: {place}{problem.text}", err=True)
     if problems:
         say_bad(f"{counted(len(problems), 'thing does', 'things do')} not fit.")
         raise click.exceptions.Exit(DIFFERENT)
@@ -164,15 +164,15 @@ def _models_of(rows: list[ModelCheck], what: str, wanted: str) -> str:
 
 
 def _paragraph(head: str, text: str) -> None:
-    echo(f"  {head}")
+    click.echo(f"  {head}")
     wrapped = textwrap.wrap(text, 96, break_on_hyphens=False)
-    echo(textwrap.indent("\n".join(wrapped), "    "))
+    click.echo(textwrap.indent("\n".join(wrapped), "    "))
 
 
 def _abstractions(rows: list[ModelCheck]) -> None:
     found = {item.id: item for row in rows for item in row.abstractions}
     if found:
-        echo("\nAccepted abstractions")
+        click.echo("\nAccepted abstractions")
     for item in found.values():
         covers = f" Accounts for: {', '.join(sorted(item.findings))}." if item.findings else ""
         models = _models_of(rows, "abstractions", item.id)
@@ -182,7 +182,7 @@ def _abstractions(rows: list[ModelCheck]) -> None:
 def _findings(rows: list[ModelCheck], octets: bool) -> None:
     found: dict[str, Finding] = {item.id: item for row in rows for item in row.findings}
     if found:
-        echo("\nFindings, each reproduced")
+        click.echo("\nFindings, each reproduced")
     for item in found.values():
         count = sum(row.explained.get(item.id, 0) for row in rows)
         seen = f" Seen {counted(count, 'time')} among the sampled terms." if count else ""
@@ -190,9 +190,9 @@ def _findings(rows: list[ModelCheck], octets: bool) -> None:
         if octets:
             for name, value in item.octets(Drbg(f"finding/{item.id}")).items():
                 lines = textwrap.wrap(value.hex(), 64) or [""]
-                echo(f"      {name}")
+                click.echo(f"      {name}")
                 for line in lines:
-                    echo(f"        {line}")
+                    click.echo(f"        {line}")
 
 
 def _open_tuples(rows: list[ModelCheck]) -> None:
@@ -203,15 +203,15 @@ def _open_tuples(rows: list[ModelCheck]) -> None:
     total = sum(row.tuples for row in rows)
     count = sum(len(row.open_tuples) for row in rows)
     if total:
-        echo(f"\nOf {total} tuples {total - count} can be taken apart by the sizes of parts")
+        click.echo(f"\nOf {total} tuples {total - count} can be taken apart by the sizes of parts")
     for place, text in found:
-        echo(f"  not at {place}: {text}")
+        click.echo(f"  not at {place}: {text}")
 
 
 def _runs(reports: list[RunsReport]) -> None:
     """A line for each model whose runs were checked, and what no run has."""
     if reports:
-        echo("\nRuns of the reference, interleaved")
+        click.echo("\nRuns of the reference, interleaved")
     for item in reports:
         number = f"{counted(item.runs, 'run')}, {counted(item.steps, 'step')}"
         verdict = "one is no trace of the theory" if item.problem else "all traces of the theory"

@@ -43,15 +43,7 @@ NO_PEER = 7
 _T = TypeVar("_T")
 
 
-class OneLine(click.ClickException):
-    """What ends a command, said in one line."""
-
-    def format_message(self) -> str:
-        """The line, without what a terminal might act on: it may quote a file or a program."""
-        return printable(self.message)
-
-
-class BadInput(OneLine):
+class BadInput(click.ClickException):
     """A file that cannot be used."""
 
     exit_code = BAD_INPUT
@@ -119,8 +111,11 @@ def exit_code(run: Callable[[], object]) -> int:
         with ended_by_signals():
             code = run()
             sys.stdout.flush()
-    except click.ClickException as error:
+    except (click.UsageError, UnreadOutput) as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:  # which may quote a file or a program
+        echo(f"Error: {printable(error.message)}", err=True)
         return error.exit_code
     except click.Abort:
         return _SIGNALLED + signal.SIGINT

@@ -16,20 +16,18 @@ from .console import (
     DIFFERENT,
     EXIT_CODES,
     NO_PROGRAM,
-    OneLine,
     clear_errors,
-    echo,
     say_removed,
     working,
 )
 from .options import models_option, output_option, proofs_option, quiet_option, vectors_option
 
 
-class _NotBuilt(OneLine):
+class _NotBuilt(click.ClickException):
     exit_code = DIFFERENT
 
 
-class _NoXml2rfc(OneLine):
+class _NoXml2rfc(click.ClickException):
     exit_code = NO_PROGRAM
 
 
@@ -95,4 +93,4 @@ def draft(
         removed = write_set(output, texts)
     say_removed(removed)
     for name in texts:
-        echo(f"{output / name}")
+        click.echo(f"{output / name}")

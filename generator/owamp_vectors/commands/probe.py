@@ -35,7 +35,7 @@ from .about_peers import (
     read_secret_options,
     secret_options,
 )
-from .console import DIFFERENT, EXIT_CODES, clear_errors, echo
+from .console import DIFFERENT, EXIT_CODES, clear_errors
 from .options import file_option, reporting, seconds_option
 
 
@@ -166,7 +166,7 @@ def _telling(octets: bool) -> Iterator[Callable[[Step], None]]:
 
     def show(step: Step) -> None:
         for line in step_lines(next(numbers), step, octets):
-            echo(line)
+            click.echo(line)
 
     with ThreadPoolExecutor(max_workers=1) as printer:
         yield lambda step: shown.append(printer.submit(show, step))
@@ -228,9 +228,9 @@ def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path
     connections = []
     for report in reports:
         ends = f"{endpoint_text(report.client)} to {endpoint_text(report.server)}"
-        echo(f"{ends}, {report.protocol.value if report.protocol else 'protocol not told'}")
+        click.echo(f"{ends}, {report.protocol.value if report.protocol else 'protocol not told'}")
         for line in text_lines(report.steps, octets):
-            echo(line)
+            click.echo(line)
         protocol = report.protocol.value if report.protocol else None
         head = {"client": report.client, "server": report.server, "protocol": protocol}
         connections.append({**head, **steps_to_json(report.steps)})
@@ -239,17 +239,17 @@ def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path
         with clear_errors():
             disk.write_file(json_path, text)
     if not reports:
-        echo("No control connection is in the capture.", err=True)
+        click.echo("No control connection is in the capture.", err=True)
     _conclude(any(any_wrong(report.steps) for report in reports), is_complete=bool(reports))
 
 
 def _conclude(is_wrong: bool, is_complete: bool) -> None:
     """The last line, and the exit code."""
     if is_wrong:
-        echo("Something is wrong.", err=True)
+        click.echo("Something is wrong.", err=True)
     elif not is_complete:
-        echo("Not everything could be looked at.", err=True)
+        click.echo("Not everything could be looked at.", err=True)
     else:
-        echo("Everything is right.")
+        click.echo("Everything is right.")
         return
     raise click.exceptions.Exit(DIFFERENT)

@@ -96,9 +96,9 @@ def prove(
         claims = load(models, vectors)
         chosen = choose(claims, models_named, lemmas_named, claims_named)
         if title is not None:
-            echo(_resolved(claims, title))
+            click.echo(_resolved(claims, title))
         elif list_jobs:
-            echo(json.dumps([_job(claims, claim, memory) for claim in chosen], indent=2))
+            click.echo(json.dumps([_job(claims, claim, memory) for claim in chosen], indent=2))
         elif merging:
             _merge(claims, check_writable(proofs), ledgers)
         else:
@@ -137,10 +137,10 @@ def _prove(
     force: bool,
 ) -> None:
     prover = runner.prover
-    echo(f"tamarin-prover {prover.version} ({prover.revision}), Maude {prover.maude}")
+    click.echo(f"tamarin-prover {prover.version} ({prover.revision}), Maude {prover.maude}")
     due = [c for c in chosen if force or not ledger.current(c.job, claims.digest(c.job))]
     if len(due) < len(chosen):
-        echo(f"{len(chosen) - len(due)} of {len(chosen)} have a current verdict")
+        click.echo(f"{len(chosen) - len(due)} of {len(chosen)} have a current verdict")
     failed = 0
     for number, outcome in enumerate(prove_all(runner, claims, due, ledger, limits, jobs), 1):
         failed += bool(outcome.error)
@@ -150,10 +150,10 @@ def _prove(
     wanted = {claim.id for claim in chosen}
     table = [row for row in claims_table.claim_rows(claims, ledger) if row.claim.id in wanted]
     counts = Counter(row.entry.verdict for row in table if row.entry and row.is_current)
-    echo(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
+    click.echo(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
     lines = [f"{row.claim.id}: {row.problem}" for row in table if row.problem]
     for line in lines:
-        echo(line, err=True)
+        click.echo(line, err=True)
     if lines or failed:
         raise click.exceptions.Exit(DIFFERENT)
 
@@ -185,7 +185,7 @@ def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> None:
     try:
         taken = merge(target, sources, digest)
     except ConflictError as error:
-        echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {error}", err=True)
         raise click.exceptions.Exit(DIFFERENT) from None
     for entry, source in taken:
         found = {kind: source.artefact(entry.job, kind) for kind in ARTEFACTS}
@@ -193,5 +193,5 @@ def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> None:
             if found[kind] is None:
                 raise FileError(f"{source.path(entry.job, kind)}: no such file")
         target.record(entry, {kind: text for kind, text in found.items() if text is not None})
-        echo(f"{entry.verdict}: {entry.job} from {source.directory}")
-    echo(f"{len(taken)} taken over, {len(target.entries)} in {proofs / LEDGER}")
+        click.echo(f"{entry.verdict}: {entry.job} from {source.directory}")
+    click.echo(f"{len(taken)} taken over, {len(target.entries)} in {proofs / LEDGER}")

@@ -12,7 +12,7 @@ from ..render.vector_sources import Source, Texts, read_sources
 from ..render.vectors_c import render_c
 from ..render.vectors_python import render_python
 from ..render.vectors_text import render_text
-from .console import EXIT_CODES, clear_errors, echo, print_table, say_removed
+from .console import EXIT_CODES, clear_errors, print_table, say_removed
 from .named import VectorFileName
 from .options import output_option, quiet_option, vectors_option
 
@@ -54,4 +54,4 @@ def render(vectors: Path, output: Path | None, form: str, names: tuple[str, ...]
     rows = [(name, str(len(text.encode())), disk.digest(text)[:16]) for name, text in texts.items()]
     print_table([("file", "octets", "SHA-256"), *rows], (1,))
     say_removed(removed)
-    echo(f"\nWritten to {directory}/.")
+    click.echo(f"\nWritten to {directory}/.")

@@ -115,7 +115,7 @@ def replay_command(
     _show_not_played(driven)
     if octets:
         _show_octets(done)
-    echo()
+    click.echo()
     for problem in problems:
         echo(problem, err=True)
     if problems:
@@ -171,9 +171,9 @@ def _show_not_bound(found: list[Replay]) -> None:
         for rule, reason in item.not_bound.items():
             reasons.setdefault((item.job.model, reason), set()).add(rule)
     if reasons:
-        echo("\nSent by the model's rules, and not compared")
+        click.echo("\nSent by the model's rules, and not compared")
     for (model, reason), rules in reasons.items():
-        echo(f"  {model}: {', '.join(sorted(rules))}: {reason}")
+        click.echo(f"  {model}: {', '.join(sorted(rules))}: {reason}")
 
 
 def _show_not_played(driven: list[tuple[Claim, Driven]]) -> None:
@@ -183,14 +183,14 @@ def _show_not_played(driven: list[tuple[Claim, Driven]]) -> None:
         for rule, reason in item.script.not_played.items():
             reasons.setdefault(reason, {})[f"{claim.job.model}: {rule}"] = None
     if reasons:
-        echo("\nPlayed by no endpoint")
+        click.echo("\nPlayed by no endpoint")
     for reason, rules in reasons.items():
-        echo(f"  {reason}: {', '.join(rules)}")
+        click.echo(f"  {reason}: {', '.join(rules)}")
 
 
 def _show_octets(done: list[tuple[Claim, Replay]]) -> None:
     for claim, found in done:
-        echo(f"\n{claim.id}")
+        click.echo(f"\n{claim.id}")
         width = max(len(str(name)) for name in found.values)
         for name, value in found.values.items():
-            echo(f"  {name!s:<{width}}  {value.hex()}")
+            click.echo(f"  {name!s:<{width}}  {value.hex()}")

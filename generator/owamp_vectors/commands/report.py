@@ -51,8 +51,8 @@ def report(
     echo(f"{counted(len(made.files), 'file')}, {megabytes(size)}; open {output / 'index.html'}")
     say_removed(removed)
     if made.without:
-        echo(f"Charts have no octets: {made.without}", err=True)
+        click.echo(f"Charts have no octets: {made.without}", err=True)
     for line in (*made.unproved, *made.problems):
-        echo(line, err=True)
+        click.echo(line, err=True)
     if made.problems or (made.unproved and not allow_stale):
         raise click.exceptions.Exit(DIFFERENT)

@@ -28,7 +28,7 @@ from .about_peers import (
     read_secret_options,
     secret_options,
 )
-from .console import EXIT_CODES, clear_errors, echo
+from .console import EXIT_CODES, clear_errors
 from .options import seconds_option
 
 _LIMITS = ServiceLimits()
@@ -190,7 +190,7 @@ async def _serve(
     loop.set_exception_handler(lambda _, context: service.log(str(context["message"])))
     try:
         for address in await service.start(hosts, port):
-            echo(f"listening on {endpoint_text(address)}")
+            click.echo(f"listening on {endpoint_text(address)}")
         sys.stdout.flush()
         await ended.wait()
     finally:

@@ -12,7 +12,7 @@ from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import CHART, TRACE, Ledger
 from ..disk import FileError
 from .about_claims import check_writable, choose, directories
-from .console import EXIT_CODES, clear_errors, echo
+from .console import EXIT_CODES, clear_errors
 from .named import ClaimId
 
 
@@ -57,7 +57,7 @@ def trace(
             chart = _chart(loaded, ledger, claim)
             if chart is None:
                 raise FileError(f"{ledger.path(claim.job, TRACE)}: no trace is recorded")
-            echo(chart.svg() if form == "svg" else chart.text(), nl=False)
+            click.echo(chart.svg() if form == "svg" else chart.text(), nl=False)
             return
         check_writable(ledger.directory)
         drawn = 0
@@ -66,7 +66,7 @@ def trace(
             if chart is not None:
                 disk.write_files(ledger.directory, {f"{claim.job}{CHART}": chart.svg()})
                 drawn += 1
-        echo(f"{drawn} charts in {ledger.directory}")
+        click.echo(f"{drawn} charts in {ledger.directory}")
 
 
 def _chart(loaded: Claims, ledger: Ledger, claim: Claim) -> Chart | None:
@@ -74,5 +74,5 @@ def _chart(loaded: Claims, ledger: Ledger, claim: Claim) -> Chart | None:
     if entry is None or text is None:
         return None
     if entry.digest != loaded.digest(claim.job):
-        echo(f"{claim.id}: stale: the model has changed since", err=True)
+        click.echo(f"{claim.id}: stale: the model has changed since", err=True)
     return chart_of(text, claim.job, claim.statement, entry.quantifier)

@@ -83,9 +83,9 @@ def verify(names: tuple[str, ...], json_path: Path | None) -> None:
     write_json(json_path, {"files": rows_json(rows), "differences": found})
     seconds = time.perf_counter() - started
     if differences:
-        echo()
+        click.echo()
         for difference in differences[:_MAX_DIFFERENCES]:
-            echo(str(difference), err=True)
+            click.echo(str(difference), err=True)
         if len(differences) > _MAX_DIFFERENCES:
             echo(f"… and {len(differences) - _MAX_DIFFERENCES} more", err=True)
         say_bad(f"{counted(len(differences), 'value differs', 'values differ')}.")
