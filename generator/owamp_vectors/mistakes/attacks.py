@@ -99,20 +99,20 @@ NOTES = {
     ),
     "ReflectorAnswersItself": Note(
         "PROTOCOL",
-        "A reflector's own packet of the authenticated mode, rearranged and given back to it as the "
-        "sender's. It cannot tell. Use the encrypted mode; a reflector can limit its rate.",
+        "A reflector's own packet of the authenticated mode, rearranged and given back to it as "
+        "the sender's. It cannot tell. Use the encrypted mode; a reflector can limit its rate.",
         "One genuine packet and the network make an exchange that does not end.",
     ),
     "OneSidForTwoSessions": Note(
         "PROTOCOL",
-        "Two sessions of a connection, one in each direction, with one SID: they have the same T3 and "
-        "T4. Refuse a SID that a session of the connection has already.",
+        "Two sessions of a connection, one in each direction, with one SID: they have the same T3 "
+        "and T4. Refuse a SID that a session of the connection has already.",
         "A packet of one session comes back to its sender in the other.",
     ),
     "ResponderNotNamed": Note(
         "PROTOCOL",
-        "An IKE SA with a responder that the initiator did not mean: with signatures, the initiator's "
-        "AUTH does not cover the identity of the responder. The keys stay with these two hosts.",
+        "An IKE SA with a responder that the initiator did not mean: with signatures, AUTH of the "
+        "initiator does not cover the identity of the responder. The keys stay with these two.",
         "A responder takes an initiator for its peer that wanted to talk to somebody else.",
     ),
     "KeymatLost": Note(
