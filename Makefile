@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup vectors render check prove claims draft report adapters strongswan debian test \
-	coverage bench load lowest lock mutate
+	coverage bench load lowest lock mutate package
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ draft: $(STAMP) ## make the Internet-Draft, to build/draft
 
 report: $(STAMP) ## write claims, attacks and vectors as pages for a browser, to build/report
 	$(BIN)/owamp-vectors report
+
+package: ## build sdist and wheel, and try the wheel in a fresh environment (needs a package index)
+	.ci/package $(PYTHON)
 
 adapters: ## build the adapters whose tools are installed, to build/adapters
 	@mkdir -p build/adapters

@@ -11,7 +11,7 @@ method in the wrong state is the caller's mistake and raises `ProtocolError`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar
 
@@ -56,6 +56,7 @@ from .messages import (
     StopSessions,
     StopTWSessions,
     Want,
+    check_skip_ranges,
 )
 from .negotiation import (
     REQUESTS,
@@ -226,7 +227,7 @@ class Endpoint:
         if self._stop_sent:
             raise ProtocolError("Stop-Sessions", "to be sent once", "a second one", Stage.STATE)
         check_stop(self.sessions, stop, self.IS_CLIENT, counts_both=self._counts_both())
-        self._send(stop)
+        self._send(self._in_order(stop))
         self._stop_sent = True
         self._stopped()
 
@@ -238,12 +239,35 @@ class Endpoint:
             return
         try:
             check_stop(self.sessions, stop, not self.IS_CLIENT, counts_both=self._counts_both())
+            self._check_order(stop)
         except ProtocolError as error:
             self._refuse_stop(error)
             return
         self._stop_received = True
         self._events.append(StopReceived(stop))
         self._stopped()
+
+    def _in_order(self, stop: StopSessions | StopTWSessions) -> StopSessions | StopTWSessions:
+        """What it is told to send, with the skip ranges in the order that RFC 4656 §3.8 wants."""
+        if isinstance(stop, StopTWSessions):
+            return stop
+        ordered = tuple(
+            replace(item, skip_ranges=tuple(sorted(item.skip_ranges, key=lambda one: one.first)))
+            for item in stop.sessions
+        )
+        if ordered != stop.sessions and self._choose(choices.TOLD_DISORDER) == 0:
+            raise ProtocolError("Skip Ranges", "ascending ones", "another order", Stage.INPUT)
+        return replace(stop, sessions=ordered)
+
+    def _check_order(self, stop: StopSessions | StopTWSessions) -> None:
+        """Perhaps consider skip ranges that overlap, or are out of order, invalid."""
+        if isinstance(stop, StopSessions):
+            try:
+                for item in stop.sessions:
+                    check_skip_ranges(item.skip_ranges, Stage.LAYOUT)
+            except ProtocolError:
+                if self._choose(choices.STOP_IN_DISORDER):
+                    raise
 
     def _counts_both(self) -> bool:
         """Whether both ends account for a session with both Conf bits."""

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,16 +15,23 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from ..disk import FileError, printable, shortened
+from ..disk import FileError, printable, shortened, to_text, write_file
 
 EXIT_CODES = """\b
 Exit codes:
-  0  done, everything agrees
-  1  a value differs from what the reference computes
-  2  the command line is wrong
-  3  a file cannot be read or written, or is not a vector file
+  0    done, and everything agrees
+  1    something differs, fails, is refused, is stale or is missing
+  2    the command line is wrong
+  3    a file cannot be read or written, or does not fit
+  4    there is no tamarin-prover, or none that works
+  5    the extra 'models' is not installed
+  6    a program cannot be started, or xml2rfc is not installed
+  7    the peer cannot be reached, or the address cannot be listened on
+  70   a fault of owamp-vectors; please report it
+  130  interrupted
+  141  nobody reads the output
 """
-"""Those of the commands about vector files."""
+"""Those of every command."""
 
 DIFFERENT = 1
 BAD_INPUT = 3
@@ -150,8 +158,79 @@ def print_table(rows: list[tuple[str, ...]], right: Iterable[int] = ()) -> None:
         echo("  ".join(cells).rstrip())
 
 
+_PATIENCE = 2.0
+"""Seconds after which people want to see that something goes on."""
+QUIET = "owamp_vectors.quiet"
+
+
+def is_quiet() -> bool:
+    """Whether this command is to print nothing but what is wrong."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET))
+
+
+@contextmanager
+def working(label: str) -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what goes on, after two seconds, if that is a terminal.
+
+    Yields a function that takes how far it has come.
+    """
+    state, ended, started = [""], threading.Event(), time.monotonic()
+
+    def show() -> None:
+        if ended.wait(_PATIENCE):
+            return
+        while True:
+            sys.stderr.write(f"\r{label} {state[0]}({time.monotonic() - started:.0f} s)\x1b[K")
+            sys.stderr.flush()
+            if ended.wait(0.5):
+                break
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+    if is_quiet() or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield lambda text: state.__setitem__(0, f"{text} ")
+    finally:
+        ended.set()
+        thread.join()
+
+
+def as_objects(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[dict[str, Any]]:
+    """The rows of a table as objects of JSON; cells of digits are numbers."""
+    return [
+        {
+            name: int(cell) if cell.isdecimal() else cell
+            for name, cell in zip(headings, row, strict=True)
+        }
+        for row in rows
+    ]
+
+
 def progress(items: list[_T], label: str) -> Iterator[_T]:
-    """The items, with a progress bar on standard error if that is a terminal."""
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(iterable=items, label=label, file=sys.stderr, hidden=hidden) as bar:
-        yield from bar
+    """The items, with a line on standard error that counts them (`working`)."""
+    with working(label) as tell:
+        for number, item in enumerate(items, 1):
+            tell(f"{number} of {len(items)}")
+            yield item
+
+
+def say_good(text: str) -> None:
+    """The last line of a command that found nothing wrong; green on a terminal."""
+    click.secho(printable(text), fg="green")
+
+
+def say_bad(text: str) -> None:
+    """The last line of a command that found something wrong; red on a terminal."""
+    click.secho(printable(text), fg="red", err=True)
+
+
+def write_json(path: Path | None, content: dict[str, Any]) -> None:
+    """Write what ``--json`` asks for, if it is there. Raises `BadInput`."""
+    if path is not None:
+        with clear_errors():
+            write_file(path, to_text(content))

@@ -35,17 +35,8 @@ from .about_peers import (
     read_secret_options,
     secret_options,
 )
-from .console import DIFFERENT, clear_errors
-from .options import file_option, seconds_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  every step is right
-  1  the peer did something wrong, or refused a step
-  2  the command line is wrong
-  3  a file cannot be read or written, or is not what it is to be
-  7  the peer cannot be reached
-"""
+from .console import DIFFERENT, EXIT_CODES, clear_errors
+from .options import file_option, reporting, seconds_option
 
 
 @click.command(epilog=EXIT_CODES)
@@ -83,7 +74,7 @@ Exit codes:
     help="Largest Count to compute with.",
 )
 @click.option("--octets", is_flag=True, help="Show every message field by field.")
-@file_option("--json", "json_path", "Write the report as JSON, with all octets.")
+@reporting
 @capture_option
 @file_option("--pcap", "pcap", "Report on a capture instead of contacting a peer.")
 @click.option(

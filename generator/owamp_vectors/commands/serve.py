@@ -28,17 +28,8 @@ from .about_peers import (
     read_secret_options,
     secret_options,
 )
-from .console import clear_errors
+from .console import EXIT_CODES, clear_errors
 from .options import seconds_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  ended by SIGINT or SIGTERM
-  2  the command line is wrong
-  3  a file cannot be read or written, or is not what it is to be
-  7  the address cannot be listened on
-"""
-
 
 _LIMITS = ServiceLimits()
 _STATED = f"""
