@@ -21,4 +21,4 @@ def test_a_client_with_a_key_is_served_while_others_take_what_they_can(tmp_path:
     assert set(figures.attempts) == set(SHARES)
     assert figures.descriptors < limits.connections + limits.all_sessions + 50
     assert figures.memory < 150
-    assert "wrong Token" in figures.attempts
+    assert figures.cpu > 0
