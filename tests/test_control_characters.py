@@ -71,7 +71,7 @@ def test_what_a_tested_program_says_adds_no_line(kind: str, few_cases: Path) -> 
     assert is_clean(result.output)
     first, last = result.stderr.splitlines()
     assert first.startswith("token tcId 1")
-    assert last == "1 of 1 cases fail."
+    assert last == "1 of 1 case fails."
     (problem,) = [case["problem"] for case in json.loads(results.read_text())["cases"]]
     assert is_clean(problem)
     assert "\n" not in problem

@@ -201,7 +201,10 @@ def test_labels_are_carried_by_facts_only() -> None:
     label = Fact("F", (Const("initiator"), Const("IPPM")))
     sent = Fact("Out", (Const("IPPM"),))
     made = instance(Rule("R", (), (), (label, sent)), {}, table_of())
-    assert made.conclusions == (OctetFact("F", ("initiator", "IPPM")), OctetFact("Out", (b"IPPM",)))
+    assert made.conclusions == (
+        OctetFact("F", ("initiator", b"IPPM")),
+        OctetFact("Out", (b"IPPM",)),
+    )
     assert str(made.conclusions[0]) == "F(initiator, IPPM)"
 
 

@@ -23,7 +23,7 @@ NOTES = {
         "The server has T2 of an honest client, and a T1 that this client did not choose.",
     ),
     "FrontCutOff": Note(
-        "WEAK_PROTOCOL",
+        "PROTOCOL",
         "The client's first control message cut off: its last block takes the place of Client-IV, "
         "which nothing authenticates, and the second message follows. Its HMAC is right, and a "
         "server cannot tell. Client: do not send a second protected unit before an authentic "
@@ -32,7 +32,7 @@ NOTES = {
         "The server never sees what the client sent first, and answers the second in its place.",
     ),
     "ModeChangedToMixed": Note(
-        "WEAK_PROTOCOL",
+        "PROTOCOL",
         "Mode 2 or 4 changed into 8 on the way: the control connection is the same, and every "
         "message of it is authentic. Server: do not offer 8 beside 2 or 4; the policy of a client "
         "does not help.",
@@ -40,7 +40,7 @@ NOTES = {
         "anybody.",
     ),
     "CommandReadBeforeHmac": Note(
-        "WEAK_PROTOCOL",
+        "PROTOCOL",
         "Bits of Client-IV changed on the way change the same bits of the first Command Number, "
         "which is read before the HMAC, since it tells the length. Do nothing else with what is "
         "decrypted until the HMAC is checked: no answer, no log.",

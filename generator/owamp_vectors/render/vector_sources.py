@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -54,11 +54,28 @@ class Source:
         return version
 
     def types(self) -> list[tuple[GroupType, list[list[StoredCase]]]]:
-        """Each type that the file has groups of, with the cases of these, in the file's order."""
-        groups: dict[str, list[list[StoredCase]]] = {item.name: [] for item in self.file.types}
+        """Each type that the file has groups of, with the cases of these, in the file's order.
+
+        Their names are those of `name_in_all`.
+        """
+        named = {
+            item.name: replace(item, name=name_in_all(self.file, item)) for item in self.file.types
+        }
+        groups: dict[str, list[list[StoredCase]]] = {name: [] for name in named}
         for cases in by_group(stored_cases(self.file, self.content)):
-            groups[cases[0].type.name].append(cases)
-        return [(item, groups[item.name]) for item in self.file.types if groups[item.name]]
+            name = cases[0].type.name
+            groups[name].append([replace(case, type=named[name]) for case in cases])
+        return [(named[name], found) for name, found in groups.items() if found]
+
+
+def name_in_all(file: VectorFile, group_type: GroupType) -> str:
+    """A name for a type in a file that no other file has: where an earlier file has the type as
+    well, it begins with this file's name.
+    """
+    having = (other for other in FILES.values() if group_type.name in {t.name for t in other.types})
+    first = next(having, file)
+    words = file.name.split("-") if file.name != first.name else []
+    return "".join(map(str.capitalize, words)) + group_type.name
 
 
 def read_sources(directory: Path, names: Iterable[str]) -> list[Source]:
