@@ -188,7 +188,9 @@ class Session:
         self.pump()
         request = session.request
         assert isinstance(request, RequestSession)
-        record = PacketRecord(0, ESTIMATE.to_int(), ESTIMATE.to_int(), self.clock(), 9, 251)
+        record = PacketRecord(
+            0, ESTIMATE.to_int(), ESTIMATE.to_int(), self.clock(), self.clock(), 251
+        )
         data = FetchData(request, (SkipRange(3, 4),), (record,))
         self.server.answer_fetch(FetchAck(0, 1, self.packets + 2, 1, 1), data)
         self.pump()

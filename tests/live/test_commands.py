@@ -112,7 +112,7 @@ def test_two_processes_and_their_captures(passphrase: Path, tmp_path: Path) -> N
     assert result.stdout.endswith("Everything is right.\n")
     assert "3 of 3 test packets were reflected (RFC 5357 §4.2.1)" in result.stdout
     assert re.search(r"\n +12 +4  Modes +0000000e = 14\n", result.stdout), "a field of a message"
-    assert re.search(r"127\.0\.0\.1:\d+ set up: encrypted\n", served.log)
+    assert re.search(r"127\.0\.0\.1:\d+ set up: encrypted, KeyID 'alice'\n", served.log)
     content = json.loads(report.read_text(encoding="utf-8"))
     assert content["complete"] is True
     assert content["verdicts"]["wrong"] == 0
@@ -228,6 +228,25 @@ def test_several_hosts() -> None:
         assert cli("probe", other, *QUICK).exit_code == 0
     bad = cli("serve", *hosts, "--host", "192.0.2.1", "--port", "0")
     assert "127.0.0.1, 127.0.0.2, 192.0.2.1, port 0: " in refused(bad, 7)
+
+
+def test_the_limits_of_a_server_can_be_chosen() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+    limits = ("--max-packets", 2, "--test-ports", f"{port}-{port}", "--start-ahead", 1)
+    with serve("--protocol", "owamp", *limits) as served:
+        quick = ("--protocol", "owamp", "--interval", 0.01, "--loss-timeout", 0.5)
+        few = cli("probe", served.address, *quick, "--count", 2)
+        assert few.exit_code == 0, few.output
+        assert f"Port {port}," in few.output
+        many = cli("probe", served.address, *quick, "--count", 3)
+        assert "Accept 4, permanent resource limitation" in many.output
+        assert served.end() == 0
+    assert "Number of Packets: expected at most 2, found 3" in served.log
+    for wrong in ("5", "7-6", "0-9", "1-65536", "a-b"):
+        found = refused(cli("serve", "--test-ports", wrong), 2)
+        assert f"expected LOW-HIGH, from 1 to 65535, found {wrong!r}" in found
 
 
 def test_nobody_there_is_exit_code_7() -> None:

@@ -25,6 +25,7 @@ from owamp_reference.messages import (
 )
 from owamp_reference.negotiation import REQUESTS
 from owamp_reference.packets import ReflectorPacket, SenderPacket, TestMode, seal_packet
+from owamp_vectors.live.net.schedule import send_times
 from owamp_vectors.live.observe.steps import Severity, Who, any_wrong
 
 from ..reference.support import OWAMP, TWAMP, Setting
@@ -94,6 +95,17 @@ SERVER_MBZ = Script(OPEN).greeting.to_octets()[:-1] + b"\1"
 ASKED = OPEN.request()
 assert isinstance(ASKED, RequestSession)
 FETCHED = FetchData(ASKED, (), (PacketRecord(9, 1, 1, 0, 0, 255),))
+SOON = 1 << 62
+
+
+def fetched(*records: PacketRecord) -> FetchData:
+    request = OWAMP.request(start_time=SOON)
+    assert isinstance(request, RequestSession)
+    return FetchData(request, (), records)
+
+
+DUE = next(send_times(Script.sid, SOON, fetched().request.slots)) - SOON
+
 
 WRONG: dict[str, tuple[Setting, Play, str, Who, str, str]] = {
     "greeting: Count not a power of 2": (
@@ -282,6 +294,27 @@ WRONG: dict[str, tuple[Setting, Play, str, Who, str, str]] = {
         OWAMP, lambda s: s.ready().client(FetchSession(0, 5, Script.sid)).server(
             FetchAck(0, 1, 4, 0, 1), FETCHED),
         "Fetch-Session data", Who.SERVER, "RFC 4656 §3.9", "expected a number from 0 to 5"),
+    "fetch: a lost record with another Send Error Estimate": (
+        OWAMP, lambda s: s.testing(start_time=SOON).client(stop(description())).server(stop())
+        .client(FetchSession(0, 9, s.sid)).server(
+            FetchAck(0, 1, 3, 0, 1), fetched(PacketRecord(0, 5, 1, SOON + DUE, 0, 255))),
+        "Fetch-Session data", Who.SERVER, "RFC 4656 §3.9", "as 0001, 3f01 or 4001, found 0005"),
+    "fetch: a lost record with another time": (
+        OWAMP, lambda s: s.ready().client(FetchSession(0, 9, s.sid)).server(
+            FetchAck(0, 1, 3, 0, 1), fetched(PacketRecord(0, 1, 1, SOON, 0, 255))),
+        "Fetch-Session data", Who.SERVER, "RFC 4656 §3.9", "the time by the schedule, found one -"),
+    "fetch: a lost record with a TTL": (
+        OWAMP, lambda s: s.ready().client(FetchSession(0, 9, s.sid)).server(
+            FetchAck(0, 1, 3, 0, 1), fetched(PacketRecord(0, 1, 1, SOON + DUE, 0, 64))),
+        "Fetch-Session data", Who.SERVER, "RFC 4656 §3.9", "TTL of record 0, lost: expected 255"),
+    "fetch: Receive Error Estimate of zero": (
+        OWAMP, lambda s: s.ready().client(FetchSession(0, 9, s.sid)).server(
+            FetchAck(0, 1, 3, 0, 1), fetched(PacketRecord(0, 1, 0, SOON + DUE, 0, 255))),
+        "Fetch-Session data", Who.SERVER, "RFC 4656 §4.1.2", "Receive Error Estimate of record 0"),
+    "fetch: a packet that was later than Timeout": (
+        OWAMP, lambda s: s.ready().client(FetchSession(0, 9, s.sid)).server(
+            FetchAck(0, 1, 3, 0, 1), fetched(PacketRecord(0, 1, 1, SOON, SOON + 2**40, 64))),
+        "Fetch-Session data", Who.SERVER, "RFC 4656 §4.2", "within Timeout of Send Timestamp"),
     "a packet before Start-Ack": (
         OWAMP, lambda s: s.ready().accepted().send(packet()),
         "OWAMP-Test packet", Who.SENDER, "RFC 4656 §3.7", "before Start-Ack"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,6 +77,20 @@ class Hex(click.ParamType[bytes]):
         if len(octets) != self.size:
             self.fail(f"expected {self.size} octets in hex, found {value!r}", param, ctx)
         return octets
+
+
+class PortRange(click.ParamType[range]):
+    """Ports from the first to the last."""
+
+    name = "ports"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> range:
+        """The ports; fails with one line."""
+        match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", value)
+        low, high = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not 1 <= low <= high <= 65535:
+            self.fail(f"expected LOW-HIGH, from 1 to 65535, found {value!r}", param, ctx)
+        return range(low, high + 1)
 
 
 models_option = directory("models", "claims.toml and the models")

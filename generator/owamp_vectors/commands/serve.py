@@ -28,7 +28,7 @@ from .about_peers import (
     secret_options,
 )
 from .console import clear_errors
-from .options import seconds_option
+from .options import PortRange, seconds_option
 
 EXIT_CODES = """\b
 Exit codes:
@@ -85,6 +85,20 @@ _LIMITS = ServiceLimits()
     type=click.IntRange(1),
     help="Test sessions of one connection.",
 )
+@click.option(
+    "--max-packets",
+    default=_LIMITS.packets,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Packets of one test session.",
+)
+@click.option(
+    "--test-ports",
+    metavar="LOW-HIGH",
+    type=PortRange(),
+    help="UDP ports of test sessions.  [default: any]",
+)
+@seconds_option("--start-ahead", _LIMITS.start_ahead, "that Start Time may lie ahead")
 @seconds_option("--servwait", _LIMITS.servwait, "without a command until a connection is closed")
 @seconds_option("--refwait", _LIMITS.refwait, "without a test packet until a session ends")
 @capture_option
@@ -96,6 +110,9 @@ def serve(
     count: int,
     max_connections: int,
     max_sessions: int,
+    max_packets: int,
+    test_ports: range | None,
+    start_ahead: float,
     servwait: float,
     refwait: float,
     write_pcap: Path | None,
@@ -127,6 +144,10 @@ def serve(
         connections=max_connections,
         connections_per_host=max_connections,
         sessions=max_sessions,
+        packets=max_packets,
+        records=max(_LIMITS.records, max_packets),
+        ports=test_ports or (),
+        start_ahead=start_ahead,
         servwait=servwait,
         refwait=refwait,
     )

@@ -28,8 +28,9 @@ from owamp_reference.messages import (
 )
 from owamp_reference.negotiation import Protocol
 
-from .progress import Judged, Progress, judge_fetch_ack, judge_fetch_data
-from .steps import Part, Severity, Step, Who, note, right, wrong
+from .fetched import judge_fetch_ack, judge_fetch_data
+from .progress import Progress
+from .steps import Judged, Part, Severity, Step, Who, note, right, wrong
 from .stream import Conversation, Stream, divide, not_zero
 
 

@@ -6,15 +6,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from owamp_reference.connection import State, check_fetch_answer, check_stop
+from owamp_reference.connection import State, check_stop
 from owamp_reference.errors import ProtocolError
 from owamp_reference.keys import SID_SIZE
 from owamp_reference.messages import (
     Accept,
     AcceptSession,
     Command,
-    FetchAck,
-    FetchData,
     FetchSession,
     Request,
     RequestSession,
@@ -39,7 +37,7 @@ from owamp_reference.negotiation import (
 from ..net.addresses import Address, normalized
 from . import set_up
 from .sessions import ObservedSession, record_remarks
-from .steps import Remark, Who, note, right, wrong
+from .steps import Judged, Remark, Who, note, right, wrong
 
 _TW_MODE_BITS = 0b1110_1000
 """Bits of Modes that only TWAMP has: mixed (8), RFC 6038 (32, 64), IKEv2Derived (128)."""
@@ -48,8 +46,6 @@ _REQUESTS = (RequestSession, RequestTWSession)
 
 Pending: TypeAlias = Request | StartSessions | FetchSession | None
 """A command that waits for its answer; None for one that could not be read."""
-Judged: TypeAlias = tuple[str, list[Remark]]
-"""What to say of a message if all is well, and what is wrong or remarkable in it."""
 
 
 class Progress:
@@ -340,32 +336,3 @@ class Progress:
         if self.state is State.TESTING:
             return wrong("the connection ends without Stop-Sessions", "RFC 4656 §3.8")
         return wrong(f"the connection ends while {self.state.value}", set_up.SOURCE)
-
-
-def judge_fetch_ack(ack: FetchAck) -> Judged:
-    """Fetch-Ack by itself (RFC 4656 §3.9)."""
-    problems = set_up.accept_remarks(ack.accept)
-    if ack.accept != Accept.OK:
-        try:
-            check_fetch_answer(ack, None)
-        except ProtocolError as error:
-            problems.append(wrong(error, ack.SOURCE))
-    elif ack.next_seqno and not ack.finished:
-        unfinished = ProtocolError("Next Seqno", "0 unless finished", str(ack.next_seqno))
-        problems.append(wrong(unfinished, ack.SOURCE))
-    return f"Accept {ack.accept}, {_numbers(ack)}", problems
-
-
-def judge_fetch_data(command: FetchSession, ack: FetchAck, data: FetchData) -> Judged:
-    """The data of a session, against what was asked for (RFC 4656 §3.9)."""
-    problems = []
-    for record in data.records:
-        if not command.begin_seq <= record.seq_number <= command.end_seq:
-            expected = f"a number from {command.begin_seq} to {command.end_seq}, as asked"
-            mismatch = ProtocolError("Seq Number", expected, str(record.seq_number))
-            problems.append(wrong(mismatch, ack.SOURCE))
-    return _numbers(ack), problems
-
-
-def _numbers(ack: FetchAck) -> str:
-    return f"{ack.number_of_skip_ranges} skip ranges and {ack.number_of_records} records"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import TypeAlias
 
 from owamp_reference.layout import Layout
 
@@ -50,6 +51,10 @@ class Remark:
     severity: Severity
     text: str
     source: str = ""
+
+
+Judged: TypeAlias = tuple[str, list[Remark]]
+"""What to say of a message if all is well, and what is wrong or remarkable in it."""
 
 
 @dataclass(frozen=True)

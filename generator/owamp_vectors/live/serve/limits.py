@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -22,6 +23,7 @@ class ServiceLimits:
         padding: octets of padding in a packet that the server sends.
         timeout: the longest Timeout of a request; a longer one gets Accept 4.
         start_ahead: how far ahead the Start Time of a request may lie.
+        ports: the UDP ports of test sessions; any if there are none.
         message_size: octets of a control message.
         unsent: octets of answers that the system keeps for a client that does not take them.
         set_up: from the connection's start until it is set up.
@@ -43,6 +45,7 @@ class ServiceLimits:
     padding: int = 9000
     timeout: float = 60
     start_ahead: float = 900
+    ports: Sequence[int] = ()
     message_size: int = 2**16
     unsent: int = 2**17
     set_up: float = 30
