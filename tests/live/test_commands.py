@@ -151,9 +151,9 @@ def test_a_key_from_ikev2(protocol: str, sk_d: Path, tmp_path: Path) -> None:
         assert prompted.exit_code == 0, prompted.output
         assert PASSPHRASE.decode() not in prompted.output
         wrong = cli(*common, *SPIS, *PRF, "--keymat", sk_d, "--sid", "00" * 16)
-        assert wrong.exit_code == 1
+        assert wrong.exit_code == 8
         assert "Accept 1" in wrong.stdout
-        assert "Not everything could be looked at." in wrong.stderr
+        assert "Not all steps could be taken." in wrong.stderr
         assert served.end(signal.SIGINT) == 0
     assert SK_D.hex() not in served.log
 
@@ -357,11 +357,34 @@ def test_files_that_cannot_be_used(tmp_path: Path, passphrase: Path) -> None:
     assert "chmod 600" in refused(result, 3)
 
 
+def test_the_exit_codes_tell_right_wrong_and_not_checked(passphrase: Path, tmp_path: Path) -> None:
+    secret = ("--key-id", KEY_ID, "--passphrase", passphrase)
+    path = tmp_path / "seen.pcap"
+    with serve(*secret) as served:
+        port = served.address.split(":")[1]
+        assert cli("probe", served.address, *secret, *QUICK, "--write-pcap", path).exit_code == 0
+        refused_mode = cli("probe", served.address, *QUICK)
+        assert refused_mode.exit_code == 8
+        assert "Not all steps could be taken." in refused_mode.stderr
+    seen = ("probe", "--pcap", path, "--pcap-port", port)
+    right = cli(*seen, *secret)
+    assert right.exit_code == 0, right.output
+    assert "Test packets  ok: 3 test packets sent, 3 of them reflected" in right.stdout
+    other = private(tmp_path / "other", "another\n")
+    for unknown in ((), ("--key-id", KEY_ID, "--passphrase", other)):
+        result = cli(*seen, *unknown)
+        assert result.exit_code == 8, result.output
+        assert "Nothing was checked" in result.stderr
+        assert "wrong" not in result.stdout
+    taken_for_owamp = cli(*seen, *secret, "--protocol", "owamp")
+    assert taken_for_owamp.exit_code == 1, "what --protocol says counts"
+
+
 def test_an_empty_capture_has_nothing_to_look_at(tmp_path: Path) -> None:
     path, report = tmp_path / "none.pcap", tmp_path / "none.json"
     Capture(path).close()
     result = cli("probe", "--pcap", path, "--json", report)
-    assert result.exit_code == 1
+    assert result.exit_code == 8
     assert "No control connection" in result.stderr
     assert json.loads(report.read_text(encoding="utf-8")) == {"connections": []}
 

@@ -31,6 +31,7 @@ NO_PROVER = 4
 NO_GRAMMAR = 5
 NO_PROGRAM = 6
 NO_PEER = 7
+NOT_CHECKED = 8
 
 _T = TypeVar("_T")
 

@@ -31,26 +31,28 @@ from .about_peers import (
     MODE_NAMES,
     NoPeer,
     capture_option,
+    protocol_of,
     protocol_option,
     read_secret_options,
     secret_options,
 )
-from .console import DIFFERENT, clear_errors
+from .console import DIFFERENT, NOT_CHECKED, clear_errors
 from .options import file_option, seconds_option
 
 EXIT_CODES = """\b
 Exit codes:
-  0  every step is right
-  1  the peer did something wrong, or refused a step
+  0  what was checked is right
+  1  something is wrong
   2  the command line is wrong
   3  a file cannot be read or written, or is not what it is to be
   7  the peer cannot be reached
+  8  nothing is wrong, and nothing was checked: refused, no secret, or not seen
 """
 
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("peer", metavar="HOST[:PORT]", required=False)
-@protocol_option
+@protocol_option("; with --pcap, told by the port or the messages")
 @click.option(
     "--mode", type=click.Choice(MODE_NAMES), help="[default: encrypted if there is a secret]"
 )
@@ -95,7 +97,7 @@ Exit codes:
 )
 def probe(
     peer: str | None,
-    protocol: str,
+    protocol: str | None,
     mode: str | None,
     direction: str,
     octets: bool,
@@ -121,13 +123,14 @@ def probe(
       owamp-vectors probe --pcap seen.pcap --secrets secrets.toml
     """
     plan = {name: options.pop(name) for name in _PLAN}
-    chosen = Protocol[protocol.upper()]
+    chosen = protocol_of(protocol)
     if (peer is None) == (pcap is None):
         raise click.UsageError("expected HOST:PORT or --pcap, found both or none")
     if pcap is not None:
         with clear_errors():
             found = read_secret_options(**options)
-            reports = report_capture(pcap, found.credentials, None, pcap_ports, max_count)
+            told = None if protocol is None else chosen
+            reports = report_capture(pcap, found.credentials, told, pcap_ports, max_count)
         _tell_capture(reports, octets, json_path)
         return
     assert peer is not None
@@ -157,7 +160,7 @@ def probe(
     with clear_errors():
         capture.close()
         _write_json(json_path, {"peer": peer, "complete": report.is_complete}, report.steps)
-    _conclude(any_wrong(report.steps), report.is_complete)
+    _conclude(any_wrong(report.steps), report.is_complete, "Not all steps could be taken.")
 
 
 _PLAN = ("count", "interval", "padding", "timeout", "loss_timeout")
@@ -238,27 +241,31 @@ def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path
     for report in reports:
         ends = f"{endpoint_text(report.client)} to {endpoint_text(report.server)}"
         click.echo(f"{ends}, {report.protocol.value if report.protocol else 'protocol not told'}")
-        for line in text_lines(report.steps, octets):
+        for line in text_lines(report.all_steps, octets):
             click.echo(line)
         protocol = report.protocol.value if report.protocol else None
         head = {"client": report.client, "server": report.server, "protocol": protocol}
-        connections.append({**head, **steps_to_json(report.steps)})
+        connections.append({**head, **steps_to_json(report.all_steps)})
     if json_path is not None:
         text = disk.to_text({"connections": connections})
         with clear_errors():
             disk.write_file(json_path, text)
+    checked = sum(report.is_checked for report in reports)
     if not reports:
         click.echo("No control connection is in the capture.", err=True)
-    _conclude(any(any_wrong(report.steps) for report in reports), is_complete=bool(reports))
+    elif 0 < checked < len(reports):
+        missed = len(reports) - checked
+        click.echo(f"Of {missed} of {len(reports)} connections no test session could be checked.")
+    nothing = "Nothing was checked: no test session was accepted that could be read."
+    _conclude(any(any_wrong(report.all_steps) for report in reports), bool(checked), nothing)
 
 
-def _conclude(is_wrong: bool, is_complete: bool) -> None:
-    """The last line, and the exit code."""
+def _conclude(is_wrong: bool, is_checked: bool, nothing: str) -> None:
+    """The last line, and the exit code; `nothing` says that too little was seen to be right."""
     if is_wrong:
         click.echo("Something is wrong.", err=True)
-    elif not is_complete:
-        click.echo("Not everything could be looked at.", err=True)
-    else:
-        click.echo("Everything is right.")
-        return
-    raise click.exceptions.Exit(DIFFERENT)
+        raise click.exceptions.Exit(DIFFERENT)
+    if not is_checked:
+        click.echo(nothing, err=True)
+        raise click.exceptions.Exit(NOT_CHECKED)
+    click.echo("Everything is right.")

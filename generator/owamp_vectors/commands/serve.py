@@ -23,6 +23,7 @@ from .about_peers import (
     MODE_NAMES,
     NoPeer,
     capture_option,
+    protocol_of,
     protocol_option,
     read_secret_options,
     secret_options,
@@ -43,7 +44,7 @@ _LIMITS = ServiceLimits()
 
 
 @click.command(epilog=EXIT_CODES)
-@protocol_option
+@protocol_option()
 @click.option(
     "--host",
     "hosts",
@@ -103,7 +104,7 @@ _LIMITS = ServiceLimits()
 @seconds_option("--refwait", _LIMITS.refwait, "without a test packet until a session ends")
 @capture_option
 def serve(
-    protocol: str,
+    protocol: str | None,
     hosts: tuple[str, ...],
     port: int | None,
     modes: str | None,
@@ -136,7 +137,7 @@ def serve(
       owamp-vectors serve --spi-i 0102030405060708 --spi-r 1112131415161718 \\
                           --prf PRF_HMAC_SHA2_256 --sk-d sk_d.hex
     """
-    chosen = Protocol[protocol.upper()]
+    chosen = protocol_of(protocol)
     with clear_errors():
         found = read_secret_options(**secrets, for_twamp=chosen is Protocol.TWAMP)
     offered = _offered(chosen, modes, found)

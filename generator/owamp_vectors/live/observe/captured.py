@@ -22,12 +22,24 @@ _WELL_KNOWN = 1024
 
 @dataclass(frozen=True)
 class ConnectionReport:
-    """What was seen of one control connection."""
+    """What was seen of one control connection.
+
+    Attributes:
+        sums: what the test packets of each session come to.
+        is_checked: whether a test session, or a fetch, was accepted and could be read.
+    """
 
     client: Address
     server: Address
     protocol: Protocol | None
     steps: tuple[Step, ...]
+    sums: tuple[Step, ...]
+    is_checked: bool
+
+    @property
+    def all_steps(self) -> list[Step]:
+        """The steps of the connection, then the sums."""
+        return [*self.steps, *self.sums]
 
 
 @dataclass
@@ -71,12 +83,20 @@ class _Connection:
             missing = direction.unfilled()
             if missing:
                 self.observer.gap(who, f"{missing} octets were not captured", None)
+        sums = self.observer.sum_up()
         self.observer.finish()
         steps = self.observer.steps
         if problem is not None:
             text = f"the capture ends here: {problem}"
             steps = [*steps, Step("capture", Who.CONNECTION, (note(text),))]
-        return ConnectionReport(self.client, self.server, self.observer.protocol, tuple(steps))
+        return ConnectionReport(
+            self.client,
+            self.server,
+            self.observer.protocol,
+            tuple(steps),
+            tuple(sums),
+            self.observer.is_checked,
+        )
 
 
 class _Reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -28,10 +29,11 @@ from owamp_reference.messages import (
 )
 from owamp_reference.negotiation import Protocol
 
+from . import registry
 from .fetched import judge_fetch_ack, judge_fetch_data
 from .progress import Progress
 from .steps import Judged, Part, Severity, Step, Who, note, right, wrong
-from .stream import Conversation, Stream, divide, not_zero
+from .stream import HMAC_SOURCE, Conversation, Stream, divide, not_zero
 
 
 class ClientMessage(NamedTuple):
@@ -57,6 +59,7 @@ class Dialogue:
         self.progress = progress
         self.steps: list[Step] = []
         self.last_sent = ClientMessage("", b"", [])
+        self._doubtful: deque[str] = deque()
         self.streams = {
             who: Stream(conversation, self._failure_of(who), max_message_size)
             for who, conversation in (
@@ -69,6 +72,10 @@ class Dialogue:
     def is_readable(self) -> bool:
         """Whether all messages could be told apart so far, in both directions."""
         return all(stream.is_readable for stream in self.streams.values())
+
+    @property
+    def _is_protected(self) -> bool:
+        return isinstance(self.streams[Who.CLIENT].receiver, control.ProtectedReceiver)
 
     def is_opaque(self, who: Who) -> bool:
         """Whether what `who` sends is encrypted under keys that are not known."""
@@ -88,13 +95,24 @@ class Dialogue:
         return failed
 
     def _add(
-        self, who: Who, message: Message | FetchData, judged: Judged, clear_size: int = 0
+        self,
+        who: Who,
+        message: Message | FetchData,
+        judged: Judged,
+        clear_size: int = 0,
+        doubtful: str = "",
     ) -> None:
         """The step of a message that was just read.
 
-        `clear_size` is how much of its one segment could be read; 0 for all.
+        Args:
+            clear_size: how much of its one segment could be read; 0 for all.
+            doubtful: the command that it answers, if the HMAC of that was wrong.
         """
         summary, problems = judged
+        if doubtful and not getattr(message, "accept", Accept.FAILURE):
+            doubt = f"Accept 0, though the HMAC of {doubtful} does not verify: the server does not "
+            doubt += "check it, or errs as its client does"
+            problems = [*problems, wrong(doubt, HMAC_SOURCE)]
         wire, segments, remarks = self.streams[who].take()
         remarks += problems
         source, name = FetchSession.SOURCE, "Fetch-Session data"
@@ -137,7 +155,7 @@ class Dialogue:
             self.streams[Who.CLIENT].receiver = control.ProtectedReceiver(
                 control_keys, response.client_iv
             )
-        while True:
+        while not self.progress.has_lost_track:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             yield from self._read_command(first_block)
 
@@ -152,7 +170,9 @@ class Dialogue:
         block = yield Want(primitives.AES_BLOCK_SIZE)
         start = ServerStart.parse(clear + block)
         is_opaque = self.progress.is_sealed and accept == Accept.OK
-        summary, problems = self.progress.take_start(start)
+        # With keys that are not those in use it is no time: then its MBZ is not zeros either.
+        time = None if any(block[8:]) else self.streams[Who.SERVER].time
+        summary, problems = self.progress.take_start(start, time)
         if is_opaque:
             summary += "; Start-Time is encrypted"
         self._add(Who.SERVER, start, (summary, problems), ServerStart.CLEAR_SIZE * is_opaque)
@@ -165,13 +185,14 @@ class Dialogue:
     def _read_command(self, first_block: bytes) -> Conversation:
         command = first_block[0]
         progress, protocol = self.progress, self.progress.tell_protocol(command)
-        owamp = protocol is Protocol.OWAMP
+        owamp, time = protocol is Protocol.OWAMP, self.streams[Who.CLIENT].time
+        before = progress.pending
         if command == Command.REQUEST_SESSION and owamp:
             request = yield from RequestSession.reader(first_block)
-            self._add(Who.CLIENT, request, progress.take_request(request))
+            self._add(Who.CLIENT, request, progress.take_request(request, time))
         elif command == Command.REQUEST_TW_SESSION and not owamp:
             two_way = yield from RequestTWSession.reader(first_block)
-            self._add(Who.CLIENT, two_way, progress.take_request(two_way))
+            self._add(Who.CLIENT, two_way, progress.take_request(two_way, time))
         elif command == Command.START_SESSIONS:
             start = yield from StartSessions.reader(first_block)
             self._add(Who.CLIENT, start, progress.take_start_sessions(start))
@@ -183,9 +204,35 @@ class Dialogue:
             fetch = yield from FetchSession.reader(first_block)
             self._add(Who.CLIENT, fetch, progress.take_fetch(fetch))
         else:
+            unchecked = registry.unchecked_command(protocol, progress.response.extensions, command)
+            if unchecked is not None:
+                self._leave(unchecked)
+                return
             progress.take_unreadable()
+            self._doubtful.append("")
             expected = f"a command of {protocol.value}"
             raise ProtocolError("Command Number", expected, str(command))
+        if progress.pending > before:
+            said = self.steps[-1].remarks
+            is_doubtful = any(item.source == HMAC_SOURCE for item in said) and self._is_protected
+            self._doubtful.append(self.steps[-1].name if is_doubtful else "")
+
+    def _leave(self, command: str) -> None:
+        """A command whose size and answer are not known here: the last that can be read."""
+        stream = self.streams[Who.CLIENT]
+        wire, segments, remarks = stream.take()
+        remarks.append(note(f"{command} and what follows on the connection are not checked"))
+        parts = [Part(segment, title="First block") for segment in segments if segment]
+        self.steps.append(
+            Step("command", Who.CLIENT, tuple(remarks), wire, tuple(parts), stream.time)
+        )
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Read no more of either direction."""
+        self.progress.lose_track()
+        for stream in self.streams.values():
+            stream.give_up()
 
     def _read_reply(self, first_block: bytes) -> Conversation:
         progress = self.progress
@@ -194,15 +241,17 @@ class Dialogue:
             self._add(Who.SERVER, stop, progress.take_stop(Who.SERVER, stop))
             return
         command = progress.next_command()
+        doubtful = self._doubtful.popleft()
         if isinstance(command, StartSessions):
             start_ack = yield from StartAck.reader(first_block)
-            self._add(Who.SERVER, start_ack, progress.take_start_ack(start_ack))
+            self._add(Who.SERVER, start_ack, progress.take_start_ack(start_ack), doubtful=doubtful)
         elif isinstance(command, FetchSession):
             ack = yield from FetchAck.reader(first_block)
-            self._add(Who.SERVER, ack, judge_fetch_ack(ack))
+            self._add(Who.SERVER, ack, judge_fetch_ack(ack), doubtful=doubtful)
             if ack.accept == Accept.OK:
+                progress.has_fetched = True
                 data = yield from FetchData.reader(ack)
                 self._add(Who.SERVER, data, judge_fetch_data(command, ack, data))
         else:
             reply = yield from AcceptSession.reader(first_block)
-            self._add(Who.SERVER, reply, progress.take_accept(command, reply))
+            self._add(Who.SERVER, reply, progress.take_accept(command, reply), doubtful=doubtful)

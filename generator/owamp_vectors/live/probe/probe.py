@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -137,6 +137,7 @@ class _Probe:
             normalized(self._local),
             normalized(self._peer),
             config.max_count,
+            is_whole=True,
         )
         self._events: list[Event] = []
         self._octets_since_event = 0
@@ -153,6 +154,13 @@ class _Probe:
 
     def _say(self, name: str, *remarks: Remark, who: Who = Who.SERVER) -> None:
         self._add([Step(name, who, remarks, time=time.time_ns())])
+
+    def _say_of(
+        self, session: ProbeSession, name: str, remarks: Iterable[Remark], who: Who
+    ) -> None:
+        """A step about one of the test sessions."""
+        which = session.name if len(self._sessions) > 1 else ""
+        self._add([Step(name, who, tuple(remarks), time=time.time_ns(), session=which)])
 
     def _tap(
         self, data: bytes, source: SocketAddress, destination: SocketAddress, ttl: int | None
@@ -254,7 +262,9 @@ class _Probe:
                 raise _OverError
             await asyncio.gather(*(session.run() for session in self._sessions))
             for session in self._sessions:
-                self._say("Test packets", *session.remarks(), who=session.peer_role)
+                of_all = self._observer.remarks_on(session.session.sid)
+                found = [*session.remarks(), *of_all]
+                self._say_of(session, "Test packets", found, session.peer_role)
             await self._stop()
             for session in self._sessions:
                 if isinstance(session, ProbeSender):
@@ -298,12 +308,13 @@ class _Probe:
         for session in self._sessions:
             if isinstance(session, ProbeReceiver):
                 remarks = session.take_stop(stop.message)
-                self._say("Session description", *remarks, who=Who.SENDER)
+                self._say_of(session, "Session description", remarks, Who.SENDER)
 
     async def _fetch(self, session: ProbeSender) -> None:
         self._client.fetch_session(session.session.sid)
         fetched = await self._expect(Fetched, _AWAITED[Fetched])
-        self._say("Fetched records", *session.fetch_remarks(fetched), who=Who.RECEIVER)
+        remarks = session.fetch_remarks(fetched)
+        self._say_of(session, "Fetched records", remarks, Who.RECEIVER)
 
     async def close(self) -> None:
         """End the connection; whatever the server still says is looked at."""

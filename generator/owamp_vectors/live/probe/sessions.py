@@ -31,6 +31,7 @@ from ..observe.steps import Remark, Severity, Who, note, right, wrong
 from .config import ProbeConfig
 
 _FETCH = "RFC 4656 §3.9"
+_YEAR = 365 * 86_400
 
 
 class ProbeSession:
@@ -66,6 +67,11 @@ class ProbeSession:
         """The session as it was accepted."""
         assert self._session is not None
         return self._session
+
+    @property
+    def name(self) -> str:
+        """Its SID, and the server's port."""
+        return f"SID {self.session.sid.hex()}, port {self.session.port}"
 
     def request(self) -> Request:
         """What to ask the server for."""
@@ -120,10 +126,12 @@ class ProbeSession:
         except TimeoutError:
             pass
 
-    def _count_remarks(self, what: str, source: str) -> list[Remark]:
-        """What the counts of packets of the server say."""
+    def _count_remarks(
+        self, what: str, source: str, if_none: Severity = Severity.WRONG
+    ) -> list[Remark]:
+        """What the counts of packets of the server say; `if_none` came is how grave that is."""
         there, count = len(self._numbers), self._config.count
-        severity = Severity.OK if there == count else Severity.NOTE if there else Severity.WRONG
+        severity = Severity.OK if there == count else Severity.NOTE if there else if_none
         remarks = [Remark(severity, f"{there} of {count} test packets {what}", source)]
         again = sum(self._numbers.values()) - there
         if again:
@@ -142,6 +150,7 @@ class _Sending(ProbeSession):
     def accepted(self, session: TestSession) -> None:
         """Take the server's answer, and be ready to send."""
         self.stamps: list[int] = []
+        self._accepted_at = system_clock()
         padding = system_random if self._config.padding else None
         self._sender = SessionSender(session.mode, session.keys, self._stamp, padding)
         super().accepted(session)
@@ -301,12 +310,29 @@ class ProbeSender(_OneWay, _Sending):
         count = len(self.stamps)
         severity = Severity.OK if there == count else Severity.NOTE if there else Severity.WRONG
         text = f"{there} of {count} test packets are recorded as received"
+        clock = "" if there else self._clock_text()
+        if clock:
+            severity, text = Severity.NOTE, f"{text}: {clock}"
         remarks = [Remark(severity, text, "RFC 4656 §4.2")]
         received = sum(not record.is_lost for record in records)
         if received > there:
             text = f"{received - there} came more than once"
             remarks.append(note(text, "RFC 4656 §4.2"))
         return remarks
+
+    def _clock_text(self) -> str:
+        """Why a receiver is right that has discarded all: its clock, by the time in the SID that
+        it made (RFC 4656 §3.5), is more than Timeout from the one here; empty if it is not.
+        """
+        made = int.from_bytes(self.session.sid[4:12], "big")
+        off = seconds(signed(made - self._accepted_at))
+        if not self._config.loss_timeout < abs(off) < _YEAR:
+            return ""
+        way = "ahead of" if off > 0 else "behind"
+        return (
+            f"by the time in its SID the receiver's clock is {abs(off):.0f} s {way} the one here, "
+            "more than Timeout, and so it has to discard them"
+        )
 
 
 def _shown(value: object) -> str:
@@ -339,10 +365,13 @@ class ProbeReceiver(_OneWay):
             return [note(f"the server stopped with Accept {message.accept}", source)]
         next_seqno = described[0].next_seqno if described else 0
         highest = max(self._numbers, default=-1)
+        skipped = sum(item.last - item.first + 1 for one in described for item in one.skip_ranges)
+        if not self._numbers and next_seqno > skipped:
+            text = f"{next_seqno - skipped} test packets were sent, by its account, and none came"
+            return [wrong(text, source)]
         if highest >= next_seqno:
             text = f"Next Seqno: expected more than {highest}, which arrived, found {next_seqno}"
             return [wrong(text, source)]
-        skipped = sum(item.last - item.first + 1 for one in described for item in one.skip_ranges)
         text = f"{next_seqno - skipped} of {self._config.count} test packets were sent"
         severity = (
             Severity.OK if next_seqno == self._config.count and not skipped else Severity.NOTE
@@ -350,5 +379,5 @@ class ProbeReceiver(_OneWay):
         return [Remark(severity, text, source)]
 
     def remarks(self) -> list[Remark]:
-        """What arrived."""
-        return self._count_remarks("arrived", "RFC 4656 §4.1")
+        """What arrived; Stop-Sessions says whether none was sent, as by a clock far off."""
+        return self._count_remarks("arrived", "RFC 4656 §4.1", Severity.NOTE)

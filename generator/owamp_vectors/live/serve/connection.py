@@ -106,6 +106,7 @@ class Connection:
                 await self._receive(data)
             await self._part()
         except (OSError, _TimedOutError) as error:
+            by_client = isinstance(error, ConnectionError)  # reset by it
             self._log(f"closed: {error}")
         finally:
             self._capture.close(by_client)
