@@ -23,7 +23,7 @@ from ..net.schedule import send_times
 from . import set_up
 from .steps import Judged, Remark, note, wrong
 
-SOURCE = FetchSession.SOURCE
+_SOURCE = FetchSession.SOURCE
 _MAX_SCHEDULE = 100_000
 """Packets whose time by the schedule is computed: a record may have any number."""
 
@@ -35,10 +35,10 @@ def judge_fetch_ack(ack: FetchAck) -> Judged:
         try:
             check_fetch_answer(ack, None)
         except ProtocolError as error:
-            problems.append(wrong(error, SOURCE))
+            problems.append(wrong(error, _SOURCE))
     elif ack.next_seqno and not ack.finished:
         unfinished = ProtocolError("Next Seqno", "0 unless finished", str(ack.next_seqno))
-        problems.append(wrong(unfinished, SOURCE))
+        problems.append(wrong(unfinished, _SOURCE))
     return f"Accept {ack.accept}, {_numbers(ack)}", problems
 
 
@@ -49,7 +49,7 @@ def judge_fetch_data(command: FetchSession, ack: FetchAck, data: FetchData) -> J
         if not command.begin_seq <= record.seq_number <= command.end_seq:
             expected = f"a number from {command.begin_seq} to {command.end_seq}, as asked"
             mismatch = ProtocolError("Seq Number", expected, str(record.seq_number))
-            problems.append(wrong(mismatch, SOURCE))
+            problems.append(wrong(mismatch, _SOURCE))
     problems += _record_remarks(command.sid, data)
     return _numbers(ack), problems
 
@@ -79,23 +79,23 @@ def _record_remarks(sid: bytes, data: FetchData) -> Iterator[Remark]:
             text += f"{seconds(timeout):g} s, or no record: the packet has to be discarded"
             yield wrong(text, "RFC 4656 §4.2")
     if len(due) == _MAX_SCHEDULE:
-        yield note(f"the times of lost packets from {len(due)} on are not checked", SOURCE)
+        yield note(f"the times of lost packets from {len(due)} on are not checked", _SOURCE)
 
 
 def _lost_remarks(record: PacketRecord, due: list[int], name: str) -> Iterator[Remark]:
     if record.ttl != LOST_TTL:
         error = ProtocolError(f"TTL {name}, lost", str(LOST_TTL), str(record.ttl))
-        yield wrong(error, SOURCE)
+        yield wrong(error, _SOURCE)
     if record.send_error_estimate not in LOST_ERROR_ESTIMATES:
         error = ProtocolError(
             f"Send Error Estimate {name}, lost",
             "Multiplier 1, Scale 64 and S 0, as 0001, 3f01 or 4001",
             f"{record.send_error_estimate:04x}",
         )
-        yield wrong(error, SOURCE)
+        yield wrong(error, _SOURCE)
     if record.seq_number < len(due) and record.send_timestamp != due[record.seq_number]:
         off = seconds(signed(record.send_timestamp - due[record.seq_number]))
         error = ProtocolError(
             f"Send Timestamp {name}, lost", "the time by the schedule", f"one {off:+.6f} s from it"
         )
-        yield wrong(error, SOURCE)
+        yield wrong(error, _SOURCE)
