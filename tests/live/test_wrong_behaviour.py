@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from owamp_reference import primitives, token
+from owamp_reference import control, packets, primitives, token
+from owamp_reference import keys as derivation
 from owamp_reference.messages import (
     AcceptSession,
     Command,
@@ -782,3 +783,69 @@ def test_with_several_sessions_each_packet_and_sum_names_its_own() -> None:
         "1 test packets sent, 0 of them reflected",
         "0 test packets sent, 0 of them reflected",
     ]
+
+
+# Causes: the known mistake with which it verifies
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "ServerHmacWithoutServerStart",
+        "HmacNotReset",
+        "HmacCoversHmac",
+        "HmacLast16",
+        "HmacOverCiphertext",
+        "HmacInClear",
+        "ControlIvZero",
+        "ControlKeyCutTo16",
+    ],
+)
+def test_the_mistake_of_a_server_in_its_hmacs_is_named(flag: str) -> None:
+    script = Script(TWAMP).greet().respond()
+    start = ServerStart(0, script.server_iv, 7).to_octets()
+    with MISTAKES[flag].applied():  # by the server, and not by the observer
+        stream = control.ProtectedSender(script.control_keys, script.server_iv)
+        block = stream.write(start[ServerStart.CLEAR_SIZE :])
+    script.observer.server_octets(start[: ServerStart.CLEAR_SIZE] + block)
+    for port in (5000, 5002):
+        script.client(TWAMP.request(sender_port=port))
+        reply = AcceptSession(0, 6000, bytes([port % 256]) * 16)
+        with MISTAKES[flag].applied():
+            octets = control.write_message(stream, reply.segments())
+        script.observer.server_octets(octets)
+    steps = script.observer.steps
+    text = lines(steps)
+    assert text.count("it verifies by a known mistake: ") == 1, text
+    assert f"({flag})" in text
+
+
+def test_the_ivs_exchanged_are_named() -> None:
+    script = Script(TWAMP)
+    script.greet().respond()
+    start = ServerStart(0, script.server_iv, 7).to_octets()
+    script.server_stream = control.ProtectedSender(script.control_keys, script.client_iv)
+    block = script.server_stream.write(start[ServerStart.CLEAR_SIZE :])
+    script.observer.server_octets(start[: ServerStart.CLEAR_SIZE] + block)
+    script.accepted()
+    assert "(IvsExchanged)" in lines(script.observer.steps)
+
+
+def test_no_mistake_is_named_where_none_fits() -> None:
+    script = Script(TWAMP).ready().client_octets_with_wrong_hmac(TWAMP.request())
+    assert any_wrong(script.observer.steps)
+    assert "known mistake" not in lines(script.observer.steps)
+
+
+@pytest.mark.parametrize(
+    "flag", ["T4InEcb", "SidByteOrder", "TestIvNotZero", "TestHmacOverPadding"]
+)
+def test_the_mistake_of_a_reflector_in_its_packets_is_named(flag: str) -> None:
+    script = Script(TWAMP).testing().send(packet(padding=bytes(64)))
+    with MISTAKES[flag].applied():
+        keys = derivation.derive_test_session_keys(script.control_keys, script.sid)
+        octets = packets.seal_packet(script.mode, answer(padding=b"padding"), keys)
+    script.reflect(octets)
+    assert f"({flag})" in script.observer.steps[-1].text
+    script.reflect(bytes(112))
+    assert "known mistake" not in script.observer.steps[-1].text

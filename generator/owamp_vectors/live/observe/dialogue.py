@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from owamp_reference import control, primitives
 from owamp_reference.errors import ProtocolError
+from owamp_reference.keys import ControlKeys
 from owamp_reference.messages import (
     Accept,
     AcceptSession,
@@ -29,11 +30,14 @@ from owamp_reference.messages import (
 )
 from owamp_reference.negotiation import Protocol
 
-from . import registry
+from . import causes, registry
 from .fetched import judge_fetch_ack, judge_fetch_data
 from .progress import Progress
-from .steps import Judged, Part, Severity, Step, Who, note, right, wrong
+from .steps import Judged, Part, Remark, Severity, Step, Who, note, right, wrong
 from .stream import HMAC_SOURCE, Conversation, Stream, divide, not_zero
+
+_MAX_HEARD = 2**14
+"""Octets of both directions that are kept to try the known mistakes on."""
 
 
 class ClientMessage(NamedTuple):
@@ -53,10 +57,21 @@ class Dialogue:
         last_sent: the client's last message.
     Args:
         max_message_size: as in `Observer`.
+        again: makes a `Progress` like `progress` was, to try the known mistakes of an end whose
+            HMACs are wrong; None to try none.
     """
 
-    def __init__(self, progress: Progress, max_message_size: int) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        max_message_size: int,
+        again: Callable[[], Progress] | None = None,
+    ) -> None:
         self.progress = progress
+        self._max_message_size, self._again = max_message_size, again
+        self._heard: list[tuple[Who, bytes, int | None]] = []
+        self._room = _MAX_HEARD if again is not None else 0
+        self._wrong_hmacs: set[Who] = set()
         self.steps: list[Step] = []
         self.last_sent = ClientMessage("", b"", [])
         self._doubtful: deque[str] = deque()
@@ -68,6 +83,31 @@ class Dialogue:
             )
         }
 
+    def read(self, who: Who, data: bytes, time: int | None) -> None:
+        """Take octets of one direction. Raises nothing."""
+        kept = data[: self._room]
+        self._room -= len(kept)
+        if kept:
+            self._heard.append((who, kept, time))
+        self.streams[who].feed(data, time)
+
+    def verifies(self, who: Who) -> bool:
+        """Whether a direction could be read, with at least one HMAC and none that is wrong."""
+        stream = self.streams[who]
+        return stream.is_readable and stream.is_verified and who not in self._wrong_hmacs
+
+    def _cause(self, who: Who) -> list[Remark]:
+        """The known mistake with which an end's first wrong HMAC, and those before it, verify."""
+        is_first = who not in self._wrong_hmacs
+        self._wrong_hmacs.add(who)
+        make = self._again
+        if make is None or not is_first or self.progress.response.control_keys is None:
+            return []
+        name = causes.stream_mistake(
+            self._heard, who, lambda: Dialogue(make(), self._max_message_size)
+        )
+        return [] if name is None else [note(f"it verifies by a known mistake: {name}")]
+
     @property
     def is_readable(self) -> bool:
         """Whether all messages could be told apart so far, in both directions."""
@@ -75,7 +115,7 @@ class Dialogue:
 
     @property
     def _is_protected(self) -> bool:
-        return isinstance(self.streams[Who.CLIENT].receiver, control.ProtectedReceiver)
+        return not isinstance(self.streams[Who.CLIENT].receiver, control.OpenReceiver)
 
     def is_opaque(self, who: Who) -> bool:
         """Whether what `who` sends is encrypted under keys that are not known."""
@@ -89,6 +129,7 @@ class Dialogue:
             if self.progress.response.control_keys is not None and not stream.is_verified:
                 text += "; the keys in use may not be T1 and T2 of the Token"
             remarks.append(wrong(text, "RFC 4656 §3.4"))
+            remarks += self._cause(who)
             parts = [Part(segment, title="Octets") for segment in segments if segment]
             self.steps.append(Step("message", who, tuple(remarks), wire, tuple(parts), stream.time))
 
@@ -114,6 +155,8 @@ class Dialogue:
             doubt += "check it, or errs as its client does"
             problems = [*problems, wrong(doubt, HMAC_SOURCE)]
         wire, segments, remarks = self.streams[who].take()
+        if any(item.source == HMAC_SOURCE for item in remarks):
+            remarks += self._cause(who)
         remarks += problems
         source, name = FetchSession.SOURCE, "Fetch-Session data"
         if isinstance(message, Message):
@@ -145,6 +188,9 @@ class Dialogue:
 
     # What each end says, in its order
 
+    def _protect(self, who: Who, control_keys: ControlKeys, iv: bytes) -> None:
+        self.streams[who].make_receiver = lambda: control.ProtectedReceiver(control_keys, iv)
+
     def _client_side(self) -> Conversation:
         response = yield from SetUpResponse.reader()
         self._add(Who.CLIENT, response, self.progress.take_response(response))
@@ -152,9 +198,7 @@ class Dialogue:
         if self.progress.is_sealed:
             return
         if control_keys is not None:
-            self.streams[Who.CLIENT].receiver = control.ProtectedReceiver(
-                control_keys, response.client_iv
-            )
+            self._protect(Who.CLIENT, control_keys, response.client_iv)
         while not self.progress.has_lost_track:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             yield from self._read_command(first_block)
@@ -166,7 +210,7 @@ class Dialogue:
         accept, server_iv = clear[15], clear[16:]
         control_keys = self.progress.response.control_keys
         if accept == Accept.OK and control_keys is not None:
-            self.streams[Who.SERVER].receiver = control.ProtectedReceiver(control_keys, server_iv)
+            self._protect(Who.SERVER, control_keys, server_iv)
         block = yield Want(primitives.AES_BLOCK_SIZE)
         start = ServerStart.parse(clear + block)
         is_opaque = self.progress.is_sealed and accept == Accept.OK

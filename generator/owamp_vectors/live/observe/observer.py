@@ -62,8 +62,13 @@ class Observer:
     ) -> None:
         if protocol is None and server is not None:
             protocol = _PROTOCOLS.get(server[1])
-        self._progress = Progress(protocol, credentials, client, server, max_count)
-        self._dialogue = Dialogue(self._progress, max_message_size)
+        known = tuple(credentials)
+
+        def make() -> Progress:
+            return Progress(protocol, known, client, server, max_count)
+
+        self._progress = make()
+        self._dialogue = Dialogue(self._progress, max_message_size, make)
         self._streams = self._dialogue.streams
         self._opaque: dict[Who, int] = {Who.CLIENT: 0, Who.SERVER: 0}
         self._is_finished = False
@@ -202,7 +207,7 @@ class Observer:
         stream = self._streams[who]
         if data:
             self._tell_opaque(Who.SERVER if who is Who.CLIENT else Who.CLIENT)
-            stream.feed(data, time)
+            self._dialogue.read(who, data, time)
             if self._dialogue.is_opaque(who):
                 self._opaque[who] += stream.take_unread()
         return self.steps[before:]

@@ -31,6 +31,7 @@ from owamp_reference.sources import ntp_timestamp
 from ..net.addresses import Address
 from ..net.ntp import SECOND, seconds, signed
 from ..net.schedule import send_times
+from . import causes
 from .steps import Part, Remark, Severity, Step, Who, note, right, wrong
 from .times import time_remarks
 
@@ -45,6 +46,8 @@ _EARLY = SECOND // 10
 """NTP time by which a packet may be early: timers are not exact."""
 _MAX_SCHEDULE = 100_000
 """Packets whose time by the schedule is computed."""
+_MAX_TRIES = 8
+"""Packets of a session on which the known mistakes are tried."""
 _ENOUGH = 3
 """Answers from which it can be told how a reflector counts."""
 
@@ -88,6 +91,7 @@ class ObservedSession:
     _answered: Counter[int] = field(default_factory=Counter, repr=False)
     _shifts: Counter[int] = field(default_factory=Counter, repr=False)
     _failed: Counter[Who] = field(default_factory=Counter, repr=False)
+    _tries: int = _MAX_TRIES
     _due: list[int] | None = field(default=None, repr=False)
     _last: dict[Who, tuple[int, int]] = field(default_factory=dict, repr=False)
 
@@ -174,9 +178,8 @@ class ObservedSession:
             packet = self._open(payload, who)
         except ProtocolError as error:
             text = str(error)
-            form = self._other_form(payload, kind) if error.field == "HMAC" else None
-            if form is not None:
-                text += f"; it verifies {form}"
+            if error.field == "HMAC":
+                text += self._cause_text(payload, kind)
             remarks.append(wrong(text, source))
             self._failed[who] += 1
             return self._step(name, who, remarks, payload, parts, time)
@@ -250,6 +253,19 @@ class ObservedSession:
         tag = Part(payload[header - HMAC_SIZE : header], title="HMAC")
         return [Part(text, kind.PROTECTED_LAYOUT), tag, padding]
 
+    def _cause_text(self, payload: bytes, kind: type[SenderPacket | ReflectorPacket]) -> str:
+        """How a packet whose HMAC is wrong was protected instead, if that can be told."""
+        form = self._other_form(payload, kind)
+        if form is not None:
+            return f"; it verifies {form}"
+        if self.control_keys is None or not self._tries:
+            return ""
+        self._tries -= 1
+        name = causes.packet_mistake(
+            self.session.mode, self.control_keys, self.session.sid, kind, payload
+        )
+        return f"; a known mistake: {name}" if name is not None else ""
+
     def _other_form(self, payload: bytes, kind: type[SenderPacket | ReflectorPacket]) -> str | None:
         """How a packet whose HMAC is wrong was protected instead, if that can be told."""
         assert self.session.keys is not None
@@ -314,7 +330,7 @@ class ObservedSession:
             text = f"Sequence Number {number}, though {self._arrivals} packets were seen to be sent"
             text += ": some were doubled on their way or not seen, or it does not count from 0"
             yield note(text, REFLECTED_FORMAT)
-        if packet.timestamp < packet.receive_timestamp:
+        if signed(packet.timestamp - packet.receive_timestamp) < 0:
             yield differs("Timestamp", "one not before Receive Timestamp", "an earlier one")
         seen = self._seen.get(packet.sender_sequence_number)
         if seen is None:
