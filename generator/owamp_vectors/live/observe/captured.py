@@ -18,6 +18,8 @@ from .observer import Observer
 from .steps import Step, Who, note, wrong
 
 _WELL_KNOWN = 1024
+_MAX_NAMED = 50
+"""Connections on which the known mistakes are tried: there may be many."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,14 @@ class _Reader:
         return [connection.report(problem) for connection in self.connections]
 
     def _open(self, client: Address, server: Address, first: TcpSegment) -> _Connection:
-        observer = Observer(self._protocol, self._credentials, client, server, self._max_count)
+        observer = Observer(
+            self._protocol,
+            self._credentials,
+            client,
+            server,
+            self._max_count,
+            names_mistakes=len(self.connections) < _MAX_NAMED,
+        )
         connection = _Connection(client, server, observer, first.sequence)
         self.connections.append(connection)
         return connection

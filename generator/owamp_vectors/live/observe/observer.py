@@ -42,6 +42,8 @@ class Observer:
 
     Args:
         is_whole: whether all test packets of the client are seen.
+        names_mistakes: whether it tries the known mistakes on what does not verify, which takes
+            some tenths of a second.
         protocol: None to tell it from `server`'s port, or else from the messages.
         credentials: the shared secrets that are known, by KeyID; none is fine.
         client, server: the addresses of the two ends, if known; test packets are told apart by
@@ -59,16 +61,19 @@ class Observer:
         max_count: int = token.DEFAULT_MAX_COUNT,
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
         is_whole: bool = False,
+        names_mistakes: bool = True,
     ) -> None:
         if protocol is None and server is not None:
             protocol = _PROTOCOLS.get(server[1])
         known = tuple(credentials)
 
         def make() -> Progress:
-            return Progress(protocol, known, client, server, max_count)
+            return Progress(protocol, known, client, server, max_count, names_mistakes)
 
         self._progress = make()
-        self._dialogue = Dialogue(self._progress, max_message_size, make)
+        self._dialogue = Dialogue(
+            self._progress, max_message_size, make if names_mistakes else None
+        )
         self._streams = self._dialogue.streams
         self._opaque: dict[Who, int] = {Who.CLIENT: 0, Who.SERVER: 0}
         self._is_finished = False

@@ -65,7 +65,7 @@ class Progress:
         has_fetched: whether a fetch was granted.
         has_lost_track: whether what was said last on the connection is not known.
     Args:
-        credentials, client, server, max_count: as in `Observer`.
+        credentials, client, server, max_count, names_mistakes: as in `Observer`.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Progress:
         client: Address | None,
         server: Address | None,
         max_count: int,
+        names_mistakes: bool = False,
     ) -> None:
         self.protocol = protocol
         self.state = State.SETTING_UP
@@ -83,7 +84,7 @@ class Progress:
         self.has_lost_track = self.has_fetched = False
         self._credentials = tuple(credentials)
         self._ends = client and normalized(client), server and normalized(server)
-        self._max_count = max_count
+        self._max_count, self._names_mistakes = max_count, names_mistakes
         self._greeting: ServerGreeting | None = None
         self._is_answered = self._is_refused = False
         self._pending: deque[Pending] = deque()
@@ -147,6 +148,7 @@ class Progress:
             message,
             self._credentials,
             self._max_count,
+            self._names_mistakes,
         )
         return self.response.summary, self.response.remarks
 
@@ -369,6 +371,8 @@ class Progress:
         changed = registry.packet_extensions(self.protocol, self.response.extensions)
         if changed:
             session.unchecked = registry.mode_names(self.protocol, changed)
+        if not self._names_mistakes:
+            session.tries = 0
         self.sessions.append(session)
         self._running.append(session)
         return problems

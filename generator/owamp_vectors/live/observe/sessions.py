@@ -73,6 +73,7 @@ class ObservedSession:
         is_started, is_stopped: whether packets may be sent yet, and still.
         is_tracked: whether that is known.
         is_whole: whether all that the sender sends is seen.
+        tries: on how many packets that do not verify the known mistakes are still tried.
         unchecked: the extensions that may change its packets in ways that are not known here.
     """
 
@@ -85,13 +86,13 @@ class ObservedSession:
     is_tracked: bool = True
     is_whole: bool = False
     unchecked: str = ""
+    tries: int = _MAX_TRIES
     _seen: dict[int, _Seen] = field(default_factory=dict, repr=False)
     _arrivals: int = 0
     _reflected: dict[int, bytes] = field(default_factory=dict, repr=False)
     _answered: Counter[int] = field(default_factory=Counter, repr=False)
     _shifts: Counter[int] = field(default_factory=Counter, repr=False)
     _failed: Counter[Who] = field(default_factory=Counter, repr=False)
-    _tries: int = _MAX_TRIES
     _due: list[int] | None = field(default=None, repr=False)
     _last: dict[Who, tuple[int, int]] = field(default_factory=dict, repr=False)
 
@@ -258,9 +259,9 @@ class ObservedSession:
         form = self._other_form(payload, kind)
         if form is not None:
             return f"; it verifies {form}"
-        if self.control_keys is None or not self._tries:
+        if self.control_keys is None or not self.tries:
             return ""
-        self._tries -= 1
+        self.tries -= 1
         name = causes.packet_mistake(
             self.session.mode, self.control_keys, self.session.sid, kind, payload
         )

@@ -105,6 +105,7 @@ def judge_response(
     message: SetUpResponse,
     credentials: Sequence[Credentials],
     max_count: int,
+    names_mistakes: bool,
 ) -> Response:
     """Check a Set-Up-Response against the greeting, and open its Token if the secret is known."""
     names = registry.mode_names(protocol, message.mode)
@@ -134,6 +135,8 @@ def judge_response(
         result.summary += ", " + result.key_name
         result.remarks += random_remarks("Client-IV", message.client_iv)
         _open_token(result, result.mode, greeting, message, credentials, max_count)
+        if result.unopened is not None:
+            _judge_unopened(result, greeting, message, credentials, names_mistakes)
     return result
 
 
@@ -186,13 +189,27 @@ def _open_token(
             text = "Token: T1 and T2 are zero, as in one forged of encryptions of the Challenge"
             result.remarks.append(wrong(text, "RFC 4656 §6.10"))
         return
-    for secret in secrets if result.unopened is not None else []:
-        found = causes.token_mistake(secret, greeting, message.token)
-        if found is not None:
+
+
+def _judge_unopened(
+    result: Response,
+    greeting: ServerGreeting | None,
+    message: SetUpResponse,
+    credentials: Sequence[Credentials],
+    names_mistakes: bool,
+) -> None:
+    """A Token that does not open: by a known mistake, or with another secret than is given here."""
+    assert greeting is not None
+    assert result.mode is not None
+    name = result.mode.secret_name(message.key_id)
+    for item in credentials if names_mistakes else ():
+        found = item.name == name and causes.token_mistake(
+            item.shared_secret, greeting, message.token
+        )
+        if found:
             result.problem, result.unopened = result.unopened, None
             text, result.control_keys = f"{result.problem}; a known mistake: {found[0]}", found[1]
             result.remarks.append(wrong(text, SOURCE))
             return
-    if result.unopened is not None:
-        text = f"{result.unopened}; or the secret given here is not the one in use"
-        result.remarks.append(note(text, SOURCE))
+    text = f"{result.unopened}; or the secret given here is not the one in use"
+    result.remarks.append(note(text, SOURCE))
