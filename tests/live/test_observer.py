@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 
 import pytest
@@ -372,6 +373,7 @@ def test_a_report_is_printed_with_its_remarks_fields_and_times() -> None:
     assert "Server-Greeting  ok: Modes 0x4 (encrypted), Count 1024 (RFC 4656 §3.1)" in text
     assert "at 2023-11-14T22:13:20.002000000Z" in text
     assert "Receiver Port" in text
+    assert re.search(r"Start Time .* \(2023-11-14 22:13:20Z\)", text)
     assert "1770 = 6000" in text
     assert len(list(text_lines(steps))) == len(steps)
 

@@ -629,7 +629,7 @@ def test_a_refused_request_is_a_note_and_the_connection_goes_on(accept: int) -> 
     assert [step.severity for step in script.observer.steps[-3:]] == [Severity.OK] * 3
 
 
-@pytest.mark.parametrize(("number", "remarks"), [(1, 3), (2, 1)])
+@pytest.mark.parametrize(("number", "remarks"), [(1, 4), (2, 1)])
 def test_a_cause_is_given_only_if_it_is_known_which_command_it_was(
     number: int, remarks: int
 ) -> None:

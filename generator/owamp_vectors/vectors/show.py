@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from owamp_reference.layout import Layout
+from owamp_reference.layout import Layout, LayoutField
 
 from .declaration import Field, Json
 from .stored import StoredCase
@@ -115,14 +115,23 @@ def dump_lines(octets: bytes) -> Iterator[str]:
         yield f"{offset:5}  {octets[offset : offset + _ROW].hex(' ', 4)}"
 
 
-def layout_lines(layout: Layout, octets: bytes) -> Iterator[str]:
-    """Octets divided into the fields of a layout, each with its offset and size."""
+def layout_lines(
+    layout: Layout,
+    octets: bytes,
+    meaning: Callable[[LayoutField, bytes], str] | None = None,
+) -> Iterator[str]:
+    """Octets divided into the fields of a layout, each with its offset and size.
+
+    `meaning` says what the octets of a field mean beside their number, if anything.
+    """
     width = max(len(field.label) for field in layout.fields)
     for offset, field in layout.offsets():
         chunk = octets[offset : offset + field.size]
         rows = list(dump_lines(chunk))
         number = f" = {int.from_bytes(chunk, 'big')}" if field.is_integer else ""
         first = rows[0].split(maxsplit=1)[1] if rows else ""
-        yield f"{offset:5}  {field.size:3}  {field.label:{width}}  {first}{number}"
+        text = meaning(field, chunk) if meaning is not None else ""
+        said = f" ({text})" if text else ""
+        yield f"{offset:5}  {field.size:3}  {field.label:{width}}  {first}{number}{said}"
         for row in rows[1:]:
             yield f"{'':12}{'':{width}}  {row.split(maxsplit=1)[1]}"

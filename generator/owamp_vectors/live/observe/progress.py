@@ -28,6 +28,7 @@ from owamp_reference.messages import (
 from owamp_reference.negotiation import (
     IKEV2_DERIVED,
     IMPROPER,
+    REQUESTS,
     SECURITY_BITS,
     Credentials,
     Mode,
@@ -37,12 +38,12 @@ from owamp_reference.negotiation import (
 )
 from owamp_reference.sources import ntp_timestamp
 
-from ..net.addresses import Address, normalized
-from ..net.ntp import seconds, signed
+from ..net.addresses import CONTROL_PORTS, Address, normalized
+from ..net.ntp import date_text, seconds, signed
 from . import registry, set_up
 from .sessions import ObservedSession, record_remarks
 from .steps import Judged, Remark, Who, note, right, wrong
-from .times import date_text, time_remarks
+from .times import time_remarks
 
 _TW_MODE_BITS = 0b11_1110_1000
 """Bits of Modes that only TWAMP has: mixed (8), and all from 32 on that are assigned."""
@@ -131,6 +132,10 @@ class Progress:
         if self.protocol is None and greeting.modes & _TW_MODE_BITS:
             self.protocol = Protocol.TWAMP
         problems = set_up.greeting_remarks(self.protocol, greeting, self._max_count)
+        if self.protocol is Protocol.OWAMP and greeting.modes & _TW_MODE_BITS:
+            names = registry.mode_names(Protocol.TWAMP, greeting.modes & _TW_MODE_BITS)
+            text = f"the server speaks TWAMP, it seems, not OWAMP: it offers {names}"
+            problems.append(note(text, set_up.SOURCE))
         if self._is_answered:
             problems.append(wrong("Server-Greeting after Set-Up-Response", set_up.SOURCE))
         self._is_refused = not greeting.modes
@@ -182,6 +187,10 @@ class Progress:
             text = "Accept: expected 6 only to a Mode with IKEv2Derived"
             problems.append(wrong(text, "RFC 7717 §5.3"))
         self._is_refused = start.accept != Accept.OK
+        if start.accept == Accept.FAILURE and self.is_protected:
+            text = f"likely causes, in this order: {self.response.key_name} is not known there; "
+            text += "it has another passphrase there; PBKDF2 is computed with another Salt or Count"
+            problems.append(note(text, set_up.SOURCE))
         if not self._is_refused:
             self.state = State.READY
             if self.response.problem is not None:
@@ -322,6 +331,8 @@ class Progress:
         """Accept-Session (RFC 4656 §3.5)."""
         problems = set_up.accept_remarks(reply.accept)
         problems += self._answer_remarks(command, reply.accept)
+        if reply.accept in (Accept.FAILURE, Accept.NOT_SUPPORTED) and not self.sessions:
+            problems += self.other_protocol_remarks()
         if reply.accept != Accept.OK and reply.port and self.protocol is Protocol.TWAMP:
             text = f"Port: expected 0 with a refusal, found {reply.port}"
             problems.append(wrong(text, "RFC 5357 §3.5, erratum 1587"))
@@ -376,6 +387,13 @@ class Progress:
         self.sessions.append(session)
         self._running.append(session)
         return problems
+
+    def other_protocol_remarks(self) -> list[Remark]:
+        """What it may mean that the first request is refused, or ends the connection."""
+        theirs = Protocol.OWAMP if self.protocol is Protocol.TWAMP else Protocol.TWAMP
+        request = REQUESTS[self.protocol or Protocol.TWAMP].LAYOUT.title
+        text = f"perhaps the server speaks {theirs.value}, at port {CONTROL_PORTS[theirs]}, which "
+        return [note(f"{text}has no {request}", REQUESTS[theirs].SOURCE)]
 
     # The end
 

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TypeAlias
 
-from owamp_reference.layout import Layout
+from owamp_reference.layout import Layout, LayoutField
 
 from ...vectors.declaration import Json
 from ...vectors.show import dump_lines, layout_lines
+from ..net.ntp import date_text
 
 _INDENT = "    "
 
@@ -179,10 +180,17 @@ def _octet_lines(item: Step) -> Iterator[str]:
         if part.layout is not None:
             if part is not item.parts[0]:
                 yield part.layout.title
-            yield from layout_lines(part.layout, part.octets)
+            yield from layout_lines(part.layout, part.octets, _meaning)
         elif part.octets:
             yield f"{part.title}, {len(part.octets)} octets"
             yield from dump_lines(part.octets)
+
+
+def _meaning(field: LayoutField, octets: bytes) -> str:
+    """What a field says beside its number: a timestamp is a date."""
+    value = int.from_bytes(octets, "big")
+    is_time = field.label.endswith(("Timestamp", "Start Time", "Start-Time"))
+    return date_text(value) if value and is_time else ""
 
 
 def steps_to_json(steps: Iterable[Step]) -> Json:

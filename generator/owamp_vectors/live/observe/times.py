@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from owamp_reference.sources import NTP_EPOCH_OFFSET
 
 from .steps import Remark, wrong
@@ -11,14 +9,6 @@ from .steps import Remark, wrong
 _DAY = 86_400
 _YEAR_2001 = 10**9
 """The least number that is taken for seconds since 1970: a clock that is not set has less."""
-
-
-def date_text(stamp: int) -> str:
-    """An NTP time as a date, from 1968 to 2104: without its first bit it is after 2036."""
-    seconds = stamp >> 32
-    if seconds < 2**31:
-        seconds += 2**32
-    return f"{datetime.fromtimestamp(seconds - NTP_EPOCH_OFFSET, UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def time_remarks(name: str, stamp: int, time: int | None, source: str) -> list[Remark]:

@@ -8,6 +8,9 @@ what the server did compares with what was asked of it.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import socket
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -104,13 +107,24 @@ async def run_probe(
         text = f"no connection within {config.timeout:g} s"
         raise UnreachableError(f"{host}, port {port}: {text}") from None
     except OSError as error:
-        raise UnreachableError(f"{host}, port {port}: {error.strerror or error}") from None
+        raise UnreachableError(f"{host}, port {port}: {_in_words(error)}") from None
     probe = _Probe(config, client, reader, writer, capture or Capture(), tell)
     try:
         await probe.run()
     finally:
         await probe.close()
     return probe.report
+
+
+def _in_words(error: OSError) -> str:
+    """What the system says of a connection that does not come about; asyncio has its call instead,
+    and of several addresses one text for all.
+    """
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)
+    several = [int(number) for number in re.findall(r"Errno (\d+)", str(error))]
+    numbers = [error.errno] if error.errno else several
+    return ", ".join(dict.fromkeys(map(os.strerror, numbers))).lower() or str(error)
 
 
 class _Probe:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Fetched, TestSession
-from owamp_reference.keys import make_sid
+from owamp_reference.keys import TestSessionKeys, control_keys_from_test_keys, make_sid
 from owamp_reference.messages import (
     Accept,
     PacketRecord,
@@ -20,6 +20,7 @@ from owamp_reference.messages import (
     SessionDescription,
     StopSessions,
 )
+from owamp_reference.packets import ReflectorPacket
 from owamp_reference.sessions import DEFAULT_ERROR_ESTIMATE, SessionReceiver, SessionSender
 from owamp_reference.sources import system_clock, system_random
 
@@ -27,11 +28,13 @@ from ..net.addresses import SocketAddress, address_in_sid, at_port, ip_version, 
 from ..net.ntp import SECOND, seconds, signed
 from ..net.schedule import FIXED, STOP_INCREMENT, send_times
 from ..net.udp import Datagrams, DatagramTap, bind
+from ..observe import causes
 from ..observe.steps import Remark, Severity, Who, note, right, wrong
 from .config import ProbeConfig
 
 _FETCH = "RFC 4656 §3.9"
 _YEAR = 365 * 86_400
+_TRIAL_INTERVAL, _TRIAL_WAIT = 0.005, 1.0
 
 
 class ProbeSession:
@@ -163,6 +166,9 @@ class _Sending(ProbeSession):
 class ProbeTwoWay(_Sending):
     """TWAMP: the probe sends, the server reflects."""
 
+    _trials: list[bytes] | None = None
+    _mistakes: tuple[str, ...] = ()
+
     def request(self) -> RequestTWSession:
         """Between the hosts of the control connection, at any port of the server."""
         return RequestTWSession(
@@ -184,13 +190,44 @@ class ProbeTwoWay(_Sending):
                 await asyncio.sleep(self._config.interval)
             self._send(self._sender.next_packet(self._config.padding))
         await self._wait_for_all(self._config.timeout)
+        if not self._numbers and not self._bad and self.session.keys is not None:
+            await self._try_mistakes(self.session.keys)
+
+    async def _try_mistakes(self, keys: TestSessionKeys) -> None:
+        """Nothing came back: send one packet protected by each known mistake, and see which of them
+        is answered. These packets are not the session's, and not in its report.
+        """
+        session, self._trials = self.session, []
+        control_keys = control_keys_from_test_keys(keys, session.sid)
+        ways = list(causes.protections(session.mode, control_keys, session.sid))
+        for number, way in enumerate(ways, self._sender.next_sequence_number):
+            with way.applied() as other:
+                sender = SessionSender(session.mode, other)
+                sender.next_sequence_number = number
+                packet = sender.next_packet(self._config.padding)
+            self._datagrams.send(packet, self._peer)
+            await asyncio.sleep(_TRIAL_INTERVAL)
+        await asyncio.sleep(min(_TRIAL_WAIT, self._config.timeout))
+        for answer in self._trials:
+            found = (way.name for way in ways if way.opens(ReflectorPacket, answer))
+            self._mistakes = (*self._mistakes, *found)
+
+    def _receive(self, data: bytes, source: SocketAddress, ttl: int | None) -> None:
+        if self._trials is None:
+            super()._receive(data, source, ttl)
+        elif source[:2] == self._peer[:2]:
+            self._trials.append(data)
 
     def _read(self, data: bytes) -> int:
         return self._sender.receive(data).sender_sequence_number
 
     def remarks(self) -> list[Remark]:
         """A reflector answers each packet (RFC 5357 §4.2.1)."""
-        return self._count_remarks("were reflected", "RFC 5357 §4.2.1")
+        remarks = self._count_remarks("were reflected", "RFC 5357 §4.2.1")
+        if self._trials:
+            names = ", or: ".join(dict.fromkeys(self._mistakes)) or "none that is known fits"
+            remarks.append(note(f"it answers a packet that is protected by a mistake: {names}"))
+        return remarks
 
 
 class _OneWay(ProbeSession):
