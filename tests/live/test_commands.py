@@ -175,6 +175,60 @@ def test_a_server_with_a_named_mistake(flag: str, said: str, passphrase: Path) -
     assert said in result.stdout
 
 
+# What a server takes that it has to refuse
+
+
+@pytest.mark.parametrize("protocol", ["owamp", "twamp"])
+@pytest.mark.parametrize("mode", ["authenticated", "encrypted"])
+def test_our_server_refuses_all_that_it_has_to(
+    protocol: str, mode: str, passphrase: Path, tmp_path: Path
+) -> None:
+    secret = ("--key-id", KEY_ID, "--passphrase", passphrase, "--protocol", protocol)
+    with serve(*secret) as served:
+        report = tmp_path / "report.json"
+        asked = ("--negative", "--mode", mode, "--json", report)
+        result = cli("probe", served.address, *secret, *asked)
+    assert result.exit_code == 0, result.output
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["complete"] is True
+    assert found["verdicts"] == {"ok": 10, "note": 0, "wrong": 0}
+
+
+@pytest.mark.parametrize(
+    ("flag", "taken"),
+    [
+        ("ChallengeUnchecked", ["a wrong Challenge in the Token"]),
+        ("HmacFirstUnchecked", ["a wrong HMAC of the request"]),
+        ("HmacFirstAlone", ["a wrong HMAC of Start-Sessions", "a wrong HMAC of Stop-Sessions"]),
+        ("TestHmacUnchecked", ["a wrong HMAC of a test packet"]),
+    ],
+)
+def test_what_a_wrong_server_takes_is_said(flag: str, taken: list[str], passphrase: Path) -> None:
+    secret = ("--key-id", KEY_ID, "--passphrase", passphrase)
+    with serve(*secret, mistake=flag) as served:
+        result = cli("probe", served.address, *secret, "--negative")
+    assert result.exit_code == 1, result.output
+    for name in taken:
+        assert re.search(rf"{name}  wrong: it was (accepted|reflected)", result.stdout)
+    assert "no fault  ok: it was accepted" in result.stdout
+
+
+def test_without_the_right_secret_nothing_can_be_asked(passphrase: Path, tmp_path: Path) -> None:
+    other = private(tmp_path / "other", "another\n")
+    with serve("--key-id", KEY_ID, "--passphrase", passphrase) as served:
+        secret = ("--key-id", KEY_ID, "--passphrase", other)
+        result = cli("probe", served.address, *secret, "--negative")
+        assert result.exit_code == 8, result.output
+        assert "it does not accept what has no fault" in result.stderr
+        no_secret = cli("probe", served.address, "--negative")
+        assert "--negative: expected a secret, found none" in refused(no_secret, 2)
+        written = cli("probe", served.address, *secret, "--negative", "--write-pcap", "x")
+        assert "expected no --write-pcap" in refused(written, 2)
+    assert refused(cli("probe", "127.0.0.1:1", *secret, "--negative"), 7).endswith(
+        "connection refused"
+    )
+
+
 def test_steps_are_shown_while_the_peer_says_nothing() -> None:
     """The peer goes on only once the first steps are read, so they cannot have come at the end."""
 

@@ -25,6 +25,7 @@ from ..live.net.addresses import CONTROL_PORTS, endpoint_text
 from ..live.observe.captured import ConnectionReport, report_capture
 from ..live.observe.steps import Step, any_wrong, step_lines, steps_to_json, text_lines
 from ..live.probe.config import Direction, ProbeConfig
+from ..live.probe.negative import run_negative
 from ..live.probe.probe import UnreachableError, run_probe
 from ..vectors.declaration import Json
 from .about_peers import (
@@ -84,6 +85,11 @@ Exit codes:
     type=click.IntRange(MIN_COUNT),
     help="Largest Count to compute with.",
 )
+@click.option(
+    "--negative",
+    is_flag=True,
+    help="Ask a server whose secret is known for what it has to refuse, and say what it takes.",
+)
 @click.option("--octets", is_flag=True, help="Show every message field by field.")
 @file_option("--json", "json_path", "Write the report as JSON, with all octets.")
 @capture_option
@@ -100,6 +106,7 @@ def probe(
     protocol: str | None,
     mode: str | None,
     direction: str,
+    negative: bool,
     octets: bool,
     max_count: int,
     json_path: Path | None,
@@ -120,6 +127,7 @@ def probe(
       owamp-vectors probe 192.0.2.1
       owamp-vectors probe --key-id alice --passphrase alice.txt --mode authenticated [::1]:8620
       owamp-vectors probe --protocol owamp --direction both --octets --json report.json 192.0.2.1
+      owamp-vectors probe --negative --secrets secrets.toml 192.0.2.1
       owamp-vectors probe --pcap seen.pcap --secrets secrets.toml
     """
     plan = {name: options.pop(name) for name in _PLAN}
@@ -149,6 +157,9 @@ def probe(
         max_count=max_count,
         **plan,
     )
+    if negative:
+        _tell_negative(config, host, port, json_path, write_pcap)
+        return
     with clear_errors():
         capture = Capture(write_pcap)
     try:
@@ -161,6 +172,25 @@ def probe(
         capture.close()
         _write_json(json_path, {"peer": peer, "complete": report.is_complete}, report.steps)
     _conclude(any_wrong(report.steps), report.is_complete, "Not all steps could be taken.")
+
+
+def _tell_negative(
+    config: ProbeConfig, host: str, port: int, json_path: Path | None, write_pcap: Path | None
+) -> None:
+    """What a server takes that it has to refuse."""
+    if config.credentials is None:
+        raise click.UsageError("--negative: expected a secret, found none")
+    if write_pcap is not None:
+        raise click.UsageError("--negative: expected no --write-pcap, found it")
+    try:
+        with _telling(octets=False) as tell:
+            steps, is_made = asyncio.run(run_negative(config, host, port, tell))
+    except UnreachableError as error:
+        raise NoPeer(str(error)) from None
+    with clear_errors():
+        _write_json(json_path, {"peer": f"{host}:{port}", "complete": is_made}, steps)
+    nothing = "Nothing was checked: it does not accept what has no fault."
+    _conclude(any_wrong(steps) and is_made, is_made, nothing)
 
 
 _PLAN = ("count", "interval", "padding", "timeout", "loss_timeout")

@@ -15,8 +15,8 @@ def likely_cause(dialogue: Dialogue) -> tuple[tuple[Remark, ...], tuple[Part, ..
     """Why the server may just have ended the connection; and, for its developer, what it was sent
     last and the input of each HMAC in it. Keys are not among them.
 
-    There is nothing to say if the client is known to be wrong, or if the server had begun to answer;
-    and little if nothing is protected.
+    There is nothing to say if the client is known to be wrong, or if the server had begun to
+    answer; and little if nothing is protected.
     """
     progress, server = dialogue.progress, dialogue.streams[Who.SERVER]
     client_steps = (item for item in dialogue.steps if item.who is Who.CLIENT)

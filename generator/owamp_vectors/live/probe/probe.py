@@ -100,20 +100,27 @@ async def run_probe(
     client = config.make_client(
         ClientConfig(config.protocol, config.security, config.credentials, config.max_count)
     )
-    try:
-        async with asyncio.timeout(config.timeout):
-            reader, writer = await asyncio.open_connection(host, port)
-    except TimeoutError:
-        text = f"no connection within {config.timeout:g} s"
-        raise UnreachableError(f"{host}, port {port}: {text}") from None
-    except OSError as error:
-        raise UnreachableError(f"{host}, port {port}: {_in_words(error)}") from None
+    reader, writer = await connect(host, port, config.timeout)
     probe = _Probe(config, client, reader, writer, capture or Capture(), tell)
     try:
         await probe.run()
     finally:
         await probe.close()
     return probe.report
+
+
+async def connect(
+    host: str, port: int, timeout: float
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A TCP connection; raises `UnreachableError` if there is none within `timeout` seconds."""
+    try:
+        async with asyncio.timeout(timeout):
+            return await asyncio.open_connection(host, port)
+    except TimeoutError:
+        text = f"no connection within {timeout:g} s"
+        raise UnreachableError(f"{host}, port {port}: {text}") from None
+    except OSError as error:
+        raise UnreachableError(f"{host}, port {port}: {_in_words(error)}") from None
 
 
 def _in_words(error: OSError) -> str:
