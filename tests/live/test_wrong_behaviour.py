@@ -744,7 +744,20 @@ def test_bit_16_with_the_spis_of_an_ike_sa_makes_owamp() -> None:
         assert script.observer.protocol is Protocol.OWAMP
 
 
-# What was not seen
+# What was not seen, or not in its order
+
+
+def test_a_packet_of_the_server_may_overtake_its_start_ack() -> None:
+    script = Script(OWAMP).ready()
+    asked = {"conf_sender": 1, "conf_receiver": 0, "receiver_port": 5000, "sid": script.sid}
+    script.client(OWAMP.request(**asked)).server(AcceptSession(0, 6000, bytes(16)))
+    data = seal_packet(script.mode, packet(), script.keys)
+    early = script.observer.test_packet(data, script.destination, script.source)
+    assert any_wrong(early)
+    script.client(StartSessions())
+    (step,) = script.observer.test_packet(data, script.destination, script.source)
+    assert step.text == "it came before Start-Ack, which it may have overtaken"
+    assert step.severity is Severity.NOTE
 
 
 def test_packets_after_a_gap_are_not_out_of_turn() -> None:

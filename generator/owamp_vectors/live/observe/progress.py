@@ -256,6 +256,8 @@ class Progress:
             text = "Start-Sessions: expected an accepted session to start, found none"
             problems.append(wrong(text, start.SOURCE))
         self._pending.append(start)
+        for item in self._running:
+            item.is_starting = True
         return "the accepted sessions are to start", problems
 
     def take_fetch(self, fetch: FetchSession) -> Judged:

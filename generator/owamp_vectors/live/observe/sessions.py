@@ -70,6 +70,7 @@ class ObservedSession:
         session: as the endpoints know it; its keys are None only in the unauthenticated mode.
         control_keys: T1 and T2, to recognize packets that were protected with them by mistake.
         sender, receiver: where its packets come from and go to; an empty address is any.
+        is_starting: whether Start-Sessions was sent.
         is_started, is_stopped: whether packets may be sent yet, and still.
         is_tracked: whether that is known.
         is_whole: whether all that the sender sends is seen.
@@ -81,6 +82,7 @@ class ObservedSession:
     control_keys: ControlKeys | None = field(repr=False)
     sender: Address
     receiver: Address
+    is_starting: bool = False
     is_started: bool = False
     is_stopped: bool = False
     is_tracked: bool = True
@@ -232,7 +234,9 @@ class ObservedSession:
     def _order_remarks(self, who: Who) -> Iterator[Remark]:
         if not self.is_tracked:
             return
-        if not self.is_started:
+        if self.is_starting and not self.is_started and not self.sends_from_client:
+            yield note("it came before Start-Ack, which it may have overtaken", "RFC 4656 §3.7")
+        elif not self.is_started:
             text = "a test packet before Start-Ack accepted the start of the sessions"
             yield wrong(text, "RFC 4656 §3.7")
         if self.is_stopped and who is Who.SENDER:
