@@ -21,15 +21,19 @@ from pathlib import Path
 import pytest
 from owamp_reference.negotiation import Mode, Protocol
 from owamp_vectors.live.observe.captured import report_capture
-from owamp_vectors.live.observe.steps import any_wrong, text_lines
+from owamp_vectors.live.observe.steps import Severity, Step, any_wrong, text_lines
 from owamp_vectors.live.probe.config import Direction
+from owamp_vectors.live.probe.negative import run_negative
 from owamp_vectors.live.probe.probe import ProbeReport, UnreachableError, run_probe
 
 from ..reference.support import KEY_ID, OWAMP, PASSPHRASE, TWAMP, Setting
 from .peers import GUARD, plan, private, run, serving
 
 LETTERS = {Mode.UNAUTHENTICATED: "O", Mode.AUTHENTICATED: "A", Mode.ENCRYPTED: "E"}
-SETTINGS = [replace(base, security=mode) for base in (OWAMP, TWAMP) for mode in LETTERS]
+SETTINGS = [
+    *(replace(base, security=mode) for base in (OWAMP, TWAMP) for mode in LETTERS),
+    replace(TWAMP, security=Mode.MIXED),
+]
 
 
 def program(name: str) -> str:
@@ -53,7 +57,7 @@ def test_a_client_of_perfsonar_completes_its_sessions(setting: Setting, tmp_path
     async def main() -> tuple[str, list[str]]:
         async with serving(setting) as running:
             address = f"127.0.0.1:{running.port}"
-            options = ["-A", LETTERS[setting.security], "-u", KEY_ID, "-k", str(keys(tmp_path))]
+            options = ["-A", LETTERS.get(setting.security, "M"), "-u", KEY_ID, "-k", str(keys(tmp_path))]
             process = await asyncio.create_subprocess_exec(
                 client, *options, "-c", "5", "-i", "0.05", "-L", "1", address,
                 stdout=asyncio.subprocess.PIPE,
@@ -77,7 +81,7 @@ def server_command(name: str, tmp_path: Path, port: int) -> list[str]:
     data = ["-d", str(tmp_path)] if kind == "owamp" else []
     return [
         program(name), "-f", "-Z", "-c", str(tmp_path), "-R", str(tmp_path), *data,
-        "-S", f"127.0.0.1:{port}", "-a", "EAO",
+        "-S", f"127.0.0.1:{port}", "-a", "EAO" if kind == "owamp" else "EAOM",
     ]  # fmt: skip
 
 
@@ -113,6 +117,26 @@ def test_a_server_of_perfsonar_is_right(setting: Setting, tmp_path: Path) -> Non
 
     report = run(main())
     assert report.is_right, "\n".join(text_lines(report.steps))
+
+
+@pytest.mark.parametrize(
+    "setting", [one for one in SETTINGS if one.security is not Mode.UNAUTHENTICATED], ids=str
+)
+def test_a_server_of_perfsonar_refuses_what_it_has_to(setting: Setting, tmp_path: Path) -> None:
+    name = "owampd" if setting.protocol is Protocol.OWAMP else "twampd"
+    program(name)
+
+    async def main() -> tuple[list[Step], bool]:
+        async with perfsonar_server(name, tmp_path) as port:
+            while True:
+                try:
+                    return await run_negative(plan(setting), "127.0.0.1", port)
+                except UnreachableError:  # not yet there
+                    await asyncio.sleep(0.1)
+
+    steps, is_made = run(main())
+    assert is_made, "\n".join(text_lines(steps))
+    assert {step.severity for step in steps} == {Severity.OK}, "\n".join(text_lines(steps))
 
 
 # Loss, and sessions that are longer than the timeout
