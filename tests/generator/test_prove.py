@@ -129,7 +129,7 @@ def test_the_text_that_the_prover_gets_has_no_directives(models: Path) -> None:
     assert "rule Server_Greeting" in text
     assert "rule Reveal_Passphrase" in text
     line = refused(run("prove", "--models", models, "--print-theory", "x"), 2)
-    assert "no theory x in claims.toml; there are: small, small+LEAK" in line
+    assert "no theory x; there are: small, small+LEAK" in line
 
 
 def test_a_theory_that_fails_its_checks_gives_no_verdict(models: Path, fake: FakeProver) -> None:

@@ -57,7 +57,8 @@ def test_a_client_of_perfsonar_completes_its_sessions(setting: Setting, tmp_path
     async def main() -> tuple[str, list[str]]:
         async with serving(setting) as running:
             address = f"127.0.0.1:{running.port}"
-            options = ["-A", LETTERS.get(setting.security, "M"), "-u", KEY_ID, "-k", str(keys(tmp_path))]
+            mode = LETTERS.get(setting.security, "M")
+            options = ["-A", mode, "-u", KEY_ID, "-k", str(keys(tmp_path))]
             process = await asyncio.create_subprocess_exec(
                 client, *options, "-c", "5", "-i", "0.05", "-L", "1", address,
                 stdout=asyncio.subprocess.PIPE,

@@ -277,7 +277,7 @@ def test_a_model_that_is_wrong_fails_the_command(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "small: " in result.output
     assert "small.spthy:5: the macro odd/1 is not bound" in result.output
-    assert "1 things do not fit." in result.output
+    assert "1 thing does not fit." in result.output
 
 
 def test_without_the_extra_the_commands_say_so(monkeypatch: pytest.MonkeyPatch) -> None:

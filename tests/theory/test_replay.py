@@ -204,7 +204,7 @@ def test_the_command_fails_with_the_rule(tmp_path: Path) -> None:
     code, output = run(claim.id, "--proofs", str(tmp_path))
     assert code == 1, output
     assert "rule Server_Keys: ServerAccepts" in output
-    assert "1 traces do not replay" in output
+    assert "1 trace does not replay" in output
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"graphs": [{"jgNodes": 3}]}'])

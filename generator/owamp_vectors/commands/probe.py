@@ -37,18 +37,8 @@ from .about_peers import (
     read_secret_options,
     secret_options,
 )
-from .console import DIFFERENT, NOT_CHECKED, clear_errors
-from .options import file_option, seconds_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  what was checked is right
-  1  something is wrong
-  2  the command line is wrong
-  3  a file cannot be read or written, or is not what it is to be
-  7  the peer cannot be reached
-  8  nothing is wrong, and nothing was checked: refused, no secret, or not seen
-"""
+from .console import DIFFERENT, EXIT_CODES, NOT_CHECKED, clear_errors
+from .options import file_option, reporting, seconds_option
 
 
 @click.command(epilog=EXIT_CODES)
@@ -91,7 +81,7 @@ Exit codes:
     help="Ask a server whose secret is known for what it has to refuse, and say what it takes.",
 )
 @click.option("--octets", is_flag=True, help="Show every message field by field.")
-@file_option("--json", "json_path", "Write the report as JSON, with all octets.")
+@reporting
 @capture_option
 @file_option("--pcap", "pcap", "Report on a capture instead of contacting a peer.")
 @click.option(

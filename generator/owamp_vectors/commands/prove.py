@@ -15,15 +15,17 @@ from ..claims.ledger import ARTEFACTS, LEDGER, ConflictError, Ledger, merge
 from ..claims.prover.proving import ProofOutcome, prove_all
 from ..claims.prover.running import RunLimits, Runner, command
 from ..disk import FileError
+from ..words import unknown
 from .about_claims import (
-    EXIT_CODES,
+    check_writable,
     choose,
     directories,
     prover_options,
     running_prover,
     selection,
 )
-from .console import DIFFERENT, clear_errors
+from .console import DIFFERENT, EXIT_CODES, clear_errors, echo
+from .options import quiet_option
 
 
 @click.command(epilog=EXIT_CODES)
@@ -42,6 +44,7 @@ from .console import DIFFERENT, clear_errors
     "--merge", "merging", is_flag=True, help="Take over what each LEDGER has; run nothing."
 )
 @directories
+@quiet_option
 def prove(
     ledgers: tuple[Path, ...],
     models_named: tuple[str, ...],
@@ -97,18 +100,19 @@ def prove(
         elif list_jobs:
             click.echo(json.dumps([_job(claims, claim, memory) for claim in chosen], indent=2))
         elif merging:
-            _merge(claims, proofs, ledgers)
+            _merge(claims, check_writable(proofs), ledgers)
         else:
+            ledger = Ledger.load(check_writable(proofs))
             with running_prover(tamarin) as runner:
                 limits = RunLimits(memory, timeout)
-                _prove(runner, claims, chosen, Ledger.load(proofs), limits, jobs, force)
+                _prove(runner, claims, chosen, ledger, limits, jobs, force)
 
 
 def _resolved(claims: Claims, title: str) -> str:
     """The text of a theory. Raises `click.UsageError` if no claim is about it."""
     jobs = {claim.job.title: claim.job for claim in claims.claims}
     if title not in jobs:
-        raise click.UsageError(f"no theory {title} in claims.toml; there are: {', '.join(jobs)}")
+        raise click.UsageError(unknown("theory", title, jobs))
     return claims.theory(jobs[title]).text
 
 
@@ -140,9 +144,9 @@ def _prove(
     failed = 0
     for number, outcome in enumerate(prove_all(runner, claims, due, ledger, limits, jobs), 1):
         failed += bool(outcome.error)
-        click.echo(f"[{number}/{len(due)}] {_outcome(outcome)}", err=bool(outcome.error))
+        echo(f"[{number}/{len(due)}] {_outcome(outcome)}", err=bool(outcome.error))
         for remark in outcome.remarks:
-            click.echo(f"    {outcome.claim.job}: {remark}", err=True)
+            echo(f"    {outcome.claim.job}: {remark}", err=True)
     wanted = {claim.id for claim in chosen}
     table = [row for row in claims_table.claim_rows(claims, ledger) if row.claim.id in wanted]
     counts = Counter(row.entry.verdict for row in table if row.entry and row.is_current)

@@ -8,20 +8,13 @@ from pathlib import Path
 import click
 
 from .. import disk
-from ..catalogue import FILES
 from ..render.vector_sources import Source, Texts, read_sources
 from ..render.vectors_c import render_c
 from ..render.vectors_python import render_python
 from ..render.vectors_text import render_text
-from .console import clear_errors, print_table, say_removed
-from .options import output_option, vectors_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  the files are written
-  2  the command line is wrong
-  3  a file cannot be read or written, or is not a vector file
-"""
+from .console import EXIT_CODES, clear_errors, print_table, say_removed
+from .named import VectorFileName
+from .options import output_option, quiet_option, vectors_option
 
 FORMATS: dict[str, Callable[[Iterable[Source]], Texts]] = {
     "c": render_c,
@@ -36,7 +29,8 @@ FORMATS: dict[str, Callable[[Iterable[Source]], Texts]] = {
     "Directory to write to; it is made if it does not exist.  [default: build/render/FORMAT]"
 )
 @click.argument("form", metavar="FORMAT", type=click.Choice(list(FORMATS)))
-@click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(list(FILES)))
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=VectorFileName())
+@quiet_option
 def render(vectors: Path, output: Path | None, form: str, names: tuple[str, ...]) -> None:
     """Render the named vector files, or all, in another FORMAT: c, python or text.
 

@@ -62,19 +62,20 @@ class Source:
 
 
 def read_sources(directory: Path, names: Iterable[str]) -> list[Source]:
-    """The named vector files of a directory, or all that the generator makes.
+    """The files of these names, or paths, in a directory, or all that the generator makes.
 
     Raises:
         FileError: a file that cannot be read, is not a vector file, or is another than its name
             says.
     """
     sources = []
-    for name in dict.fromkeys(names) or FILES:
-        path = directory / f"{name}.json"
+    for path in dict.fromkeys(directory / name for name in names) or [
+        directory / f"{name}.json" for name in FILES
+    ]:
         text = disk.read_text(path)
         file, content = parse_file(path, text)
-        if file.name != name:
-            expected = f"expected {FILES[name].schema_name}, found {file.schema_name}"
+        if file.name != path.stem and path.stem in FILES:
+            expected = f"expected {FILES[path.stem].schema_name}, found {file.schema_name}"
             raise disk.FileError(f"{path}: schema: {expected}")
         sources.append(Source(file, content, disk.digest(text)))
     return sources

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TypeAlias
 
-from owamp_reference.layout import Layout, LayoutField
+from owamp_reference.layout import Layout
 
+from ...disk import printable
 from ...vectors.declaration import Json
 from ...vectors.show import dump_lines, layout_lines
-from ..net.ntp import date_text
 
 _INDENT = "    "
 
@@ -133,12 +132,6 @@ def any_wrong(steps: Iterable[Step]) -> bool:
     return any(item.severity is Severity.WRONG for item in steps)
 
 
-def printable(text: str) -> str:
-    """`text` on one line, what a terminal might act on replaced: it may quote a peer."""
-    safe = set(string.printable) - set("\t\n\r\v\f")
-    return "".join(c if c in safe or (ord(c) > 0x9F and c.isprintable()) else "�" for c in text)
-
-
 def _time_text(time: int) -> str:
     seconds, nanoseconds = divmod(time, 10**9)
     try:
@@ -180,17 +173,10 @@ def _octet_lines(item: Step) -> Iterator[str]:
         if part.layout is not None:
             if part is not item.parts[0]:
                 yield part.layout.title
-            yield from layout_lines(part.layout, part.octets, _meaning)
+            yield from layout_lines(part.layout, part.octets)
         elif part.octets:
             yield f"{part.title}, {len(part.octets)} octets"
             yield from dump_lines(part.octets)
-
-
-def _meaning(field: LayoutField, octets: bytes) -> str:
-    """What a field says beside its number: a timestamp is a date."""
-    value = int.from_bytes(octets, "big")
-    is_time = field.label.endswith(("Timestamp", "Start Time", "Start-Time"))
-    return date_text(value) if value and is_time else ""
 
 
 def steps_to_json(steps: Iterable[Step]) -> Json:
