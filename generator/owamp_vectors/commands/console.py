@@ -27,6 +27,7 @@ Exit codes:
   5    the extra 'models' is not installed
   6    a program cannot be started, or xml2rfc is not installed
   7    the peer cannot be reached, or the address cannot be listened on
+  8    nothing is wrong, and nothing was checked: refused, no secret, or not seen
   70   a fault of owamp-vectors; please report it
   130  interrupted
   141  nobody reads the output
@@ -39,6 +40,7 @@ NO_PROVER = 4
 NO_GRAMMAR = 5
 NO_PROGRAM = 6
 NO_PEER = 7
+NOT_CHECKED = 8
 
 _T = TypeVar("_T")
 

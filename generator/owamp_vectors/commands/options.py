@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
@@ -106,6 +107,20 @@ class Hex(_Octets):
         if len(octets) != self.size:
             self.fail(f"expected {self.size} octets in hex, found {value!r}", param, ctx)
         return octets
+
+
+class PortRange(click.ParamType[range]):
+    """Ports from the first to the last."""
+
+    name = "ports"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> range:
+        """The ports; fails with one line."""
+        match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", value)
+        low, high = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not 1 <= low <= high <= 65535:
+            self.fail(f"expected LOW-HIGH, from 1 to 65535, found {value!r}", param, ctx)
+        return range(low, high + 1)
 
 
 models_option = data_option("models", "claims.toml and the models")

@@ -24,12 +24,13 @@ from .about_peers import (
     MODE_NAMES,
     NoPeer,
     capture_option,
+    protocol_of,
     protocol_option,
     read_secret_options,
     secret_options,
 )
 from .console import EXIT_CODES, clear_errors
-from .options import seconds_option
+from .options import PortRange, seconds_option
 
 _LIMITS = ServiceLimits()
 _STATED = f"""
@@ -48,7 +49,7 @@ most of them. A host is an IPv4 address, or an IPv6 network of 64 bits.
 
 
 @click.command(epilog=f"{_STATED}\n{EXIT_CODES}")
-@protocol_option
+@protocol_option()
 @click.option(
     "--host",
     "hosts",
@@ -95,11 +96,25 @@ most of them. A host is an IPv4 address, or an IPv6 network of 64 bits.
     type=click.IntRange(1),
     help="Test sessions of one connection.",
 )
+@click.option(
+    "--max-packets",
+    default=_LIMITS.packets,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Packets of one test session.",
+)
+@click.option(
+    "--test-ports",
+    metavar="LOW-HIGH",
+    type=PortRange(),
+    help="UDP ports of test sessions.  [default: any]",
+)
+@seconds_option("--start-ahead", _LIMITS.start_ahead, "that Start Time may lie ahead")
 @seconds_option("--servwait", _LIMITS.servwait, "without a command until a connection is closed")
 @seconds_option("--refwait", _LIMITS.refwait, "without a test packet until a session ends")
 @capture_option
 def serve(
-    protocol: str,
+    protocol: str | None,
     hosts: tuple[str, ...],
     port: int | None,
     modes: str | None,
@@ -107,6 +122,9 @@ def serve(
     max_connections: int,
     max_connections_per_host: int | None,
     max_sessions: int,
+    max_packets: int,
+    test_ports: range | None,
+    start_ahead: float,
     servwait: float,
     refwait: float,
     write_pcap: Path | None,
@@ -130,7 +148,7 @@ def serve(
       owamp-vectors serve --spi-i 0102030405060708 --spi-r 1112131415161718 \\
                           --prf PRF_HMAC_SHA2_256 --sk-d sk_d.hex
     """
-    chosen = Protocol[protocol.upper()]
+    chosen = protocol_of(protocol)
     with clear_errors():
         found = read_secret_options(**secrets, for_twamp=chosen is Protocol.TWAMP)
     offered = _offered(chosen, modes, found)
@@ -138,6 +156,10 @@ def serve(
         connections=max_connections,
         connections_per_host=max_connections_per_host or max(1, max_connections // 4),
         sessions=max_sessions,
+        packets=max_packets,
+        records=max(_LIMITS.records, max_packets),
+        ports=test_ports or (),
+        start_ahead=start_ahead,
         servwait=servwait,
         refwait=refwait,
     )

@@ -19,16 +19,30 @@ from .sessions import SessionIndex
 from .steps import Step, Who, note, wrong
 
 _WELL_KNOWN = 1024
+_MAX_NAMED = 50
+"""Connections on which the known mistakes are tried: there may be many."""
 
 
 @dataclass(frozen=True)
 class ConnectionReport:
-    """What was seen of one control connection."""
+    """What was seen of one control connection.
+
+    Attributes:
+        sums: what the test packets of each session come to.
+        is_checked: whether a test session, or a fetch, was accepted and could be read.
+    """
 
     client: Address
     server: Address
     protocol: Protocol | None
     steps: tuple[Step, ...]
+    sums: tuple[Step, ...]
+    is_checked: bool
+
+    @property
+    def all_steps(self) -> list[Step]:
+        """The steps of the connection, then the sums."""
+        return [*self.steps, *self.sums]
 
 
 @dataclass
@@ -74,12 +88,20 @@ class _Connection:
             missing = direction.unfilled()
             if missing:
                 self.observer.gap(who, f"{missing} octets were not captured", None)
+        sums = self.observer.sum_up()
         self.observer.finish()
         steps = self.observer.steps
         if problem is not None:
             text = f"the capture ends here: {problem}"
             steps = [*steps, Step("capture", Who.CONNECTION, (note(text),))]
-        return ConnectionReport(self.client, self.server, self.observer.protocol, tuple(steps))
+        return ConnectionReport(
+            self.client,
+            self.server,
+            self.observer.protocol,
+            tuple(steps),
+            tuple(sums),
+            self.observer.is_checked,
+        )
 
 
 class _Reader:
@@ -155,8 +177,15 @@ class _Reader:
         return [connection.report(problem) for connection in self.connections]
 
     def _open(self, client: Address, server: Address, first: TcpSegment) -> _Connection:
-        observer = Observer(self._protocol, self._credentials, client, server, self._max_count)
         number = len(self.connections)
+        observer = Observer(
+            self._protocol,
+            self._credentials,
+            client,
+            server,
+            self._max_count,
+            names_mistakes=number < _MAX_NAMED,
+        )
         connection = _Connection(client, server, observer, first.sequence, number)
         self.connections.append(connection)
         return connection

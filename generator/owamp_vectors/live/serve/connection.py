@@ -95,6 +95,7 @@ class Connection:
         self._opened = self._last_command = self._loop.time()
         self._message_begun: float | None = None
         self._set_up = b""
+        self._is_set_up = False
         self._endpoint = host.make_endpoint(self._local, self._grant)
 
     def _log(self, line: str) -> None:
@@ -120,6 +121,7 @@ class Connection:
                 await asyncio.sleep(0)  # to read what is there already takes no turn
             await self._part()
         except (OSError, _TimedOutError) as error:
+            by_client = isinstance(error, ConnectionError)  # reset by it
             self._log(f"closed: {error}")
         finally:
             self._capture.close(by_client)
@@ -161,6 +163,14 @@ class Connection:
     @property
     def _left_of_set_up(self) -> int:
         return SetUpResponse.LAYOUT.size - len(self._set_up)
+
+    @property
+    def _key_name(self) -> str:
+        """The shared secret that the client named, if it did, for the log."""
+        mode = self._endpoint.mode
+        if mode is None or not mode.is_protected:
+            return ""
+        return f", {key_name(mode, SetUpResponse.parse(self._set_up).key_id)}"
 
     async def _read(self) -> bytes:
         """The next octets; none at the end of the connection.
@@ -263,8 +273,7 @@ class Connection:
             case SetUp(mode=mode):
                 self._is_set_up = True
                 self.client = identify(mode, SetUpResponse.parse(self._set_up))
-                source = ", key from IKEv2" if mode.ikev2_derived else ""
-                self._log(f"set up: {(mode.security.name or '').lower()}{source}")
+                self._log(f"set up: {(mode.security.name or '').lower()}{self._key_name}")
             case TestSession():
                 self._open(event)
             case SessionRejected(accept=accept) if accept is Accept.NOT_SUPPORTED:
@@ -315,7 +324,8 @@ class Connection:
     def _start(self) -> None:
         for session in self._sessions:
             session.start()
-        if any(isinstance(session, ServedSender) for session in self._sessions):
+        # Whether it sends or receives: clients wait for the end from either side (RFC 4656 §3.8).
+        if self._sessions and self._endpoint.protocol is negotiation.Protocol.OWAMP:
             self._stopper = self._loop.create_task(self._stop_when_complete())
 
     async def _stop_when_complete(self) -> None:

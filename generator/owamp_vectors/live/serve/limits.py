@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -27,6 +28,7 @@ class ServiceLimits:
         padding: octets of padding in a packet that the server sends.
         timeout: the longest Timeout of a request; a longer one gets Accept 4.
         start_ahead: how far ahead the Start Time of a request may lie.
+        ports: the UDP ports of test sessions; any if there are none.
         session_time: from the start of a test session to its end, whatever is sent.
         message_size: octets of a control message.
         unsent: octets of answers that the system keeps for a client that does not take them.
@@ -52,6 +54,7 @@ class ServiceLimits:
     padding: int = 9000
     timeout: float = 60
     start_ahead: float = 900
+    ports: Sequence[int] = ()
     session_time: float = 86_400
     message_size: int = 2**16
     unsent: int = 2**17

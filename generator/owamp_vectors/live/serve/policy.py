@@ -80,7 +80,7 @@ def reserve(
     _check_limits(request, limits)
     port = mine[2] if isinstance(request, RequestTWSession) else 0  # OWAMP: disregarded (§3.5)
     try:
-        bound = bind(local, port if port >= _LOWEST_PORT else 0, dscp)
+        bound = bind(local, port if port >= _LOWEST_PORT else 0, dscp, limits.ports)
     except OSError as error:
         text = f"no port: {error.strerror or error}"
         raise RefusedError(Accept.TEMPORARY_RESOURCE_LIMITATION, text) from None

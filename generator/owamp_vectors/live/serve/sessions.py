@@ -7,6 +7,8 @@ endpoints of the reference; what does not verify is counted and discarded (RFC 4
 from __future__ import annotations
 
 import asyncio
+import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -65,7 +67,8 @@ class ServedSession:
         self.session = session
         self.peer, self.host = reservation.peer, holder(reservation.peer)
         self.client = client
-        self.received = self.sent = self.discarded = 0
+        self.received = self.sent = 0
+        self.discards: Counter[str] = Counter()
         self._datagrams = Datagrams(reservation.socket)
         self._limits = limits
         self._tap = tap
@@ -74,6 +77,11 @@ class ServedSession:
         self._timer: asyncio.TimerHandle | None = None
         self._last_packet = self._started_at = self._loop.time()
         self.is_started = self.is_over = False
+
+    @property
+    def discarded(self) -> int:
+        """How many packets were discarded."""
+        return self.discards.total()
 
     @property
     def sid(self) -> bytes:
@@ -115,15 +123,16 @@ class ServedSession:
     def _receive(self, data: bytes, source: SocketAddress, ttl: int | None) -> None:
         self._tap(data, source, self._datagrams.local, ttl)
         if source[0] != self.peer[0] or self.peer[1] not in (0, source[1]):
-            self.discarded += 1
+            self.discards["not from the peer's address and port"] += 1
             return
         if self.received >= self._limits.packets:
-            self.discarded += 1
+            self.discards[f"above the limit of {self._limits.packets} packets"] += 1
             return
         try:
             self.take(data, source, DEFAULT_TTL if ttl is None else ttl)
-        except ProtocolError:
-            self.discarded += 1
+        except ProtocolError as error:
+            # Without what was found, which may be another value for each packet.
+            self.discards[f"{error.field}: expected {error.expected}"] += 1
             return
         self.received += 1
         self._last_packet = self._loop.time()
@@ -156,8 +165,10 @@ class ServedSession:
         self._on_end(self)
 
     def describe(self) -> str:
-        """One line: SID, role and counts."""
+        """One line: SID, role and counts, with the reasons for which packets were discarded."""
         counts = f"{self.received} received, {self.sent} sent, {self.discarded} discarded"
+        if self.discards:
+            counts += f" ({'; '.join(f'{n} {why}' for why, n in self.discards.most_common())})"
         return f"session {self.sid.hex()} ({self.role}): {counts}"
 
 
@@ -271,14 +282,15 @@ class ServedReceiver(_Scheduled):
             check_skip_ranges(description.skip_ranges)
         except ProtocolError:
             return None
-        self._records += self._lost(description)
         # By the computed time, not that in the packet: what may still arrive counts for nothing.
         now, timeout = system_clock(), self.request.timeout
-        self._records = [
+        lost = self._lost(description, now - timeout)
+        arrived = (
             record
             for record in self._records
             if not 0 <= signed(now - self._times[record.seq_number]) < timeout
-        ]
+        )
+        self._records = list(heapq.merge(arrived, lost, key=self._known_at))
         return self._result(description)
 
     def _result(self, description: SessionDescription | None) -> SessionResult:
@@ -286,12 +298,22 @@ class ServedReceiver(_Scheduled):
         request = replace(self.request, receiver_port=self.session.port, sid=self.sid)
         return SessionResult(request, tuple(self._records), description)
 
-    def _lost(self, description: SessionDescription) -> Iterator[PacketRecord]:
+    def _known_at(self, record: PacketRecord) -> int:
+        """When the receiver knew of it, from Start Time: as it arrived, or as it was declared lost,
+        Timeout after it was due. Clients take the records for sorted so (RFC 4656 §3.9).
+        """
+        time = record.receive_timestamp
+        if record.is_lost:
+            time = record.send_timestamp + self.request.timeout
+        return signed(time - self.request.start_time)
+
+    def _lost(self, description: SessionDescription, until: int) -> Iterator[PacketRecord]:
+        """The records of packets that were due until a time, were sent, and did not arrive."""
         seen = {record.seq_number for record in self._records}
         for skipped in description.skip_ranges:
             seen.update(range(skipped.first, min(skipped.last + 1, len(self._times))))
         for number in range(description.next_seqno):
-            if number not in seen:
+            if number not in seen and signed(until - self._times[number]) >= 0:
                 mine = DEFAULT_ERROR_ESTIMATE.to_int()
                 yield PacketRecord.lost(number, self._times[number], mine)
 
