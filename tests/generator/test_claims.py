@@ -81,7 +81,11 @@ def test_claims_are_loaded() -> None:
         ('premise = "can-end"', "diff = true", "go together"),
         ('premise = "can-end"', "", "claim secret, premise: is missing"),
         ('premise = "can-end"', 'premise = "x"', "claim secret, premise: no claim x"),
-        ('premise = "can-end"', 'premise = "secret"', "premise: secret is not an exists-trace lemma"),
+        (
+            'premise = "can-end"',
+            'premise = "secret"',
+            "secret is not an exists-trace lemma",
+        ),
         ('premise = "can-end"', 'premise = "can-end"\nflags = ["LEAK"]', "can-end has flags []"),
         (
             'premise = "can-end"',
