@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup vectors render check prove claims draft report adapters strongswan debian test \
-	coverage bench lock mutate package
+	coverage bench load lowest lock mutate package
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,7 +15,8 @@ setup: $(STAMP) ## make the virtual environment .venv with the pinned packages
 
 $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
+	$(BIN)/pip install -q -r requirements.lock
+	$(BIN)/pip install -q --no-deps -e .
 	@touch $@
 
 vectors: $(STAMP) ## emit all vectors to vectors/ and check them
@@ -65,6 +66,12 @@ coverage: $(STAMP) ## run the tests and report the lines and branches that they 
 bench: $(STAMP) ## measure regeneration against the bare cryptographic operations
 	$(BIN)/python -m owamp_vectors.bench
 
+load: $(STAMP) ## put a load to serve on loopback for a minute, and say what it cost
+	$(BIN)/python -m tests.live.load
+
+lowest: ## install the lowest versions that are allowed, generate and test there (needs an index)
+	.ci/lowest $(PYTHON)
+
 STRYKER := 8.7.1
 mutate: $(STAMP) ## count the mutants of adapters/javascript that the vectors kill (an hour; needs npm)
 	npm install --silent --prefix build/mutate @stryker-mutator/core@$(STRYKER)
@@ -76,4 +83,4 @@ strongswan: $(STAMP) ## record the known answers of strongSwan (needs it, and ro
 
 lock: ## resolve the pinned packages anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --extra dev --no-annotate \
-		--custom-compile-command 'make lock' -o requirements.lock pyproject.toml
+		--no-strip-extras --generate-hashes --custom-compile-command 'make lock' -o requirements.lock pyproject.toml

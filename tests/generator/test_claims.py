@@ -84,7 +84,7 @@ def test_claims_are_loaded() -> None:
         (
             'premise = "can-end"',
             'premise = "secret"',
-            "secret is not an exists-trace lemma",
+            "premise: secret is not an exists-trace lemma",
         ),
         ('premise = "can-end"', 'premise = "can-end"\nflags = ["LEAK"]', "can-end has flags []"),
         (

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,17 @@ with MISTAKES[sys.argv.pop(1)].applied():
 
 
 @contextmanager
-def serve(*arguments: object, mistake: str | None = None) -> Iterator[Served]:
+def serve(
+    *arguments: object, mistake: str | None = None, log: Path | None = None
+) -> Iterator[Served]:
+    """A `serve`; what it logs is in `Served.log` at its end, or in a file."""
     program = ("-c", PROGRAM) if mistake is None else ("-c", WRONG_PROGRAM, mistake)
     command = [sys.executable, *program, "serve", "--port", "0", *map(str, arguments)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    )
+    with ExitStack() as stack:
+        errors = subprocess.PIPE if log is None else stack.enter_context(log.open("wb"))
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8"
+        )
     try:
         yield Served(process)
     finally:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from owamp_reference.connection import DEFAULT_MAX_MESSAGE_SIZE, ControlClient
 from owamp_reference.negotiation import Mode, Protocol
 from owamp_reference.token import DEFAULT_MAX_COUNT
+from owamp_vectors.disk import printable
 from owamp_vectors.live.observe.dialogue import Dialogue
 from owamp_vectors.live.observe.observer import Observer
 from owamp_vectors.live.observe.progress import Progress
@@ -19,7 +20,6 @@ from owamp_vectors.live.observe.steps import (
     Step,
     Who,
     any_wrong,
-    printable,
     steps_to_json,
     text_lines,
 )

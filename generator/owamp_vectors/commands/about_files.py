@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import get_args
+
+from owamp_reference import primitives
 
 from ..vectors.declaration import Json, Result, VectorFile
 from ..vectors.stored import by_group, stored_cases
 from .console import as_objects, print_table
+
+
+@contextmanager
+def each_key_derived_once() -> Iterator[None]:
+    """Derive no key by PBKDF2 twice: all outcomes of a case need the same one."""
+    derive = primitives.pbkdf2_hmac_sha1
+    primitives.pbkdf2_hmac_sha1 = cache(derive)
+    try:
+        yield
+    finally:
+        primitives.pbkdf2_hmac_sha1 = derive
 
 
 def counts(file: VectorFile, content: Json) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ..charon.log import LEVELS, CharonLog, ChildKeys, IkeKeys, LogError
 from ..charon.reader import parse_log
 from ..disk import FileError
 from ..words import counted
-from .console import DIFFERENT, EXIT_CODES, as_objects, clear_errors, print_table, write_json
+from .console import DIFFERENT, EXIT_CODES, as_objects, clear_errors, echo, print_table, write_json
 from .options import Hex, file_option, reporting
 
 HELP = f"""\
@@ -61,7 +61,7 @@ def charon(json_path: Path | None, log: Path, secrets_path: Path | None, sid: by
     counts = Counter(item.agrees for item in checks)
     version = f"strongSwan {found.version}" if found.version else "strongSwan"
     total = ", ".join(f"{counts[key]} {text}" for key, text in _COUNTED.items() if counts[key])
-    click.echo(f"\n{version}, {counted(len(checks), 'value')}: {total}.")
+    echo(f"\n{version}, {counted(len(checks), 'value')}: {total}.")
     if secrets_path is not None:
         with clear_errors():
             disk.write_private(secrets_path, secrets)

@@ -16,7 +16,7 @@ from ..claims.prover.running import RunLimits, Runner
 from ..claims.statements import load_statements, statements_text
 from ..words import counted
 from .about_claims import choose, directories, prover_options, running_prover, selection
-from .console import DIFFERENT, EXIT_CODES, clear_errors, print_table
+from .console import DIFFERENT, EXIT_CODES, clear_errors, echo, print_table
 from .options import reporting
 
 
@@ -133,6 +133,6 @@ def _recheck(
         click.echo(f"{check.claim.id}: {verdict}", err=bool(check.problem))
     seconds = time.perf_counter() - started
     total = counted(len(chosen), "proof")
-    click.echo(f"{len(chosen) - failed} of {total} hold, checked in {seconds:.1f} s")
+    echo(f"{len(chosen) - failed} of {total} hold, checked in {seconds:.1f} s")
     if failed:
         raise click.exceptions.Exit(DIFFERENT)

@@ -15,7 +15,7 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from ..disk import FileError, shortened, to_text, write_file
+from ..disk import FileError, printable, shortened, to_text, write_file
 
 EXIT_CODES = """\b
 Exit codes:
@@ -61,7 +61,7 @@ def clear_errors() -> Iterator[None]:
 def say_removed(names: list[str]) -> None:
     """Say which files of an earlier run are no longer there."""
     if names:
-        click.echo(f"Removed, since no longer made: {', '.join(names)}")
+        echo(f"Removed, since no longer made: {', '.join(names)}")
 
 
 FAULT = 70
@@ -111,14 +111,17 @@ def exit_code(run: Callable[[], object]) -> int:
         with ended_by_signals():
             code = run()
             sys.stdout.flush()
-    except click.ClickException as error:
+    except (click.UsageError, UnreadOutput) as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:  # which may quote a file or a program
+        echo(f"Error: {printable(error.message)}", err=True)
         return error.exit_code
     except click.Abort:
         return _SIGNALLED + signal.SIGINT
     except OSError as error:
         _drop_output()
-        click.echo(f"Error: {error.filename or 'standard output'}: {error.strerror}", err=True)
+        echo(f"Error: {error.filename or 'standard output'}: {error.strerror}", err=True)
         return BAD_INPUT
     except Exception as error:
         if sys.flags.dev_mode:
@@ -126,7 +129,7 @@ def exit_code(run: Callable[[], object]) -> int:
         at = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__}: {shortened(str(error).encode(), 200)}"
         where = f"{Path(at.filename).name}, line {at.lineno}"
-        click.echo(f"Error: a fault of owamp-vectors: {what} ({where}); please report it", err=True)
+        echo(f"Error: a fault of owamp-vectors: {what} ({where}); please report it", err=True)
         return FAULT
     return code if isinstance(code, int) else 0
 
@@ -137,15 +140,22 @@ def _drop_output() -> None:
         os.dup2(null.fileno(), 1)
 
 
+def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print lines, without what a terminal might act on."""
+    lines = str(text).split("\n")
+    click.echo("\n".join(map(printable, lines)), err=err, nl=nl)
+
+
 def print_table(rows: list[tuple[str, ...]], right: Iterable[int] = ()) -> None:
     """Print rows in columns; those numbered in `right` are aligned to the right."""
+    rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     aligned = set(right)
     for row in rows:
         cells = []
         for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
             cells.append(f"{cell:>{width}}" if column in aligned else f"{cell:<{width}}")
-        click.echo("  ".join(cells).rstrip())
+        echo("  ".join(cells).rstrip())
 
 
 _PATIENCE = 2.0
@@ -211,12 +221,12 @@ def progress(items: list[_T], label: str) -> Iterator[_T]:
 
 def say_good(text: str) -> None:
     """The last line of a command that found nothing wrong; green on a terminal."""
-    click.secho(text, fg="green")
+    click.secho(printable(text), fg="green")
 
 
 def say_bad(text: str) -> None:
     """The last line of a command that found something wrong; red on a terminal."""
-    click.secho(text, fg="red", err=True)
+    click.secho(printable(text), fg="red", err=True)
 
 
 def write_json(path: Path | None, content: dict[str, Any]) -> None:

@@ -12,7 +12,14 @@ from ..disk import FileError, write_set
 from ..render.draft import make_draft
 from ..render.draft_evidence import DraftError
 from ..render.rfcxml import NoXml2rfcError
-from .console import DIFFERENT, EXIT_CODES, NO_PROGRAM, clear_errors, say_removed, working
+from .console import (
+    DIFFERENT,
+    EXIT_CODES,
+    NO_PROGRAM,
+    clear_errors,
+    say_removed,
+    working,
+)
 from .options import models_option, output_option, proofs_option, quiet_option, vectors_option
 
 

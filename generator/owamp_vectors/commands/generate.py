@@ -12,7 +12,7 @@ from ..catalogue import FILES
 from ..vectors import stored
 from ..vectors.schema import file_schema
 from ..vectors.verify import verify_file
-from .about_files import counts, rows_json, summarize
+from .about_files import counts, each_key_derived_once, rows_json, summarize
 from .console import EXIT_CODES, clear_errors, progress, say_good, say_removed, write_json
 from .named import VectorFileName
 from .options import output_option, reporting
@@ -35,7 +35,7 @@ def generate(names: tuple[str, ...], output: Path, json_path: Path | None) -> No
     started = time.perf_counter()
     chosen = [FILES[Path(name).stem] for name in names] or list(FILES.values())
     texts, rows = {}, []
-    with clear_errors():
+    with clear_errors(), each_key_derived_once():
         for file in progress(chosen, "making vectors"):
             text = disk.to_text(file.build(mistakes.NOTES))
             _, content = catalogue.parse_file(Path(f"{file.name}.json"), text)

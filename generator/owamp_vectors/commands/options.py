@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -83,7 +83,13 @@ def seconds_option(name: str, default: float, text: str) -> Callable[[CommandT],
     )
 
 
-class Hex(click.ParamType[bytes]):
+if TYPE_CHECKING:
+    _Octets = click.ParamType[bytes]
+else:  # no class with parameters before click 8.4
+    _Octets = click.ParamType
+
+
+class Hex(_Octets):
     """So many octets, in hex."""
 
     name = "hex"

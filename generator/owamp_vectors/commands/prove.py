@@ -24,7 +24,7 @@ from .about_claims import (
     running_prover,
     selection,
 )
-from .console import DIFFERENT, EXIT_CODES, clear_errors
+from .console import DIFFERENT, EXIT_CODES, clear_errors, echo
 from .options import quiet_option
 
 
@@ -144,9 +144,9 @@ def _prove(
     failed = 0
     for number, outcome in enumerate(prove_all(runner, claims, due, ledger, limits, jobs), 1):
         failed += bool(outcome.error)
-        click.echo(f"[{number}/{len(due)}] {_outcome(outcome)}", err=bool(outcome.error))
+        echo(f"[{number}/{len(due)}] {_outcome(outcome)}", err=bool(outcome.error))
         for remark in outcome.remarks:
-            click.echo(f"    {outcome.claim.job}: {remark}", err=True)
+            echo(f"    {outcome.claim.job}: {remark}", err=True)
     wanted = {claim.id for claim in chosen}
     table = [row for row in claims_table.claim_rows(claims, ledger) if row.claim.id in wanted]
     counts = Counter(row.entry.verdict for row in table if row.entry and row.is_current)

@@ -23,6 +23,7 @@ from .console import (
     EXIT_CODES,
     as_objects,
     clear_errors,
+    echo,
     print_table,
     progress,
     say_bad,
@@ -116,7 +117,7 @@ def replay_command(
         _show_octets(done)
     click.echo()
     for problem in problems:
-        click.echo(problem, err=True)
+        echo(problem, err=True)
     if problems:
         say_bad(f"{counted(len(problems), 'trace does', 'traces do')} not replay.")
         raise click.exceptions.Exit(DIFFERENT)

@@ -9,7 +9,7 @@ import click
 from ..catalogue import read_file
 from ..vectors.show import show_case
 from ..vectors.stored import stored_cases
-from .console import EXIT_CODES, clear_errors, write_json
+from .console import EXIT_CODES, clear_errors, echo, write_json
 from .named import VectorFileName
 from .options import json_option, vectors_option
 
@@ -33,7 +33,7 @@ def show(name: str, tc_id: int, vectors: Path, json_path: Path | None) -> None:
         file, content = read_file(vectors / name)
     for case in stored_cases(file, content):
         if case.tc_id == tc_id:
-            click.echo(show_case(case, content["notes"]), nl=False)
+            echo(show_case(case, content["notes"]), nl=False)
             write_json(json_path, {**case.group, "tests": [case.test]})
             return
     last = content["numberOfTests"]

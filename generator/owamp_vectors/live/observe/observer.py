@@ -7,7 +7,7 @@ messages. What it cannot know it says, and goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from owamp_reference import primitives, token
 from owamp_reference.connection import DEFAULT_MAX_MESSAGE_SIZE
@@ -19,7 +19,7 @@ from . import set_up
 from .dialogue import Dialogue
 from .hang_up import likely_cause
 from .progress import Progress
-from .sessions import ObservedSession, open_sender_packet
+from .sessions import ObservedSession, SessionIndex, open_sender_packet
 from .steps import Part, Remark, Severity, Step, Who, note, wrong
 
 _PROTOCOLS = {port: protocol for protocol, port in CONTROL_PORTS.items()}
@@ -64,6 +64,8 @@ class Observer:
         self._streams = self._dialogue.streams
         self._opaque: dict[Who, int] = {Who.CLIENT: 0, Who.SERVER: 0}
         self._is_finished = False
+        self._index: SessionIndex[ObservedSession] = SessionIndex()
+        self._indexed = 0
 
     @property
     def steps(self) -> list[Step]:
@@ -120,11 +122,10 @@ class Observer:
         """Whether requests for test sessions may have gone by that could not be read."""
         return not self._dialogue.is_readable
 
-    def claims(self, source: Address, destination: Address, by_port: bool = False) -> bool:
-        """Whether a test packet between these addresses belongs to one of the sessions; `by_port`
-        looks at ports alone.
-        """
-        return self._find_session(normalized(source), normalized(destination), by_port) is not None
+    @property
+    def sessions(self) -> Sequence[ObservedSession]:
+        """Every test session that was accepted."""
+        return self._progress.sessions
 
     def test_packet(
         self,
@@ -222,8 +223,7 @@ class Observer:
     def _find_session(
         self, source: Address, destination: Address, by_port: bool = False
     ) -> tuple[ObservedSession, Who] | None:
-        for session in reversed(self._progress.sessions):
-            who = session.matches(source, destination, by_port)
-            if who is not None:
-                return session, who
-        return None
+        for session in self.sessions[self._indexed :]:
+            self._index.add(session, session)
+        self._indexed = len(self.sessions)
+        return self._index.find(source, destination, by_port)

@@ -82,6 +82,8 @@ class Progress:
         self._greeting: ServerGreeting | None = None
         self._is_answered = self._is_refused = False
         self._pending: deque[Pending] = deque()
+        self._requests_pending = 0
+        self._sids: set[bytes] = set()
         self._running: list[ObservedSession] = []
         self._stops: set[Who] = set()
 
@@ -187,16 +189,14 @@ class Progress:
         if problem is not None:
             problems.append(wrong(problem, request.SOURCE))
         self._pending.append(request)
+        self._requests_pending += 1
         summary = f"sender port {request.sender_port}, receiver port {request.receiver_port}"
         return summary + f", padding {request.padding_length} octets", problems
 
     def take_start_sessions(self, start: StartSessions) -> Judged:
         """Start-Sessions (RFC 4656 §3.7)."""
         problems = self._command_remarks()
-        is_requested = any(
-            isinstance(item, RequestSession | RequestTWSession) for item in self._pending
-        )
-        if not is_requested and all(item.is_stopped for item in self._running):
+        if not self._requests_pending and all(item.is_stopped for item in self._running):
             text = "Start-Sessions: expected an accepted session to start, found none"
             problems.append(wrong(text, start.SOURCE))
         self._pending.append(start)
@@ -219,12 +219,13 @@ class Progress:
         else:
             problems += self._stop_remarks(stop, from_client)
         problems += set_up.accept_remarks(stop.accept)
+        running = self._running if who not in self._stops else []
         if isinstance(stop, StopSessions):
-            problems += record_remarks(self._running, stop)
+            problems += record_remarks(running, stop)
             summary = f"Accept {stop.accept}, {len(stop.sessions)} session descriptions"
         else:
             summary = f"Accept {stop.accept}, Number of Sessions {stop.number_of_sessions}"
-        for item in self._running:
+        for item in running:
             if item.sends_from_client == from_client:
                 item.is_stopped = True
         self._stops.add(who)
@@ -258,7 +259,9 @@ class Progress:
         """The command that the server answers next. Raises `ProtocolError` if there is none."""
         if not self._pending:
             raise ProtocolError("message", "none that no command asked for", "one")
-        return self._pending.popleft()
+        command = self._pending.popleft()
+        self._requests_pending -= isinstance(command, RequestSession | RequestTWSession)
+        return command
 
     def take_start_ack(self, ack: StartAck) -> Judged:
         """Start-Ack (RFC 4656 §3.7)."""
@@ -266,9 +269,9 @@ class Progress:
         if ack.accept == Accept.OK:
             if not self._running:
                 problems.append(note("Accept 0, though no session was accepted", ack.SOURCE))
-            self.state = State.TESTING
-            for item in self._running:
+            for item in self._running if self.state is not State.TESTING else ():
                 item.is_started = True
+            self.state = State.TESTING
         return f"Accept {ack.accept}", problems
 
     def take_accept(self, command: Request | None, reply: AcceptSession) -> Judged:
@@ -310,13 +313,14 @@ class Progress:
             problems.append(wrong("Port: expected one for test packets, found 0", reply.SOURCE))
         if sid == bytes(SID_SIZE):
             problems.append(wrong("SID: expected one for the session, found zeros", reply.SOURCE))
-        if any(item.session.sid == sid for item in self.sessions):
+        if sid in self._sids:
             text = "SID: expected a new one, found that of another session"
             say = note if only_sender else wrong  # the client made it, and the server may take it
             problems.append(say(text, reply.SOURCE))
         session = ObservedSession.accepted(
             request, sid, reply.port, self.mode.test_mode, self.response.control_keys, self._ends
         )
+        self._sids.add(sid)
         self.sessions.append(session)
         self._running.append(session)
         return problems

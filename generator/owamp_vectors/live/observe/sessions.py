@@ -6,7 +6,7 @@ import ipaddress
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from owamp_reference import keys, primitives
 from owamp_reference.errors import ProtocolError
@@ -32,6 +32,7 @@ from .steps import Part, Remark, Step, Who, note, right, wrong
 FORMAT = "RFC 4656 §4.1.2"
 REFLECTED_FORMAT = "RFC 5357 §4.2.1"
 _Z_BIT = 0x4000
+T = TypeVar("T")
 _CLOCK_TOLERANCE = 10.0
 """Seconds that a clock which claims to be synchronized may differ from the capture's."""
 
@@ -63,6 +64,8 @@ class ObservedSession:
     is_started: bool = False
     is_stopped: bool = False
     _seen: dict[int, _Seen] = field(default_factory=dict, repr=False)
+    _highest: int | None = None
+    _sorted: list[int] = field(default_factory=list, repr=False)
     _arrivals: int = 0
     _reflected: dict[int, bytes] = field(default_factory=dict, repr=False)
     _last: dict[Who, tuple[int, int]] = field(default_factory=dict, repr=False)
@@ -109,29 +112,24 @@ class ObservedSession:
 
     def highest_sequence_number(self) -> int | None:
         """Of the sender's packets that were seen; None if there were none."""
-        return max(self._seen, default=None)
+        return self._highest
 
     def seen_although_skipped(self, ranges: Sequence[SkipRange]) -> SkipRange | None:
         """The first range with the number of a packet of the sender that was seen; None if none."""
-        numbers = sorted(self._seen)
+        if ranges and len(self._sorted) != len(self._seen):
+            self._sorted = sorted(self._seen)
+        numbers = self._sorted
         for item in ranges:
             place = bisect_left(numbers, item.first)
             if place < len(numbers) and numbers[place] <= item.last:
                 return item
         return None
 
-    def matches(self, source: Address, destination: Address, by_port: bool) -> Who | None:
-        """Whose packet one between these addresses would be; None for another session's.
-
-        `by_port` looks at ports alone: a request may name addresses that NAT has changed since.
-        """
-        ways = {Who.SENDER: (source, destination)}
+    def ways(self) -> Iterator[tuple[Who, Address, Address]]:
+        """Who sends its packets, from where and to where; an empty host is any."""
+        yield Who.SENDER, self.sender, self.receiver
         if self.is_two_way:
-            ways[Who.REFLECTOR] = destination, source
-        for who, (near, far) in ways.items():
-            if _fits(self.sender, near, by_port) and _fits(self.receiver, far, by_port):
-                return who
-        return None
+            yield Who.REFLECTOR, self.receiver, self.sender
 
     def take(self, payload: bytes, who: Who, ttl: int | None, time: int | None) -> Step:
         """The step of one packet of `who`, the sender or the reflector. Raises nothing."""
@@ -162,6 +160,7 @@ class ObservedSession:
             remarks += self._sender_remarks(packet, payload)
             self._arrivals += 1
             self._seen.setdefault(packet.sequence_number, _Seen(payload, packet, ttl))
+            self._highest = max(packet.sequence_number, self._highest or 0)
             summary = f"Sequence Number {packet.sequence_number}"
         summary += f", padding {len(packet.padding)} octets"
         remarks = remarks or [right(summary, source)]
@@ -298,8 +297,48 @@ class ObservedSession:
             yield note(text, source)
 
 
-def _fits(expected: Address, found: Address, by_port: bool) -> bool:
-    return expected[1] == found[1] and (by_port or expected[0] in ("", found[0]))
+class SessionIndex(Generic[T]):
+    """Sessions by the addresses between which their packets go, each with something to find."""
+
+    def __init__(self) -> None:
+        self._by_ends: dict[tuple[Address, Address], _Found[T]] = {}
+        self._by_ports: dict[tuple[int, int], _Found[T]] = {}
+        self._number = 0
+
+    def add(self, session: ObservedSession, value: T) -> None:
+        """Take up a session; from now on it is found before all others."""
+        self._number += 1
+        for who, near, far in reversed([*session.ways()]):
+            found = _Found(self._number, who is Who.SENDER, value, who)
+            self._by_ends[near, far] = found
+            self._by_ports[near[1], far[1]] = found
+
+    def find(self, source: Address, destination: Address, by_port: bool) -> tuple[T, Who] | None:
+        """What the latest session was added with that a packet belongs to, and who has sent it.
+
+        `by_port` looks at ports alone: a request may name addresses that NAT has changed since.
+        """
+        if by_port:
+            found = [self._by_ports.get((source[1], destination[1]))]
+        else:
+            found = [
+                self._by_ends.get(((near, source[1]), (far, destination[1])))
+                for near in (source[0], "")
+                for far in (destination[0], "")
+            ]
+        latest = max((item for item in found if item is not None), key=_rank, default=None)
+        return None if latest is None else (latest.value, latest.who)
+
+
+class _Found(NamedTuple, Generic[T]):
+    number: int
+    is_sender: bool
+    value: T
+    who: Who
+
+
+def _rank(found: _Found[Any]) -> tuple[int, bool]:
+    return found.number, found.is_sender
 
 
 def _requested_address(ipvn: int, octets: bytes, otherwise: Address | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from enum import Enum
 
 from owamp_reference.layout import Layout
 
+from ...disk import printable
 from ...vectors.declaration import Json
 from ...vectors.show import dump_lines, layout_lines
 
@@ -123,12 +123,6 @@ def note(text: object, source: str = "") -> Remark:
 def any_wrong(steps: Iterable[Step]) -> bool:
     """Whether a step says that something is wrong."""
     return any(item.severity is Severity.WRONG for item in steps)
-
-
-def printable(text: str) -> str:
-    """`text` on one line, what a terminal might act on replaced: it may quote a peer."""
-    safe = set(string.printable) - set("\t\n\r\v\f")
-    return "".join(c if c in safe or (ord(c) > 0x9F and c.isprintable()) else "�" for c in text)
 
 
 def _time_text(time: int) -> str:

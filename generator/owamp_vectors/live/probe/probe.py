@@ -140,6 +140,7 @@ class _Probe:
         )
         self._events: list[Event] = []
         self._octets_since_event = 0
+        self._is_over = False
         self._awaited = _GREETING
         self._sessions: list[ProbeSession] = []
 
@@ -190,6 +191,7 @@ class _Probe:
         if events:
             self._octets_since_event = 0
         self._events += events
+        self._is_over = self._is_over or any(isinstance(event, Closed) for event in events)
         for event in events:
             said = any(one.severity is not Severity.OK for one in self.report.steps[before:])
             if isinstance(event, Closed) and not said:
@@ -215,6 +217,7 @@ class _Probe:
             while self._events:
                 event = self._events.pop(0)
                 if isinstance(event, kind):
+                    self._check_open()
                     return event
                 if isinstance(event, Closed | SessionRejected):
                     raise _OverError
@@ -225,6 +228,11 @@ class _Probe:
                 self._awaited = _SERVER_START
                 self._octets_since_event -= ServerGreeting.LAYOUT.size
             await self._send()  # the answer to the greeting
+
+    def _check_open(self) -> None:
+        """Raise `_OverError` if the connection is over, be it by octets behind an answer."""
+        if self._is_over:
+            raise _OverError
 
     async def _read_until(self, deadline: float) -> None:
         name, source = self._awaited

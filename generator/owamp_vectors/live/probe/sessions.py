@@ -20,6 +20,7 @@ from owamp_reference.messages import (
     SessionDescription,
     StopSessions,
 )
+from owamp_reference.packets import ReflectorPacket, TestMode
 from owamp_reference.sessions import DEFAULT_ERROR_ESTIMATE, SessionReceiver, SessionSender
 from owamp_reference.sources import system_clock, system_random
 
@@ -31,6 +32,9 @@ from ..observe.steps import Remark, Severity, Who, note, right, wrong
 from .config import ProbeConfig
 
 _FETCH = "RFC 4656 §3.9"
+_HEADER = ReflectorPacket.header_size(TestMode.ENCRYPTED)
+_MORE_PACKETS, _MORE_OCTETS = 1000, 2**24
+"""What is looked at beyond twice what is expected: a peer may send without end."""
 
 
 class ProbeSession:
@@ -53,7 +57,9 @@ class ProbeSession:
         self._peer = server
         self._session: TestSession | None = None
         self._numbers: Counter[int] = Counter()
-        self._bad = self._foreign = 0
+        self._bad = self._foreign = self._beyond = 0
+        self._packets_left = 2 * config.count + _MORE_PACKETS
+        self._octets_left = 2 * config.count * (config.padding + _HEADER) + _MORE_OCTETS
         self._all_there = asyncio.Event()
 
     @property
@@ -97,6 +103,11 @@ class ProbeSession:
         if source[:2] != self._peer[:2]:
             self._foreign += 1
             return
+        self._packets_left -= 1
+        self._octets_left -= len(data)
+        if self._packets_left < 0 or self._octets_left < 0:
+            self._beyond += 1
+            return
         self._tap(data, source, self._datagrams.local, ttl)
         try:
             self._numbers[self._read(data)] += 1
@@ -130,6 +141,9 @@ class ProbeSession:
             remarks.append(note(f"{again} came more than once", source))
         if self._bad:
             remarks.append(wrong(f"{self._bad} did not verify", source))
+        if self._beyond:
+            text = f"{self._beyond} more packets came than are looked at"
+            remarks.append(wrong(text, source))
         if self._foreign:
             text = f"{self._foreign} packets came from elsewhere and were not looked at"
             remarks.append(note(text))
@@ -250,7 +264,7 @@ class ProbeSender(_OneWay, _Sending):
     def remarks(self) -> list[Remark]:
         """What was sent; what arrived is known by Fetch-Session alone."""
         remarks = [right(f"{len(self.stamps)} test packets were sent")]
-        if self._bad:
+        if self._bad or self._beyond:
             remarks.append(wrong("a receiver sent test packets", "RFC 4656 §4"))
         return remarks
 

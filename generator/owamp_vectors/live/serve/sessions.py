@@ -21,6 +21,7 @@ from owamp_reference.messages import (
     SkipRange,
     check_skip_ranges,
 )
+from owamp_reference.packets import ReflectorPacket, TestMode
 from owamp_reference.sessions import (
     DEFAULT_ERROR_ESTIMATE,
     DEFAULT_TTL,
@@ -30,7 +31,7 @@ from owamp_reference.sessions import (
 )
 from owamp_reference.sources import system_clock, system_random
 
-from ..net.addresses import SocketAddress
+from ..net.addresses import SocketAddress, holder
 from ..net.ntp import seconds, signed
 from ..net.schedule import send_times
 from ..net.udp import Datagrams, DatagramTap
@@ -62,7 +63,7 @@ class ServedSession:
         on_end: Callable[[ServedSession], None],
     ) -> None:
         self.session = session
-        self.peer = reservation.peer
+        self.peer, self.host = reservation.peer, holder(reservation.peer)
         self.client = client
         self.received = self.sent = self.discarded = 0
         self._datagrams = Datagrams(reservation.socket)
@@ -71,7 +72,7 @@ class ServedSession:
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._last_packet = self._loop.time()
+        self._last_packet = self._started_at = self._loop.time()
         self.is_started = self.is_over = False
 
     @property
@@ -94,13 +95,14 @@ class ServedSession:
         return self._last_packet
 
     def expires_at(self) -> float:
-        """When the peer has been silent for REFWAIT, in the loop's time."""
-        return max(self._last_packet, self.completed_at()) + self._limits.refwait
+        """When the peer has been silent for REFWAIT, or its time is up, in the loop's time."""
+        silent = max(self._last_packet, self.completed_at()) + self._limits.refwait
+        return min(silent, self._started_at + self._limits.session_time)
 
     def start(self) -> None:
         """Begin: Start-Ack is about to be sent."""
         self.is_started = True
-        self._last_packet = self._loop.time()
+        self._last_packet = self._started_at = self._loop.time()
         self._datagrams.open(self._receive)
         self._watch()
 
@@ -170,7 +172,16 @@ class ServedReflector(ServedSession):
         super().start()
 
     def take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
-        """Answer it (RFC 5357 §4.2.1)."""
+        """Answer it (RFC 5357 §4.2.1).
+
+        In clear, anybody can have sent it: no answer is longer than its packet, so that nothing is
+        made more of. A sender has 27 octets of padding for that (RFC 5357 §4.1.2).
+        """
+        mode = self.session.mode
+        least = ReflectorPacket.header_size(mode)
+        if mode is TestMode.UNAUTHENTICATED and len(data) < least:
+            expected = f"at least {least} octets, the size of its answer"
+            raise ProtocolError("test packet", expected, str(len(data)))
         self.send(self._reflector.reflect(data, ttl), source)
 
     def stop(self) -> None:
@@ -193,10 +204,16 @@ class _Scheduled(ServedSession):
 
     def start(self) -> None:
         request = self.request
-        times = send_times(self.sid, request.start_time, request.slots)
+        # A clock says 0 in 2036. Here it stands for no time, so that Start-Sessions is the start
+        # (RFC 4656 §3.5).
+        begin = request.start_time or system_clock()
+        times = send_times(self.sid, begin, request.slots)
         self._times = list(islice(times, request.number_of_packets))
         ahead = signed(self._times[-1] - system_clock()) if self._times else 0
-        self._completed_at = self._loop.time() + max(0.0, seconds(ahead)) + self.timeout
+        # The times of an exponential slot have no bound.
+        longest = self._limits.start_ahead + self._limits.refwait
+        rest = min(max(0.0, seconds(ahead)), longest)
+        self._completed_at = self._loop.time() + rest + self.timeout
         super().start()
 
     def completed_at(self) -> float:
