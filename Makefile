@@ -22,8 +22,8 @@ $(STAMP): pyproject.toml requirements.lock
 vectors: $(STAMP) ## emit all vectors to vectors/ and check them
 	$(BIN)/owamp-vectors generate
 
-render: $(STAMP) ## render the vectors as C, Python and text, to build/render
-	for format in c python text; do $(BIN)/owamp-vectors render $$format || exit; done
+render: $(STAMP) ## render the vectors as C, Go, Python, Rust and text, to build/render
+	for format in c go python rust text; do $(BIN)/owamp-vectors render $$format || exit; done
 
 check: $(STAMP) ## run the linters, and compare vectors/ with what the generator makes
 	.ci/check $(BIN)

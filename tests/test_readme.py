@@ -61,6 +61,7 @@ PAGES = (
     "SECURITY.md",
     "CONTRIBUTING.md",
     "vectors/README.md",
+    "vectors/EXAMPLES.md",
     "models/README.md",
     "adapters/README.md",
 )

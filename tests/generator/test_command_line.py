@@ -139,6 +139,12 @@ def test_quiet_prints_nothing_if_nothing_is_wrong(command: str, tmp_path: Path) 
     assert quiet.output == ""
 
 
+def test_the_last_line_stands_alone_and_has_no_replaced_characters() -> None:
+    output = run("verify", "token").output
+    assert "\n\nEvery value computed again" in output
+    assert "\N{REPLACEMENT CHARACTER}" not in output
+
+
 def test_quiet_prints_what_is_wrong(tmp_path: Path) -> None:
     text = (VECTORS / "token.json").read_text(encoding="utf-8")
     path = tmp_path / "token.json"

@@ -144,8 +144,11 @@ def _drop_output() -> None:
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """Print lines, without what a terminal might act on."""
-    lines = str(text).split("\n")
-    click.echo("\n".join(map(printable, lines)), err=err, nl=nl)
+    click.echo(_printable_lines(str(text)), err=err, nl=nl)
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def print_table(rows: list[tuple[str, ...]], right: Iterable[int] = ()) -> None:
@@ -223,12 +226,12 @@ def progress(items: list[_T], label: str) -> Iterator[_T]:
 
 def say_good(text: str) -> None:
     """The last line of a command that found nothing wrong; green on a terminal."""
-    click.secho(printable(text), fg="green")
+    click.secho(_printable_lines(text), fg="green")
 
 
 def say_bad(text: str) -> None:
     """The last line of a command that found something wrong; red on a terminal."""
-    click.secho(printable(text), fg="red", err=True)
+    click.secho(_printable_lines(text), fg="red", err=True)
 
 
 def write_json(path: Path | None, content: dict[str, Any]) -> None:
