@@ -369,7 +369,7 @@ def test_without_a_prover_nothing_is_touched(
     assert not (models / "proofs").exists()
     line = refused(run("prove", "--models", models, "--tamarin", tmp_path / "x"), 4)
     assert "x: no such program" in line
-    assert "  4  there is no tamarin-prover" in run("prove", "--help").output
+    assert "  4  a prover is missing" in run("prove", "--help").output
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_list_jobs_is_json_for_a_matrix(models: Path) -> None:
         "command": "owamp-vectors prove --print-theory small+LEAK > small+LEAK.spthy"
         " && tamarin-prover --prove=t1_is_secret --derivcheck-timeout=300"
         " --quit-on-warning small+LEAK.spthy +RTS -N1 -M2g -RTS",
-        "run": "owamp-vectors prove --claim t1-is-secret-leak",
+        "run": "owamp-vectors prove --claim t1-is-secret-leak --prover tamarin",
     }
     assert "--diff" in jobs[5]["command"]
 

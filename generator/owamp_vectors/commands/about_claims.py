@@ -16,10 +16,11 @@ from .options import CommandT, models_option, proofs_option, vectors_option
 EXIT_CODES = """\b
 Exit codes:
   0  everything is as the claims expect
-  1  a verdict is missing, stale or unexpected, a run failed, or ledgers contradict each other
+  1  a verdict is missing, stale or unexpected, a run failed, or provers or
+     ledgers contradict each other
   2  the command line is wrong
   3  a file cannot be read or written, or does not fit
-  4  there is no tamarin-prover, or none that works
+  4  a prover is missing, or does not work
 """
 
 

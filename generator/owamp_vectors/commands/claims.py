@@ -9,7 +9,7 @@ import click
 
 from .. import disk
 from ..claims import table as claims_table
-from ..claims.declared import Claim, Claims, load
+from ..claims.declared import TAMARIN, Claim, Claims, load
 from ..claims.ledger import Ledger
 from ..claims.prover.rechecking import recheck
 from ..claims.prover.running import RunLimits, Runner
@@ -74,7 +74,8 @@ def claims(
     """Show what is claimed of the models, and what the recorded runs of the prover say to it.
 
     Needs no Tamarin, but for --recheck. Names, one a line, the claims whose verdict is missing,
-    stale (the model has changed since) or not the expected one, and lemmas that no claim names.
+    stale (the model has changed since) or not the expected one, those on which provers contradict
+    each other, chosen or not, and lemmas that no claim names.
 
     \b
     Examples:
@@ -88,13 +89,18 @@ def claims(
         chosen = choose(loaded, models_named, lemmas_named, claims_named)
         ledger = Ledger.load(proofs or models / "proofs")
         if rechecking:
+            chosen = [claim for claim in chosen if claim.job.prover == TAMARIN]
             with running_prover(tamarin) as runner:
                 _recheck(runner, loaded, chosen, ledger, RunLimits(memory, timeout), jobs)
             return
-        all_rows = claims_table.claim_rows(loaded, ledger)
+        all_rows = [
+            *claims_table.claim_rows(loaded, ledger),
+            *claims_table.further_rows(loaded, ledger),
+        ]
         if about_statements:
             statements = load_statements(loaded, vectors)
             click.echo(statements_text(statements, all_rows))
+            _fail(claims_table.disagreements(all_rows))
             return
         rows = [row for row in all_rows if row.claim in chosen]
         if write:
@@ -110,8 +116,13 @@ def claims(
             print_table(claims_table.claims_text(rows))
             click.echo(claims_table.summary(rows))
         problems = [f"{row.claim.id}: {row.problem}" for row in rows if row.problem]
-        if chosen == list(loaded.claims):
+        problems += [x for x in claims_table.disagreements(all_rows) if x not in problems]
+        if len(rows) == len(all_rows):
             problems += loaded.unclaimed()
+    _fail(problems)
+
+
+def _fail(problems: list[str]) -> None:
     for line in problems:
         click.echo(line, err=True)
     if problems:
@@ -133,5 +144,7 @@ def _recheck(
         click.echo(f"{check.claim.id}: {verdict}", err=bool(check.problem))
     seconds = time.perf_counter() - started
     click.echo(f"{len(chosen) - failed} of {len(chosen)} proofs hold, checked in {seconds:.1f} s")
+    rows = claims_table.claim_rows(loaded, ledger)
+    _fail(claims_table.disagreements(rows))
     if failed:
         raise click.exceptions.Exit(DIFFERENT)
