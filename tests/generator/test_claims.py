@@ -337,6 +337,9 @@ def test_the_table_of_this_project_is_up_to_date() -> None:
     assert claims_table.replace_between_markers(page, "models/README.md", text) == page
 
 
+ORIGINS = claims.Job("rfc4656", (), "values_have_an_origin")
+
+
 def test_a_proof_that_rests_on_a_lemma_without_a_verdict_is_weak() -> None:
     loaded = claims.load(ROOT / "models", VECTORS)
     ledger = Ledger.load(ROOT / "models" / "proofs")
