@@ -78,7 +78,7 @@ def further_rows(claims: Claims, ledger: Ledger) -> list[ClaimRow]:
     rows = []
     for claim in claims.further:
         witness = ledger.current_witness(claim.job, claims.digest(claim.job))
-        problem = _of_witness(claim.job, claim.expected, claims, ledger)
+        problem = witness_problem(claim.job, claim.expected, claims, ledger)
         rows.append(ClaimRow(claim, None, problem, {}, claim.job, witness))
     return rows
 
@@ -99,7 +99,7 @@ def _row(claim: Claim, claims: Claims, ledger: Ledger) -> ClaimRow:
         _disagreement(claim, entry, witness, claims)
         or _problem(claim, entry, files, claims)
         or _weakness(claim, claims, ledger)
-        or (_of_witness(asked, "", claims, ledger) if asked else "")
+        or (witness_problem(asked, "", claims, ledger) if asked else "")
     )
     return ClaimRow(claim, entry, problem, files, asked, witness)
 
@@ -116,8 +116,8 @@ def _disagreement(
     return f"disagreement: tamarin-prover says {entry.verdict}, {other} ({witness.job})"
 
 
-def _of_witness(job: Job, expected: str, claims: Claims, ledger: Ledger) -> str:
-    """What is wrong with what another prover found; of a mirror nothing but that it is missing."""
+def witness_problem(job: Job, expected: str, claims: Claims, ledger: Ledger) -> str:
+    """What is wrong with what another prover found; without `expected` any verdict will do."""
     witness = ledger.witnesses.get(job)
     if witness is None:
         return f"missing: no run of {job} is recorded"

@@ -232,18 +232,18 @@ def _testimony(said: Testimony) -> str:
 def _unfit(claims: Claims, chosen: list[Claim], ledger: Ledger, provers: tuple[str, ...]) -> bool:
     """Say what is wrong with what was chosen, and every contradiction; whether there is any."""
     rows = claims_table.claim_rows(claims, ledger)
-    further = claims_table.further_rows(claims, ledger)
     of_tamarin = [row for row in rows if row.claim in chosen and TAMARIN in provers]
-    shown = [
-        *of_tamarin,
-        *(r for r in further if r.claim in chosen and r.claim.job.prover in provers),
-    ]
+    lines = [f"{row.claim.id}: {row.problem}" for row in of_tamarin if row.problem]
+    for claim, job in claims.asked():
+        if claim in chosen and job.prover in provers:
+            expected = claim.expected if claim in claims.further else ""
+            problem = claims_table.witness_problem(job, expected, claims, ledger)
+            lines += [f"{claim.id}: {problem}"] if problem else []
     found = Counter(row.entry.verdict for row in of_tamarin if row.entry and row.is_current)
     if found:
         click.echo(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())))
-    lines = [f"{row.claim.id}: {row.problem}" for row in shown if row.problem]
-    lines += [line for line in claims_table.disagreements(rows) if line not in lines]
-    for line in lines:
+    lines += claims_table.disagreements(rows)
+    for line in dict.fromkeys(lines):
         click.echo(line, err=True)
     return bool(lines)
 
