@@ -170,7 +170,8 @@ def links() -> tuple[Link, ...]:
 
 def is_mutant(theory: str, flags: tuple[str, ...]) -> bool:
     """Whether a theory under its flags describes no code."""
-    return not room_of(theory).mutants.keys().isdisjoint(flags)
+    layers = room_of(theory).layers()
+    return any(not layer.mutants.keys().isdisjoint(flags) for layer in layers)
 
 
 def room_of(theory: str) -> Room:

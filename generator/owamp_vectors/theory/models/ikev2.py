@@ -58,7 +58,8 @@ def _seed(prf: ikev2.Prf) -> MacroRow:
     )
 
 
-def _skeyseed_rekeyed(prf: ikev2.Prf) -> MacroRow:
+def skeyseed_rekeyed(prf: ikev2.Prf) -> MacroRow:
+    """SKEYSEED of a rekeyed SA, for theories that rekey."""
     return MacroRow(
         "skeyseed_rekeyed",
         ikev2.rekeyed_skeyseed,
@@ -122,8 +123,16 @@ MESSAGE_OF_IKE = Player(
 
 ROOM = Room(
     symbols=(_auth,),
-    macros=(_skeyseed, _seed, _skeyseed_rekeyed, _keymat),
-    model_only={"auth": "AUTH of RFC 7296 §2.15 is outside of the reference"},
+    macros=(_skeyseed, _seed, _keymat),
+    model_only={
+        "auth": "AUTH of RFC 7296 §2.15 is outside of the reference",
+        "initiator_id": "AUTH of RFC 7296 §2.15 is outside of the reference",
+    },
+    mutants={
+        "NO_AUTH": "AUTH",
+        "SEED_WITHOUT_SPIS": "the SPIs in the seed of prf+",
+        "PEER_IN_AUTH": "nothing; the initiator's AUTH names the responder as well",
+    },
     players={
         "Provision_Auth_Key": BEFOREHAND,
         "Provision_Peer": BEFOREHAND,

@@ -10,7 +10,7 @@ from ...rows import Constant
 from ...shared.builtins import IKE_OUTSIDE
 from ...terms import App, Const, Var
 from .. import ikev2
-from .messages import MACROS, MESSAGES, SHAPES
+from .messages import KEY_ID_OF_ANY, MACROS, MESSAGES, SHAPES
 from .players import PLAYERS
 from .runs import RUNS
 
@@ -30,10 +30,23 @@ ROOM = Room(
             standins.spelled,
             model_only=IKE_OUTSIDE,
         ),
+        Constant(
+            "KeyID",
+            KEY_ID_OF_ANY[:16],
+            binding.key_id_from_spis,
+            "RFC 7717 §5.3",
+            model_only="with REKEY a KeyID says nothing, and a server tries every secret",
+        ),
     ),
     shapes=SHAPES,
     macros=MACROS,
     messages=MESSAGES,
+    mutants={
+        "NO_KEY_EXCHANGE": "the key exchange of a rekeyed IKE SA",
+        "NO_PRF": "the prf that makes the shared secret key",
+        "NO_FRESHNESS": "Challenge and Salt",
+        "TOKEN_IN_CLEAR": "the encryption of the Token",
+    },
     runs=RUNS,
     players=PLAYERS,
     attacks={

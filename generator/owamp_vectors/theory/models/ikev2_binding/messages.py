@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from owamp_reference import binding, ikev2, messages
 
 from ....groups import roles
@@ -11,9 +14,13 @@ from ...rows import MacroRow, MessageRow, Shape, Span, Variables, base, spans
 from ...shared.control import seal
 from ...shared.layouts import ACCEPT, GREETING, REQUEST, RESPONSE
 from ...shared.symbols import number, type_of_skeyseed
+from ..ikev2 import skeyseed_rekeyed, type_of_sk_d
 
 IKE_MODES = 128 | 2
 """Modes and Mode, which the theory leaves out: IKEv2Derived, authenticated (RFC 7717 §5)."""
+
+KEY_ID_OF_ANY = b"KeyID".ljust(80, b"\0")
+"""The KeyID with REKEY, where it says nothing."""
 
 SHAPES = (
     Shape(
@@ -52,7 +59,50 @@ SHAPES = (
     ),
 )
 
+
+
+def _shared_secret_from_sk_d(prf: ikev2.Prf) -> MacroRow:
+    return MacroRow(
+        "shared_secret",
+        binding.shared_secret_from_sk_d,
+        (type_of_sk_d(prf), NONCE_I, NONCE_R, SID),
+        lambda sk_d, _ni, _nr, _sid: binding.shared_secret_from_sk_d(prf, sk_d),
+        "RFC 7717 §5.1",
+    )
+
+
+def _shared_secret_from_keymat(flag: str) -> Callable[[ikev2.Prf], MacroRow]:
+    def row(prf: ikev2.Prf) -> MacroRow:
+        def compute(sk_d: bytes, ni: bytes, nr: bytes, sid: bytes) -> bytes:
+            keymat = ikev2.keymat(prf, sk_d, ni, nr, KEYMAT_SIZE)
+            return binding.shared_secret_from_keymat(prf, keymat, sid)
+
+        return MacroRow(
+            "shared_secret",
+            binding.shared_secret_from_keymat,
+            (type_of_sk_d(prf), NONCE_I, NONCE_R, SID),
+            compute,
+            "proposal: PRF{ KEYMAT, Session ID }",
+            flag,
+        )
+
+    return row
+
+
 MACROS = (
+    skeyseed_rekeyed,
+    _shared_secret_from_sk_d,
+    _shared_secret_from_keymat("KEYMAT_SID"),
+    _shared_secret_from_keymat("KEYMAT_SID_LATE"),
+    MacroRow(
+        "key_id",
+        binding.key_id_from_spis,
+        (SPI_I, SPI_R),
+        lambda _spi_i, _spi_r: KEY_ID_OF_ANY[:16],
+        "RFC 7717 §5.3",
+        "REKEY",
+        model_only="with REKEY a KeyID says nothing",
+    ),
     MacroRow(
         "key_id",
         binding.key_id_from_spis,
@@ -83,8 +133,11 @@ def _greeting(v: Variables) -> bytes:
 
 
 def _response(v: Variables) -> bytes:
+    return _response_with(binding.key_id_from_spis(v["spi_i"], v["spi_r"]), v)
+
+
+def _response_with(key_id: bytes, v: Variables) -> bytes:
     sealed = seal(v["secret"], v["challenge"], v["salt"], v["count"], v["t1"], v["t2"])
-    key_id = binding.key_id_from_spis(v["spi_i"], v["spi_r"])
     return messages.SetUpResponse(IKE_MODES, key_id, sealed, v["client_iv"]).to_octets()
 
 
@@ -128,5 +181,13 @@ MESSAGES = (
         _response,
         "RFC 4656 §3.1, RFC 7717 §5.3",
         more=_SPIS,
+    ),
+    MessageRow(
+        "Client_Set_Up_Response",
+        "Out",
+        messages.SetUpResponse,
+        partial(_response_with, KEY_ID_OF_ANY),
+        "RFC 4656 §3.1",
+        "REKEY",
     ),
 )

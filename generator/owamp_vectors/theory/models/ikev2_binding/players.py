@@ -8,7 +8,7 @@ from ....groups.participants import CLIENTS, FROM_KEYMAT, FROM_SK_D
 from ...script import LEAK, Play, Player, ScriptWriter, TraceStep, Wanted
 from ...shared.control_players import greeting_server, start_of
 from ..ikev2 import MESSAGE_OF_IKE, keys_of_sa, new_sa
-from .messages import IKE_MODES
+from .messages import IKE_MODES, KEY_ID_OF_ANY
 
 
 def _rekeys(role: str, public: str, secret: str) -> Play:
@@ -43,7 +43,9 @@ def _greet(writer: ScriptWriter, step: TraceStep) -> None:
     writer.take(step, greeting_server(writer, step, IKE_MODES), Wanted("sent", step.sent[0]))
 
 
-def _key_id(step: TraceStep) -> bytes:
+def _key_id(writer: ScriptWriter, step: TraceStep) -> bytes:
+    if "REKEY" in writer.flags:
+        return KEY_ID_OF_ANY
     return binding.key_id_from_spis(step.value("spi_i"), step.value("spi_r"))
 
 
@@ -52,7 +54,7 @@ def _set_up(writer: ScriptWriter, step: TraceStep) -> None:
         CLIENTS,
         "client",
         mode=IKE_MODES,
-        keyId=_key_id(step),
+        keyId=_key_id(writer, step),
         sharedSecret=step.value("secret"),
         t1=step.value("t1"),
         t2=step.value("t2"),
@@ -63,7 +65,7 @@ def _set_up(writer: ScriptWriter, step: TraceStep) -> None:
 
 def _start(writer: ScriptWriter, step: TraceStep) -> None:
     who = writer.who_made(step, "Server_Greeted")
-    writer.give(who, keyId=_key_id(step), sharedSecret=step.value("secret"))
+    writer.give(who, keyId=_key_id(writer, step), sharedSecret=step.value("secret"))
     start = start_of(writer, who, step.value("t1"))
     writer.take(step, who, Wanted("sent", start), received=step.received[0])
 

@@ -1,12 +1,13 @@
 """Runs: from an established IKE SA to the Token, under prf(SK_d, "IPPM").
 
 With KEYMAT_SID under PRF{ KEYMAT, Session ID }; with INITIATOR_IS_CLIENT in one direction; with
-REKEY the secret of the rekeyed SA is derived as well.
+REKEY over the rekeyed SA as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from owamp_reference import binding, ikev2
 from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, accept_all
@@ -19,6 +20,7 @@ from ...instances import OctetFact
 from ...room import Runs
 from ...run_checker import RunEvent
 from ...world import Tap, World, interleaved, why
+from .messages import KEY_ID_OF_ANY
 
 
 class _EstablishedSa:
@@ -29,24 +31,29 @@ class _EstablishedSa:
         drawn = source.at(f"SA {number}")
         self.ni, self.nr = drawn.octets("Ni", 32), drawn.octets("Nr", 32)
         self.spi_i, self.spi_r = drawn.octets("SPIi", 8), drawn.octets("SPIr", 8)
-        self.sid = drawn.octets("SID", SID_SIZE) if by_sid else None
+        self.sid = drawn.octets("SID", SID_SIZE)
+        self.by_sid = by_sid
         shared = drawn.octets("g^ir", 256)
         self.seed_key = ikev2.skeyseed(PRF, self.ni, self.nr, shared)
         self.sk_d = sa_keys(PRF, self.seed_key, self.ni, self.nr, self.spi_i, self.spi_r).sk_d
 
     def secret(self) -> bytes:
         """The shared secret key of O/TWAMP."""
-        if self.sid is None:
+        if not self.by_sid:
             return binding.shared_secret_from_sk_d(PRF, self.sk_d)
         keymat = ikev2.keymat(PRF, self.sk_d, self.ni, self.nr, KEYMAT_SIZE)
         return binding.shared_secret_from_keymat(PRF, keymat, self.sid)
+
+    def ends(self) -> tuple[tuple[bytes, bytes, bytes], ...]:
+        """The role of each end, its name and that of its peer."""
+        return (b"initiator", *self.hosts), (b"responder", *self.hosts[::-1])
 
     def facts(self) -> Iterator[OctetFact]:
         """The SA at both ends, as it is after IKE_AUTH."""
         text = self.ni + self.nr + self.spi_i + self.spi_r
         rest = (self.spi_i, self.spi_r, self.seed_key, text, self.ni, self.nr)
-        for role, hosts in ((b"initiator", self.hosts), (b"responder", self.hosts[::-1])):
-            yield OctetFact("SA", (role, *hosts, *rest), is_persistent=True)
+        for end in self.ends():
+            yield OctetFact("SA", (*end, *rest), is_persistent=True)
 
     def rekeyed(self, world: World) -> Iterator[RunEvent]:
         """The SA is rekeyed, and both ends derive the secret of the new one (RFC 7296 §2.18)."""
@@ -56,21 +63,23 @@ class _EstablishedSa:
         seed = ikev2.rekeyed_skeyseed(PRF, self.sk_d, drawn.octets("g^ir", 256), ni, nr)
         sk_d = sa_keys(PRF, seed, ni, nr, *spis).sk_d
         secret = binding.shared_secret_from_sk_d(PRF, sk_d)
-        for host, peer in (self.hosts, self.hosts[::-1]):
+        for role, host, peer in self.ends():
             rest = (*spis, seed, ni + nr + spis[0] + spis[1], ni, nr)
-            world.checker.given(OctetFact("Rekeyed_SA", (host, peer, *rest), is_persistent=True))
+            fact = OctetFact("Rekeyed_SA", (role, host, peer, *rest), is_persistent=True)
+            world.checker.given(fact)
             yield RunEvent(
                 f"{host.decode()} derives the secret key after rekeying",
-                known={"A": host, "B": peer, "spi_i": spis[0], "spi_r": spis[1]},
-                claims={"DerivesRekeyed": (sk_d, secret)},
+                known={"role": role, "A": host, "B": peer, "spi_i": spis[0], "spi_r": spis[1]},
+                claims={"Key_Source": (sk_d, secret), "DerivesRekeyed": (sk_d, secret)},
                 rule="Derive_Shared_Secret_Rekeyed",
             )
+        title = f"connection over rekeyed {self.spi_i.hex()}"
+        yield from self._connection(world, title, world.choose(2), spis, secret)
 
     def events(self, world: World, number: int, clients: tuple[int, ...]) -> Iterator[RunEvent]:
         """Both ends derive the secret; then a connection for each client, 0 being the initiator."""
-        ends = (b"initiator", self.hosts), (b"responder", self.hosts[::-1])
-        secret = self.secret()
-        for role, (host, peer) in ends:
+        spis, secret = (self.spi_i, self.spi_r), self.secret()
+        for role, host, peer in self.ends():
             known = {"role": role, "A": host, "B": peer, "spi_i": self.spi_i, "spi_r": self.spi_r}
             yield RunEvent(
                 f"{host.decode()} derives the secret key",
@@ -81,20 +90,24 @@ class _EstablishedSa:
             )
         for index, client in enumerate(clients):
             title = f"connection {number}.{index}"
-            yield from self._connection(world, title, ends[client], ends[1 - client][0], secret)
+            yield from self._connection(world, title, client, spis, secret)
 
     def _connection(
         self,
         world: World,
         title: str,
-        end: tuple[bytes, tuple[bytes, bytes]],
-        role_of_server: bytes,
+        client_is: int,
+        spis: tuple[bytes, bytes],
         secret: bytes,
     ) -> Iterator[RunEvent]:
+        """A connection, its client the initiator (0) or the responder (1) of the SA."""
         tap = Tap(world.source.at(title))
-        client_name, server_name = end[1]
+        role_of_client, client_name, server_name = self.ends()[client_is]
+        role_of_server = self.ends()[1 - client_is][0]
         modes = IKEV2_DERIVED[Protocol.TWAMP] | Mode.AUTHENTICATED
-        credentials = Credentials.from_ikev2(self.spi_i, self.spi_r, secret)
+        credentials = Credentials.from_ikev2(*spis, secret)
+        if "REKEY" in world.flags:
+            credentials = replace(credentials, key_id=KEY_ID_OF_ANY)
         config = ServerConfig(
             Protocol.TWAMP,
             modes,
@@ -120,7 +133,7 @@ class _EstablishedSa:
         yield RunEvent(
             f"{title}: the client sets up",
             f"{title}/client",
-            names | {"role": end[0], "spi_i": self.spi_i, "spi_r": self.spi_r},
+            names | {"role": role_of_client, "spi_i": spis[0], "spi_r": spis[1]},
             tap.take(),
             received=greeting,
             sent=response,
@@ -132,7 +145,7 @@ class _EstablishedSa:
         yield RunEvent(
             f"{title}: the server takes the Token",
             actor,
-            names | {"role": role_of_server},
+            names | {"role": role_of_server, "spi_i": spis[0], "spi_r": spis[1]},
             received=response,
             refused=why(found),
             rule="Server_Start",
@@ -148,8 +161,7 @@ def _from_ike(world: World) -> Iterator[RunEvent]:
     for number, item in enumerate(found):
         for fact in item.facts():
             world.checker.given(fact)
-        if item.sid is not None:
-            world.checker.state.sent.append(item.sid)  # from outside, and no secret
+        world.checker.state.sent.append(item.sid)  # from outside, and no secret
         clients = (0, 1) if world.choose(2) else (1, 0)
         if "INITIATOR_IS_CLIENT" in world.flags:
             clients = (0, 0)
