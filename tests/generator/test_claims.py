@@ -48,6 +48,15 @@ def models(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FIXTURE, tmp_path / "models"))
 
 
+def project_rows(loaded: claims.Claims) -> list[claims_table.ClaimRow]:
+    """The claims of this project, those of other provers last."""
+    ledger = Ledger.load(ROOT / "models" / "proofs")
+    return [
+        *claims_table.claim_rows(loaded, ledger),
+        *claims_table.further_rows(loaded, ledger),
+    ]
+
+
 def written(models: Path, text: str) -> claims.Claims:
     (models / "claims.toml").write_text(text, encoding="utf-8")
     return claims.load(models, VECTORS)
@@ -192,7 +201,7 @@ def test_recorded_claims_stand_without_a_prover(monkeypatch: pytest.MonkeyPatch)
     result = run("claims", "--models", FIXTURE)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["claim", "expected", "verdict", "evidence"]
+    assert lines[0].split() == ["claim", "expected", "tamarin", "others", "evidence"]
     assert "falsified (with trace)" in lines[5]
     assert "proofs/small+LEAK/t1_is_secret" in lines[5]
 
@@ -322,13 +331,11 @@ def test_unknown_names_are_wrong_on_the_command_line() -> None:
 
 def test_the_claims_of_this_project_stand() -> None:
     loaded = claims.load(ROOT / "models", VECTORS)
-    table = claims_table.claim_rows(loaded, Ledger.load(ROOT / "models" / "proofs"))
-    assert list(claims_table.problems(loaded, table)) == []
+    assert list(claims_table.problems(loaded, project_rows(loaded))) == []
 
 
 def test_the_table_of_this_project_is_up_to_date() -> None:
-    loaded = claims.load(ROOT / "models", VECTORS)
-    table = claims_table.claim_rows(loaded, Ledger.load(ROOT / "models" / "proofs"))
+    table = project_rows(claims.load(ROOT / "models", VECTORS))
     page = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
     text = claims_table.claims_markdown(table)
     assert claims_table.replace_between_markers(page, "models/README.md", text) == page

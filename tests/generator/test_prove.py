@@ -408,7 +408,7 @@ def test_list_jobs_is_json_for_a_matrix(models: Path) -> None:
         "command": "owamp-vectors prove --print-theory small+LEAK > small+LEAK.spthy"
         " && tamarin-prover --prove=t1_is_secret --derivcheck-timeout=300"
         " --quit-on-warning small+LEAK.spthy +RTS -N1 -M2g -RTS",
-        "run": "owamp-vectors prove --claim t1-is-secret-leak",
+        "run": "owamp-vectors prove --claim t1-is-secret-leak --prover tamarin",
     }
     assert "--diff" in jobs[5]["command"]
 

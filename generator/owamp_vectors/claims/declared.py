@@ -11,15 +11,25 @@ from ..json_schema import misfit, package_schema
 from ..vectors.declaration import Json
 from ..vectors.stored import targets
 from ..words import unknown
+from .query_text import QueryFile, read_queries
 from .theory_text import EQUIVALENCE, Theory, read_theory
+
+TAMARIN, PROVERIF, CRYPTOVERIF = "tamarin", "proverif", "cryptoverif"
+PROVERS = (TAMARIN, PROVERIF, CRYPTOVERIF)
+OTHERS = {"proverif": (PROVERIF, ".pv"), "computational": (CRYPTOVERIF, ".cv")}
+"""The directories beside Tamarin's theories: the prover of what is there, and its suffix."""
+UNDECIDED = "undecided"
+"""What a prover says that ended with neither a proof nor an attack."""
+FURTHER = "further.toml"
 
 
 @dataclass(frozen=True, order=True)
 class Job:
-    """What one run of the prover is about: a lemma of a model under flags.
+    """What one run of a prover is about: a lemma of a model under flags.
 
     Attributes:
-        model: the model's file name without ``.spthy``.
+        model: the model's file name without its suffix, and before it the directory if that is
+            one of `OTHERS`: ``rfc4656``, ``proverif/rfc4656``.
         flags: sorted.
         lemma: the lemma's name; with `diff`, "Observational_equivalence".
         diff: whether the prover runs with --diff.
@@ -39,6 +49,18 @@ class Job:
         """``model+FLAG``."""
         return "+".join((self.model, *self.flags))
 
+    @property
+    def prover(self) -> str:
+        """Which of `PROVERS` reads the model."""
+        folder, slash, _ = self.model.partition("/")
+        return OTHERS[folder][0] if slash else TAMARIN
+
+    @property
+    def file(self) -> str:
+        """The model's file, from the models' directory."""
+        folder, slash, _ = self.model.partition("/")
+        return self.model + (OTHERS[folder][1] if slash else ".spthy")
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -49,7 +71,7 @@ class Claim:
         statement: what is claimed, a sentence.
         source: the section that it is about, or "proposal".
         job: the lemma that decides it.
-        expected: "verified" or "falsified".
+        expected: "verified" or "falsified"; of another prover than Tamarin also "undecided".
         kind: "claim"; "sanity", something that must be possible; "sources" and "helper", lemmas
             that only help to prove others; "control", there for another claim alone.
         premise: the sanity claim that shows that what this one speaks of can happen.
@@ -83,10 +105,13 @@ class Claims:
     Attributes:
         models: the directory that holds ``claims.toml`` and the models.
         claims: in the order of the file.
+        further: those that no lemma of Tamarin decides, but another prover, from ``further.toml``.
     """
 
     models: Path
     claims: tuple[Claim, ...]
+    further: tuple[Claim, ...] = ()
+    _scripts: dict[tuple[str, tuple[str, ...]], QueryFile] = field(default_factory=dict)
     _theories: dict[tuple[str, tuple[str, ...], bool], Theory] = field(default_factory=dict)
 
     def theory(self, job: Job) -> Theory:
@@ -97,9 +122,36 @@ class Claims:
             self._theories[key] = read_theory(path, job.flags, diff=job.diff)
         return self._theories[key]
 
+    def script(self, job: Job) -> QueryFile:
+        """The file of a job of another prover. Raises `FileError` if it cannot be read."""
+        key = (job.model, job.flags)
+        if key not in self._scripts:
+            self._scripts[key] = read_queries(self.models / job.file, job.flags)
+        return self._scripts[key]
+
+    def mirror(self, claim: Claim) -> Job | None:
+        """Where ProVerif is asked the same as Tamarin: in the file and the query of its names.
+
+        A file that does not know a flag says nothing of the theory under it.
+        """
+        job = Job(f"proverif/{claim.job.model}", claim.job.flags, claim.job.lemma)
+        if claim.job.diff or "/" in claim.job.model or not (self.models / job.file).is_file():
+            return None
+        script = self.script(job)
+        asks = job.lemma in (query.name for query in script.queries)
+        return job if asks and script.known_flags.issuperset(job.flags) else None
+
+    def asked(self) -> Iterator[tuple[Claim, Job]]:
+        """Each claim with what another prover than Tamarin is asked of it."""
+        for claim in self.claims:
+            if (job := self.mirror(claim)) is not None:
+                yield claim, job
+        yield from ((claim, claim.job) for claim in self.further)
+
     def digest(self, job: Job) -> str:
-        """Today's digest of a job (`Theory.digest`)."""
-        return self.theory(job).digest(job.lemma)
+        """Today's digest of a job (`Theory.digest`, `QueryFile.digest`)."""
+        reads = self.theory if job.prover == TAMARIN else self.script
+        return reads(job).digest(job.lemma)
 
     def quantifier(self, job: Job) -> str:
         """The trace quantifier of a job's lemma."""
@@ -121,6 +173,7 @@ class Claims:
         In --diff mode Tamarin takes lemmas marked sources or reuse for granted, and no run
         recorded here would show them; those are named too.
         """
+        yield from self._unclaimed_queries()
         claimed = {claim.job for claim in self.claims}
         for model, flags, diff in sorted({(j.model, j.flags, j.diff) for j in claimed}):
             for lemma in self.theory(Job(model, flags, "", diff)).lemmas:
@@ -129,23 +182,41 @@ class Claims:
                     if job not in claimed:
                         yield f"{job}: no claim names this lemma"
 
+    def _unclaimed_queries(self) -> Iterator[str]:
+        """The queries of the other provers' files that no claim is about."""
+        asked = {job for _, job in self.asked()}
+        names = {(job.model, job.lemma) for job in asked}
+        for folder, (_, suffix) in OTHERS.items():
+            for path in sorted((self.models / folder).glob(f"*{suffix}")):
+                model = f"{folder}/{path.stem}"
+                flags = sorted({job.flags for job in asked if job.model == model}) or [()]
+                for query in (q for key in flags for q in self.script(Job(model, key, "")).queries):
+                    if (model, query.name) not in names:
+                        yield f"{model}/{query.name}: no claim is about this query"
+
 
 def load(models: Path, vectors: Path) -> Claims:
-    """The claims of ``claims.toml``, checked against the models and the vector files.
+    """The claims of ``claims.toml`` and ``further.toml``, checked against models and vectors.
 
     Raises:
         FileError: anything that does not fit; the text names claim and field.
     """
-    path = models / "claims.toml"
+    path, further = models / "claims.toml", models / FURTHER
+    claims = Claims(models, _read(path), _read(further) if further.is_file() else ())
+    for claim, problem in _problems(claims, vectors):
+        raise FileError(
+            f"{further if claim in claims.further else path}: claim {claim.id}, {problem}"
+        )
+    return claims
+
+
+def _read(path: Path) -> tuple[Claim, ...]:
     content = read_toml(path)
     found = misfit(content, package_schema("claims.schema.json"))
     if found is not None:
         where = found.place(lambda index: _label(content["claim"][index], index))
         raise FileError(f"{path}: {where}: {found.problem}")
-    claims = Claims(models, tuple(map(_claim, content["claim"])))
-    for claim, problem in _problems(claims, vectors):
-        raise FileError(f"{path}: claim {claim.id}, {problem}")
-    return claims
+    return tuple(map(_claim, content["claim"]))
 
 
 def claim_ids(models: Path) -> list[str]:
@@ -172,21 +243,26 @@ def _problems(claims: Claims, vectors: Path) -> Iterator[tuple[Claim, str]]:
     """What no schema can say, each with its claim: the field, and what is wrong with it."""
     yield from _repeated(claims)
     targets = Targets(vectors)
-    for claim in claims.claims:
-        yield from ((claim, problem) for problem in _of_model(claim, claims))
+    every = (*claims.claims, *claims.further)
+    for claim in every:
+        reads = _of_script if claim in claims.further else _of_model
+        yield from ((claim, problem) for problem in reads(claim, claims))
         for vector in claim.vectors:
             problem = targets.problem(vector)
             if problem:
                 yield claim, f"vectors: {vector}: {problem}"
+        if claim.expected == UNDECIDED and claim not in claims.further:
+            yield claim, f"expected: only another prover than Tamarin ends with {UNDECIDED}"
     for claim in claims.claims:
         yield from ((claim, problem) for problem in _of_premise(claim, claims))
+    for claim in every:
         yield from ((claim, problem) for problem in _of_control(claim, claims))
 
 
 def _repeated(claims: Claims) -> Iterator[tuple[Claim, str]]:
     by_id: dict[str, Claim] = {}
     by_job: dict[Job, Claim] = {}
-    for claim in claims.claims:
+    for claim in (*claims.claims, *claims.further):
         if by_id.setdefault(claim.id, claim) is not claim:
             yield claim, "id: is there twice"
         other = by_job.setdefault(claim.job, claim)
@@ -216,6 +292,21 @@ def _of_model(claim: Claim, claims: Claims) -> Iterator[str]:
         yield f"expected: {expected}, found {claim.expected}"
 
 
+def _of_script(claim: Claim, claims: Claims) -> Iterator[str]:
+    folder = claim.job.model.partition("/")[0] if "/" in claim.job.model else ""
+    if folder not in OTHERS:
+        yield f"model: expected one of {', '.join(f'{name}/…' for name in OTHERS)}"
+        return
+    try:
+        script = claims.script(claim.job)
+        script.query(claim.job.lemma)
+    except FileError as error:
+        yield f"model: {error}"
+        return
+    for flag in sorted(set(claim.job.flags) - script.known_flags):
+        yield f"flags: {claim.job.file} has no flag {flag}"
+
+
 def _of_premise(claim: Claim, claims: Claims) -> Iterator[str]:
     if not claim.premise:
         if (
@@ -242,7 +333,8 @@ def _of_premise(claim: Claim, claims: Claims) -> Iterator[str]:
 def _of_control(claim: Claim, claims: Claims) -> Iterator[str]:
     if not claim.control:
         return
-    control = next((other for other in claims.claims if other.id == claim.control), None)
+    every = (*claims.claims, *claims.further)
+    control = next((other for other in every if other.id == claim.control), None)
     if control is None:
         yield f"control: no claim {claim.control}"
     elif control.expected == claim.expected:
@@ -295,9 +387,9 @@ def select(
         ("lemma", lemmas, lambda claim: claim.job.lemma),
         ("claim", ids, lambda claim: claim.id),
     ]
-    chosen = list(claims.claims)
+    chosen = [*claims.claims, *claims.further]
     for kind, names, value in wanted:
-        known = list(dict.fromkeys(map(value, claims.claims)))
+        known = list(dict.fromkeys(map(value, (*claims.claims, *claims.further))))
         for name in names:
             if name not in known:
                 raise LookupError(unknown(kind, name, known))

@@ -220,6 +220,19 @@ def _first_line(text: str) -> str:
     return next((line.strip()[:40] for line in text.splitlines() if line.strip()), "")
 
 
+def holds(formula: str, flags: set[str], where: str) -> bool:
+    """Whether a formula of flags holds. Raises `TheoryError` if it is none."""
+    value, end = _Reader(flags).formula(formula, 0, where)
+    if formula[end:].strip():
+        raise TheoryError(f"{where}: expected a formula of flags, found {formula.strip()!r}")
+    return value
+
+
+def flags_in(formula: str) -> set[str]:
+    """The flags that a formula names."""
+    return set(re.findall(r"[A-Za-z0-9]\w*", formula)) - {"not"}
+
+
 def lemmas_of(text: str) -> Iterator[Lemma]:
     """The lemmas of a text without comments and directives, as they stand in it."""
     for match in _LEMMA.finditer(text):
@@ -333,7 +346,7 @@ class _Reader:
     ) -> int:
         """Where reading goes on after an #ifdef, #else or #endif."""
         if match[1] == "ifdef":
-            taken, position = self._formula(text, match.end(), where)
+            taken, position = self.formula(text, match.end(), where)
             if taken:
                 branches.append("ifdef")
                 return position
@@ -358,7 +371,7 @@ class _Reader:
             raise TheoryError(f"{where}: expected {what}, found {found!r}")
         return match
 
-    def _formula(self, text: str, position: int, where: str) -> tuple[bool, int]:
+    def formula(self, text: str, position: int, where: str) -> tuple[bool, int]:
         """The value of a flag formula, and where it ends."""
         alternatives: list[bool] = []
         conjunction = True
@@ -369,7 +382,7 @@ class _Reader:
                 raise TheoryError(f"{where}: flag {name}: Tamarin would read 'not {name[3:]}'")
             value, position = name in self.flags, atom.end()
             if name == "(":
-                value, position = self._formula(text, position, where)
+                value, position = self.formula(text, position, where)
                 position = self._expect(_CLOSE, text, position, where, "a closing )").end()
             conjunction = conjunction and value != bool(negated)
             operator = _OPERATOR.match(text, position)

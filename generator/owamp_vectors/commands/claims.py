@@ -9,14 +9,14 @@ import click
 
 from .. import disk
 from ..claims import table as claims_table
-from ..claims.declared import Claim, Claims, load
+from ..claims.declared import TAMARIN, Claim, Claims, load
 from ..claims.ledger import Ledger
 from ..claims.prover.rechecking import recheck
 from ..claims.prover.running import RunLimits, Runner
 from ..claims.statements import load_statements, statements_text
 from ..words import counted
 from .about_claims import choose, directories, prover_options, running_prover, selection
-from .console import DIFFERENT, EXIT_CODES, clear_errors, echo, print_table
+from .console import DIFFERENT, EXIT_CODES, clear_errors, print_table
 from .options import reporting
 
 
@@ -71,8 +71,8 @@ def claims(
     """Show the claims about the models, and what the recorded runs of the prover say about them.
 
     Only --recheck needs Tamarin. The command names, one per line, the claims whose verdict is
-    missing, stale (the model has changed since) or not the expected one, and the lemmas that no
-    claim names.
+    missing, stale (the model has changed since) or not the expected one, those on which provers
+    contradict each other, chosen or not, and the lemmas that no claim names.
 
     \b
     Examples:
@@ -86,13 +86,18 @@ def claims(
         chosen = choose(loaded, models_named, lemmas_named, claims_named)
         ledger = Ledger.load(proofs or models / "proofs")
         if rechecking:
+            chosen = [claim for claim in chosen if claim.job.prover == TAMARIN]
             with running_prover(tamarin) as runner:
                 _recheck(runner, loaded, chosen, ledger, RunLimits(memory, timeout), jobs)
             return
-        all_rows = claims_table.claim_rows(loaded, ledger)
+        all_rows = [
+            *claims_table.claim_rows(loaded, ledger),
+            *claims_table.further_rows(loaded, ledger),
+        ]
         if about_statements:
             statements = load_statements(loaded, vectors)
             click.echo(statements_text(statements, all_rows))
+            _fail(claims_table.disagreements(all_rows))
             return
         rows = [row for row in all_rows if row.claim in chosen]
         if json_path:
@@ -110,8 +115,13 @@ def claims(
             print_table(claims_table.claims_text(rows))
             click.echo(claims_table.summary(rows))
         problems = [f"{row.claim.id}: {row.problem}" for row in rows if row.problem]
-        if chosen == list(loaded.claims):
+        problems += [x for x in claims_table.disagreements(all_rows) if x not in problems]
+        if len(rows) == len(all_rows):
             problems += loaded.unclaimed()
+    _fail(problems)
+
+
+def _fail(problems: list[str]) -> None:
     for line in problems:
         click.echo(line, err=True)
     if problems:
@@ -133,6 +143,8 @@ def _recheck(
         click.echo(f"{check.claim.id}: {verdict}", err=bool(check.problem))
     seconds = time.perf_counter() - started
     total = counted(len(chosen), "proof")
-    echo(f"{len(chosen) - failed} of {total} hold, checked in {seconds:.1f} s")
+    click.echo(f"{len(chosen) - failed} of {total} hold, checked in {seconds:.1f} s")
+    rows = claims_table.claim_rows(loaded, ledger)
+    _fail(claims_table.disagreements(rows))
     if failed:
         raise click.exceptions.Exit(DIFFERENT)

@@ -10,13 +10,23 @@ from typing import Any
 import click
 
 from ..claims import table as claims_table
-from ..claims.declared import Claim, Claims, Job, load
-from ..claims.ledger import ARTEFACTS, LEDGER, ConflictError, Ledger, merge
+from ..claims.declared import PROVERS, TAMARIN, Claim, Claims, Job, load
+from ..claims.ledger import (
+    ARTEFACTS,
+    LEDGER,
+    ConflictError,
+    Ledger,
+    merge,
+    merge_witnesses,
+)
+from ..claims.prover.finding import NoProverError
+from ..claims.prover.others import Testimony, command_of, find_other, testify
 from ..claims.prover.proving import ProofOutcome, prove_all
 from ..claims.prover.running import RunLimits, Runner, command
 from ..disk import FileError
 from ..words import unknown
 from .about_claims import (
+    NoProver,
     check_writable,
     choose,
     directories,
@@ -32,11 +42,18 @@ from .options import quiet_option
 @click.argument("ledgers", nargs=-1, metavar="[LEDGER]...", type=click.Path(path_type=Path))
 @selection
 @prover_options
+@click.option(
+    "--prover",
+    "wanted",
+    multiple=True,
+    type=click.Choice(PROVERS),
+    help="Only this prover; can be repeated.  [default: all of them]",
+)
 @click.option("--force", is_flag=True, help="Run also what has a current verdict.")
 @click.option(
     "--print-theory",
     "title",
-    metavar="MODEL[+FLAG]...",
+    metavar="MODEL[+FLAG]...[/QUERY]",
     help="Print the one text that the prover gets of a theory; run nothing.",
 )
 @click.option("--list-jobs", is_flag=True, help="Print the runs as JSON, and run nothing.")
@@ -54,6 +71,7 @@ def prove(
     timeout: int | None,
     memory: int,
     tamarin: str | None,
+    wanted: tuple[str, ...],
     force: bool,
     title: str | None,
     list_jobs: bool,
@@ -62,7 +80,7 @@ def prove(
     proofs: Path | None,
     vectors: Path,
 ) -> None:
-    """Run tamarin-prover on the lemmas of the claims, and record verdicts, proofs and traces.
+    """Run the provers on the claims, and record verdicts, proofs and traces.
 
     The prover gets each theory as one text, without includes and flags, and decides all its lemmas
     in one process; if that does not end, each lemma in a process of its own. There is a verdict
@@ -71,6 +89,9 @@ def prove(
     Each finished run is in the ledger at once: a run of this command that is interrupted loses
     nothing else, and the next one goes on where it ended. A lemma is run again when its digest has
     changed: the model but for comments and other lemmas, its flags, what it includes.
+
+    ProVerif is asked what models/proverif has of the lemmas, CryptoVerif what models/computational
+    has; both are looked for on PATH, and only if there is something to ask.
 
     A run that reaches a limit is recorded as "not proved here", unless there is a current verdict.
     A theory with wellformedness warnings gives no verdict.
@@ -81,6 +102,7 @@ def prove(
     Examples:
       owamp-vectors prove --jobs 4
       owamp-vectors prove --model rfc4656 --timeout 3600 --memory 16
+      owamp-vectors prove --prover proverif --prover cryptoverif
       owamp-vectors prove --list-jobs                           for a CI matrix or a job array
       owamp-vectors prove --claim ID --proofs out/ID            one job of it
       owamp-vectors prove --merge out/*                         its results
@@ -98,32 +120,62 @@ def prove(
         if title is not None:
             click.echo(_resolved(claims, title))
         elif list_jobs:
-            click.echo(json.dumps([_job(claims, claim, memory) for claim in chosen], indent=2))
+            click.echo(json.dumps(_jobs(claims, chosen, wanted or PROVERS, memory), indent=2))
         elif merging:
             _merge(claims, check_writable(proofs), ledgers)
         else:
-            ledger = Ledger.load(check_writable(proofs))
-            with running_prover(tamarin) as runner:
-                limits = RunLimits(memory, timeout)
-                _prove(runner, claims, chosen, ledger, limits, jobs, force)
+            limits, ledger = RunLimits(memory, timeout), Ledger.load(check_writable(proofs))
+            of_tamarin = [claim for claim in chosen if claim.job.prover == TAMARIN]
+            failed = False
+            if of_tamarin and TAMARIN in (wanted or PROVERS):
+                with running_prover(tamarin) as runner:
+                    failed |= _prove(runner, claims, of_tamarin, ledger, limits, jobs, force)
+            asked = [job for claim, job in claims.asked() if claim in chosen]
+            asked = [job for job in asked if job.prover in (wanted or PROVERS)]
+            failed |= _ask(claims, asked, ledger, timeout, jobs, force)
+            failed |= _unfit(claims, chosen, ledger, wanted or PROVERS)
+            if failed:
+                raise click.exceptions.Exit(DIFFERENT)
 
 
 def _resolved(claims: Claims, title: str) -> str:
     """The text of a theory. Raises `click.UsageError` if no claim is about it."""
     jobs = {claim.job.title: claim.job for claim in claims.claims}
-    if title not in jobs:
-        raise click.UsageError(unknown("theory", title, jobs))
-    return claims.theory(jobs[title]).text
+    if title in jobs:
+        return claims.theory(jobs[title]).text
+    others = {job.title: job for _, job in claims.asked()}
+    queries = {str(job): job for _, job in claims.asked()}
+    if title in others:
+        script = claims.script(others[title])
+        return script.asking([query.name for query in script.queries])
+    if title in queries:
+        return claims.script(queries[title]).asking([queries[title].lemma])
+    raise click.UsageError(unknown("theory", title, [*jobs, *others]))
 
 
-def _job(claims: Claims, claim: Claim, memory: int) -> dict[str, Any]:
+def _jobs(
+    claims: Claims, chosen: list[Claim], provers: tuple[str, ...], memory: int
+) -> list[dict[str, Any]]:
+    """The runs, one for each claim and prover."""
+    of_tamarin = [c for c in chosen if c.job.prover == TAMARIN and TAMARIN in provers]
+    others = [pair for pair in claims.asked() if pair[0] in chosen and pair[1].prover in provers]
+    return [
+        *(
+            _job(claim, claim.job, command(claims.theory(claim.job), [claim.job], memory))
+            for claim in of_tamarin
+        ),
+        *(_job(claim, job, command_of([job], claims.script(job))) for claim, job in others),
+    ]
+
+
+def _job(claim: Claim, job: Job, command_line: str) -> dict[str, Any]:
     return {
         "claim": claim.id,
-        "model": claim.job.model,
-        "flags": list(claim.job.flags),
-        "lemma": claim.job.lemma,
-        "command": command(claims.theory(claim.job), [claim.job], memory),
-        "run": f"owamp-vectors prove --claim {claim.id}",
+        "model": job.model,
+        "flags": list(job.flags),
+        "lemma": job.lemma,
+        "command": command_line,
+        "run": f"owamp-vectors prove --claim {claim.id} --prover {job.prover}",
     }
 
 
@@ -135,7 +187,8 @@ def _prove(
     limits: RunLimits,
     jobs: int,
     force: bool,
-) -> None:
+) -> bool:
+    """Prove what has no current verdict; whether a run failed."""
     prover = runner.prover
     click.echo(f"tamarin-prover {prover.version} ({prover.revision}), Maude {prover.maude}")
     due = [c for c in chosen if force or not ledger.current(c.job, claims.digest(c.job))]
@@ -146,16 +199,55 @@ def _prove(
         failed += bool(outcome.error)
         echo(f"[{number}/{len(due)}] {_outcome(outcome)}", err=bool(outcome.error))
         for remark in outcome.remarks:
-            echo(f"    {outcome.claim.job}: {remark}", err=True)
-    wanted = {claim.id for claim in chosen}
-    table = [row for row in claims_table.claim_rows(claims, ledger) if row.claim.id in wanted]
-    counts = Counter(row.entry.verdict for row in table if row.entry and row.is_current)
-    click.echo(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
-    lines = [f"{row.claim.id}: {row.problem}" for row in table if row.problem]
-    for line in lines:
+            click.echo(f"    {outcome.claim.job}: {remark}", err=True)
+    return bool(failed)
+
+
+def _ask(
+    claims: Claims, asked: list[Job], ledger: Ledger, timeout: int | None, jobs: int, force: bool
+) -> bool:
+    """Ask ProVerif and CryptoVerif what has no current answer; whether a run failed."""
+    due = [job for job in asked if force or not ledger.current_witness(job, claims.digest(job))]
+    if len(due) < len(asked):
+        click.echo(f"{len(asked) - len(due)} of {len(asked)} queries have a current answer")
+    try:
+        provers = {name: find_other(name) for name in sorted({job.prover for job in due})}
+    except NoProverError as error:
+        raise NoProver(str(error)) from None
+    for prover in provers.values():
+        click.echo(f"{prover.name} {prover.version}")
+    failed = False
+    for said in testify(provers, claims, due, ledger, timeout, jobs):
+        failed |= bool(said.error)
+        click.echo(_testimony(said), err=bool(said.error))
+    return failed
+
+
+def _testimony(said: Testimony) -> str:
+    if said.witness is None:
+        return f"error: {said.job}: {said.error}"
+    why = f"{said.witness.reason}, " if said.witness.reason else ""
+    covers = f" for {said.witness.covers} queries" if said.witness.covers > 1 else ""
+    return f"{said.witness.verdict}: {said.job} ({why}{said.witness.seconds:g} s{covers})"
+
+
+def _unfit(claims: Claims, chosen: list[Claim], ledger: Ledger, provers: tuple[str, ...]) -> bool:
+    """Say what is wrong with what was chosen, and every contradiction; whether there is any."""
+    rows = claims_table.claim_rows(claims, ledger)
+    of_tamarin = [row for row in rows if row.claim in chosen and TAMARIN in provers]
+    lines = [f"{row.claim.id}: {row.problem}" for row in of_tamarin if row.problem]
+    for claim, job in claims.asked():
+        if claim in chosen and job.prover in provers:
+            expected = claim.expected if claim in claims.further else ""
+            problem = claims_table.witness_problem(job, expected, claims, ledger)
+            lines += [f"{claim.id}: {problem}"] if problem else []
+    found = Counter(row.entry.verdict for row in of_tamarin if row.entry and row.is_current)
+    if found:
+        click.echo(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())))
+    lines += claims_table.disagreements(rows)
+    for line in dict.fromkeys(lines):
         click.echo(line, err=True)
-    if lines or failed:
-        raise click.exceptions.Exit(DIFFERENT)
+    return bool(lines)
 
 
 def _outcome(outcome: ProofOutcome) -> str:
@@ -184,6 +276,7 @@ def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> None:
 
     try:
         taken = merge(target, sources, digest)
+        witnesses = merge_witnesses(target, sources, digest)
     except ConflictError as error:
         click.echo(f"Error: {error}", err=True)
         raise click.exceptions.Exit(DIFFERENT) from None
@@ -194,4 +287,7 @@ def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> None:
                 raise FileError(f"{source.path(entry.job, kind)}: no such file")
         target.record(entry, {kind: text for kind, text in found.items() if text is not None})
         click.echo(f"{entry.verdict}: {entry.job} from {source.directory}")
+    if witnesses:
+        target.record_witnesses(witnesses)
+        click.echo(f"{len(witnesses)} answers of other provers taken over")
     click.echo(f"{len(taken)} taken over, {len(target.entries)} in {proofs / LEDGER}")

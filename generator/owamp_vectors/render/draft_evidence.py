@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from ..claims.declared import Claims
 from ..claims.ledger import Entry, Ledger
-from ..claims.table import ClaimRow, claim_rows
+from ..claims.table import ClaimRow, claim_rows, further_rows
 
 
 class DraftError(Exception):
@@ -52,7 +52,9 @@ class Evidence:
     """The claims with what the ledger has on them, as the draft's template uses them."""
 
     def __init__(self, claims: Claims, ledger: Ledger) -> None:
-        self._rows = {row.claim.id: row for row in claim_rows(claims, ledger)}
+        self._tamarin = claim_rows(claims, ledger)
+        self._further = further_rows(claims, ledger)
+        self._rows = {row.claim.id: row for row in (*self._tamarin, *self._further)}
 
     def says(
         self, *, verified: str = "", falsified: str = "", caller: Callable[[], Markup]
@@ -87,13 +89,20 @@ class Evidence:
         return Markup('<xref target="{}" format="none">{}</xref>').format(anchor(claim_id), text)
 
     def groups(self) -> list[ClaimPart]:
-        """All claims, by heading.
+        """The claims that lemmas of Tamarin decide, by heading.
 
         Raises:
             DraftError: one that does not stand as written.
         """
+        return self._by_heading(self._tamarin)
+
+    def further(self) -> list[ClaimPart]:
+        """The claims that another prover decides, by heading. Raises as `groups`."""
+        return self._by_heading(self._further)
+
+    def _by_heading(self, rows: list[ClaimRow]) -> list[ClaimPart]:
         found: list[ClaimPart] = []
-        for row in self._rows.values():
+        for row in rows:
             self._check(row.claim.id, row.claim.expected, "the list of claims")
             if row.claim.heading or not found:
                 found.append(ClaimPart(row.claim.heading, []))
@@ -108,6 +117,16 @@ class Evidence:
         """The provers that gave the verdicts, for people."""
         names = {f"tamarin-prover {e.prover} with Maude {e.maude}" for e in self.entries()}
         return " and ".join(sorted(names))
+
+    def witnesses(self) -> str:
+        """The other provers, for people; "" if none was asked."""
+        found = (row.witness for row in self._rows.values())
+        names = {f"{witness.job.prover} {witness.version}" for witness in found if witness}
+        return " and ".join(sorted(names))
+
+    def seconded(self) -> int:
+        """How many claims that Tamarin decides another prover decides as well."""
+        return sum(bool(row.witness and row.witness.decides) for row in self._tamarin)
 
     def _check(self, claim_id: str, needed: str, who: str) -> None:
         row = self._rows.get(claim_id)

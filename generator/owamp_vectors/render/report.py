@@ -66,6 +66,7 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
     claims = load(models, vectors)
     ledger = Ledger.load(proofs)
     table = claims_table.claim_rows(claims, ledger)
+    further = claims_table.further_rows(claims, ledger)
     library = load_library(vectors, claims.claims)
     theories = Theories(models)
     pages = [claim_page(row, claims, ledger, theories, library) for row in table]
@@ -74,6 +75,7 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
     accepted = shown_abstractions(theories, jobs)
     problems = [f"{page.claim.id}: {page.replay_problem}" for page in pages if page.replay_problem]
     problems += [*claims.unclaimed(), *failures(found)]
+    problems += [f"{row.claim.id}: {row.problem}" for row in further if row.problem]
     unproved: list[str] = []
     for page in pages:
         if page.row.problem:
@@ -85,6 +87,7 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
             "pages": pages,
             "by_id": {page.claim.id: page for page in pages},
             "library": library,
+            "further": further,
             "views": [_view(job, claims, pages) for job in jobs],
             "findings": found,
             "abstractions": accepted,
@@ -126,7 +129,13 @@ def _provers(ledger: Ledger, pages: list[Page]) -> list[str]:
         for job, entry in ledger.entries.items()
         if job in jobs
     )
-    return [name for name, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))]
+    others = {
+        f"{row.witness.job.prover} {row.witness.version}"
+        for row in (page.row for page in pages)
+        if row.witness is not None
+    }
+    names = [name for name, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))]
+    return names + sorted(others)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ What is done with them:
 - `infer`: how many octets each variable has
 - `evaluate`: a term's octets, from the octets of its variables; `reading`: the other way
 - `laws`: equations as laws of the bound functions; `apart`: what equals as octets but not as terms
+- `mirror`: ProVerif's file beside a theory, bound by the same table
 - `findings`: all remarks, with octets that are computed anew each time
 - `check`: all checks of a model
 - `instances`: rules with octets, and whether a run can take them

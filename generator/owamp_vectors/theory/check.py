@@ -20,6 +20,7 @@ from .evaluate import EvaluationError, Evaluator
 from .findings import ABSTRACTIONS, FINDINGS, Abstraction, Finding, identifications
 from .infer import Inference, Problem, infer, type_kind
 from .laws import check_equation, missing_equations
+from .mirror import mirror_problems
 from .parse import read_model
 from .room import is_mutant, room_of
 from .rows import MacroRow, MessageRow
@@ -78,6 +79,7 @@ def check_model(model: Model, seed: int = 0) -> ModelCheck:
         *sample.problems,
         *_unnamed(model, abstractions),
         *_not_reproduced(findings, source.at("findings"), sample.explained),
+        *mirror_problems(model, table, source),
     ]
     count, ambiguous = _tuples(model, inference)
     used = [table.symbols[f.name] for f in model.functions]

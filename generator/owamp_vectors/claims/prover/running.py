@@ -76,24 +76,24 @@ class Ran:
     err: str
 
 
-class Runner:
-    """Starts provers, each in a process group of its own, and can end all of them."""
+class Processes:
+    """Starts a program, each run in a process group of its own, and can end all of them."""
 
-    def __init__(self, prover: Prover) -> None:
-        self.prover = prover
+    def __init__(self, path: str) -> None:
+        self.path = path
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._stopped = False
 
     def run(self, arguments: list[str], directory: Path, timeout: float) -> Ran:
-        """Run the prover, and end it with everything that it started when the time is up."""
+        """Run the program, and end it with everything that it started when the time is up."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             started = time.monotonic()
             with self._lock:
                 if self._stopped:
                     raise FileError("stopped")
                 process = subprocess.Popen(  # noqa: S603
-                    [self.prover.path, *arguments],
+                    [self.path, *arguments],
                     cwd=directory,
                     stdout=out,
                     stderr=err,
@@ -124,6 +124,14 @@ class Runner:
             self._stopped = True
             for process in self._running:
                 _kill_group(process)
+
+
+class Runner(Processes):
+    """Starts a tamarin-prover, and can end all that it runs."""
+
+    def __init__(self, prover: Prover) -> None:
+        super().__init__(prover.path)
+        self.prover = prover
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -56,6 +56,26 @@ def _t3_is_t1(source: Drbg) -> Octets:
     }
 
 
+def _two_sessions(source: Drbg) -> Octets:
+    """T3 and T4 of two sessions of a connection, decrypted with their SIDs, and what is drawn."""
+    own = keys.ControlKeys(source.octets("t1", 16), source.octets("t2", 32))
+    octets: dict[str, bytes] = {}
+    for name in ("first", "second"):
+        sid = source.octets(f"{name} sid", 16)
+        test = keys.derive_test_session_keys(own, sid)
+        back = keys.control_keys_from_test_keys(test, sid)
+        octets |= {
+            f"{name} SID": sid,
+            f"{name} T3": test.t3,
+            f"AES-1({name} SID, {name} T3)": back.t1,
+            f"{name} T4": test.t4,
+            f"CBC-1({name} SID, {name} T4)": back.t2,
+        }
+    drawn = source.octets("drawn", 16)
+    undone = primitives.aes_ecb_decrypt(octets["second SID"], drawn)
+    return octets | {"drawn": drawn, "AES-1(second SID, drawn)": undone}
+
+
 def _token_from_blocks(source: Drbg) -> Octets:
     secret, salt = source.octets("secret", 20), source.octets("salt", 16)
     challenge = source.octets("challenge", 16)
@@ -207,6 +227,18 @@ FINDINGS = (
             ("T2 of a connection", "T4 of its session"),
         ),
         _derives_by_ecb,
+    ),
+    Finding(
+        "t3-is-not-random",
+        "T3 of two sessions of a connection, each decrypted with its SID, are the same octets, and "
+        "so are T4: whoever knows the SIDs tells them from keys that are drawn.",
+        _two_sessions,
+        (
+            ("AES-1(first SID, first T3)", "AES-1(second SID, second T3)"),
+            ("CBC-1(first SID, first T4)", "CBC-1(second SID, second T4)"),
+        ),
+        _derives_by_ecb,
+        (("AES-1(first SID, first T3)", "AES-1(second SID, drawn)"),),
     ),
     Finding(
         "token-from-first-blocks",
