@@ -367,11 +367,7 @@ def test_without_a_prover_nothing_is_touched(
     assert not (models / "proofs").exists()
     line = refused(run("prove", "--models", models, "--tamarin", tmp_path / "x"), 4)
     assert "x: no such program" in line
-<<<<<<< HEAD
     assert "    4  " in run("prove", "--help").output
-=======
-    assert "  4    there is no tamarin-prover" in run("prove", "--help").output
->>>>>>> pkg19
 
 
 @pytest.mark.parametrize(
