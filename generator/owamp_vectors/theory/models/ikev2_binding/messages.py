@@ -60,7 +60,6 @@ SHAPES = (
 )
 
 
-
 def _shared_secret_from_sk_d(prf: ikev2.Prf) -> MacroRow:
     return MacroRow(
         "shared_secret",
