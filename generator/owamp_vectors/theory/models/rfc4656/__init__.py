@@ -27,6 +27,8 @@ ROOM = Room(
         "MODES_IN_TOKEN": "nothing; Modes and Mode are put into the Token",
     },
     attacks={
+        "both-ways-server-agrees": Attack("OnePassphraseBothWays"),
+        "two-servers-server-agrees": Attack("OnePassphraseForTwoServers"),
         "forward-secrecy": Attack("SecretLostLater"),
         "test-to-control": Attack("TestKeysInverted"),
         "test-to-control-hmac": Attack("TestKeysInverted"),
