@@ -289,14 +289,16 @@ def _cell(value: str) -> str:
     return " ".join(value.split()).replace("|", "\\|")
 
 
-def replace_between_markers(page: str, name: str, table: str) -> str:
+def replace_between_markers(
+    page: str, name: str, table: str, begin: str = BEGIN, end: str = END
+) -> str:
     """A page with what stands between its markers replaced by the table.
 
     Raises:
         FileError: the page does not have each marker once, in order.
     """
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        raise FileError(f"{name}: expected the lines {BEGIN} and {END}, each once, in this order")
-    before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n{table.strip()}\n{END}{after}"
+    if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
+        raise FileError(f"{name}: expected the lines {begin} and {end}, each once, in this order")
+    before, rest = page.split(begin)
+    after = rest.split(end)[1]
+    return f"{before}{begin}\n{table.strip()}\n{end}{after}"

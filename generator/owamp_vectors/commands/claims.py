@@ -11,6 +11,7 @@ from .. import disk
 from ..claims import table as claims_table
 from ..claims.declared import TAMARIN, Claim, Claims, load
 from ..claims.ledger import Ledger
+from ..claims.matrix import BEGIN, END, load_matrix, matrix_markdown
 from ..claims.prover.rechecking import recheck
 from ..claims.prover.running import RunLimits, Runner
 from ..claims.statements import load_statements, statements_text
@@ -42,6 +43,12 @@ from .options import reporting
     help="Let the prover check the recorded proofs, without searching.",
 )
 @click.option(
+    "--matrix",
+    "as_matrix",
+    is_flag=True,
+    help="Show which properties hold in which design, as a table of Markdown.",
+)
+@click.option(
     "--statements",
     "about_statements",
     is_flag=True,
@@ -57,6 +64,7 @@ def claims(
     write: Path | None,
     rechecking: bool,
     about_statements: bool,
+    as_matrix: bool,
     models_named: tuple[str, ...],
     lemmas_named: tuple[str, ...],
     claims_named: tuple[str, ...],
@@ -99,6 +107,9 @@ def claims(
             click.echo(statements_text(statements, all_rows))
             _fail(claims_table.disagreements(all_rows))
             return
+        if as_matrix:
+            click.echo(matrix_markdown(load_matrix(loaded), loaded, all_rows), nl=False)
+            return
         rows = [row for row in all_rows if row.claim in chosen]
         if json_path:
             disk.write_file(json_path, claims_table.claims_json(rows))
@@ -106,6 +117,8 @@ def claims(
             page = disk.read_text(write)
             text = claims_table.claims_markdown(all_rows)
             page = claims_table.replace_between_markers(page, str(write), text)
+            text = matrix_markdown(load_matrix(loaded), loaded, all_rows)
+            page = claims_table.replace_between_markers(page, str(write), text, BEGIN, END)
             disk.write_file(write, page)
         elif form == "markdown":
             click.echo(claims_table.claims_markdown(rows), nl=False)

@@ -111,14 +111,14 @@ NOTES = {
     ),
     "OnePassphraseBothWays": Note(
         "PROTOCOL",
-        "A Token of a host's own client, given back to its server, where one passphrase serves both "
-        "directions. Give each direction a passphrase of its own.",
+        "A Token of a host's own client, given back to its server, where one passphrase serves "
+        "both directions. Give each direction a passphrase of its own.",
         "A host takes itself for its peer.",
     ),
     "OnePassphraseForTwoServers": Note(
         "PROTOCOL",
-        "A Token that was made for one server, taken by another with the same passphrase. Give each "
-        "server a passphrase of its own.",
+        "A Token that was made for one server, taken by another with the same passphrase. Give "
+        "each server a passphrase of its own.",
         "A server measures with a client that wanted to talk to another server.",
     ),
     "ResponderNotNamed": Note(
