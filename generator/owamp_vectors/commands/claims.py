@@ -117,8 +117,9 @@ def claims(
             page = disk.read_text(write)
             text = claims_table.claims_markdown(all_rows)
             page = claims_table.replace_between_markers(page, str(write), text)
-            text = matrix_markdown(load_matrix(loaded), loaded, all_rows)
-            page = claims_table.replace_between_markers(page, str(write), text, BEGIN, END)
+            if BEGIN in page:
+                text = matrix_markdown(load_matrix(loaded), loaded, all_rows)
+                page = claims_table.replace_between_markers(page, str(write), text, BEGIN, END)
             disk.write_file(write, page)
         elif form == "markdown":
             click.echo(claims_table.claims_markdown(rows), nl=False)
