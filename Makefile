@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup vectors render check prove claims draft report adapters strongswan debian test \
-	coverage bench lock mutate
+	coverage bench load lowest lock mutate package
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,14 +15,15 @@ setup: $(STAMP) ## make the virtual environment .venv with the pinned packages
 
 $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
+	$(BIN)/pip install -q -r requirements.lock
+	$(BIN)/pip install -q --no-deps -e .
 	@touch $@
 
 vectors: $(STAMP) ## emit all vectors to vectors/ and check them
 	$(BIN)/owamp-vectors generate
 
-render: $(STAMP) ## render the vectors as C, Python and text, to build/render
-	for format in c python text; do $(BIN)/owamp-vectors render $$format || exit; done
+render: $(STAMP) ## render the vectors as C, Go, Python, Rust and text, to build/render
+	for format in c go python rust text; do $(BIN)/owamp-vectors render $$format || exit; done
 
 check: $(STAMP) ## run the linters, and compare vectors/ with what the generator makes
 	.ci/check $(BIN)
@@ -38,6 +39,9 @@ draft: $(STAMP) ## make the Internet-Draft, to build/draft
 
 report: $(STAMP) ## write claims, attacks and vectors as pages for a browser, to build/report
 	$(BIN)/owamp-vectors report
+
+package: ## build sdist and wheel, and try the wheel in a fresh environment (needs a package index)
+	.ci/package $(PYTHON)
 
 adapters: ## build the adapters whose tools are installed, to build/adapters
 	@mkdir -p build/adapters
@@ -62,6 +66,12 @@ coverage: $(STAMP) ## run the tests and report the lines and branches that they 
 bench: $(STAMP) ## measure regeneration against the bare cryptographic operations
 	$(BIN)/python -m owamp_vectors.bench
 
+load: $(STAMP) ## put a load to serve on loopback for a minute, and say what it cost
+	$(BIN)/python -m tests.live.load
+
+lowest: ## install the lowest versions that are allowed, generate and test there (needs an index)
+	.ci/lowest $(PYTHON)
+
 STRYKER := 8.7.1
 mutate: $(STAMP) ## count the mutants of adapters/javascript that the vectors kill (an hour; needs npm)
 	npm install --silent --prefix build/mutate @stryker-mutator/core@$(STRYKER)
@@ -73,4 +83,4 @@ strongswan: $(STAMP) ## record the known answers of strongSwan (needs it, and ro
 
 lock: ## resolve the pinned packages anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --extra dev --no-annotate \
-		--custom-compile-command 'make lock' -o requirements.lock pyproject.toml
+		--no-strip-extras --generate-hashes --custom-compile-command 'make lock' -o requirements.lock pyproject.toml

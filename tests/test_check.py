@@ -26,7 +26,8 @@ class Checkout:
             (directory / "schema").mkdir(parents=True)
             (directory / "token.json").write_text("{}\n", encoding="utf-8")
             (directory / "schema" / "token.schema.json").write_text("{}\n", encoding="utf-8")
-        (self.vectors / "README.md").touch()
+        for name in ("README.md", "go.mod", "package.json"):  # written by hand
+            (self.vectors / name).touch()
         (root / ".ci").mkdir()
         shutil.copy(ROOT / ".ci" / "check", root / ".ci")
         self.bin.mkdir()

@@ -65,7 +65,6 @@ def test_the_reference_needs_cryptography_alone() -> None:
 
 
 DELIBERATE = {
-    "EXIT_CODES": "each command tells its own",
     **dict.fromkeys(
         ("MACROS", "MESSAGES", "PLAYERS", "ROOM", "RUNS", "SHAPES"),
         "each room of theory/models has its own; theory/shared has those of several",

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
+from owamp_reference import __version__
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.commands.cli import main
 
@@ -39,7 +47,7 @@ def test_output_of_generate_is_shown(tmp_path: Path) -> None:
 def test_output_of_show_is_shown() -> None:
     arguments = ["show", "test-session-keys", "1", "--vectors", str(ROOT / "vectors")]
     result = CliRunner().invoke(main, arguments)
-    shown = block_after("Compute the").split("\n", 1)[1]
+    shown = block_after("`show` prints any case").split("\n", 1)[1]
     assert result.output.endswith(shown)
 
 
@@ -48,8 +56,84 @@ def test_readme_for_implementers_names_every_file(name: str) -> None:
     assert f"`{name}.json`" in (ROOT / "vectors" / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", ["README.md", "vectors/README.md"])
+PAGES = (
+    "README.md",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "vectors/README.md",
+    "vectors/EXAMPLES.md",
+    "models/README.md",
+    "adapters/README.md",
+)
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as forges make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
-    path = ROOT / page
-    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8"))
-    assert all((path.parent / link).exists() for link in links), links
+    links = re.findall(r"\]\(([^):#]*)(?:#([^)]+))?\)", text_of(page))
+    for path, anchor in links:
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), path
+        assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
+
+
+def commands(page: str) -> Iterator[list[str]]:
+    """The command lines of owamp-vectors in the blocks of a page, split as a shell does."""
+    for block in re.findall(r"```sh\n(.*?)```", text_of(page), re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in re.split(r"&&|[&|>]", line.split(" #")[0]):
+                words = shlex.split(part.strip(" ()"))
+                if words and Path(words[0]).name == "owamp-vectors":
+                    yield words[1:]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_command_line_is_one_that_the_command_takes(page: str) -> None:
+    for name, *arguments in commands(page):
+        command = main.get_command(click.Context(main), name)
+        assert command is not None, name
+        command.make_context(name, arguments)  # raises a usage error
+
+
+RUN = re.compile(r"<!-- run(?:: (\w+))?(?:; prints: (.*?))? -->\n```sh\n(.*?)```", re.DOTALL)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that looks like the checkout, and the command on PATH."""
+    for name in ("vectors", "models", "adapters"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    command = tmp_path / "bin" / "owamp-vectors"
+    command.parent.mkdir()
+    command.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -m owamp_vectors "$@"\n', encoding="utf-8"
+    )
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("tool", "prints", "block"), RUN.findall(README), ids=lambda found: found.split(" ")[0][:20]
+)
+def test_blocks_can_be_pasted(here: Path, tool: str, prints: str, block: str) -> None:
+    for needed in filter(None, ("bash", tool, "openssl" if "openssl" in block else "")):
+        if shutil.which(needed) is None:
+            pytest.skip(f"needs {needed}")
+    script = ["bash", "-euc", block]
+    found = subprocess.run(script, cwd=here, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert prints in found.stdout
+
+
+def test_citation_names_the_version() -> None:
+    assert f"\nversion: {__version__}\n" in text_of("CITATION.cff")

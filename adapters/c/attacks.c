@@ -10,31 +10,46 @@ static octets key_id_in(void)
     return key_id_of_name(text_in(inputs, "keyName"));
 }
 
-static endpoint server_of_case(void)
+static endpoint server_of_case(long long modes)
 {
-    endpoint server = server_in(inputs, 0, OFFERED);
+    endpoint server = server_in(inputs, 0, modes);
     knows(&server, key_id_in(), in("sharedSecret"), 0);
     grants(&server, sized("sid", 16), number("port"));
     return server;
 }
 
-/* A connection with one session: its messages, T3 and T4. */
-static packet_keys put_connection(void)
+static endpoint client_of_case(void)
 {
-    endpoint server = server_of_case(), client = client_in(inputs, 0, number("mode"));
+    endpoint client = client_in(inputs, 0, number("mode"));
     client.secret = in("sharedSecret");
     client.key_id = key_id_in();
-    octets greeting = put("serverGreeting", taken(&server, NULL));
-    octets response = put("setUpResponse", give(&client, greeting));
-    octets start = put("serverStart", give(&server, response));
-    give(&client, start);
-    ask(&client, request_of(sized("parameters", 95)));
-    octets request = put("requestSession", taken(&client, NULL));
-    give(&client, put("acceptSession", give(&server, request)));
-    need(client.sessions && client.sessions->keys.t3.size, "expected a session with keys");
-    put("t3", client.sessions->keys.t3);
-    put("t4", client.sessions->keys.t4);
-    return client.sessions->keys;
+    return client;
+}
+
+/* What the server gets if Mode is changed on the way: it is in the first four octets. */
+static octets put_changed(octets response)
+{
+    message changed = parse_message(SET_UP_RESPONSE, response);
+    set_number(changed, "mode", number("changedMode"));
+    return put("changedSetUpResponse", changed.parts[0]);
+}
+
+/* A connection with one session: its messages, T3 and T4. */
+static packet_keys put_connection(endpoint *client, endpoint *server)
+{
+    octets greeting = put("serverGreeting", taken(server, NULL));
+    octets response = put("setUpResponse", give(client, greeting));
+    if (json_member(inputs, "changedMode"))
+        response = put_changed(response);
+    octets start = put("serverStart", give(server, response));
+    give(client, start);
+    ask(client, request_of(sized("parameters", 95)));
+    octets request = put("requestSession", taken(client, NULL));
+    give(client, put("acceptSession", give(server, request)));
+    need(client->sessions && client->sessions->keys.t3.size, "expected a session with keys");
+    put("t3", client->sessions->keys.t3);
+    put("t4", client->sessions->keys.t4);
+    return client->sessions->keys;
 }
 
 static octets packet_of_sender(packet_keys keys)
@@ -43,16 +58,36 @@ static octets packet_of_sender(packet_keys keys)
                          zeros(0));
 }
 
+static octets put_reflected(packet_keys keys, octets sent)
+{
+    reflection own = {0, TTL, in("receiveTimestamp"), in("reflectorTimestamp"), error_estimate(1)};
+    return put("reflectorPacket", reflect_packet(keys, sent, own));
+}
+
 static void session_run(void)
 {
     octets padding;
-    packet_keys keys = put_connection();
+    endpoint client = client_of_case(), server = server_of_case(OFFERED);
+    packet_keys keys = put_connection(&client, &server);
     octets sent = put("senderPacket", packet_of_sender(keys));
-    reflection own = {0, TTL, in("receiveTimestamp"), in("reflectorTimestamp"), error_estimate(1)};
-    octets answer = put("reflectorPacket", reflect_packet(keys, sent, own));
+    octets answer = put_reflected(keys, sent);
     const field *layout = reflector_layout(keys.mode);
     octets returned = open_packet(keys, layout, answer, &padding);
     put_integer("returnedSequenceNumber", integer_of(layout, returned, "senderSequenceNumber"));
+}
+
+/* In Mode 8 the reflector gets a packet in clear, which anybody can make. */
+static void mode_changed(void)
+{
+    endpoint client = client_of_case(), server = server_of_case(number("modes"));
+    packet_keys keys = put_connection(&client, &server);
+    ask(&client, blank(START_SESSIONS));
+    octets start = put("startSessions", taken(&client, NULL));
+    give(&client, put("startAck", give(&server, start)));
+    packet_keys taken_with = server.sessions->keys;
+    int is_from_anybody = taken_with.mode == OPEN;
+    octets sent = packet_of_sender(is_from_anybody ? taken_with : keys);
+    put_reflected(taken_with, put("senderPacket", sent));
 }
 
 static void control_keys_from_lost_test_keys(void)
@@ -126,7 +161,7 @@ static void token_forged(void)
 /* What an adversary sends who has a Token and knows its T1 and T2. */
 static void forged_token_accepted(void)
 {
-    endpoint server = server_of_case();
+    endpoint server = server_of_case(OFFERED);
     put("serverGreeting", taken(&server, NULL));
     message response = blank(SET_UP_RESPONSE);
     set_number(response, "mode", number("mode"));
@@ -184,6 +219,7 @@ const case_type attack_types[] = {
     {"SessionRun", session_run},
     {"TokenForged", token_forged},
     {"ForgedTokenAccepted", forged_token_accepted},
+    {"ModeChanged", mode_changed},
     {"ControlKeysFromLostTestKeys", control_keys_from_lost_test_keys},
     {"PacketOfSession", packet_of_session},
     {"PacketTaken", packet_taken},

@@ -170,6 +170,19 @@ static void reflect(void)
     put("answer", reflect_packet(keys_in(), in("packet"), own));
 }
 
+/* A Session-Sender's packets; its numbers end where their field does (RFC 4656 §4.1.2). */
+static void sender_run(void)
+{
+    packet_keys keys = keys_in();
+    long long next = number("firstSequenceNumber");
+    const char *times = json_member(inputs, "timestamps");
+    need(times != NULL, "timestamps: missing");
+    put_open("packets", '[');
+    for (const char *each = json_first(times); each && next < 1LL << 32; each = json_next(each))
+        put(NULL, sender_packet(keys, next++, json_hex(each), in("errorEstimate"), zeros(0)));
+    put_close(']');
+}
+
 const case_type packet_types[] = {
     {"SenderPacketBuild", sender_packet_seal},
     {"SenderPacketParse", sender_packet_open},
@@ -181,5 +194,7 @@ const case_type packet_types[] = {
     {"ReflectorPacketSeal", reflector_packet_seal},
     {"ReflectorPacketOpen", reflector_packet_open},
     {"Reflect", reflect},
+    {"SenderRun", sender_run},
+    {"SenderRunUnprotected", sender_run},
     {NULL, NULL},
 };

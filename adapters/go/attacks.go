@@ -40,16 +40,24 @@ func (e *endpoint) give(received octets) octets {
 	return wire
 }
 
-// connect gives the messages of a connection with one session, and the session.
-func (v object) connect() (out object, opened session) {
+// twEnds are the client and the server of a case.
+func (v object) twEnds() (*client, *server) {
 	keyID := encodeKeyID(v.text("keyName"))
-	s := v.with(object{"modes": offered}).twServer(keyID)
-	defer s.hangUp()
-	c := v.twClient(keyID)
-	defer c.hangUp()
+	return v.twClient(keyID), object{"modes": offered}.with(v).twServer(keyID)
+}
+
+// connect gives the messages of a connection with one session, and the client's session. With
+// changedMode, Mode is changed on the way: it is in the first four octets of the client's answer.
+func (v object) connect(c *client, s *server) (out object, opened session) {
+	out = object{}
 	greeting := s.give(nil)
 	response := c.give(greeting)
-	start := s.give(response)
+	taken := response
+	if v["changedMode"] != nil {
+		taken = join(integer(v.number("changedMode"), 4), response[4:])
+		out["changedSetUpResponse"] = taken
+	}
+	start := s.give(taken)
 	c.give(start)
 	c.ask("Request-TW-Session", parseRequest(v.octets("parameters")))
 	request := c.give(nil)
@@ -57,10 +65,10 @@ func (v object) connect() (out object, opened session) {
 	c.give(answer)
 	need(len(c.sessions) == 1, "Accept-Session: not 0")
 	opened = c.sessions[0]
-	return object{
+	return out.with(object{
 		"serverGreeting": greeting, "setUpResponse": response, "serverStart": start,
 		"requestSession": request, "acceptSession": answer, "t3": opened.t3, "t4": opened.t4,
-	}, opened
+	}), opened
 }
 
 // sealSender is the sender's packet of a case, under the keys of a session.
@@ -69,14 +77,22 @@ func (v object) sealSender(keys object) octets {
 	return v.with(keys).with(more).packetSeal("Sender").octets("packet")
 }
 
-func (v object) sessionRun() object {
-	out, opened := v.connect()
-	keys := opened.packetKeys()
-	packet := v.sealSender(keys)
-	answer := keys.with(object{
+// reflectSender is the reflector's answer to a packet of a case.
+func (v object) reflectSender(keys object, packet octets) octets {
+	return keys.with(object{
 		"sequenceNumber": 0, "timestamp": v["reflectorTimestamp"], "errorEstimate": synchronized,
 		"receiveTimestamp": v["receiveTimestamp"], "packet": packet, "ttl": ttl,
 	}).reflect()
+}
+
+func (v object) sessionRun() object {
+	c, s := v.twEnds()
+	defer c.hangUp()
+	defer s.hangUp()
+	out, opened := v.connect(c, s)
+	keys := opened.packetKeys()
+	packet := v.sealSender(keys)
+	answer := v.reflectSender(keys, packet)
 	returned := keys.with(object{"packet": answer}).packetOpen("Reflector")
 	return out.with(object{"senderPacket": packet, "reflectorPacket": answer,
 		"returnedSequenceNumber": returned["senderSequenceNumber"]})
@@ -128,6 +144,25 @@ func (v object) forgedTokenAccepted() object {
 	}
 }
 
+// modeChanged has the reflector get a packet in clear, from anybody, if that is its mode.
+func (v object) modeChanged() object {
+	c, s := v.twEnds()
+	defer c.hangUp()
+	defer s.hangUp()
+	out, opened := v.connect(c, s)
+	c.ask("Start-Sessions", object{})
+	begin := c.give(nil)
+	ack := s.give(begin)
+	c.give(ack)
+	atServer, source := s.sessions[0], opened
+	if atServer.mode == "unauthenticated" {
+		source = atServer
+	}
+	packet := v.sealSender(source.packetKeys())
+	return out.with(object{"startSessions": begin, "startAck": ack, "senderPacket": packet,
+		"reflectorPacket": v.reflectSender(atServer.packetKeys(), packet)})
+}
+
 func (v object) controlKeysFromLostTestKeys() object {
 	t1, t2 := controlKeys(v.sized("sid", 16), v.sized("t3", 16), v.sized("t4", 32))
 	text := cbc(t1, v.sized("clientIv", 16), v.sized("requestSession", 112), true)
@@ -164,6 +199,7 @@ var attackTypes = types{
 	"SessionRun":                  object.sessionRun,
 	"TokenForged":                 object.tokenForged,
 	"ForgedTokenAccepted":         object.forgedTokenAccepted,
+	"ModeChanged":                 object.modeChanged,
 	"ControlKeysFromLostTestKeys": object.controlKeysFromLostTestKeys,
 	"PacketOfSession":             object.packetOfSession,
 	"PacketTaken":                 object.packetTaken,

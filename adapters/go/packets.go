@@ -80,6 +80,19 @@ func (v object) reflect() octets {
 	return join(header, padding)
 }
 
+// run gives a Session-Sender's packets; its numbers end where their field does (RFC 4656 §4.1.2).
+func (v object) run() object {
+	packets, number := []octets{}, v.number("firstSequenceNumber")
+	for _, timestamp := range v.allOctets("timestamps") {
+		if number < 1<<32 {
+			given := object{"sequenceNumber": number, "timestamp": timestamp, "padding": octets{}}
+			packets = append(packets, v.with(given).packetSeal("Sender").octets("packet"))
+		}
+		number++
+	}
+	return object{"packets": packets}
+}
+
 func (v object) unprotected() object { return v.with(object{"mode": "unauthenticated"}) }
 
 var packetTypes = types{
@@ -92,5 +105,7 @@ var packetTypes = types{
 	"SenderPacketOpen":     func(v object) object { return v.packetOpen("Sender") },
 	"ReflectorPacketSeal":  func(v object) object { return v.packetSeal("Reflector") },
 	"ReflectorPacketOpen":  func(v object) object { return v.packetOpen("Reflector") },
+	"SenderRun":            func(v object) object { return v.run() },
+	"SenderRunUnprotected": func(v object) object { return v.unprotected().run() },
 	"Reflect":              func(v object) object { return object{"answer": v.reflect()} },
 }

@@ -11,6 +11,7 @@ final class Attacks {
             "SessionRun", Attacks::sessionRun,
             "TokenForged", Attacks::tokenForged,
             "ForgedTokenAccepted", Attacks::forgedTokenAccepted,
+            "ModeChanged", Attacks::modeChanged,
             "ControlKeysFromLostTestKeys", Attacks::controlKeysFromLostTestKeys,
             "PacketOfSession", Attacks::packetOfSession,
             "PacketTaken", Attacks::packetTaken);
@@ -54,7 +55,7 @@ final class Attacks {
     }
 
     private static Server server(Fields v) {
-        return new Server(v.with("protocol", "TWAMP", "modes", OFFERED),
+        return new Server(Fields.of("modes", OFFERED).with(v).with("protocol", "TWAMP"),
                 Granting.of(KeyId.encode(v.text("keyName")), v));
     }
 
@@ -76,23 +77,34 @@ final class Attacks {
         return client.take().octets();
     }
 
-    /** A connection with one session, and its messages. */
-    private record Connection(Fields sent, Endpoint.Session session) {
+    /** A connection with one session, and its messages. A case may have Mode changed on the way. */
+    private record Connection(Fields sent, Client client, Server server) {
         static Connection of(Fields v) {
-            Client client = client(v);
-            Server server = server(v);
+            Client client = Attacks.client(v);
+            Server server = Attacks.server(v);
+            Fields changed = new Fields();
             byte[] serverGreeting = server.take().octets();
             byte[] setUpResponse = give(client, serverGreeting);
-            byte[] serverStart = give(server, setUpResponse);
+            byte[] received = setUpResponse;
+            if (v.containsKey("changedMode")) {
+                byte[] mode = Layout.of("mode:4").pack(Fields.of("mode", v.get("changedMode")));
+                received = Octets.join(mode, Octets.from(mode.length, setUpResponse));
+                changed.put("changedSetUpResponse", received);
+            }
+            byte[] serverStart = give(server, received);
             give(client, serverStart);
             byte[] requestSession = ask(client, v.octets("parameters"));
             byte[] acceptSession = give(server, requestSession);
             give(client, acceptSession);
             Endpoint.Session session = client.firstSession();
-            return new Connection(Fields.of("serverGreeting", serverGreeting,
+            return new Connection(changed.with("serverGreeting", serverGreeting,
                     "setUpResponse", setUpResponse, "serverStart", serverStart,
                     "requestSession", requestSession, "acceptSession", acceptSession,
-                    "t3", session.t3(), "t4", session.t4()), session);
+                    "t3", session.t3(), "t4", session.t4()), client, server);
+        }
+
+        Fields keys() {
+            return client.firstSession().keys();
         }
     }
 
@@ -102,16 +114,36 @@ final class Attacks {
                 .octets("packet");
     }
 
-    private static Fields sessionRun(Fields v) {
-        Connection connection = Connection.of(v);
-        Fields keys = connection.session().keys();
-        byte[] packet = senderPacket(keys, v);
+    private static byte[] reflectorPacket(Fields keys, Fields v, byte[] packet) {
         Fields own = keys.with(SENDS).with("receiveTimestamp", v.get("receiveTimestamp"),
                 "timestamp", v.get("reflectorTimestamp"), "sequenceNumber", 0);
-        byte[] answer = Packets.reflect(own, packet);
+        return Packets.reflect(own, packet);
+    }
+
+    private static Fields sessionRun(Fields v) {
+        Connection connection = Connection.of(v);
+        Fields keys = connection.keys();
+        byte[] packet = senderPacket(keys, v);
+        byte[] answer = reflectorPacket(keys, v, packet);
         Fields returned = Packets.open("Reflector", keys.with("packet", answer));
         return connection.sent().with("senderPacket", packet, "reflectorPacket", answer,
                 "returnedSequenceNumber", returned.get("senderSequenceNumber"));
+    }
+
+    /** In Mode 8 the reflector gets a packet in clear, which anybody can make. */
+    private static Fields modeChanged(Fields v) {
+        Connection connection = Connection.of(v);
+        Client client = connection.client();
+        Server server = connection.server();
+        client.ask("Start-Sessions", new Fields());
+        byte[] startSessions = client.take().octets();
+        byte[] startAck = give(server, startSessions);
+        give(client, startAck);
+        Fields atServer = server.firstSession().keys();
+        boolean isFromAnybody = atServer.text("mode").equals("unauthenticated");
+        byte[] packet = senderPacket(isFromAnybody ? atServer : connection.keys(), v);
+        return connection.sent().with("startSessions", startSessions, "startAck", startAck,
+                "senderPacket", packet, "reflectorPacket", reflectorPacket(atServer, v, packet));
     }
 
     private static Fields tokenForged(Fields v) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import static java.util.Map.entry;
 
 /** Test packets of OWAMP and TWAMP, sealed, opened and reflected (RFC 4656 §4.1, RFC 5357 §4). */
@@ -16,6 +18,8 @@ final class Packets {
             entry("ReflectorPacketSeal", v -> seal("Reflector", v)),
             entry("ReflectorPacketOpen", v -> open("Reflector", v)),
             entry("Reflect", Packets::answer),
+            entry("SenderRun", Packets::run),
+            entry("SenderRunUnprotected", v -> run(unprotected(v))),
             entry("ErrorEstimate", Packets::errorEstimate));
     static final long TTL = 255;
 
@@ -36,6 +40,16 @@ final class Packets {
 
     private static Fields unprotected(Fields v) {
         return v.with("mode", "unauthenticated");
+    }
+
+    /** A Session-Sender's packets; its numbers end where their field does (RFC 4656 §4.1.2). */
+    private static Fields run(Fields v) {
+        List<byte[]> times = v.octetStrings("timestamps");
+        long first = v.number("firstSequenceNumber");
+        long count = Math.max(0, Math.min(times.size(), (1L << 32) - first));
+        return Fields.of("packets", IntStream.range(0, (int) count).mapToObj(place -> seal("Sender",
+                v.with("sequenceNumber", first + place, "timestamp", times.get(place),
+                        "padding", Octets.NONE)).octets("packet")).toList());
     }
 
     private static Fields answer(Fields v) {

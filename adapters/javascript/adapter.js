@@ -39,6 +39,9 @@ function answer({ id, type, parameters, inputs }) {
 }
 
 Buffer.prototype.toJSON = function toJSON() { return this.toString("hex"); };
-require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
-  process.stdout.write(`${JSON.stringify(answer(JSON.parse(line)))}\n`);
-});
+if (require.main === module) {
+  require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
+    process.stdout.write(`${JSON.stringify(answer(JSON.parse(line)))}\n`);
+  });
+}
+module.exports = { answer };

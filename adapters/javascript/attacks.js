@@ -29,7 +29,7 @@ function serverOf(v) {
   checkSizes(v, { sid: 16 });
   const known = meaning.encodeKeyId(v.keyName);
   return new Server({
-    ...v, protocol: "TWAMP", modes: OFFERED, nextSid: () => v.sid,
+    modes: OFFERED, ...v, protocol: "TWAMP", nextSid: () => v.sid,
     decide: () => ({ accept: 0, port: v.port }),
     secretOf: (keyId) => (keyId.equals(known) ? v.sharedSecret : undefined),
   });
@@ -41,19 +41,27 @@ function give(end, octets) {
   return end.take().octets;
 }
 
-// A connection with one session: its messages, and T3 and T4.
-function connect(v) {
-  const [client, server] = [clientOf(v), serverOf(v)];
+// What is sent if Mode is changed on the way: it is in the first four octets.
+function changeMode(setUpResponse, mode) {
+  const changed = Buffer.from(setUpResponse);
+  changed.writeUInt32BE(mode);
+  return changed;
+}
+
+// A connection with one session: its messages, and T3 and T4 of both ends. Mode can be changed.
+function connect(v, client = clientOf(v), server = serverOf(v)) {
   const serverGreeting = server.take().octets;
   const setUpResponse = give(client, serverGreeting);
-  const serverStart = give(server, setUpResponse);
+  const change = v.changedMode === undefined
+    ? {} : { changedSetUpResponse: changeMode(setUpResponse, v.changedMode) };
+  const serverStart = give(server, change.changedSetUpResponse ?? setUpResponse);
   give(client, serverStart);
   client.ask(REQUEST, parse(requestOf(v)));
   const requestSession = client.take().octets;
   const acceptSession = give(server, requestSession);
   give(client, acceptSession);
   const [{ t3, t4, mode }] = client.sessions;
-  const setUp = { serverGreeting, setUpResponse, serverStart };
+  const setUp = { serverGreeting, setUpResponse, ...change, serverStart };
   const sent = { ...setUp, requestSession, acceptSession, t3, t4 };
   return { sent, keys: { t3, t4, mode } };
 }
@@ -67,13 +75,17 @@ const senderPacket = (keys, v) => packetSeal("Sender", {
 const sessionKeys = ({ keys, sid, t1, t2 }) =>
   (keys === "shared" ? { t3: t1, t4: t2 } : testKeys(sid, t1, t2));
 
+function reflectorPacket(keys, v, packet) {
+  const times = { receiveTimestamp: v.receiveTimestamp, timestamp: v.reflectorTimestamp };
+  const own = { ...keys, ...times, sequenceNumber: 0, errorEstimate: ERROR_ESTIMATE, ttl: TTL };
+  return reflect(own, packet);
+}
+
 const TYPES = {
   SessionRun(v) {
     const { sent, keys } = connect(v);
     const packet = senderPacket(keys, v);
-    const times = { receiveTimestamp: v.receiveTimestamp, timestamp: v.reflectorTimestamp };
-    const own = { ...keys, ...times, sequenceNumber: 0, errorEstimate: ERROR_ESTIMATE, ttl: TTL };
-    const answer = reflect(own, packet);
+    const answer = reflectorPacket(keys, v, packet);
     const returned = packetOpen("Reflector", { ...keys, packet: answer });
     const returnedSequenceNumber = returned.senderSequenceNumber;
     return { ...sent, senderPacket: packet, reflectorPacket: answer, returnedSequenceNumber };
@@ -109,6 +121,19 @@ const TYPES = {
     const accept = serverStart[15];
     const sent = { serverGreeting, setUpResponse, serverStart, accept };
     return { ...sent, requestSession, acceptSession, t3, t4 };
+  },
+  ModeChanged(v) {
+    const [client, server] = [clientOf(v), serverOf(v)];
+    const { sent, keys } = connect(v, client, server);
+    client.ask("Start-Sessions");
+    const startSessions = client.take().octets;
+    const startAck = give(server, startSessions);
+    give(client, startAck);
+    const [atServer] = server.sessions;
+    const isFromAnybody = atServer.mode === "unauthenticated";
+    const packet = senderPacket(isFromAnybody ? atServer : keys, v);
+    const answer = reflectorPacket(atServer, v, packet);
+    return { ...sent, startSessions, startAck, senderPacket: packet, reflectorPacket: answer };
   },
   ControlKeysFromLostTestKeys(v) {
     const { t1, t2 } = controlKeys(v.sid, v.t3, v.t4);

@@ -86,6 +86,15 @@ function reflect(v, packet) {
   return Buffer.concat([header, found.padding.subarray(0, room)]);
 }
 
+// A Session-Sender's packets; its numbers end where their field does (RFC 4656 §4.1.2).
+function run(v) {
+  const numbered = v.timestamps.slice(0, Math.max(0, 2 ** 32 - v.firstSequenceNumber));
+  const packets = numbered.map((timestamp, place) => packetSeal("Sender", {
+    ...v, timestamp, sequenceNumber: v.firstSequenceNumber + place, padding: NONE,
+  }).packet);
+  return { packets };
+}
+
 const TYPES = {
   SenderPacketBuild: (v) => packetSeal("Sender", v),
   SenderPacketParse: (v) => packetOpen("Sender", v),
@@ -96,6 +105,8 @@ const TYPES = {
   SenderPacketOpen: (v) => packetOpen("Sender", v),
   ReflectorPacketSeal: (v) => packetSeal("Reflector", v),
   ReflectorPacketOpen: (v) => packetOpen("Reflector", v),
+  SenderRun: run,
+  SenderRunUnprotected: run,
   Reflect: (v) => ({ answer: reflect(v, v.packet) }),
 };
 

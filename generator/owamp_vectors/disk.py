@@ -522,8 +522,15 @@ def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
+def printable(text: str) -> str:
+    """`text` on one line, what a terminal might act on replaced: it may quote a peer, a program or
+    a file.
+    """
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 def shortened(value: object, limit: int = 80) -> str:
     """A value as JSON, or a line as it is, for people: printable and not too long."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else json.dumps(value)
-    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    text = printable(text)
     return (text if len(text) <= limit else text[: limit - 1] + "…") or "nothing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -96,9 +97,60 @@ def _is_integer(_: object, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _surely_fits(value: object, schema: object) -> bool:
+    """Whether a value fits a schema of the keywords that most consist of; False: not known.
+
+    The validator makes an object for each value that it looks at, and a vector file has 10^5.
+    """
+    if not isinstance(schema, Mapping) or not schema.keys() <= _COMMON:
+        return False
+    match schema.get("type"):
+        case "string":
+            return isinstance(value, str) and _string_fits(value, schema)
+        case "integer" if "enum" not in schema:
+            least, most = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
+            return _is_integer(None, value) and least <= value <= most
+        case "array" if "items" in schema:
+            return isinstance(value, list) and all(
+                _surely_fits(item, schema["items"]) for item in value
+            )
+        case "object" if schema.get("additionalProperties") is False:
+            properties, required = schema.get("properties", {}), schema.get("required", ())
+            return (
+                isinstance(value, dict)
+                and value.keys() <= properties.keys()
+                and value.keys() >= set(required)
+                and all(_surely_fits(item, properties[name]) for name, item in value.items())
+            )
+    return False
+
+
+_COMMON = {
+    *("type", "pattern", "minLength", "maxLength", "enum", "minimum", "maximum", "items"),
+    *("properties", "required", "additionalProperties", "title", "description", "x-role"),
+}
+
+
+def _string_fits(value: str, schema: Schema) -> bool:
+    return (
+        ("pattern" not in schema or bool(_compiled(schema["pattern"]).search(value)))
+        and schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf)
+        and ("enum" not in schema or value in schema["enum"])
+    )
+
+
+def _properties(
+    validator: Any, properties: Schema, value: object, _schema: Schema
+) -> Iterator[ValidationError]:
+    if isinstance(value, dict):
+        for name, inner in properties.items():
+            if name in value and not _surely_fits(value[name], inner):
+                yield from validator.descend(value[name], inner, path=name, schema_path=name)
+
+
 _Validator: Any = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    {"pattern": _pattern},
+    {"pattern": _pattern, "properties": _properties},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 

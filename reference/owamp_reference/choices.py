@@ -30,7 +30,7 @@ class Option:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice:
     """Something that the RFCs leave open.
 
@@ -228,13 +228,13 @@ START_WITHOUT_SESSION = Choice(
     ),
 )
 WRONG_STOP = _closing(
-    "an end closes the connection after a Stop-Sessions that does not account for its sessions",
+    "an end closes the connection after a Stop-Sessions that it considers invalid",
     "closes",
     _closes("SHOULD", "RFC 4656 §3.8"),
     _stays("POLICY", "RFC 4656 §3.8"),
 )
 WRONG_STOP_AT_SERVER = Choice(
-    "what a server does after a Stop-Sessions that does not account for the client's sessions",
+    "what a server does after a Stop-Sessions that it considers invalid",
     (
         *WRONG_STOP.options,
         Option(STOPS_AND_CLOSES, "POLICY", "RFC 4656 §3.8"),
@@ -242,6 +242,21 @@ WRONG_STOP_AT_SERVER = Choice(
     ),
 )
 """Only OWAMP has a Stop-Sessions of the server."""
+STOP_IN_DISORDER = Choice(
+    "whether an end takes a Stop-Sessions whose skip ranges overlap or are out of order",
+    (
+        Option("takes it", "POLICY", "RFC 4656 §3.8"),
+        Option("considers it invalid", "POLICY", "RFC 4656 §3.8"),
+    ),
+)
+"""§3.8 has only the sender keep an order; §3.9 says of session data what a reader does."""
+TOLD_DISORDER = Choice(
+    "what an end does that is told to send skip ranges out of order, which it MUST NOT",
+    (
+        Option("sends no Stop-Sessions", "MUST", "RFC 4656 §3.8"),
+        Option("sends the skip ranges in order", "MUST", "RFC 4656 §3.8"),
+    ),
+)
 STOP_WITH_BOTH = Choice(
     "who accounts for a session with both Conf-Sender and Conf-Receiver",
     (

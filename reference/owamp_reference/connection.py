@@ -11,7 +11,7 @@ method in the wrong state is the caller's mistake and raises `ProtocolError`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar
 
@@ -56,6 +56,7 @@ from .messages import (
     StopSessions,
     StopTWSessions,
     Want,
+    check_skip_ranges,
 )
 from .negotiation import (
     REQUESTS,
@@ -103,6 +104,7 @@ class Endpoint:
         self._receiver: control.Receiver = control.OpenReceiver()
         self._control_keys: ControlKeys | None = None
         self._held = 0  # octets of text read since the last HMAC
+        self._is_inside = False  # whether a message is read in part
         self._stop_sent = self._stop_received = False
         self._conversation = self._converse()
         self._want = next(self._conversation)
@@ -118,6 +120,7 @@ class Endpoint:
         """Leave the connection open, and take no more notice of the peer."""
         while True:
             self._held = 0  # what is not looked at is not held
+            self._is_inside = False
             yield Want(primitives.AES_BLOCK_SIZE)
 
     def data_to_send(self) -> bytes:
@@ -138,6 +141,7 @@ class Endpoint:
             while not self._is_waiting() and len(self._inbox) >= self._want.size:
                 chunk = bytes(self._inbox[: self._want.size])
                 del self._inbox[: self._want.size]
+                self._is_inside = True  # unless the conversation says that a message ends here
                 self._want = self._conversation.send(self._text_of(chunk))
                 size = self._held + self._want.size
                 if size > self._max_message_size and not self._want.is_hmac:
@@ -163,7 +167,7 @@ class Endpoint:
         """The peer closed the connection: an error in the middle of anything, else none."""
         if self.state is State.CLOSED:
             return []
-        if self._inbox or self.state is not State.READY:
+        if self._inbox or self._is_inside or self.state is not State.READY:
             error = ProtocolError(
                 "connection", f"more octets while {self.state.value}", "its end", Stage.STATE
             )
@@ -223,7 +227,7 @@ class Endpoint:
         if self._stop_sent:
             raise ProtocolError("Stop-Sessions", "to be sent once", "a second one", Stage.STATE)
         check_stop(self.sessions, stop, self.IS_CLIENT, counts_both=self._counts_both())
-        self._send(stop)
+        self._send(self._in_order(stop))
         self._stop_sent = True
         self._stopped()
 
@@ -235,12 +239,35 @@ class Endpoint:
             return
         try:
             check_stop(self.sessions, stop, not self.IS_CLIENT, counts_both=self._counts_both())
+            self._check_order(stop)
         except ProtocolError as error:
             self._refuse_stop(error)
             return
         self._stop_received = True
         self._events.append(StopReceived(stop))
         self._stopped()
+
+    def _in_order(self, stop: StopSessions | StopTWSessions) -> StopSessions | StopTWSessions:
+        """What it is told to send, with the skip ranges in the order that RFC 4656 §3.8 wants."""
+        if isinstance(stop, StopTWSessions):
+            return stop
+        ordered = tuple(
+            replace(item, skip_ranges=tuple(sorted(item.skip_ranges, key=lambda one: one.first)))
+            for item in stop.sessions
+        )
+        if ordered != stop.sessions and self._choose(choices.TOLD_DISORDER) == 0:
+            raise ProtocolError("Skip Ranges", "ascending ones", "another order", Stage.INPUT)
+        return replace(stop, sessions=ordered)
+
+    def _check_order(self, stop: StopSessions | StopTWSessions) -> None:
+        """Perhaps consider skip ranges that overlap, or are out of order, invalid."""
+        if isinstance(stop, StopSessions):
+            try:
+                for item in stop.sessions:
+                    check_skip_ranges(item.skip_ranges, Stage.LAYOUT)
+            except ProtocolError:
+                if self._choose(choices.STOP_IN_DISORDER):
+                    raise
 
     def _counts_both(self) -> bool:
         """Whether both ends account for a session with both Conf bits."""
@@ -443,6 +470,7 @@ class ControlClient(Endpoint):
                 yield from self._ignore_rest()
         yield from self._set_up(greeting)
         while True:
+            self._is_inside = False
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             if self.state is State.TESTING and self.protocol is Protocol.OWAMP:
                 self._check_announced(first_block)
@@ -764,6 +792,7 @@ class Server(Endpoint):
             yield from self._refuse_set_up(accept, error)
         self._start(response.client_iv)
         while True:
+            self._is_inside = False
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             yield from self._read_command(first_block)
 

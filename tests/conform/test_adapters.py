@@ -62,6 +62,17 @@ def test_adapter_passes_every_case(name: str, tmp_path: Path) -> None:
     assert content["passed"] == sum(stored(file)["numberOfTests"] for file in FILES.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "command"), [("go", ["go", "test", "./..."]), ("javascript", ["node", "--test", "."])]
+)
+def test_adapter_passes_the_package_of_the_vectors(name: str, command: list[str]) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"the adapter in {name} needs {command[0]}, which is not installed")
+    source = ADAPTERS / name
+    found = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+
+
 @pytest.mark.parametrize("name", BUILDS)
 def test_files_of_adapters_are_short(name: str) -> None:
     for path in (ADAPTERS / name).iterdir():

@@ -90,7 +90,11 @@ def test_claims_are_loaded() -> None:
         ('premise = "can-end"', "diff = true", "go together"),
         ('premise = "can-end"', "", "claim secret, premise: is missing"),
         ('premise = "can-end"', 'premise = "x"', "claim secret, premise: no claim x"),
-        ('premise = "can-end"', 'premise = "secret"', "premise: secret is no exists-trace lemma"),
+        (
+            'premise = "can-end"',
+            'premise = "secret"',
+            "premise: secret is not an exists-trace lemma",
+        ),
         ('premise = "can-end"', 'premise = "can-end"\nflags = ["LEAK"]', "can-end has flags []"),
         (
             'premise = "can-end"',
@@ -320,7 +324,7 @@ def test_the_schemas_are_schemas_and_know_the_verdicts() -> None:
 def test_unknown_names_are_wrong_on_the_command_line() -> None:
     for option, value in (("--claim", "x"), ("--model", "x"), ("--lemma", "x")):
         line = refused(run("claims", "--models", FIXTURE, option, value), 2)
-        assert f"no {option[2:]} x in claims.toml; there are: " in line
+        assert f"no {option[2:]} x; there are: " in line
     line = refused(run("claims", "--models", FIXTURE, "--model", "equal", "--claim", "can-end"), 2)
     assert "no claim has this model" in line
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from owamp_vectors.catalogue import FILES
@@ -13,6 +14,9 @@ from owamp_vectors.vectors.stored import StoredCase
 
 from ..support import committed_cases
 
+LABELS = {"BASIC", "PROTOCOL"}
+"""The bug types of flags that name no mistake."""
+ROOT = Path(__file__).parents[2]
 CASES = [case for file in FILES.values() for case in committed_cases(file)]
 
 
@@ -42,6 +46,14 @@ def test_each_case_aimed_at_a_mistake_catches_it(mistake: Mistake) -> None:
 def test_no_mistake_is_held_by_a_single_case() -> None:
     held = Counter(flag for case in CASES for flag in case.flags)
     assert [flag for flag in MISTAKES if held[flag] < 2] == []
+
+
+def test_what_is_no_mistake_is_a_label() -> None:
+    """A label says what a case is, or which weakness of the protocol it shows."""
+    assert {note.bug_type for flag, note in NOTES.items() if flag not in MISTAKES} <= LABELS
+    assert not {mistake.note.bug_type for mistake in MISTAKES.values()} & LABELS
+    readme = (ROOT / "vectors" / "README.md").read_text(encoding="utf-8")
+    assert [word for word in LABELS if f"`{word}`" not in readme] == []
 
 
 def test_every_flag_is_a_mistake_or_has_a_note() -> None:

@@ -60,14 +60,19 @@ class Running:
     service: Service
     port: int
     log: list[str] = field(default_factory=list)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def logged(self, text: str, times: int = 1) -> None:
         """Wait until so many lines have the text."""
         while sum(text in line for line in self.log) < times:
             await asyncio.sleep(0.005)
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port)
+    async def connect(
+        self, source: str = "127.0.0.1"
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        made = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0))
+        self.writers.append(made[1])
+        return made
 
 
 @asynccontextmanager
@@ -79,6 +84,7 @@ async def serving(
     capture: Capture | None = None,
     modes: int | None = None,
     secrets: Secrets = SECRETS,
+    say: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Running]:
     """A service in a setting, with the secrets of the reference's tests unless others are given."""
     log: list[str] = []
@@ -90,11 +96,14 @@ async def serving(
         limits=limits or ServiceLimits(),
         make_server=make_server,
     )
-    service = Service(config, log.append, capture)
+    service = Service(config, say or log.append, capture)
     (address,) = await service.start(host, 0)
+    running = Running(service, address[1], log)
     try:
-        yield Running(service, address[1], log)
+        yield running
     finally:
+        for writer in running.writers:
+            writer.close()
         await service.close()
 
 
@@ -214,10 +223,13 @@ class LiveClient:
 
 
 async def client_of(
-    setting: Setting, running: Running, choose: Chooser = first_option
+    setting: Setting,
+    running: Running,
+    choose: Chooser = first_option,
+    source: str = "127.0.0.1",
 ) -> LiveClient:
     """A client that is set up."""
-    client = LiveClient(setting, *await running.connect(), choose)
+    client = LiveClient(setting, *await running.connect(source), choose)
     await client.next(SetUp)
     return client
 

@@ -18,6 +18,7 @@ from owamp_reference.messages import (
     Message,
     PacketRecord,
     RequestSession,
+    ScheduleSlot,
     ServerGreeting,
     ServerStart,
     SessionDescription,
@@ -124,6 +125,8 @@ class Session:
             "start_time": self.clock(),
             "timeout": self.timeout,
         }
+        if self.setting.protocol is Protocol.OWAMP:
+            changes["slots"] = (ScheduleSlot(1, 1 << 20),)  # as fast as they are sent here
         if self.names_addresses:
             near, far = (ip_address(text).packed.ljust(16, b"\0") for text in self.addresses)
             if self.server_sends:
@@ -188,7 +191,9 @@ class Session:
         self.pump()
         request = session.request
         assert isinstance(request, RequestSession)
-        record = PacketRecord(0, ESTIMATE.to_int(), ESTIMATE.to_int(), self.clock(), 9, 251)
+        record = PacketRecord(
+            0, ESTIMATE.to_int(), ESTIMATE.to_int(), self.clock(), self.clock(), 251
+        )
         data = FetchData(request, (SkipRange(3, 4),), (record,))
         self.server.answer_fetch(FetchAck(0, 1, self.packets + 2, 1, 1), data)
         self.pump()
@@ -350,11 +355,25 @@ class Script:
         self.ready().accepted(**changes)
         return self.client(StartSessions()).server(StartAck(0))
 
-    def send(self, packet: SenderPacket | bytes, ttl: int = 255) -> Script:
+    def whole(self) -> Script:
+        """The observer sees all that the client sends."""
+        address = (V4[1], CONTROL_PORTS[self.setting.protocol])
+        self.observer = Observer(
+            self.setting.protocol, CREDENTIALS, (V4[0], 40000), address, is_whole=True
+        )
+        return self
+
+    def client_octets_with_wrong_hmac(self, message: Message) -> Script:
+        """A command, one bit of its last HMAC turned over."""
+        octets = control.write_message(self.client_stream, message.segments())
+        self.observer.client_octets(octets[:-1] + bytes([octets[-1] ^ 1]))
+        return self
+
+    def send(self, packet: SenderPacket | bytes, ttl: int = 255, time: int | None = None) -> Script:
         """A packet of the Session-Sender."""
         if not isinstance(packet, bytes):
             packet = self._as_it_is(packet)
-        self.observer.test_packet(packet, self.source, self.destination, ttl)
+        self.observer.test_packet(packet, self.source, self.destination, ttl, time)
         return self
 
     def _as_it_is(self, packet: SenderPacket | ReflectorPacket) -> bytes:
@@ -363,10 +382,10 @@ class Script:
         header = layout.pack(vars(packet))
         return protect_header(self.mode, layout, header, self.keys) + packet.padding
 
-    def reflect(self, packet: ReflectorPacket | bytes) -> Script:
+    def reflect(self, packet: ReflectorPacket | bytes, time: int | None = None) -> Script:
         if not isinstance(packet, bytes):
             packet = self._as_it_is(packet)
-        self.observer.test_packet(packet, self.destination, self.source, 255)
+        self.observer.test_packet(packet, self.destination, self.source, 255, time)
         return self
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,17 @@ with MISTAKES[sys.argv.pop(1)].applied():
 
 
 @contextmanager
-def serve(*arguments: object, mistake: str | None = None) -> Iterator[Served]:
+def serve(
+    *arguments: object, mistake: str | None = None, log: Path | None = None
+) -> Iterator[Served]:
+    """A `serve`; what it logs is in `Served.log` at its end, or in a file."""
     program = ("-c", PROGRAM) if mistake is None else ("-c", WRONG_PROGRAM, mistake)
     command = [sys.executable, *program, "serve", "--port", "0", *map(str, arguments)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    )
+    with ExitStack() as stack:
+        errors = subprocess.PIPE if log is None else stack.enter_context(log.open("wb"))
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8"
+        )
     try:
         yield Served(process)
     finally:
@@ -111,8 +116,8 @@ def test_two_processes_and_their_captures(passphrase: Path, tmp_path: Path) -> N
         assert served.end() == 0
     assert result.stdout.endswith("Everything is right.\n")
     assert "3 of 3 test packets were reflected (RFC 5357 §4.2.1)" in result.stdout
-    assert re.search(r"\n +12 +4  Modes +0000000e = 14\n", result.stdout), "a field of a message"
-    assert re.search(r"127\.0\.0\.1:\d+ set up: encrypted\n", served.log)
+    assert re.search(r"\n +12 +4  Modes +0000000e = 14 \(", result.stdout), "a field of a message"
+    assert re.search(r"127\.0\.0\.1:\d+ set up: encrypted, KeyID 'alice'\n", served.log)
     content = json.loads(report.read_text(encoding="utf-8"))
     assert content["complete"] is True
     assert content["verdicts"]["wrong"] == 0
@@ -151,9 +156,9 @@ def test_a_key_from_ikev2(protocol: str, sk_d: Path, tmp_path: Path) -> None:
         assert prompted.exit_code == 0, prompted.output
         assert PASSPHRASE.decode() not in prompted.output
         wrong = cli(*common, *SPIS, *PRF, "--keymat", sk_d, "--sid", "00" * 16)
-        assert wrong.exit_code == 1
+        assert wrong.exit_code == 8
         assert "Accept 1" in wrong.stdout
-        assert "Not everything could be looked at." in wrong.stderr
+        assert "Not all steps could be taken." in wrong.stderr
         assert served.end(signal.SIGINT) == 0
     assert SK_D.hex() not in served.log
 
@@ -173,6 +178,60 @@ def test_a_server_with_a_named_mistake(flag: str, said: str, passphrase: Path) -
     assert result.exit_code == 1, result.output
     assert "Something is wrong." in result.stderr
     assert said in result.stdout
+
+
+# What a server takes that it has to refuse
+
+
+@pytest.mark.parametrize("protocol", ["owamp", "twamp"])
+@pytest.mark.parametrize("mode", ["authenticated", "encrypted"])
+def test_our_server_refuses_all_that_it_has_to(
+    protocol: str, mode: str, passphrase: Path, tmp_path: Path
+) -> None:
+    secret = ("--key-id", KEY_ID, "--passphrase", passphrase, "--protocol", protocol)
+    with serve(*secret) as served:
+        report = tmp_path / "report.json"
+        asked = ("--negative", "--mode", mode, "--json", report)
+        result = cli("probe", served.address, *secret, *asked)
+    assert result.exit_code == 0, result.output
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["complete"] is True
+    assert found["verdicts"] == {"ok": 10, "note": 0, "wrong": 0}
+
+
+@pytest.mark.parametrize(
+    ("flag", "taken"),
+    [
+        ("ChallengeUnchecked", ["a wrong Challenge in the Token"]),
+        ("HmacFirstUnchecked", ["a wrong HMAC of the request"]),
+        ("HmacFirstAlone", ["a wrong HMAC of Start-Sessions", "a wrong HMAC of Stop-Sessions"]),
+        ("TestHmacUnchecked", ["a wrong HMAC of a test packet"]),
+    ],
+)
+def test_what_a_wrong_server_takes_is_said(flag: str, taken: list[str], passphrase: Path) -> None:
+    secret = ("--key-id", KEY_ID, "--passphrase", passphrase)
+    with serve(*secret, mistake=flag) as served:
+        result = cli("probe", served.address, *secret, "--negative")
+    assert result.exit_code == 1, result.output
+    for name in taken:
+        assert re.search(rf"{name}  wrong: it was (accepted|reflected)", result.stdout)
+    assert "no fault  ok: it was accepted" in result.stdout
+
+
+def test_without_the_right_secret_nothing_can_be_asked(passphrase: Path, tmp_path: Path) -> None:
+    other = private(tmp_path / "other", "another\n")
+    with serve("--key-id", KEY_ID, "--passphrase", passphrase) as served:
+        secret = ("--key-id", KEY_ID, "--passphrase", other)
+        result = cli("probe", served.address, *secret, "--negative")
+        assert result.exit_code == 8, result.output
+        assert "it does not accept what has no fault" in result.stderr
+        no_secret = cli("probe", served.address, "--negative")
+        assert "--negative: expected a secret, found none" in refused(no_secret, 2)
+        written = cli("probe", served.address, *secret, "--negative", "--write-pcap", "x")
+        assert "expected no --write-pcap" in refused(written, 2)
+    assert refused(cli("probe", "127.0.0.1:1", *secret, "--negative"), 7).endswith(
+        "connection refused"
+    )
 
 
 def test_steps_are_shown_while_the_peer_says_nothing() -> None:
@@ -228,6 +287,25 @@ def test_several_hosts() -> None:
         assert cli("probe", other, *QUICK).exit_code == 0
     bad = cli("serve", *hosts, "--host", "192.0.2.1", "--port", "0")
     assert "127.0.0.1, 127.0.0.2, 192.0.2.1, port 0: " in refused(bad, 7)
+
+
+def test_the_limits_of_a_server_can_be_chosen() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+    limits = ("--max-packets", 2, "--test-ports", f"{port}-{port}", "--start-ahead", 1)
+    with serve("--protocol", "owamp", *limits) as served:
+        quick = ("--protocol", "owamp", "--interval", 0.01, "--loss-timeout", 0.5)
+        few = cli("probe", served.address, *quick, "--count", 2)
+        assert few.exit_code == 0, few.output
+        assert f"Port {port}," in few.output
+        many = cli("probe", served.address, *quick, "--count", 3)
+        assert "Accept 4, permanent resource limitation" in many.output
+        assert served.end() == 0
+    assert "Number of Packets: expected at most 2, found 3" in served.log
+    for wrong in ("5", "7-6", "0-9", "1-65536", "a-b"):
+        found = refused(cli("serve", "--test-ports", wrong), 2)
+        assert f"expected LOW-HIGH, from 1 to 65535, found {wrong!r}" in found
 
 
 def test_nobody_there_is_exit_code_7() -> None:
@@ -338,11 +416,34 @@ def test_files_that_cannot_be_used(tmp_path: Path, passphrase: Path) -> None:
     assert "chmod 600" in refused(result, 3)
 
 
+def test_the_exit_codes_tell_right_wrong_and_not_checked(passphrase: Path, tmp_path: Path) -> None:
+    secret = ("--key-id", KEY_ID, "--passphrase", passphrase)
+    path = tmp_path / "seen.pcap"
+    with serve(*secret) as served:
+        port = served.address.split(":")[1]
+        assert cli("probe", served.address, *secret, *QUICK, "--write-pcap", path).exit_code == 0
+        refused_mode = cli("probe", served.address, *QUICK)
+        assert refused_mode.exit_code == 8
+        assert "Not all steps could be taken." in refused_mode.stderr
+    seen = ("probe", "--pcap", path, "--pcap-port", port)
+    right = cli(*seen, *secret)
+    assert right.exit_code == 0, right.output
+    assert "Test packets  ok: 3 test packets sent, 3 of them reflected" in right.stdout
+    other = private(tmp_path / "other", "another\n")
+    for unknown in ((), ("--key-id", KEY_ID, "--passphrase", other)):
+        result = cli(*seen, *unknown)
+        assert result.exit_code == 8, result.output
+        assert "Nothing was checked" in result.stderr
+        assert "wrong" not in result.stdout
+    taken_for_owamp = cli(*seen, *secret, "--protocol", "owamp")
+    assert taken_for_owamp.exit_code == 1, "what --protocol says counts"
+
+
 def test_an_empty_capture_has_nothing_to_look_at(tmp_path: Path) -> None:
     path, report = tmp_path / "none.pcap", tmp_path / "none.json"
     Capture(path).close()
     result = cli("probe", "--pcap", path, "--json", report)
-    assert result.exit_code == 1
+    assert result.exit_code == 8
     assert "No control connection" in result.stderr
     assert json.loads(report.read_text(encoding="utf-8")) == {"connections": []}
 

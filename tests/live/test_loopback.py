@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from owamp_reference import binding, ikev2
+from owamp_reference.connection import Server, ServerConfig
 from owamp_reference.messages import PacketRecord
 from owamp_reference.negotiation import Credentials, Protocol
+from owamp_reference.sources import system_clock
 from owamp_vectors.live.capture.capture import Capture
 from owamp_vectors.live.observe.captured import report_capture
 from owamp_vectors.live.observe.steps import Who, any_wrong, text_lines
 from owamp_vectors.live.probe.config import Direction
 from owamp_vectors.live.probe.probe import ProbeReport, run_probe
 from owamp_vectors.live.secrets import Secrets
+from owamp_vectors.live.serve import policy as server_policy
+from owamp_vectors.live.serve import sessions as server_sessions
 from owamp_vectors.live.serve.server import Service, ServiceConfig
 
 from ..reference.support import OWAMP, SETTINGS, SID, SPI_I, SPI_R, TWAMP, Setting
-from .peers import SECRETS, named, plan, probe_of, probed, run, serving
+from .peers import SECRETS, client_of, named, plan, probe_of, probed, run, serving
 
 
 def of(protocol: Protocol) -> list[Setting]:
@@ -245,6 +250,42 @@ def test_captures_of_both_ends_give_the_report_of_the_probe(
         found = [(item.name, item.octets) for item in seen.steps]
         assert sorted(found) == sorted(expected)
         assert {item.severity.value for item in seen.steps} <= {"ok", "note"}
+
+
+def test_the_reset_of_a_client_is_its_own_in_the_capture(tmp_path: Path) -> None:
+    path = tmp_path / "seen.pcap"
+    capture = Capture(path)
+
+    async def main() -> int:
+        async with serving(TWAMP, capture=capture) as running:
+            client = await client_of(TWAMP, running)
+            bound = client.writer.get_extra_info("socket")
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.writer.transport.abort()
+            await running.logged("closed: ")
+            return running.port
+
+    port = run(main())
+    capture.close()
+    (seen,) = report_capture(path, [TWAMP.credentials], TWAMP.protocol, [port])
+    assert (seen.steps[-1].name, seen.steps[-1].who) == ("end", Who.CLIENT)
+
+
+def test_clocks_that_are_further_apart_than_timeout_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RFC 4656 §4.2: the receiver has to discard every packet."""
+    hour = 3600 << 32
+    for module in (server_sessions, server_policy):
+        monkeypatch.setattr(module, "system_clock", lambda: system_clock() + hour)
+
+    def ahead(config: ServerConfig) -> Server:
+        return Server(config, clock=lambda: system_clock() + hour)
+
+    report = probe_of(OWAMP, ahead)
+    assert not any_wrong(report.steps), "\n".join(text_lines(report.steps))
+    (records,) = named(report, "Fetched records")
+    assert "the receiver's clock is 3600 s ahead of the one here" in records.text
 
 
 def test_a_capture_stops_at_its_limit(tmp_path: Path) -> None:

@@ -243,10 +243,88 @@ def test_arrivals_are_recorded_in_order_and_twice_if_they_come_twice() -> None:
 
 def test_lost_packets_are_recorded_with_the_time_at_which_they_were_due() -> None:
     data = fetched([1])
-    assert seen(data) == [(1, False), (0, True), (2, True), (3, True)]
+    assert seen(data) == [(0, True), (2, True), (3, True), (1, False)]
     assert data is not None
-    assert data.records[2].send_timestamp == data.request.start_time + 3 * (SECOND // 10)
-    assert_as_in_the_vectors(data.records[2])
+    assert data.records[1].send_timestamp == data.request.start_time + 3 * (SECOND // 10)
+    assert_as_in_the_vectors(data.records[1])
+
+
+def test_a_lost_packet_is_recorded_where_its_loss_was_detected() -> None:
+    """Clients read the records in the order of time, and cannot look far back (RFC 4656 §3.9)."""
+
+    async def main() -> FetchData | None:
+        with ports(1) as (port,):
+            changes: dict[str, Any] = {
+                "sender_port": port.number,
+                "start_time": system_clock(),
+                "timeout": SECOND // 5,
+                "number_of_packets": 20,
+                "slots": (ScheduleSlot(1, SECOND // 20),),
+            }
+            async with (
+                serving(OWAMP) as running,
+                started(OWAMP, running, **changes) as (client, session, sender),
+            ):
+                for number in range(20):
+                    packet = sender.next_packet()
+                    if number not in (3, 4, 19):
+                        port.send(packet, session.port)
+                    await asyncio.sleep(0.05)
+                stop = await client.next(StopReceived)  # of its own, once the session is complete
+                assert isinstance(stop.message, StopSessions)
+                assert stop.message.sessions == ()
+                client.client.stop_sessions((SessionDescription(session.sid, 20),))
+                client.client.fetch_session(session.sid)
+                return (await client.next(Fetched)).data
+
+    records = seen(run(main()))
+    places = {number: records.index((number, True)) for number in (3, 4, 19)}
+    arrived_after = {number: place for place, (number, lost) in enumerate(records) if not lost}
+    assert arrived_after[6] < places[3] < places[4] < arrived_after[11]
+    assert places[19] == 19
+
+
+def test_the_log_says_who_asked_and_why_packets_were_discarded() -> None:
+    async def main() -> None:
+        with ports(2) as (port, other):
+            async with serving(TWAMP, ServiceLimits(packets=1)) as running:
+                changes = {"sender_port": port.number}
+                async with started(TWAMP, running, **changes) as (_, session, sender):
+                    good = sender.next_packet(64)
+                    other.send(good, session.port)
+                    for packet in (good[:20], bytes(112), good[:-64] + bytes(64), good):
+                        port.send(packet, session.port)
+                    await arrived(running, 5)
+                await running.logged("set up: encrypted, KeyID 'alice'")
+                await running.logged("1 received, 1 sent, 4 discarded (")
+                (line,) = [line for line in running.log if "4 discarded" in line]
+                for why in (
+                    "1 not from the peer's address and port",
+                    "packet: expected at least 48 octets",
+                    "1 HMAC: expected the HMAC of the encrypted part",
+                    "1 above the limit of 1 packets",
+                ):
+                    assert why in line
+
+    run(main())
+
+
+def test_test_ports_are_those_that_are_allowed() -> None:
+    async def main() -> None:
+        with ports(2) as (free, taken):
+            numbers = (free.number, taken.number)
+            free.close()
+            async with (
+                serving(TWAMP, ServiceLimits(ports=numbers)) as running,
+                connected(TWAMP, running) as client,
+            ):
+                asked = client.request(receiver_port=taken.number)
+                session = await client.ask(asked, TestSession)
+                assert session.port == free.number
+                refused = await client.ask(client.request(), SessionRejected)
+                assert refused.accept is Accept.TEMPORARY_RESOURCE_LIMITATION
+
+    run(main())
 
 
 def assert_as_in_the_vectors(record: PacketRecord) -> None:

@@ -23,12 +23,13 @@ from owamp_reference.messages import (
     SetUpResponse,
     StartSessions,
 )
-from owamp_reference.negotiation import Mode, Protocol
+from owamp_reference.negotiation import Credentials, Mode, Protocol
 from owamp_vectors.live.observe.steps import Severity, any_wrong, steps_to_json, text_lines
 from owamp_vectors.live.probe import sessions as probe_sessions
 from owamp_vectors.live.probe.config import Direction
 from owamp_vectors.live.probe.probe import ProbeReport, UnreachableError, run_probe
 from owamp_vectors.live.serve import sessions as server_sessions
+from owamp_vectors.mistakes import MISTAKES
 
 from ..reference.support import IKEV2_CREDENTIALS, OWAMP, PASSPHRASE, TWAMP, Draws, Setting
 from .peers import PATIENCE, named, plan, playing, probe_of, probed, run, serving, wrongs
@@ -98,7 +99,7 @@ def greeting(**changes: Any) -> bytes:
 def test_a_server_that_is_not_there_cannot_be_reached() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # and does not listen
-        with pytest.raises(UnreachableError, match=r"Connection refused|Connect call failed"):
+        with pytest.raises(UnreachableError, match=r": connection refused$"):
             run(run_probe(plan(TWAMP), "127.0.0.1", bound.getsockname()[1]))
 
 
@@ -286,7 +287,9 @@ def test_a_server_that_hangs_up_at_the_first_hmac(place: int, setting: Setting) 
     assert wrongs(report) == [
         ("end", "RFC 4656 §3.4", "the connection ends before a command was answered")
     ]
-    (cause, section), (where, _) = notes(report)
+    (cause, section), (other, _), (where, _) = notes(report)
+    theirs = "TWAMP, at port 862" if setting is OWAMP else "OWAMP, at port 861"
+    assert other.startswith(f"perhaps the server speaks {theirs}, which has no ")
     request = named(report, setting.request().LAYOUT.title)[0]
     assert f"likely cause: the server computes another HMAC of {request.name}: with" in cause
     assert "another T1 or with another IV than Client-IV" in cause
@@ -349,6 +352,45 @@ def test_nothing_is_guessed_of_a_server_that_had_begun_to_answer() -> None:
 def test_named_mistakes(flag: str, step: str, source: str) -> None:
     report = probe_of(TWAMP, with_mistake(flag), timeout=PATIENCE)
     assert (step, source) in [(name, section) for name, section, _ in wrongs(report)]
+
+
+@pytest.mark.parametrize("flag", ["SidOfTheRequest"])
+def test_a_reflector_that_answers_nothing_is_tried_with_the_known_mistakes(flag: str) -> None:
+    (step,) = named(probe_of(TWAMP, with_mistake(flag), timeout=PATIENCE), "Test packets")
+    assert step.text == "0 of 3 test packets were reflected"
+    assert f"it answers a packet that is protected by a mistake: {said_of(flag)}" in [
+        remark.text for remark in step.remarks
+    ]
+
+
+def said_of(flag: str) -> str:
+    return f"{MISTAKES[flag].note.description.rstrip('.')} ({flag})"
+
+
+@pytest.mark.parametrize("setting", [TWAMP, OWAMP], ids=str)
+def test_a_secret_that_is_refused_has_its_likely_causes_in_order(setting: Setting) -> None:
+    other = Credentials.from_passphrase("alice", b"another")
+    (step,) = named(probe_of(setting, credentials=other), "Server-Start")
+    (order,) = [remark.text for remark in step.remarks if "in this order" in remark.text]
+    places = [order.index(text) for text in ("KeyID 'alice'", "another passphrase", "PBKDF2")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "said"),
+    [
+        (OPEN_TWAMP, replace(OPEN_TWAMP, protocol=Protocol.OWAMP), "the server speaks TWAMP"),
+        (replace(OPEN_TWAMP, protocol=Protocol.OWAMP), OPEN_TWAMP, "the server speaks OWAMP"),
+    ],
+)
+def test_the_other_protocol_is_named(there: Setting, asked: Setting, said: str) -> None:
+    async def main() -> ProbeReport:
+        modes = 9 if there.protocol is Protocol.TWAMP else 1
+        async with serving(there, modes=modes) as running:
+            return await probed(asked, running, timeout=PATIENCE)
+
+    text = "\n".join(text_lines(run(main()).steps))
+    assert said in text, text
 
 
 def test_a_missing_ike_sa_is_a_refusal() -> None:

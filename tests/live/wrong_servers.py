@@ -71,7 +71,14 @@ class HangsUp(Server):
 
 
 class HangsUpAtStop(HangsUp):
+    """The same at Stop-Sessions, and says none of its own before."""
+
     at = StopReceived
+
+    def stop_sessions(
+        self, sessions: tuple[SessionDescription, ...] = (), accept: Accept = Accept.OK
+    ) -> None:
+        del sessions, accept
 
 
 class LeavesEarly(Server):

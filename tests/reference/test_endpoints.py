@@ -468,9 +468,11 @@ def test_end_of_the_connection_in_the_middle_of_anything_is_an_error(setting: Se
     client = RawServer(setting).client
     client.receive(greeting[:-1])
     assert error_of(client.connection_lost()).endswith("while setting up, found its end")
-    raw = RawClient(setting).ready()
-    raw.peer.receive(raw.sealed(setting.request())[:50])
-    assert error_of(raw.peer.connection_lost()).endswith("while ready, found its end")
+    size = len(RawClient(setting).sealed(setting.request()))
+    for cut in (*range(16, size, 16), 1, 50, size - 1):  # also between blocks, and behind an HMAC
+        raw = RawClient(setting).ready()
+        raw.peer.receive(raw.sealed(setting.request())[:cut])
+        assert error_of(raw.peer.connection_lost()).endswith("while ready, found its end")
     pair = Pair(setting).testing()
     assert error_of(pair.server.connection_lost()).endswith("while testing, found its end")
 

@@ -38,6 +38,7 @@ from owamp_vectors.render.draft_prose import model_head, prose
 from owamp_vectors.theory.findings import Finding
 from owamp_vectors.vectors.declaration import Json
 from owamp_vectors.vectors.drbg import Drbg
+from owamp_vectors.vectors.stored import find_files
 
 from ..support import MODELS, VECTORS, committed_cases
 
@@ -404,7 +405,7 @@ def test_numbers_and_texts_are_those_of_the_files(source: str) -> None:
     assert 'passphrase = "passphrase 1": the passphrase as text' in text
     assert "count = 1024: Count of the Server-Greeting" in text
     assert 'transcript[4].message = "Request-TW-Session"' in text
-    for path in VECTORS.glob("*.json"):
+    for path in find_files([VECTORS]):
         number = json.loads(path.read_text(encoding="utf-8"))["numberOfTests"]
         assert re.search(rf"<td>{path.name}</td><td>[^<]+</td><td[^>]*>{number}</td>", source)
 

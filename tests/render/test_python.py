@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from owamp_vectors.catalogue import FILES
+from owamp_vectors.render.vector_sources import name_in_all
 from owamp_vectors.vectors.declaration import Field, GroupType, Json, VectorFile
 
 from ..support import stored
@@ -101,11 +102,12 @@ def members(items: tuple[Field, ...], owner: Any) -> Json:
 def test_module_has_every_value(file: VectorFile, module: ModuleType) -> None:
     content = stored(file)
     found = module.FILES[file.name]
-    types = {group_type.name: group_type for group_type in file.types}
+    types = {name_in_all(file, group_type): group_type for group_type in file.types}
     groups = []
     for group in found.groups:
-        group_type = types[type(group).__name__.removesuffix("Group")]
-        assert group in getattr(module, snake(group_type.name).upper())
+        name = type(group).__name__.removesuffix("Group")
+        group_type = types[name]
+        assert group in getattr(module, snake(name).upper())
         comment = {"comment": group.comment} if group.comment is not None else {}
         parameters = {
             item.name: member(item, getattr(group, snake(item.name)))

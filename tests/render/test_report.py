@@ -23,6 +23,7 @@ from owamp_vectors.disk import MANIFEST
 from owamp_vectors.replay.replay import replay
 from owamp_vectors.theory.parse import read_model
 from owamp_vectors.theory.room import is_mutant
+from owamp_vectors.vectors.stored import find_files
 
 from ..support import MODELS, VECTORS, committed_cases
 from .conftest import Made
@@ -36,7 +37,7 @@ CLAIMS = load(MODELS, VECTORS)
 LEDGER = Ledger.load(MODELS / "proofs")
 ROWS = {row.claim.id: row for row in claims_table.claim_rows(CLAIMS, LEDGER)}
 CONTENTS = {
-    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in VECTORS.glob("*.json")
+    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in find_files([VECTORS])
 }
 ATTACK = "claims/token-forgery.html"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from owamp_vectors.render.vector_sources import name_in_all
 from owamp_vectors.render.vectors_c import c_name
 from owamp_vectors.vectors.declaration import Field, GroupType, VectorFile
 
@@ -113,7 +114,7 @@ def walker(file: VectorFile) -> str:
     name = snake(file.name)
     lines = [f'#include "owamp_tv_{name}.h"', _HELPERS, "int main(void)", "{"]
     for group_type in file.types:
-        lines += _type_lines(group_type)
+        lines += _type_lines(file, group_type)
     lines += [
         f"for (size_t n = 0; n < OWAMP_TV_{name.upper()}_NOTES; n++) {{",
         f"const owamp_tv_note *note = &owamp_tv_{name}_notes[n];",
@@ -130,8 +131,8 @@ def walker(file: VectorFile) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _type_lines(group_type: GroupType) -> Iterator[str]:
-    name = f"owamp_tv_{snake(group_type.name)}"
+def _type_lines(file: VectorFile, group_type: GroupType) -> Iterator[str]:
+    name = f"owamp_tv_{snake(name_in_all(file, group_type))}"
     yield f"for (size_t n = 0; n < {name.upper()}_GROUPS; n++) {{"
     yield f"const {name}_group *g = &{name}[n];"
     yield f'printf("{{\\"type\\": \\"{group_type.name}\\""); between = ", ";'

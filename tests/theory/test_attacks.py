@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, accept_all
+from owamp_reference.events import TestSession
+from owamp_reference.messages import (
+    Command,
+    RequestSession,
+    ScheduleSlot,
+    ServerStart,
+    SetUpResponse,
+    encode_key_id,
+)
+from owamp_reference.negotiation import Credentials, Mode, Protocol, secrets_of
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.replay.replay import Replay
 from owamp_vectors.vectors.declaration import Json
@@ -115,7 +128,7 @@ def test_forged_tokens_are_taken_whatever_keys_were_wanted() -> None:
     forged = {case["token"]: case for group_type, case in CASES if group_type == "TokenForged"}
     assert any(int(case["wantedT1"], 16) for case in forged.values())
     accepted = (case for group_type, case in CASES if group_type == "ForgedTokenAccepted")
-    taken = [case for case in accepted if "T2Transplanted" not in case["flags"]]
+    taken = [case for case in accepted if "TokenForgery" in case["flags"]]
     assert {case["token"] for case in taken} == set(forged)
     for case in taken:
         assert (case["t1"], case["t2"]) == (
@@ -157,3 +170,82 @@ def test_the_packet_of_another_session_is_taken_as_in_the_trace(mode: str) -> No
     [other] = [c for c in packets if c["senderPacket"] == case["receivedPacket"]]
     assert (other["t1"], other["t2"]) == (case["t1"], case["t2"])
     assert other["sid"] != case["sid"]
+
+
+def test_the_front_is_cut_off_as_in_the_trace() -> None:
+    trace = "control_stream/server_takes_in_order"
+    case, found = BY_TRACE[trace], replayed(trace)
+    [first] = sent_by(found, "Client_Sends_First")
+    assert received_by(found, "Server_Start") == [first[-HMAC:]]
+    assert received_by(found, "Server_Takes_First") == sent_by(found, "Client_Sends_Second")
+    set_up = found.first("Set_Up")
+    assert (case["t1"], case["t2"]) == (set_up.value("t1").hex(), set_up.value("t2").hex())
+    sent = next(c for group_type, c in CASES if group_type == "ControlSend")
+    assert (sent["t1"], sent["iv"]) == (case["t1"], set_up.value("client_iv").hex())
+    size = len(case["requestSession"])
+    assert sent["wire"] == sent["wire"][:size] + case["requestSession"]
+    assert sent["wire"][:size].endswith(case["clientIv"])
+
+
+@pytest.mark.parametrize("mode", ["authenticated", "encrypted"])
+def test_mode_is_changed_as_in_the_trace(mode: str) -> None:
+    trace = f"mixed_mode/{mode}_session_takes_numbers_of_its_sender"
+    case, found = BY_TRACE[trace], replayed(trace)
+    assert received_by(found, "Server_Start") == [case["changedSetUpResponse"]]
+    assert sent_by(found, "Client_Set_Up_Response") == [case["setUpResponse"]]
+    [packet] = received_by(found, "Reflector_Takes_Mixed")
+    assert len(packet) == len(case["senderPacket"])
+
+
+OWAMP_REQUEST = RequestSession(
+    ipvn=4,
+    conf_sender=0,
+    conf_receiver=1,
+    number_of_packets=6,
+    sender_port=8760,
+    receiver_port=0,
+    sender_address=bytes(16),
+    receiver_address=bytes(16),
+    sid=bytes(16),
+    padding_length=0,
+    start_time=0,
+    timeout=2 << 32,
+    type_p=0,
+    slots=(),
+)
+SCHEDULES = [
+    [0] * 6,
+    [2**64 - 1] * 6,
+    [0x0104_0101_0000_0006 << shift & (2**64 - 1) for shift in range(0, 48, 8)],
+]
+
+
+@pytest.mark.parametrize("parameters", SCHEDULES)
+@pytest.mark.parametrize("slot_type", [0, 1])
+def test_no_schedule_reads_as_a_request_that_is_granted(
+    parameters: list[int], slot_type: int
+) -> None:
+    """The front cut off an OWAMP client's Request-Session, so that the server begins with it."""
+    slots = tuple(ScheduleSlot(slot_type, parameter) for parameter in parameters)
+    credentials = Credentials(encode_key_id("alice"), b"secret")
+    server = Server(
+        ServerConfig(
+            Protocol.OWAMP, Mode.ENCRYPTED, find_secret=secrets_of(credentials), policy=accept_all
+        )
+    )
+    client = ControlClient(ClientConfig(Protocol.OWAMP, Mode.ENCRYPTED, credentials))
+    client.receive(server.data_to_send())
+    response = SetUpResponse.parse(client.data_to_send())
+    client.receive(ServerStart(0, bytes(16), 0).to_octets())
+    client.request_session(replace(OWAMP_REQUEST, slots=slots))
+    wire = client.data_to_send()
+    header = RequestSession.LAYOUT.size + HMAC // 2
+    server.receive(replace(response, client_iv=wire[header - 16 : header]).to_octets())
+    server.data_to_send()
+    events = server.receive(wire[header:])
+    assert not any(isinstance(event, TestSession) for event in events)
+    assert not server.data_to_send()
+    text = b"".join(slot.pack() for slot in slots)
+    read = RequestSession.LAYOUT.unpack(bytes([Command.REQUEST_SESSION]) + text[1:])
+    names = ("ipvn", "conf_sender", "conf_receiver", "number_of_slots")
+    assert [read[name] for name in names] == [0, 0, 0, 0]

@@ -37,7 +37,7 @@ def test_a_vector_that_is_not_the_terms_value_is_named(tmp_path: Path) -> None:
     result = run("t3", "--vectors", str(tmp_path))
     assert result.exit_code == 1
     assert "test-session-keys.json tcId 2: the term is " in result.output
-    assert "1 values are not those" in result.output
+    assert "1 value is not what the model's term gives" in result.output
 
 
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link.id)

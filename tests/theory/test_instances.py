@@ -197,12 +197,15 @@ def test_layouts_are_read_by_their_fields() -> None:
     assert reading.values[Var("own_time")] == bytes(32)
 
 
-def test_labels_are_carried_by_facts_only() -> None:
+def test_labels_without_octets_are_carried_by_facts_alone() -> None:
     label = Fact("F", (Const("initiator"), Const("IPPM")))
     sent = Fact("Out", (Const("IPPM"),))
     made = instance(Rule("R", (), (), (label, sent)), {}, table_of())
-    assert made.conclusions == (OctetFact("F", ("initiator", "IPPM")), OctetFact("Out", (b"IPPM",)))
-    assert str(made.conclusions[0]) == "F(initiator, IPPM)"
+    assert made.conclusions == (
+        OctetFact("F", ("initiator", b"IPPM")),
+        OctetFact("Out", (b"IPPM",)),
+    )
+    assert str(made.conclusions[0]) == "F(initiator, 4950504d)"
 
 
 def test_terms_of_recorded_traces_are_read() -> None:

@@ -176,7 +176,7 @@ def test_the_command_says_what_was_replayed(tmp_path: Path) -> None:
     code, output = run("--octets", claim.id)
     assert code == 0, output
     assert f"{claim.id} " in output
-    assert "1 traces replayed" in output
+    assert "1 trace replayed" in output
     assert "equal the reference's, octet by octet" in output
     code, output = run("no-such-claim")
     assert code == 2
@@ -204,7 +204,7 @@ def test_the_command_fails_with_the_rule(tmp_path: Path) -> None:
     code, output = run(claim.id, "--proofs", str(tmp_path))
     assert code == 1, output
     assert "rule Server_Keys: ServerAccepts" in output
-    assert "1 traces do not replay" in output
+    assert "1 trace does not replay" in output
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"graphs": [{"jgNodes": 3}]}'])

@@ -301,7 +301,7 @@ def test_command_says_what_was_run() -> None:
     result = CliRunner().invoke(main, ["conform-model", *arguments, "--runs", "1"])
     assert result.exit_code == 0, result.output
     assert re.search(
-        r"^  rfc4656 +runs: 1 runs, \d+ steps, all traces of the theory; \d+ messages"
+        r"^  rfc4656 +runs: 1 run, \d+ steps, all traces of the theory; \d+ messages"
         r" refused by both$",
         result.output,
         re.M,

@@ -10,6 +10,7 @@ from ..disk import FileError, read_json, read_toml
 from ..json_schema import misfit, package_schema
 from ..vectors.declaration import Json
 from ..vectors.stored import targets
+from ..words import unknown
 from .query_text import QueryFile, read_queries
 from .theory_text import EQUIVALENCE, Theory, read_theory
 
@@ -218,6 +219,12 @@ def _read(path: Path) -> tuple[Claim, ...]:
     return tuple(map(_claim, content["claim"]))
 
 
+def claim_ids(models: Path) -> list[str]:
+    """The names of the claims, unchecked. Raises `FileError` if there is no claims.toml."""
+    entries = read_toml(models / "claims.toml").get("claim", ())
+    return [str(entry.get("id")) for entry in entries if isinstance(entry, dict)]
+
+
 def _label(entry: object, index: int) -> str:
     identity = entry.get("id") if isinstance(entry, dict) else None
     has_name = isinstance(identity, str) and identity.isprintable()
@@ -317,7 +324,7 @@ def _of_premise(claim: Claim, claims: Claims) -> Iterator[str]:
         (premise.job.model == claim.job.model, f"is about {premise.job.model}"),
         (premise.job.flags == claim.job.flags, f"has flags {list(premise.job.flags)}"),
         (premise.expected == "verified", f"is expected {premise.expected}"),
-        (claims.quantifier(premise.job) == "exists-trace", "is no exists-trace lemma"),
+        (claims.quantifier(premise.job) == "exists-trace", "is not an exists-trace lemma"),
     ):
         if not fits:
             yield f"premise: {claim.premise} {problem}"
@@ -385,7 +392,7 @@ def select(
         known = list(dict.fromkeys(map(value, (*claims.claims, *claims.further))))
         for name in names:
             if name not in known:
-                raise LookupError(f"no {kind} {name} in claims.toml; there are: {', '.join(known)}")
+                raise LookupError(unknown(kind, name, known))
         if names:
             chosen = [claim for claim in chosen if value(claim) in names]
     if not chosen:

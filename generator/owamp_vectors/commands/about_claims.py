@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -11,17 +12,8 @@ from ..claims.declared import Claim, Claims, select
 from ..claims.prover.finding import NoProverError, find_prover
 from ..claims.prover.running import MEMORY, TIMEOUT, Runner
 from .console import NO_PROVER
-from .options import CommandT, models_option, proofs_option, vectors_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  everything is as the claims expect
-  1  a verdict is missing, stale or unexpected, a run failed, or provers or
-     ledgers contradict each other
-  2  the command line is wrong
-  3  a file cannot be read or written, or does not fit
-  4  a prover is missing, or does not work
-"""
+from .named import ClaimId, ModelName
+from .options import CommandT, is_installed, models_option, proofs_option, vectors_option
 
 
 class NoProver(click.ClickException):
@@ -48,15 +40,24 @@ def directories(function: CommandT) -> CommandT:
     return models_option(proofs_option(vectors_option(function)))
 
 
+def check_writable(proofs: Path) -> Path:
+    """The directory of proofs, to be written. Raises `click.UsageError` for the package's own."""
+    if is_installed(proofs):
+        raise click.UsageError("expected --proofs DIR, found none; the package's are not changed")
+    return proofs
+
+
 def selection(function: CommandT) -> CommandT:
     """The options that choose claims, and those about the prover."""
-    for name, what in (("--claim", "claim"), ("--lemma", "lemma"), ("--model", "model")):
+    kinds = (("claim", ClaimId()), ("lemma", click.STRING), ("model", ModelName()))
+    for name, kind in kinds:
         function = click.option(
-            name,
-            f"{name[2:]}s_named",
+            f"--{name}",
+            f"{name}s_named",
             multiple=True,
-            metavar=name[2:].upper(),
-            help=f"Only this {what}; can be repeated.",
+            metavar=name.upper(),
+            type=kind,
+            help=f"Only this {name}; can be repeated.",
         )(function)
     return function
 

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import get_args
 
-import click
+from owamp_reference import primitives
 
-from ..catalogue import FILES
 from ..vectors.declaration import Json, Result, VectorFile
 from ..vectors.stored import by_group, stored_cases
-from .console import print_table
+from .console import as_objects, print_table
+
+
+@contextmanager
+def each_key_derived_once() -> Iterator[None]:
+    """Derive no key by PBKDF2 twice: all outcomes of a case need the same one."""
+    derive = primitives.pbkdf2_hmac_sha1
+    primitives.pbkdf2_hmac_sha1 = cache(derive)
+    try:
+        yield
+    finally:
+        primitives.pbkdf2_hmac_sha1 = derive
 
 
 def counts(file: VectorFile, content: Json) -> tuple[str, ...]:
@@ -38,9 +51,6 @@ def summarize(rows: list[tuple[str, ...]]) -> None:
     print_table([_HEADINGS, *rows, _total(rows)], _NUMBERS)
 
 
-def file_named(name: str) -> VectorFile:
-    """The file of a name. Raises `click.BadParameter` if there is none."""
-    if name not in FILES:
-        known = ", ".join(FILES)
-        raise click.BadParameter(f"expected one of {known}, found {name}", param_hint="NAME")
-    return FILES[name]
+def rows_json(rows: list[tuple[str, ...]]) -> list[Json]:
+    """The rows of the table, as objects."""
+    return as_objects(_HEADINGS, rows)

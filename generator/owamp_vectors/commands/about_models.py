@@ -12,15 +12,6 @@ from ..theory.grammar import NoGrammarError
 from ..theory.terms import Place
 from .console import NO_GRAMMAR, clear_errors
 
-EXIT_CODES = """\b
-Exit codes:
-  0  models and reference agree
-  1  something does not fit
-  2  the command line is wrong
-  3  a file cannot be read, or a model cannot be understood
-  5  the extra 'models' is not installed
-"""
-
 
 class NoGrammar(click.ClickException):
     """The extra ``models`` is not installed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -24,15 +25,18 @@ class NoPeer(click.ClickException):
     exit_code = NO_PEER
 
 
-def protocol_option(command: CommandT) -> CommandT:
-    """The option ``--protocol``."""
+def protocol_option(more: str = "") -> Callable[[CommandT], CommandT]:
+    """The option ``--protocol``, None if it is not given; `more` is said of its default."""
     return click.option(
         "--protocol",
-        default="twamp",
-        show_default=True,
         type=click.Choice([protocol.name.lower() for protocol in Protocol]),
-        help="What the peer is to speak.",
-    )(command)
+        help=f"What the peer is to speak.  [default: twamp{more}]",
+    )
+
+
+def protocol_of(name: str | None) -> Protocol:
+    """The protocol that ``--protocol`` names, or its default."""
+    return Protocol[(name or "twamp").upper()]
 
 
 def capture_option(command: CommandT) -> CommandT:

@@ -8,16 +8,22 @@ from pathlib import Path
 import click
 
 from ..replay.chain import LINKS, Chain, follow
-from .about_models import EXIT_CODES, clear_model_errors, shown
-from .console import DIFFERENT
-from .options import models_option, vectors_option
+from ..vectors.declaration import Json
+from ..words import counted
+from .about_models import clear_model_errors, shown
+from .console import DIFFERENT, EXIT_CODES, echo, say_bad, write_json
+from .named import Named
+from .options import models_option, reporting, vectors_option
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("links", nargs=-1, metavar="[NAME]...", type=click.Choice([x.id for x in LINKS]))
+@click.argument(
+    "links", nargs=-1, metavar="[NAME]...", type=Named("value", lambda: [x.id for x in LINKS])
+)
 @models_option
 @vectors_option
-def chain(links: tuple[str, ...], models: Path, vectors: Path) -> None:
+@reporting
+def chain(links: tuple[str, ...], models: Path, vectors: Path, json_path: Path | None) -> None:
     """Trace a value from the vectors to the line that computes it and to the model's term.
 
     The term is evaluated with the inputs of every vector that has the value, and compared.
@@ -31,16 +37,38 @@ def chain(links: tuple[str, ...], models: Path, vectors: Path) -> None:
     """
     chosen = [link for link in LINKS if not links or link.id in links]
     differing = 0
+    results: list[Json] = []
     for number, link in enumerate(chosen):
         with clear_model_errors():
             found = follow(link, models, vectors)
         if number:
             click.echo()
         _print_chain(found)
+        results.append(_json(found))
         differing += len(found.differing)
+    write_json(json_path, {"values": results})
     if differing:
-        click.echo(f"{differing} values are not those of the model's term.", err=True)
+        say_bad(f"{counted(differing, 'value is', 'values are')} not what the model's term gives.")
         raise click.exceptions.Exit(DIFFERENT)
+
+
+def _json(found: Chain) -> Json:
+    return {
+        "name": found.link.id,
+        "formula": found.link.formula,
+        "source": found.link.source,
+        "reference": found.link.reference,
+        "definedAt": shown(found.function),
+        "boundAt": shown(found.row),
+        "model": shown(found.place),
+        "flags": list(found.link.flags),
+        "term": found.text,
+        "vectors": [{"file": item.file, "tcId": item.number} for item in found.vectors],
+        "differing": [
+            {"file": item.file, "tcId": item.number, "reason": reason}
+            for item, reason in found.differing
+        ],
+    }
 
 
 def _print_chain(found: Chain) -> None:
@@ -60,6 +88,6 @@ def _print_chain(found: Chain) -> None:
         click.echo(f"             {name:<{width}}  is {reference}  {shown(place)}")
     equal = len(found.vectors) - len(found.differing)
     result = "equal" if not found.differing else f"{equal} equal"
-    click.echo(f"  evaluated  with the inputs of {len(found.vectors)} vectors: {result}")
+    echo(f"  evaluated  with the inputs of {counted(len(found.vectors), 'vector')}: {result}")
     for vector, reason in found.differing[:5]:
         click.echo(f"             {vector.file} tcId {vector.number}: {reason}", err=True)

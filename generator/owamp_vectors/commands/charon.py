@@ -12,16 +12,10 @@ from ..charon.check import KeyCheck, check_keys
 from ..charon.log import LEVELS, CharonLog, ChildKeys, IkeKeys, LogError
 from ..charon.reader import parse_log
 from ..disk import FileError
-from .console import DIFFERENT, clear_errors, print_table
-from .options import Hex, file_option
+from ..words import counted
+from .console import DIFFERENT, EXIT_CODES, as_objects, clear_errors, echo, print_table, write_json
+from .options import Hex, file_option, reporting
 
-EXIT_CODES = """\b
-Exit codes:
-  0  every key is what the reference computes
-  1  a key differs
-  2  the command line is wrong
-  3  the log cannot be read, is damaged or has no keys, or a file cannot be written
-"""
 HELP = f"""\
 Compute anew the keys that charon, the daemon of strongSwan, has in its log.
 
@@ -48,7 +42,8 @@ _COUNTED = {True: "as computed", False: "different", None: "not checked"}
 @click.argument("log", type=click.Path(path_type=Path))
 @file_option("--secrets", "secrets_path", "Write the keys that are in use to a file (TOML).")
 @click.option("--sid", metavar="HEX", type=Hex(16), help="Session ID, for KEYMAT and not SK_d.")
-def charon(log: Path, secrets_path: Path | None, sid: bytes | None) -> None:
+@reporting
+def charon(json_path: Path | None, log: Path, secrets_path: Path | None, sid: bytes | None) -> None:
     """See `HELP`."""
     if sid is not None and secrets_path is None:
         raise click.UsageError("--sid: expected --secrets with it, found none")
@@ -61,10 +56,12 @@ def charon(log: Path, secrets_path: Path | None, sid: bytes | None) -> None:
         except LogError as error:
             raise FileError(f"{log}: {error}") from None
     print_table([_HEADINGS, *map(_row, checks)], (0,))
+    rows = as_objects(_HEADINGS, map(_row, checks))
+    write_json(json_path, {"version": found.version, "values": rows})
     counts = Counter(item.agrees for item in checks)
     version = f"strongSwan {found.version}" if found.version else "strongSwan"
     total = ", ".join(f"{counts[key]} {text}" for key, text in _COUNTED.items() if counts[key])
-    click.echo(f"\n{version}, {len(checks)} values: {total}.")
+    echo(f"\n{version}, {counted(len(checks), 'value')}: {total}.")
     if secrets_path is not None:
         with clear_errors():
             disk.write_private(secrets_path, secrets)

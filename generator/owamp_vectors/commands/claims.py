@@ -14,15 +14,10 @@ from ..claims.ledger import Ledger
 from ..claims.prover.rechecking import recheck
 from ..claims.prover.running import RunLimits, Runner
 from ..claims.statements import load_statements, statements_text
-from .about_claims import (
-    EXIT_CODES,
-    choose,
-    directories,
-    prover_options,
-    running_prover,
-    selection,
-)
-from .console import DIFFERENT, clear_errors, print_table
+from ..words import counted
+from .about_claims import choose, directories, prover_options, running_prover, selection
+from .console import DIFFERENT, EXIT_CODES, clear_errors, print_table
+from .options import reporting
 
 
 @click.command(epilog=EXIT_CODES)
@@ -55,7 +50,9 @@ from .console import DIFFERENT, clear_errors, print_table
 @selection
 @prover_options
 @directories
+@reporting
 def claims(
+    json_path: Path | None,
     form: str,
     write: Path | None,
     rechecking: bool,
@@ -71,11 +68,11 @@ def claims(
     proofs: Path | None,
     vectors: Path,
 ) -> None:
-    """Show what is claimed of the models, and what the recorded runs of the prover say to it.
+    """Show the claims about the models, and what the recorded runs of the prover say about them.
 
-    Needs no Tamarin, but for --recheck. Names, one a line, the claims whose verdict is missing,
-    stale (the model has changed since) or not the expected one, those on which provers contradict
-    each other, chosen or not, and lemmas that no claim names.
+    Only --recheck needs Tamarin. The command names, one per line, the claims whose verdict is
+    missing, stale (the model has changed since) or not the expected one, those on which provers
+    contradict each other, chosen or not, and the lemmas that no claim names.
 
     \b
     Examples:
@@ -103,6 +100,8 @@ def claims(
             _fail(claims_table.disagreements(all_rows))
             return
         rows = [row for row in all_rows if row.claim in chosen]
+        if json_path:
+            disk.write_file(json_path, claims_table.claims_json(rows))
         if write:
             page = disk.read_text(write)
             text = claims_table.claims_markdown(all_rows)
@@ -143,7 +142,8 @@ def _recheck(
         verdict = check.problem or f"{ledger.entries[check.claim.job].verdict}, the proof holds"
         click.echo(f"{check.claim.id}: {verdict}", err=bool(check.problem))
     seconds = time.perf_counter() - started
-    click.echo(f"{len(chosen) - failed} of {len(chosen)} proofs hold, checked in {seconds:.1f} s")
+    total = counted(len(chosen), "proof")
+    click.echo(f"{len(chosen) - failed} of {total} hold, checked in {seconds:.1f} s")
     rows = claims_table.claim_rows(loaded, ledger)
     _fail(claims_table.disagreements(rows))
     if failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -11,28 +12,38 @@ from typing import Any
 import click
 from owamp_reference import __version__
 
+from ..words import unknown
 from .console import EXIT_CODES, UnreadOutput, exit_code
 
-COMMANDS: Mapping[str, str] = {
-    "chain": "Trace a value from the vectors to code and model.",
-    "charon": "Compute anew the keys in a log of strongSwan's daemon.",
-    "claims": "Show what is claimed of the models, with verdicts.",
-    "conform": "Put every case to an implementation.",
-    "conform-model": "Check that the models describe the reference.",
-    "draft": "Make an Internet-Draft of claims, attacks and vectors.",
-    "generate": "Make the vector files and their schemas.",
-    "list": "List the vector files, or the named mistakes.",
-    "probe": "Take a real server through a session.",
-    "prove": "Run tamarin-prover on the lemmas of the claims.",
-    "render": "Render the vectors as C, Python or text.",
-    "replay": "Replay recorded traces of the models as octets.",
-    "report": "Write claims, attacks and vectors as web pages.",
-    "serve": "Run the reference's server for real clients.",
-    "show": "Lay out one case for a human, step by step.",
-    "trace": "Show the recorded trace of a claim as a chart.",
-    "verify": "Recompute every value of vector files.",
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Vectors": {
+        "list": "List the vector files, or the named mistakes.",
+        "show": "Show one case step by step.",
+        "verify": "Compute every value of vector files again.",
+        "generate": "Make the vector files and their schemas.",
+        "render": "Write the vectors in other formats than JSON.",
+    },
+    "Implementations": {
+        "conform": "Give every case to a program, and judge its answers.",
+        "probe": "Take a real server through a session.",
+        "serve": "Run the reference's server for real clients.",
+        "charon": "Check the keys in a log of strongSwan's daemon.",
+    },
+    "Models": {
+        "claims": "Show the claims about the models, with verdicts.",
+        "trace": "Show the recorded trace of a claim as a chart.",
+        "replay": "Replay recorded traces as octets.",
+        "chain": "Follow a value from vector to code and model.",
+        "conform-model": "Check that the models describe the reference.",
+        "prove": "Run tamarin-prover on the lemmas of the claims.",
+    },
+    "Documents": {
+        "report": "Write claims, attacks and vectors as web pages.",
+        "draft": "Write them as an Internet-Draft.",
+    },
 }
 """The subcommands, each with its line in the help; its module bears its name."""
+COMMANDS = [name for group in GROUPS.values() for name in group]
 
 
 class _LazyGroup(click.Group):
@@ -55,7 +66,15 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the help."""
         del ctx
-        return list(COMMANDS)
+        return COMMANDS
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The subcommand of the arguments; fails with the nearest names."""
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(unknown("command", args[0], COMMANDS), ctx)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The subcommand of a name."""
@@ -67,10 +86,12 @@ class _LazyGroup(click.Group):
         return next(item for item in found if item.name == cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The names and their lines, without importing a command."""
+        """The names and their lines by group, without importing a command."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:{width}}", line) for name, line in group.items()])
 
 
 @click.group(
@@ -79,23 +100,20 @@ class _LazyGroup(click.Group):
     epilog=EXIT_CODES,
 )
 @click.version_option(__version__, prog_name="owamp-vectors")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Test vectors for the security of OWAMP and TWAMP, and of their binding to IKEv2.
 
     \b
     Examples:
-      owamp-vectors generate                 all files, to vectors/
-      owamp-vectors generate token binding   two of them
-      owamp-vectors verify vectors/          recompute every value
-      owamp-vectors show token 1             one case, step by step
-      owamp-vectors list --flags             what the cases are aimed at
-      owamp-vectors conform -- COMMAND       put every case to a program
-      owamp-vectors render c                 the vectors as C, Python or an RFC's text
-      owamp-vectors probe HOST               take a real server through a session
-      owamp-vectors charon LOG               strongSwan's keys, computed anew
-      owamp-vectors claims                   what is proved of the models
-      owamp-vectors conform-model            whether they describe the reference
-      owamp-vectors replay                   recorded attacks and runs, as octets
-      owamp-vectors draft                    all of it as an Internet-Draft
-      owamp-vectors report                   all of it as pages for a browser
+      owamp-vectors show token 1
+      owamp-vectors conform -- ./my-program
+      owamp-vectors probe 192.0.2.1
+      owamp-vectors trace token-forgery
+
+    \b
+    Completion of names in the shell; for zsh and fish put their name for bash:
+      eval "$(_OWAMP_VECTORS_COMPLETE=bash_source owamp-vectors)"
     """
+    if os.environ.get("NO_COLOR"):
+        context.color = False

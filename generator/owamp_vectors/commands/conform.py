@@ -15,23 +15,19 @@ from ..conform.judging import Judgement
 from ..conform.program import NotStartedError, Program
 from ..mistakes import MISTAKES
 from ..vectors.stored import StoredCase, find_files, stored_cases
+from ..words import counted
 from .console import (
     DIFFERENT,
+    EXIT_CODES,
     NO_PROGRAM,
     clear_errors,
     print_table,
     progress,
+    say_bad,
+    say_good,
 )
-from .options import file_option, seconds_option, vectors_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  every case that the program supports passes
-  1  a case fails, or the program supports none
-  2  the command line is wrong
-  3  a file cannot be read or written, or is not a vector file
-  6  the program cannot be started
-"""
+from .named import VectorFileName
+from .options import file_option, reporting, seconds_option, vectors_option
 
 
 class _NoProgram(click.ClickException):
@@ -47,7 +43,7 @@ class _NoProgram(click.ClickException):
     "names",
     multiple=True,
     metavar="NAME",
-    type=click.Choice(list(FILES)),
+    type=VectorFileName(),
     help=f"Only this file; can be repeated: {', '.join(FILES)}.",
 )
 @seconds_option("--timeout", 10.0, "for each answer")
@@ -63,7 +59,7 @@ class _NoProgram(click.ClickException):
     help="Failures to show.",
 )
 @file_option("--junit", "junit", "Write the result as JUnit XML.")
-@file_option("--json", "json_path", "Write the result as JSON.")
+@reporting
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def conform(
     vectors: Path,
@@ -75,11 +71,11 @@ def conform(
     json_path: Path | None,
     command: tuple[str, ...],
 ) -> None:
-    """Put every case to an implementation, and say what it gets wrong and by which mistake.
+    """Give every case to a program, and say what it gets wrong and by which mistake.
 
-    COMMAND is a program that answers one JSON object a line on standard output to one a line on
-    standard input, as vectors/README.md describes. It is run without a shell; if it crashes, hangs
-    or writes something else, that case fails, and it is started anew.
+    COMMAND is a program that reads one JSON object per line from standard input and answers each
+    with one on standard output, as vectors/README.md describes. It is run without a shell. If it
+    crashes, hangs or writes something else, that case fails, and the program is started again.
 
     \b
     Examples:
@@ -88,7 +84,7 @@ def conform(
       owamp-vectors conform --junit conform.xml --json conform.json -- node adapter.js
     """
     started = time.perf_counter()
-    paths = [vectors / f"{name}.json" for name in dict.fromkeys(names)]
+    paths = [vectors / name for name in dict.fromkeys(names)]
     with clear_errors():
         disk.check_apart({"--junit": junit, "--json": json_path})
         files = [read_file(path) for path in paths or find_files([vectors])]
@@ -107,12 +103,13 @@ def conform(
             if path is not None:
                 disk.write_file(path, text)
     if numbers["failed"]:
-        click.echo(f"{numbers['failed']} of {len(judgements)} cases fail.", err=True)
+        verb = "fails" if numbers["failed"] == 1 else "fail"
+        say_bad(f"{numbers['failed']} of {counted(len(judgements), 'case')} {verb}.")
     elif not numbers["passed"]:
-        click.echo("The program supports no case.", err=True)
+        say_bad("The program supports no case.")
     else:
         seconds = time.perf_counter() - started
-        click.echo(f"\nEvery supported case passes; asked in {seconds:.1f} s.")
+        say_good(f"\nEvery supported case passes; asked in {seconds:.1f} s.")
         return
     raise click.exceptions.Exit(DIFFERENT)
 

@@ -10,11 +10,25 @@ import click
 
 from ..theory.check import ModelCheck, check_models
 from ..theory.findings import Finding
+from ..theory.infer import Problem
 from ..theory.runs import DEFAULT_RUNS, RunsReport, check_runs, has_runs
 from ..vectors.drbg import Drbg
-from .about_models import EXIT_CODES, clear_model_errors, shown
-from .console import DIFFERENT, print_table
-from .options import models_option, vectors_option
+from ..words import counted
+from .about_models import clear_model_errors, shown
+from .console import (
+    DIFFERENT,
+    EXIT_CODES,
+    as_objects,
+    echo,
+    print_table,
+    progress,
+    say_bad,
+    say_good,
+    working,
+    write_json,
+)
+from .named import ModelName
+from .options import models_option, reporting, vectors_option
 
 _HEADINGS = (
     "model",
@@ -33,7 +47,12 @@ _HEADINGS = (
 
 @click.command("conform-model", epilog=EXIT_CODES)
 @click.option(
-    "--model", "names", multiple=True, metavar="MODEL", help="Only this model; can be repeated."
+    "--model",
+    "names",
+    multiple=True,
+    metavar="MODEL",
+    type=ModelName(),
+    help="Only this model; can be repeated.",
 )
 @click.option(
     "--seed", default=0, show_default=True, type=int, metavar="N", help="Other values to try."
@@ -49,8 +68,15 @@ _HEADINGS = (
 )
 @models_option
 @vectors_option
+@reporting
 def conform_model(
-    names: tuple[str, ...], seed: int, octets: bool, runs: int, models: Path, vectors: Path
+    json_path: Path | None,
+    names: tuple[str, ...],
+    seed: int,
+    octets: bool,
+    runs: int,
+    models: Path,
+    vectors: Path,
 ) -> None:
     """Check that the models describe the reference. Needs no Tamarin.
 
@@ -71,29 +97,47 @@ def conform_model(
       owamp-vectors conform-model --model rfc4656 --runs 100
     """
     started = time.perf_counter()
-    with clear_model_errors():
+    with clear_model_errors(), working("checking the models"):
         rows = list(check_models(models, vectors, names, seed))
     print_table([_HEADINGS, *map(_cells, rows)], range(1, 10))
     _abstractions(rows)
     _findings(rows, octets)
     _open_tuples(rows)
     problems = [(row.model.title, problem) for row in rows for problem in row.problems]
-    reports = [
-        check_runs(row.model, runs, seed)
-        for row in rows
-        if runs and has_runs(row.model) and not row.problems
-    ]
+    running = [row for row in rows if runs and has_runs(row.model) and not row.problems]
+    reports = [check_runs(row.model, runs, seed) for row in progress(running, "running")]
     _runs(reports)
     problems += [(item.model.title, item.problem) for item in reports if item.problem]
-    click.echo()
+    _write(json_path, rows, reports, problems)
+    echo()
     for title, problem in problems:
         place = f"{shown(problem.place)}: " if problem.place else ""
         click.echo(f"{title}: {place}{problem.text}", err=True)
     if problems:
-        click.echo(f"{len(problems)} things do not fit.", err=True)
+        say_bad(f"{counted(len(problems), 'thing does', 'things do')} not fit.")
         raise click.exceptions.Exit(DIFFERENT)
     seconds = time.perf_counter() - started
-    click.echo(f"Models and reference agree; checked in {seconds:.1f} s.")
+    say_good(f"Models and reference agree; checked in {seconds:.1f} s.")
+
+
+def _write(
+    path: Path | None,
+    rows: list[ModelCheck],
+    reports: list[RunsReport],
+    problems: list[tuple[str, Problem]],
+) -> None:
+    """What ``--json`` asks for."""
+    content = {
+        "models": as_objects(_HEADINGS, map(_cells, rows)),
+        "runs": [
+            {"model": item.model.title, "runs": item.runs, "steps": item.steps} for item in reports
+        ],
+        "problems": [
+            {"model": title, "place": shown(problem.place), "text": problem.text}
+            for title, problem in problems
+        ],
+    }
+    write_json(path, content)
 
 
 def _cells(row: ModelCheck) -> tuple[str, ...]:
@@ -141,7 +185,7 @@ def _findings(rows: list[ModelCheck], octets: bool) -> None:
         click.echo("\nFindings, each reproduced")
     for item in found.values():
         count = sum(row.explained.get(item.id, 0) for row in rows)
-        seen = f" Seen {count} times among the sampled terms." if count else ""
+        seen = f" Seen {counted(count, 'time')} among the sampled terms." if count else ""
         _paragraph(f"{item.id} ({_models_of(rows, 'findings', item.id)})", item.text + seen)
         if octets:
             for name, value in item.octets(Drbg(f"finding/{item.id}")).items():
@@ -169,7 +213,7 @@ def _runs(reports: list[RunsReport]) -> None:
     if reports:
         click.echo("\nRuns of the reference, interleaved")
     for item in reports:
-        number = f"{item.runs} runs, {item.steps} steps"
+        number = f"{counted(item.runs, 'run')}, {counted(item.steps, 'step')}"
         verdict = "one is no trace of the theory" if item.problem else "all traces of the theory"
         refused = f"; {item.refusals} messages refused by both" if item.refusals else ""
         left_out = f"Not in the runs: {'; '.join(item.left_out)}."

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,16 +15,24 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from ..disk import FileError, shortened
+from ..disk import FileError, printable, shortened, to_text, write_file
 
 EXIT_CODES = """\b
 Exit codes:
-  0  done, everything agrees
-  1  a value differs from what the reference computes
-  2  the command line is wrong
-  3  a file cannot be read or written, or is not a vector file
+  0    done, and everything agrees
+  1    something differs, fails, is refused, is stale or is missing
+  2    the command line is wrong
+  3    a file cannot be read or written, or does not fit
+  4    there is no tamarin-prover, or none that works
+  5    the extra 'models' is not installed
+  6    a program cannot be started, or xml2rfc is not installed
+  7    the peer cannot be reached, or the address cannot be listened on
+  8    nothing is wrong, and nothing was checked: refused, no secret, or not seen
+  70   a fault of owamp-vectors; please report it
+  130  interrupted
+  141  nobody reads the output
 """
-"""Those of the commands about vector files."""
+"""Those of every command."""
 
 DIFFERENT = 1
 BAD_INPUT = 3
@@ -31,6 +40,7 @@ NO_PROVER = 4
 NO_GRAMMAR = 5
 NO_PROGRAM = 6
 NO_PEER = 7
+NOT_CHECKED = 8
 
 _T = TypeVar("_T")
 
@@ -53,7 +63,7 @@ def clear_errors() -> Iterator[None]:
 def say_removed(names: list[str]) -> None:
     """Say which files of an earlier run are no longer there."""
     if names:
-        click.echo(f"Removed, since no longer made: {', '.join(names)}")
+        echo(f"Removed, since no longer made: {', '.join(names)}")
 
 
 FAULT = 70
@@ -103,14 +113,17 @@ def exit_code(run: Callable[[], object]) -> int:
         with ended_by_signals():
             code = run()
             sys.stdout.flush()
-    except click.ClickException as error:
+    except (click.UsageError, UnreadOutput) as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:  # which may quote a file or a program
+        echo(f"Error: {printable(error.message)}", err=True)
         return error.exit_code
     except click.Abort:
         return _SIGNALLED + signal.SIGINT
     except OSError as error:
         _drop_output()
-        click.echo(f"Error: {error.filename or 'standard output'}: {error.strerror}", err=True)
+        echo(f"Error: {error.filename or 'standard output'}: {error.strerror}", err=True)
         return BAD_INPUT
     except Exception as error:
         if sys.flags.dev_mode:
@@ -118,7 +131,7 @@ def exit_code(run: Callable[[], object]) -> int:
         at = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__}: {shortened(str(error).encode(), 200)}"
         where = f"{Path(at.filename).name}, line {at.lineno}"
-        click.echo(f"Error: a fault of owamp-vectors: {what} ({where}); please report it", err=True)
+        echo(f"Error: a fault of owamp-vectors: {what} ({where}); please report it", err=True)
         return FAULT
     return code if isinstance(code, int) else 0
 
@@ -129,19 +142,100 @@ def _drop_output() -> None:
         os.dup2(null.fileno(), 1)
 
 
+def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print lines, without what a terminal might act on."""
+    click.echo(_printable_lines(str(text)), err=err, nl=nl)
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def print_table(rows: list[tuple[str, ...]], right: Iterable[int] = ()) -> None:
     """Print rows in columns; those numbered in `right` are aligned to the right."""
+    rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     aligned = set(right)
     for row in rows:
         cells = []
         for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
             cells.append(f"{cell:>{width}}" if column in aligned else f"{cell:<{width}}")
-        click.echo("  ".join(cells).rstrip())
+        echo("  ".join(cells).rstrip())
+
+
+_PATIENCE = 2.0
+"""Seconds after which people want to see that something goes on."""
+QUIET = "owamp_vectors.quiet"
+
+
+def is_quiet() -> bool:
+    """Whether this command is to print nothing but what is wrong."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET))
+
+
+@contextmanager
+def working(label: str) -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what goes on, after two seconds, if that is a terminal.
+
+    Yields a function that takes how far it has come.
+    """
+    state, ended, started = [""], threading.Event(), time.monotonic()
+
+    def show() -> None:
+        if ended.wait(_PATIENCE):
+            return
+        while True:
+            sys.stderr.write(f"\r{label} {state[0]}({time.monotonic() - started:.0f} s)\x1b[K")
+            sys.stderr.flush()
+            if ended.wait(0.5):
+                break
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+    if is_quiet() or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield lambda text: state.__setitem__(0, f"{text} ")
+    finally:
+        ended.set()
+        thread.join()
+
+
+def as_objects(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[dict[str, Any]]:
+    """The rows of a table as objects of JSON; cells of digits are numbers."""
+    return [
+        {
+            name: int(cell) if cell.isdecimal() else cell
+            for name, cell in zip(headings, row, strict=True)
+        }
+        for row in rows
+    ]
 
 
 def progress(items: list[_T], label: str) -> Iterator[_T]:
-    """The items, with a progress bar on standard error if that is a terminal."""
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(iterable=items, label=label, file=sys.stderr, hidden=hidden) as bar:
-        yield from bar
+    """The items, with a line on standard error that counts them (`working`)."""
+    with working(label) as tell:
+        for number, item in enumerate(items, 1):
+            tell(f"{number} of {len(items)}")
+            yield item
+
+
+def say_good(text: str) -> None:
+    """The last line of a command that found nothing wrong; green on a terminal."""
+    click.secho(_printable_lines(text), fg="green")
+
+
+def say_bad(text: str) -> None:
+    """The last line of a command that found something wrong; red on a terminal."""
+    click.secho(_printable_lines(text), fg="red", err=True)
+
+
+def write_json(path: Path | None, content: dict[str, Any]) -> None:
+    """Write what ``--json`` asks for, if it is there. Raises `BadInput`."""
+    if path is not None:
+        with clear_errors():
+            write_file(path, to_text(content))

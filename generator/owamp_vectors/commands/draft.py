@@ -14,20 +14,13 @@ from ..render.draft_evidence import DraftError
 from ..render.rfcxml import NoXml2rfcError
 from .console import (
     DIFFERENT,
+    EXIT_CODES,
     NO_PROGRAM,
     clear_errors,
     say_removed,
+    working,
 )
-from .options import models_option, output_option, proofs_option, vectors_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  the draft is made
-  1  a sentence has no current verdict that backs it, or xml2rfc warns of something
-  2  the command line is wrong
-  3  a file cannot be read or written, or does not fit
-  6  xml2rfc is not installed
-"""
+from .options import models_option, output_option, proofs_option, quiet_option, vectors_option
 
 
 class _NotBuilt(click.ClickException):
@@ -62,6 +55,7 @@ def _epoch() -> date | None:
 @models_option
 @proofs_option
 @vectors_option
+@quiet_option
 def draft(
     output: Path,
     day: datetime | None,
@@ -84,13 +78,14 @@ def draft(
     """
     with clear_errors():
         try:
-            texts = make_draft(
-                models,
-                proofs or models / "proofs",
-                vectors,
-                day.date() if day else _epoch(),
-                source_only=source_only,
-            )
+            with working("making the draft"):
+                texts = make_draft(
+                    models,
+                    proofs or models / "proofs",
+                    vectors,
+                    day.date() if day else _epoch(),
+                    source_only=source_only,
+                )
         except DraftError as error:
             raise _NotBuilt(str(error)) from None
         except NoXml2rfcError as error:

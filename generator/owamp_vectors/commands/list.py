@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from .. import mistakes
 from ..catalogue import FILES
-from .console import EXIT_CODES
+from ..vectors.declaration import Json
+from .console import EXIT_CODES, echo, write_json
+from .options import json_option
 
 
 @click.command("list", epilog=EXIT_CODES)
 @click.option("--flags", is_flag=True, help="List the named mistakes instead of the files.")
-def list_(flags: bool) -> None:
+@json_option
+def list_(flags: bool, json_path: Path | None) -> None:
     """List the vector files and their types of test group, or the named mistakes.
 
     \b
@@ -19,11 +24,36 @@ def list_(flags: bool) -> None:
       owamp-vectors list
       owamp-vectors list --flags
     """
+    write_json(json_path, _content(flags))
     if flags:
         for flag, note in sorted(mistakes.NOTES.items()):
-            click.echo(f"{flag} ({note.bug_type})\n    {note.description}")
-        return
-    for file in FILES.values():
-        click.echo(f"{file.name}: {file.algorithm}")
-        for group_type in file.types:
-            click.echo(f"    {group_type.name}: {group_type.description} [{group_type.source}]")
+            echo(f"{flag} ({note.bug_type})\n    {note.description}")
+    else:
+        for file in FILES.values():
+            echo(f"{file.name}: {file.algorithm}")
+            for item in file.types:
+                echo(f"    {item.name}: {item.description} [{item.source}]")
+
+
+def _content(flags: bool) -> Json:
+    if flags:
+        notes = sorted(mistakes.NOTES.items())
+        return {
+            "flags": [
+                {"name": flag, "bugType": note.bug_type, "description": note.description}
+                for flag, note in notes
+            ]
+        }
+    return {
+        "files": [
+            {
+                "name": file.name,
+                "algorithm": file.algorithm,
+                "types": [
+                    {"name": item.name, "description": item.description, "source": item.source}
+                    for item in file.types
+                ],
+            }
+            for file in FILES.values()
+        ]
+    }

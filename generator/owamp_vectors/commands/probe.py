@@ -25,32 +25,25 @@ from ..live.net.addresses import CONTROL_PORTS, endpoint_text
 from ..live.observe.captured import ConnectionReport, report_capture
 from ..live.observe.steps import Step, any_wrong, step_lines, steps_to_json, text_lines
 from ..live.probe.config import Direction, ProbeConfig
+from ..live.probe.negative import run_negative
 from ..live.probe.probe import UnreachableError, run_probe
 from ..vectors.declaration import Json
 from .about_peers import (
     MODE_NAMES,
     NoPeer,
     capture_option,
+    protocol_of,
     protocol_option,
     read_secret_options,
     secret_options,
 )
-from .console import DIFFERENT, clear_errors
-from .options import file_option, seconds_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  every step is right
-  1  the peer did something wrong, or refused a step
-  2  the command line is wrong
-  3  a file cannot be read or written, or is not what it is to be
-  7  the peer cannot be reached
-"""
+from .console import DIFFERENT, EXIT_CODES, NOT_CHECKED, clear_errors
+from .options import file_option, reporting, seconds_option
 
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("peer", metavar="HOST[:PORT]", required=False)
-@protocol_option
+@protocol_option("; with --pcap, told by the port or the messages")
 @click.option(
     "--mode", type=click.Choice(MODE_NAMES), help="[default: encrypted if there is a secret]"
 )
@@ -82,8 +75,13 @@ Exit codes:
     type=click.IntRange(MIN_COUNT),
     help="Largest Count to compute with.",
 )
+@click.option(
+    "--negative",
+    is_flag=True,
+    help="Ask a server whose secret is known for what it has to refuse, and say what it takes.",
+)
 @click.option("--octets", is_flag=True, help="Show every message field by field.")
-@file_option("--json", "json_path", "Write the report as JSON, with all octets.")
+@reporting
 @capture_option
 @file_option("--pcap", "pcap", "Report on a capture instead of contacting a peer.")
 @click.option(
@@ -95,9 +93,10 @@ Exit codes:
 )
 def probe(
     peer: str | None,
-    protocol: str,
+    protocol: str | None,
     mode: str | None,
     direction: str,
+    negative: bool,
     octets: bool,
     max_count: int,
     json_path: Path | None,
@@ -118,16 +117,18 @@ def probe(
       owamp-vectors probe 192.0.2.1
       owamp-vectors probe --key-id alice --passphrase alice.txt --mode authenticated [::1]:8620
       owamp-vectors probe --protocol owamp --direction both --octets --json report.json 192.0.2.1
+      owamp-vectors probe --negative --secrets secrets.toml 192.0.2.1
       owamp-vectors probe --pcap seen.pcap --secrets secrets.toml
     """
     plan = {name: options.pop(name) for name in _PLAN}
-    chosen = Protocol[protocol.upper()]
+    chosen = protocol_of(protocol)
     if (peer is None) == (pcap is None):
         raise click.UsageError("expected HOST:PORT or --pcap, found both or none")
     if pcap is not None:
         with clear_errors():
             found = read_secret_options(**options)
-            reports = report_capture(pcap, found.credentials, None, pcap_ports, max_count)
+            told = None if protocol is None else chosen
+            reports = report_capture(pcap, found.credentials, told, pcap_ports, max_count)
         _tell_capture(reports, octets, json_path)
         return
     assert peer is not None
@@ -146,6 +147,9 @@ def probe(
         max_count=max_count,
         **plan,
     )
+    if negative:
+        _tell_negative(config, host, port, json_path, write_pcap)
+        return
     with clear_errors():
         capture = Capture(write_pcap)
     try:
@@ -157,7 +161,26 @@ def probe(
     with clear_errors():
         capture.close()
         _write_json(json_path, {"peer": peer, "complete": report.is_complete}, report.steps)
-    _conclude(any_wrong(report.steps), report.is_complete)
+    _conclude(any_wrong(report.steps), report.is_complete, "Not all steps could be taken.")
+
+
+def _tell_negative(
+    config: ProbeConfig, host: str, port: int, json_path: Path | None, write_pcap: Path | None
+) -> None:
+    """What a server takes that it has to refuse."""
+    if config.credentials is None:
+        raise click.UsageError("--negative: expected a secret, found none")
+    if write_pcap is not None:
+        raise click.UsageError("--negative: expected no --write-pcap, found it")
+    try:
+        with _telling(octets=False) as tell:
+            steps, is_made = asyncio.run(run_negative(config, host, port, tell))
+    except UnreachableError as error:
+        raise NoPeer(str(error)) from None
+    with clear_errors():
+        _write_json(json_path, {"peer": f"{host}:{port}", "complete": is_made}, steps)
+    nothing = "Nothing was checked: it does not accept what has no fault."
+    _conclude(any_wrong(steps) and is_made, is_made, nothing)
 
 
 _PLAN = ("count", "interval", "padding", "timeout", "loss_timeout")
@@ -238,27 +261,31 @@ def _tell_capture(reports: list[ConnectionReport], octets: bool, json_path: Path
     for report in reports:
         ends = f"{endpoint_text(report.client)} to {endpoint_text(report.server)}"
         click.echo(f"{ends}, {report.protocol.value if report.protocol else 'protocol not told'}")
-        for line in text_lines(report.steps, octets):
+        for line in text_lines(report.all_steps, octets):
             click.echo(line)
         protocol = report.protocol.value if report.protocol else None
         head = {"client": report.client, "server": report.server, "protocol": protocol}
-        connections.append({**head, **steps_to_json(report.steps)})
+        connections.append({**head, **steps_to_json(report.all_steps)})
     if json_path is not None:
         text = disk.to_text({"connections": connections})
         with clear_errors():
             disk.write_file(json_path, text)
+    checked = sum(report.is_checked for report in reports)
     if not reports:
         click.echo("No control connection is in the capture.", err=True)
-    _conclude(any(any_wrong(report.steps) for report in reports), is_complete=bool(reports))
+    elif 0 < checked < len(reports):
+        missed = len(reports) - checked
+        click.echo(f"Of {missed} of {len(reports)} connections no test session could be checked.")
+    nothing = "Nothing was checked: no test session was accepted that could be read."
+    _conclude(any(any_wrong(report.all_steps) for report in reports), bool(checked), nothing)
 
 
-def _conclude(is_wrong: bool, is_complete: bool) -> None:
-    """The last line, and the exit code."""
+def _conclude(is_wrong: bool, is_checked: bool, nothing: str) -> None:
+    """The last line, and the exit code; `nothing` says that too little was seen to be right."""
     if is_wrong:
         click.echo("Something is wrong.", err=True)
-    elif not is_complete:
-        click.echo("Not everything could be looked at.", err=True)
-    else:
-        click.echo("Everything is right.")
-        return
-    raise click.exceptions.Exit(DIFFERENT)
+        raise click.exceptions.Exit(DIFFERENT)
+    if not is_checked:
+        click.echo(nothing, err=True)
+        raise click.exceptions.Exit(NOT_CHECKED)
+    click.echo("Everything is right.")

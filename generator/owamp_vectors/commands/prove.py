@@ -24,16 +24,18 @@ from ..claims.prover.others import Testimony, command_of, find_other, testify
 from ..claims.prover.proving import ProofOutcome, prove_all
 from ..claims.prover.running import RunLimits, Runner, command
 from ..disk import FileError
+from ..words import unknown
 from .about_claims import (
-    EXIT_CODES,
     NoProver,
+    check_writable,
     choose,
     directories,
     prover_options,
     running_prover,
     selection,
 )
-from .console import DIFFERENT, clear_errors
+from .console import DIFFERENT, EXIT_CODES, clear_errors, echo
+from .options import quiet_option
 
 
 @click.command(epilog=EXIT_CODES)
@@ -59,6 +61,7 @@ from .console import DIFFERENT, clear_errors
     "--merge", "merging", is_flag=True, help="Take over what each LEDGER has; run nothing."
 )
 @directories
+@quiet_option
 def prove(
     ledgers: tuple[Path, ...],
     models_named: tuple[str, ...],
@@ -119,9 +122,9 @@ def prove(
         elif list_jobs:
             click.echo(json.dumps(_jobs(claims, chosen, wanted or PROVERS, memory), indent=2))
         elif merging:
-            _merge(claims, proofs, ledgers)
+            _merge(claims, check_writable(proofs), ledgers)
         else:
-            limits, ledger = RunLimits(memory, timeout), Ledger.load(proofs)
+            limits, ledger = RunLimits(memory, timeout), Ledger.load(check_writable(proofs))
             of_tamarin = [claim for claim in chosen if claim.job.prover == TAMARIN]
             failed = False
             if of_tamarin and TAMARIN in (wanted or PROVERS):
@@ -147,8 +150,7 @@ def _resolved(claims: Claims, title: str) -> str:
         return script.asking([query.name for query in script.queries])
     if title in queries:
         return claims.script(queries[title]).asking([queries[title].lemma])
-    known = ", ".join((*jobs, *others))
-    raise click.UsageError(f"no theory {title} in claims.toml; there are: {known}")
+    raise click.UsageError(unknown("theory", title, [*jobs, *others]))
 
 
 def _jobs(
@@ -195,7 +197,7 @@ def _prove(
     failed = 0
     for number, outcome in enumerate(prove_all(runner, claims, due, ledger, limits, jobs), 1):
         failed += bool(outcome.error)
-        click.echo(f"[{number}/{len(due)}] {_outcome(outcome)}", err=bool(outcome.error))
+        echo(f"[{number}/{len(due)}] {_outcome(outcome)}", err=bool(outcome.error))
         for remark in outcome.remarks:
             click.echo(f"    {outcome.claim.job}: {remark}", err=True)
     return bool(failed)

@@ -8,24 +8,21 @@ from pathlib import Path
 import click
 
 from .. import disk
-from ..catalogue import FILES
 from ..render.vector_sources import Source, Texts, read_sources
 from ..render.vectors_c import render_c
+from ..render.vectors_go import render_go
 from ..render.vectors_python import render_python
+from ..render.vectors_rust import render_rust
 from ..render.vectors_text import render_text
-from .console import clear_errors, print_table, say_removed
-from .options import output_option, vectors_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  the files are written
-  2  the command line is wrong
-  3  a file cannot be read or written, or is not a vector file
-"""
+from .console import EXIT_CODES, clear_errors, print_table, say_removed
+from .named import VectorFileName
+from .options import output_option, quiet_option, vectors_option
 
 FORMATS: dict[str, Callable[[Iterable[Source]], Texts]] = {
     "c": render_c,
+    "go": render_go,
     "python": render_python,
+    "rust": render_rust,
     "text": render_text,
 }
 
@@ -36,13 +33,16 @@ FORMATS: dict[str, Callable[[Iterable[Source]], Texts]] = {
     "Directory to write to; it is made if it does not exist.  [default: build/render/FORMAT]"
 )
 @click.argument("form", metavar="FORMAT", type=click.Choice(list(FORMATS)))
-@click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(list(FILES)))
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=VectorFileName())
+@quiet_option
 def render(vectors: Path, output: Path | None, form: str, names: tuple[str, ...]) -> None:
-    """Render the named vector files, or all, in another FORMAT: c, python or text.
+    """Write the named vector files, or all, in another FORMAT: c, go, python, rust or text.
 
     \b
     c       for each file a header and a source file, C99 and C++11; constant tables, no code
-    python  one typed module, which needs the standard library alone
+    go      a package, with a file for each; needs only the standard library
+    python  one typed module; needs only the standard library
+    rust    a module, with a file for each; needs no crate
     text    72 columns, in the manner of an RFC's appendix: each case, step by step
 
     Each names the file that it was made from, with its digest. The values are the file's, all of

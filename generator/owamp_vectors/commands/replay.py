@@ -16,18 +16,22 @@ from ..replay.replay import Replay, ReplayError, replay
 from ..theory.parse import read_model
 from ..theory.room import is_mutant
 from ..theory.terms import Model
+from ..words import counted, unknown
 from .about_models import clear_model_errors
-from .console import DIFFERENT, clear_errors, print_table, progress
-from .options import file_option, models_option, proofs_option, vectors_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  every trace replays, and every message equals the reference's
-  1  a step differs; the rule and its octets are shown
-  2  the command line is wrong
-  3  a file cannot be read, is no trace, or is stale
-  5  the extra 'models' is not installed
-"""
+from .console import (
+    DIFFERENT,
+    EXIT_CODES,
+    as_objects,
+    clear_errors,
+    echo,
+    print_table,
+    progress,
+    say_bad,
+    say_good,
+    write_json,
+)
+from .named import ClaimId
+from .options import file_option, models_option, proofs_option, reporting, vectors_option
 
 _HEADINGS = (
     "model",
@@ -41,7 +45,7 @@ _HEADINGS = (
 
 
 @click.command("replay", epilog=EXIT_CODES)
-@click.argument("claim_ids", nargs=-1, metavar="[CLAIM_ID]...")
+@click.argument("claim_ids", nargs=-1, metavar="[CLAIM_ID]...", type=ClaimId())
 @models_option
 @proofs_option
 @vectors_option
@@ -51,7 +55,9 @@ _HEADINGS = (
     "record",
     "Write what the endpoints are given, from which traces.json is made.",
 )
+@reporting
 def replay_command(
+    json_path: Path | None,
     claim_ids: tuple[str, ...],
     models: Path,
     proofs: Path | None,
@@ -103,15 +109,17 @@ def replay_command(
             result = "equal" if found.compared or played.compared else "runs"
             rows.append((name, claim.id, *_numbers(found), str(played.played), result))
     print_table([_HEADINGS, *rows], (2, 3, 4, 5))
+    results = as_objects(_HEADINGS, rows)
+    write_json(json_path, {"traces": results, "problems": problems})
     _show_not_bound([found for _, found in done])
     _show_not_played(driven)
     if octets:
         _show_octets(done)
     click.echo()
     for problem in problems:
-        click.echo(problem, err=True)
+        echo(problem, err=True)
     if problems:
-        click.echo(f"{len(problems)} traces do not replay.", err=True)
+        say_bad(f"{counted(len(problems), 'trace does', 'traces do')} not replay.")
         raise click.exceptions.Exit(DIFFERENT)
     if record is not None:
         with clear_errors():
@@ -119,10 +127,11 @@ def replay_command(
     messages = sum(found.compared for _, found in done)
     octet_strings = sum(item.compared for _, item in driven)
     seconds = time.perf_counter() - started
-    click.echo(
-        f"{len(done)} traces replayed in {seconds:.1f} s;"
-        f" {messages} messages equal the reference's, octet by octet;"
-        f" {octet_strings} octet strings equal what its endpoints send and derive."
+    say_good(
+        f"{counted(len(done), 'trace')} replayed in {seconds:.1f} s;"
+        f" {counted(messages, 'message equals', 'messages equal')} the reference's, octet by octet;"
+        f" {counted(octet_strings, 'octet string equals', 'octet strings equal')}"
+        " what its endpoints send and derive."
     )
 
 
@@ -132,7 +141,7 @@ def _chosen(claims: Claims, ledger: Ledger, ids: Iterable[str]) -> list[tuple[Cl
     known = {claim.id for claim in claims.claims}
     for name in wanted:
         if name not in known:
-            raise click.BadParameter(f"no claim {name}", param_hint="CLAIM_ID")
+            raise click.BadParameter(unknown("claim", name, known), param_hint="CLAIM_ID")
     found = []
     for claim in claims.claims:
         if wanted and claim.id not in wanted:

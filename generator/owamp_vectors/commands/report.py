@@ -9,20 +9,9 @@ import click
 from ..disk import write_set
 from ..render.report import make_site
 from ..render.report_html import megabytes
-from .console import (
-    DIFFERENT,
-    clear_errors,
-    say_removed,
-)
-from .options import models_option, output_option, proofs_option, vectors_option
-
-EXIT_CODES = """\b
-Exit codes:
-  0  done, and every claim has its verdict
-  1  done, but a verdict is stale, missing or another than expected, or a trace does not replay
-  2  the command line is wrong
-  3  a file cannot be read or written; nothing is written
-"""
+from ..words import counted
+from .console import DIFFERENT, EXIT_CODES, clear_errors, echo, say_removed, working
+from .options import models_option, output_option, proofs_option, quiet_option, vectors_option
 
 
 @click.command(epilog=EXIT_CODES)
@@ -37,6 +26,7 @@ Exit codes:
 @models_option
 @proofs_option
 @vectors_option
+@quiet_option
 def report(
     output: Path, allow_stale: bool, models: Path, proofs: Path | None, vectors: Path
 ) -> None:
@@ -45,7 +35,8 @@ def report(
     Claims with their verdicts, lemmas, proofs and attacks; the messages of each attack in octets;
     the models with what they abstract; every vector step by step; every named mistake. Nothing is
     loaded from elsewhere, and all but the filters works without JavaScript. The octets of attacks
-    need the extra 'models'; the rest does not. The site is written also if a verdict is stale.
+    need the extra 'models'; the rest does not. The command writes the site in any case, and
+    exits with 1 if a verdict is stale.
 
     \b
     Examples:
@@ -53,10 +44,11 @@ def report(
       owamp-vectors report -o /tmp/report --allow-stale
     """
     with clear_errors():
-        made = make_site(models, proofs or models / "proofs", vectors)
+        with working("making the report"):
+            made = make_site(models, proofs or models / "proofs", vectors)
         removed = write_set(output, made.files)
     size = sum(len(text.encode()) for text in made.files.values())
-    click.echo(f"{len(made.files)} files, {megabytes(size)}; open {output / 'index.html'}")
+    echo(f"{counted(len(made.files), 'file')}, {megabytes(size)}; open {output / 'index.html'}")
     say_removed(removed)
     if made.without:
         click.echo(f"Charts have no octets: {made.without}", err=True)

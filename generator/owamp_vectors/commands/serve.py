@@ -13,37 +13,43 @@ from owamp_reference.errors import ProtocolError
 from owamp_reference.negotiation import SECURITY_BITS, Mode, Protocol
 from owamp_reference.token import MIN_COUNT, check_count
 
+from ..disk import printable
 from ..live.capture.capture import Capture
 from ..live.net.addresses import CONTROL_PORTS, endpoint_text
-from ..live.observe.steps import printable
 from ..live.secrets import Secrets
 from ..live.serve.limits import ServiceLimits
+from ..live.serve.log import BackgroundLog
 from ..live.serve.server import Service, ServiceConfig, offered_modes
 from .about_peers import (
     MODE_NAMES,
     NoPeer,
     capture_option,
+    protocol_of,
     protocol_option,
     read_secret_options,
     secret_options,
 )
-from .console import clear_errors
-from .options import seconds_option
+from .console import EXIT_CODES, clear_errors
+from .options import PortRange, seconds_option
 
-EXIT_CODES = """\b
-Exit codes:
-  0  ended by SIGINT or SIGTERM
-  2  the command line is wrong
-  3  a file cannot be read or written, or is not what it is to be
-  7  the address cannot be listened on
+_LIMITS = ServiceLimits()
+_STATED = f"""
+Limits, beside those of the options: {_LIMITS.all_sessions} test sessions in all,
+{_LIMITS.sessions_per_client} of one KeyID or of one host without a key, and
+{_LIMITS.open_sessions} of all without a key; each {_LIMITS.packets} packets,
+{_LIMITS.session_time / 3600:g} hours, and Timeout {_LIMITS.timeout:g} s. Start Time is at most
+{_LIMITS.start_ahead:g} s ahead, and the times of an OWAMP session's packets span at most its
+REFWAIT; at once there are {_LIMITS.records} packets of OWAMP sessions, a quarter of them of one
+client. {_LIMITS.set_up:g} s for set-up, {_LIMITS.message:g} s for a command, which has at most
+{_LIMITS.message_size} octets. {_LIMITS.derivations} PBKDF2 at a time, the hosts taking turns.
+A TWAMP packet in clear that is shorter than its answer would be, 41 octets, is not answered.
+When all connections are taken, one without a key gives way to another host's, of the host with
+most of them. A host is an IPv4 address, or an IPv6 network of 64 bits.
 """
 
 
-_LIMITS = ServiceLimits()
-
-
-@click.command(epilog=EXIT_CODES)
-@protocol_option
+@click.command(epilog=f"{_STATED}\n{EXIT_CODES}")
+@protocol_option()
 @click.option(
     "--host",
     "hosts",
@@ -79,23 +85,46 @@ _LIMITS = ServiceLimits()
     help="Control connections at once.",
 )
 @click.option(
+    "--max-connections-per-host",
+    type=click.IntRange(1),
+    help="The same, of one host.  [default: a quarter of --max-connections]",
+)
+@click.option(
     "--max-sessions",
     default=_LIMITS.sessions,
     show_default=True,
     type=click.IntRange(1),
     help="Test sessions of one connection.",
 )
+@click.option(
+    "--max-packets",
+    default=_LIMITS.packets,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Packets of one test session.",
+)
+@click.option(
+    "--test-ports",
+    metavar="LOW-HIGH",
+    type=PortRange(),
+    help="UDP ports of test sessions.  [default: any]",
+)
+@seconds_option("--start-ahead", _LIMITS.start_ahead, "that Start Time may lie ahead")
 @seconds_option("--servwait", _LIMITS.servwait, "without a command until a connection is closed")
 @seconds_option("--refwait", _LIMITS.refwait, "without a test packet until a session ends")
 @capture_option
 def serve(
-    protocol: str,
+    protocol: str | None,
     hosts: tuple[str, ...],
     port: int | None,
     modes: str | None,
     count: int,
     max_connections: int,
+    max_connections_per_host: int | None,
     max_sessions: int,
+    max_packets: int,
+    test_ports: range | None,
+    start_ahead: float,
     servwait: float,
     refwait: float,
     write_pcap: Path | None,
@@ -119,14 +148,18 @@ def serve(
       owamp-vectors serve --spi-i 0102030405060708 --spi-r 1112131415161718 \\
                           --prf PRF_HMAC_SHA2_256 --sk-d sk_d.hex
     """
-    chosen = Protocol[protocol.upper()]
+    chosen = protocol_of(protocol)
     with clear_errors():
         found = read_secret_options(**secrets, for_twamp=chosen is Protocol.TWAMP)
     offered = _offered(chosen, modes, found)
     limits = ServiceLimits(
         connections=max_connections,
-        connections_per_host=max_connections,
+        connections_per_host=max_connections_per_host or max(1, max_connections // 4),
         sessions=max_sessions,
+        packets=max_packets,
+        records=max(_LIMITS.records, max_packets),
+        ports=test_ports or (),
+        start_ahead=start_ahead,
         servwait=servwait,
         refwait=refwait,
     )
@@ -174,7 +207,9 @@ async def _serve(
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    service = Service(config, lambda line: click.echo(printable(line), err=True), capture)
+    log = BackgroundLog(sys.stderr.fileno() if sys.stderr else None)
+    service = Service(config, lambda line: log(printable(line)), capture)
+    loop.set_exception_handler(lambda _, context: service.log(str(context["message"])))
     try:
         for address in await service.start(hosts, port):
             click.echo(f"listening on {endpoint_text(address)}")
@@ -182,3 +217,4 @@ async def _serve(
         await ended.wait()
     finally:
         await service.close()
+        log.close()

@@ -11,12 +11,13 @@ from ..claims.chart import Chart, chart_of
 from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import CHART, TRACE, Ledger
 from ..disk import FileError
-from .about_claims import EXIT_CODES, choose, directories
-from .console import clear_errors
+from .about_claims import check_writable, choose, directories
+from .console import EXIT_CODES, clear_errors
+from .named import ClaimId
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("claim_id", required=False)
+@click.argument("claim_id", required=False, type=ClaimId())
 @click.option(
     "--format",
     "form",
@@ -43,8 +44,8 @@ def trace(
 
     \b
     Examples:
-      owamp-vectors trace ID
-      owamp-vectors trace ID --format svg > attack.svg
+      owamp-vectors trace token-forgery
+      owamp-vectors trace token-forgery --format svg > attack.svg
     """
     if (claim_id is None) != redraw:
         raise click.UsageError("expected a CLAIM_ID, or --redraw")
@@ -58,6 +59,7 @@ def trace(
                 raise FileError(f"{ledger.path(claim.job, TRACE)}: no trace is recorded")
             click.echo(chart.svg() if form == "svg" else chart.text(), nl=False)
             return
+        check_writable(ledger.directory)
         drawn = 0
         for claim in loaded.claims:
             chart = _chart(loaded, ledger, claim)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO
 
+from ..disk import shortened
+
 MAX_LINE = 2**20
 """Octets of an answer at most; the longest right one has some 40 000."""
 _GRACE = 1.0  # seconds between the end of a program's input or output and its own end
@@ -139,7 +141,7 @@ class Program:
         else:
             how = f"ended with exit code {code}"
         said = self._errors.decode(errors="replace").strip().splitlines()
-        return f"{how}: {said[-1][:200]}" if said else how
+        return f"{how}: {shortened(said[-1].encode(), 200)}" if said else how
 
     @staticmethod
     def _end(process: subprocess.Popen[bytes], grace: float) -> bool:

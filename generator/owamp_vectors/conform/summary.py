@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import get_args
 from xml.etree import ElementTree as Xml
 
-from ..disk import to_text
+from ..disk import printable, to_text
 from ..vectors.declaration import GENERATOR_VERSION, Json
 from .judging import Judgement, Status
 
@@ -44,7 +44,7 @@ def summary_rows(judgements: Sequence[Judgement]) -> list[tuple[str, ...]]:
 
 def describe(judgement: Judgement) -> str:
     """A failure in one line, with the mistake that explains it."""
-    line = f"{judgement.case.title}: {judgement.problem}"
+    line = printable(f"{judgement.case.title}: {judgement.problem}")
     return f"{line}; exactly as by {', '.join(judgement.mistakes)}" if judgement.mistakes else line
 
 

@@ -17,7 +17,7 @@ from owamp_reference.connection import ControlClient, Server
 from owamp_reference.errors import ProtocolError, Stage, check_size
 from owamp_reference.events import Event, TestSession
 from owamp_reference.keys import ControlKeys, TestSessionKeys
-from owamp_reference.negotiation import Mode
+from owamp_reference.negotiation import Mode, Protocol
 from owamp_reference.packets import (
     ReflectorPacket,
     SenderPacket,
@@ -41,7 +41,9 @@ from ..vectors.declaration import (
     valid,
 )
 from ..vectors.drbg import Drbg
-from . import roles
+from . import control_stream, roles
+from .handshake.serving import CLIENT_IV, SERVER_BEHAVIOUR, Client
+from .handshake.spoiling import flipped, receive
 from .participants import ESTIMATE, TTL, new_client, new_server, request_of, still_open
 
 _TEST_MODES = (TestMode.AUTHENTICATED.value, TestMode.ENCRYPTED.value)
@@ -131,16 +133,24 @@ def _client(v: Values) -> ControlClient:
 def _server(v: Values) -> Server:
     check_size("SID", v["sid"], keys.SID_SIZE)
     key_id = messages.encode_key_id(v["keyName"])
-    return new_server({**v, "modes": _OFFERED, "keyId": key_id})
+    return new_server({"modes": _OFFERED, **v, "keyId": key_id})
 
 
-def _connect(v: Values) -> tuple[Json, TestSession, TestSession]:
-    """The messages of a connection with one session, and the session at client and server."""
-    client, server = _client(v), _server(v)
+def _connect(
+    client: ControlClient, server: Server, v: Values
+) -> tuple[Json, TestSession, TestSession]:
+    """The messages of a connection with one session, and the session at client and server.
+
+    With ``changedMode`` among the values, Mode is changed on the way.
+    """
     sent = {"serverGreeting": server.data_to_send()}
     still_open(client.receive(sent["serverGreeting"]))
-    sent["setUpResponse"] = client.data_to_send()
-    still_open(server.receive(sent["setUpResponse"]))
+    response = sent["setUpResponse"] = client.data_to_send()
+    if "changedMode" in v:
+        parsed = messages.SetUpResponse.parse(response)
+        response = replace(parsed, mode=v["changedMode"]).to_octets()
+        sent["changedSetUpResponse"] = response
+    still_open(server.receive(response))
     sent["serverStart"] = server.data_to_send()
     still_open(client.receive(sent["serverStart"]))
     client.request_session(request_of(v["parameters"]))
@@ -161,7 +171,7 @@ def _times(*octets: bytes) -> Iterator[int]:
     return (int.from_bytes(value, "big") for value in octets)
 
 
-def _sender(mode: TestMode, session_keys: TestSessionKeys, v: Values) -> SessionSender:
+def _sender(mode: TestMode, session_keys: TestSessionKeys | None, v: Values) -> SessionSender:
     """A Session-Sender whose next packet has the number and the time of a case."""
     clock = _times(v["timestamp"])
     sender = SessionSender(mode, session_keys, lambda: next(clock), error_estimate=ESTIMATE)
@@ -173,7 +183,7 @@ def _sender(mode: TestMode, session_keys: TestSessionKeys, v: Values) -> Session
 
 
 def _run_session(v: Values) -> Json:
-    sent, at_client, at_server = _connect(v)
+    sent, at_client, at_server = _connect(_client(v), _server(v), v)
     sender = _sender(at_client.mode, _session_keys(at_client), v)
     packet = sender.next_packet()
     clock = _times(v["receiveTimestamp"], v["reflectorTimestamp"])
@@ -188,6 +198,22 @@ def _run_session(v: Values) -> Json:
         "reflectorPacket": answer,
         "returnedSequenceNumber": returned.sender_sequence_number,
     }
+
+
+def _change_mode(v: Values) -> Json:
+    client, server = _client(v), _server(v)
+    sent, at_client, at_server = _connect(client, server, v)
+    client.start_sessions()
+    sent["startSessions"] = client.data_to_send()
+    still_open(server.receive(sent["startSessions"]))
+    sent["startAck"] = server.data_to_send()
+    still_open(client.receive(sent["startAck"]))
+    from_anybody = at_server.mode is TestMode.UNAUTHENTICATED
+    source = at_server if from_anybody else at_client
+    packet = _sender(source.mode, source.keys, v).next_packet()
+    clock = _times(v["receiveTimestamp"], v["reflectorTimestamp"])
+    reflector = SessionReflector(at_server.mode, at_server.keys, lambda: next(clock), ESTIMATE)
+    return {**sent, "senderPacket": packet, "reflectorPacket": reflector.reflect(packet)}
 
 
 def _invert(v: Values) -> Json:
@@ -359,16 +385,43 @@ FORGERY = GroupType(
 )
 FORGED_TAKEN = GroupType(
     "ForgedTokenAccepted",
-    "A server gets a Token that no client has made, and then a request under its keys.",
+    "A server gets a Token or a Client-IV that no client has sent it, and then a request under the "
+    "keys in the Token.",
     "RFC 4656 §3.1, §6.10",
     (),
-    (*_CONNECTION, Field("token", "the forged Token, which holds t1 and t2", size=64)),
+    (*_CONNECTION, Field("token", "the Token, which holds t1 and t2", size=64)),
     (
         *_TRANSCRIPT[:3],
         Field("accept", "Accept of Server-Start", "integer"),
         *_TRANSCRIPT[3:],
     ),
     _take_forged,
+)
+MODE_CHANGED = GroupType(
+    "ModeChanged",
+    "A client and a server set up a session and start it; Mode is changed on the way. Then the "
+    "reflector gets a packet: in Mode 8 one in clear, which anybody can make, else the client's.",
+    "RFC 4656 §3.1, RFC 5618 §3.1",
+    (),
+    (
+        *(item for item in _CONNECTION if item is not _MODE),
+        Field("modes", "Modes that the server offers", "integer"),
+        Field("mode", "the Mode that the client chooses", "integer"),
+        Field("changedMode", "the Mode that the server gets", "integer"),
+        _NUMBER,
+        _TIMESTAMP,
+        *_REFLECTOR_TIMES,
+    ),
+    (
+        *_TRANSCRIPT[:2],
+        Field("changedSetUpResponse", "the client's answer with changedMode", size=164),
+        *_TRANSCRIPT[2:],
+        Field("startSessions", "Start-Sessions and its HMAC, encrypted", size=32),
+        Field("startAck", "Start-Ack and its HMAC, encrypted", size=32),
+        Field("senderPacket", "the packet"),
+        Field("reflectorPacket", "the reflector's answer"),
+    ),
+    _change_mode,
 )
 INVERSION = GroupType(
     "ControlKeysFromLostTestKeys",
@@ -486,6 +539,7 @@ _RUN = "rfc4656/encrypted_session_runs_to_its_end"
 _LOST = "rfc4656/t1_survives_loss_of_t3"
 _ZERO_KEYS = "token_blocks/zero_keys_are_not_accepted"
 _T2_ALONE = "token_blocks/t2_of_a_client_comes_with_its_t1"
+_FRONT = "control_stream/server_takes_in_order"
 _RETURNED = "rfc4656_reflection/twamp_packet_returns_from_the_reflector_authenticated"
 
 
@@ -506,7 +560,7 @@ def _inversion_cases() -> Iterator[Case]:
     told = "T3 and T4 are lost, the SID is known: T1 and T2 follow"
     for trace, mode in ((_LOST, Mode.AUTHENTICATED), (_RUN, Mode.ENCRYPTED)):
         connection = _connection(trace, mode)
-        sent, *_ = _connect(connection)
+        sent, *_ = _connect(_client(connection), _server(connection), connection)
         inputs = {name: connection[name] for name in ("sid", "clientIv")}
         inputs |= {name: sent[name] for name in ("t3", "t4", "requestSession")}
         comment = f"{told}, mode {int(mode)}"
@@ -589,6 +643,142 @@ def _transplanted_cases() -> Iterator[Case]:
     yield Case(f"{comment}, mode 2", inputs, ("T2Transplanted",), trace=_T2_ALONE)
     inputs = {**inputs, "mode": int(Mode.ENCRYPTED)}
     yield valid(f"{comment}, mode 4", inputs, "T2Transplanted")
+
+
+def _set_up(connection: Json, **changed: object) -> Json:
+    """A connection with the Token of its client, and something changed on the way."""
+    key = token.derive_token_key(connection["sharedSecret"], connection["salt"], token.MIN_COUNT)
+    own = ControlKeys(connection["t1"], connection["t2"])
+    sealed = token.seal_token(key, connection["challenge"], own)
+    return {**connection, "token": sealed, **changed}
+
+
+def _later_request() -> bytes:
+    drawn = roles.PARAMETERS.draw(Drbg(f"replay/{_FRONT}").at("later request"))
+    return _in_time(drawn)
+
+
+def _six_slots() -> messages.RequestSession:
+    """A Request-Session whose schedule has the size of a Request-Session without one."""
+    source = Drbg(f"replay/{_FRONT}").at("schedule")
+    slots = [
+        messages.ScheduleSlot(1, source.uint(f"slot {number}", 8) >> 24) for number in range(6)
+    ]
+    return messages.RequestSession(
+        ipvn=4,
+        conf_sender=0,
+        conf_receiver=1,
+        number_of_packets=6,
+        sender_port=8760,
+        receiver_port=0,
+        sender_address=bytes(messages.ADDRESS_SIZE),
+        receiver_address=bytes(messages.ADDRESS_SIZE),
+        sid=bytes(keys.SID_SIZE),
+        padding_length=0,
+        start_time=int.from_bytes(_SESSION_START, "big"),
+        timeout=_TIMEOUT,
+        type_p=0,
+        slots=tuple(slots),
+    )
+
+
+def _units() -> Mapping[str, list[bytes]]:
+    """What a client sends without an answer in between: each has an HMAC."""
+    connection = _connection(_FRONT, Mode.ENCRYPTED)
+    first = request_of(connection["parameters"]).segments()
+    second = request_of(_later_request()).segments()
+    return {
+        "two Request-TW-Sessions of a client that does not wait": first + second,
+        "a Request-Session and its schedule of six slots": _six_slots().segments(),
+    }
+
+
+_FRONT_FLAG = "FrontCutOff"
+
+
+def _in_a_row_cases() -> Iterator[Case]:
+    connection = _connection(_FRONT, Mode.ENCRYPTED)
+    for comment, texts in _units().items():
+        segments = [{"text": text, "hmacAfter": True} for text in texts]
+        inputs = {"t1": connection["t1"], "t2": connection["t2"], "iv": connection["clientIv"]}
+        yield valid(comment, {**inputs, "segments": segments}, _FRONT_FLAG)
+
+
+def _cut() -> Iterator[tuple[bytes, Json]]:
+    """The last block of each first message of those cases, and what is left of the stream."""
+    for case in _in_a_row_cases():
+        wire = control_stream.SEND.compute(case.inputs)["wire"]
+        first, second = case.inputs["segments"]
+        size = len(first["text"]) + primitives.HMAC_SIZE
+        layout = [{"size": len(second["text"]), "hmacAfter": True}]
+        inputs = {"t1": case.inputs["t1"], "t2": case.inputs["t2"], "layout": layout}
+        iv = wire[size - primitives.AES_BLOCK_SIZE : size]
+        yield iv, {**inputs, "iv": iv, "wire": wire[size:]}
+
+
+def _cut_cases() -> Iterator[Case]:
+    for (_, inputs), comment in zip(
+        _cut(),
+        (
+            "the second Request-TW-Session, from the last block of the first on",
+            "the six slots, from the last block before them on: Command Number 1, but IPVN, "
+            "Conf-Sender, Conf-Receiver and Number of Schedule Slots fall on MBZ of the first "
+            "slot and are 0, whatever the schedule; it is no request to grant",
+        ),
+        strict=True,
+    ):
+        yield valid(comment, inputs, _FRONT_FLAG)
+
+
+def _front_taken_cases() -> Iterator[Case]:
+    iv, _ = next(_cut())
+    for mode in (Mode.ENCRYPTED, Mode.AUTHENTICATED):
+        changed = {"clientIv": iv, "parameters": _later_request()}
+        inputs = _set_up(_connection(_FRONT, mode), **changed)
+        trace = _FRONT if mode is Mode.ENCRYPTED else ""
+        comment = f"the first message cut off: Client-IV is its last block, mode {int(mode)}"
+        yield Case(comment, inputs, (_FRONT_FLAG,), source="RFC 4656 §3.1, §3.4", trace=trace)
+
+
+def _mode_cases() -> Iterator[Case]:
+    packet = {"sequenceNumber": 0, "timestamp": _SENT, **_REFLECTED}
+    every = _OFFERED | int(Mode.MIXED)
+    for mode in (Mode.AUTHENTICATED, Mode.ENCRYPTED):
+        trace = f"mixed_mode/{mode.name}_session_takes_numbers_of_its_sender".lower()
+        inputs = {**_connection(trace, mode), **packet, "changedMode": int(Mode.MIXED)}
+        comment = f"Mode {int(mode)} becomes 8"
+        taken = {**inputs, "modes": every}
+        yield Case(f"{comment}; the server offers 15", taken, (_MODE_FLAG,), trace=trace)
+        yield invalid(f"{comment}; the server offers 7", {**inputs, "modes": _OFFERED}, _MODE_FLAG)
+        other = int(Mode.AUTHENTICATED | Mode.ENCRYPTED) - int(mode)
+        for changed, told in (
+            (other, "the reflector does not take the client's packets"),
+            (int(Mode.UNAUTHENTICATED), "the server does not read what the client encrypts"),
+        ):
+            comment = f"Mode {int(mode)} becomes {changed}: {told}"
+            yield invalid(comment, {**taken, "changedMode": changed})
+
+
+_MODE_FLAG = "ModeChangedToMixed"
+
+
+def _read_early_cases(drbg: Drbg) -> Iterator[Case]:
+    """The first 32 octets of a request, after two Set-Up-Responses."""
+    client = Client.make(drbg, Protocol.TWAMP, Mode.ENCRYPTED.name.lower(), sessions=1)
+    begun = client.writer().write(client.ask())[:32]
+    honest = client.response()
+    as_start = messages.Command.REQUEST_TW_SESSION ^ messages.Command.START_SESSIONS
+    flag, source = "CommandReadBeforeHmac", "RFC 4656 §3.4, §6.10"
+    for comment, response, flags in (
+        ("two blocks of Request-TW-Session: the server waits for the rest", honest, ()),
+        (
+            "the same with bits of Client-IV changed, so that the server reads Start-Sessions: it "
+            "takes the second block for the HMAC, and ends the connection",
+            flipped(honest, CLIENT_IV, as_start),
+            (flag,),
+        ),
+    ):
+        yield client.case(comment, receive(response, begun), *flags, source=source)
 
 
 def _two_sessions(trace: str) -> Json:
@@ -733,6 +923,12 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
         yield Group(PACKET, list(_packet_cases(key_source)), {"keys": key_source})
         yield Group(TAKEN, list(_taken_cases(key_source)), {"keys": key_source})
     yield Group(FORGED_TAKEN, list(_transplanted_cases()))
+    yield Group(control_stream.SEND, list(_in_a_row_cases()))
+    yield Group(control_stream.RECEIVE, list(_cut_cases()))
+    yield Group(FORGED_TAKEN, list(_front_taken_cases()))
+    yield Group(MODE_CHANGED, list(_mode_cases()))
+    early = list(_read_early_cases(drbg.at("command read before the HMAC")))
+    yield Group(SERVER_BEHAVIOUR, early, {"protocol": Protocol.TWAMP.value})
 
 
 FILE = VectorFile(
@@ -744,6 +940,17 @@ FILE = VectorFile(
         "its lemma; the label of a secret, a nonce or a SID in such a case is replay/trace/name.",
         "What an end may refuse as well is acceptable, and its reason says what is left to do.",
     ),
-    types=(SESSION, FORGERY, FORGED_TAKEN, INVERSION, PACKET, TAKEN),
+    types=(
+        SESSION,
+        FORGERY,
+        FORGED_TAKEN,
+        INVERSION,
+        PACKET,
+        TAKEN,
+        control_stream.SEND,
+        control_stream.RECEIVE,
+        MODE_CHANGED,
+        SERVER_BEHAVIOUR,
+    ),
     make_groups=make_groups,
 )

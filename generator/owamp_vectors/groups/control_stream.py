@@ -347,6 +347,10 @@ def _receive_cases(drbg: Drbg) -> Iterator[Case]:
         yield invalid(comment, {**_sent(drbg.at(comment), three), **change}, *aims)
     comment = "a client's own messages reflected, Client-IV sent back as Server-IV: nothing tells"
     yield valid(comment, _sent(drbg.at(comment), three), "ControlReflection")
+    for name, segments, _ in _connections(drbg):
+        if name.startswith("OWAMP client: two"):
+            comment = f"{name}, reflected in the same way"
+            yield valid(comment, _sent(drbg.at(comment), segments), "ControlReflection")
     yield from _wrong_hmacs(drbg)
     yield from _zeros_in_hmacs(drbg)
 

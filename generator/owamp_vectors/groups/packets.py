@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -10,10 +11,10 @@ from typing import Any, TypeAlias
 
 from owamp_reference import packets, primitives
 from owamp_reference.choices import Chooser, first_option
-from owamp_reference.errors import Stage, check_size
+from owamp_reference.errors import ProtocolError, Stage, check_size
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
-from owamp_reference.sessions import SessionReflector
+from owamp_reference.sessions import SessionReflector, SessionSender
 
 from ..vectors.declaration import (
     Case,
@@ -148,6 +149,22 @@ def _open(kind: Any) -> Callable[[Values, Chooser], Json]:
     return compute
 
 
+def _send(values: Values, choose: Chooser) -> Json:
+    times = iter(values["timestamps"])
+    sender = SessionSender(
+        _mode(values),
+        _keys(values),
+        clock=lambda: int.from_bytes(next(times), "big"),
+        error_estimate=ErrorEstimate.from_int(int.from_bytes(values["errorEstimate"], "big")),
+        choose=choose,
+    )
+    sender.next_sequence_number = values["firstSequenceNumber"]
+    sent: list[bytes] = []
+    with suppress(ProtocolError):  # no number is left
+        sent.extend(sender.next_packet() for _ in values["timestamps"])
+    return {"packets": sent}
+
+
 def _reflect(values: Values, choose: Chooser) -> Json:
     times = iter((values["receiveTimestamp"], values["timestamp"]))
     estimate = ErrorEstimate.from_int(int.from_bytes(values["errorEstimate"], "big"))
@@ -270,6 +287,23 @@ REFLECT = _Kind.of(
     _reflect,
 )
 
+RUN = _Kind.of(
+    ("SenderRun", "SenderRunUnprotected"),
+    "What a Session-Sender sends, packet after packet, without padding. The numbers are as large "
+    "as their field: after 4294967295 it sends no more.",
+    _SENDER_SOURCE,
+    (
+        (
+            Field("firstSequenceNumber", "Sequence Number of the first packet", "integer"),
+            Field("timestamps", "when it is to send, a packet each time", size=8, is_list=True),
+            Field("errorEstimate", "Error Estimate of each packet", size=2),
+        ),
+        (_SENT := Field("packets", "the UDP payloads, in order", is_list=True),),
+        (_SENT,),
+    ),
+    _send,
+)
+
 _TIME = 0xEA4C6F00_80000000
 _PROTECTED = (
     "TestHmacOverCiphertext",
@@ -361,11 +395,10 @@ def _seal_cases(mode: TestMode, drbg: Drbg, *, reflector: bool) -> Iterator[Case
     if mode is TestMode.AUTHENTICATED and not reflector:
         comment = "9000 octets of padding"
         yield valid(comment, given(comment, padding=9000), "TestHmacOverPadding")
-    for comment, name, value in (
-        ("number that does not fit into 32 bits", "sequenceNumber", 2**32),
-        ("negative number", "sequenceNumber", -1),
-    ):
-        yield invalid(comment, given(comment, **{name: value}))
+    comment = "number that does not fit into 32 bits"
+    yield invalid(comment, given(comment, sequenceNumber=2**32), "SequenceNumberWraps")
+    comment = "negative number"
+    yield invalid(comment, given(comment, sequenceNumber=-1))
     for octets in ("8000", "0000", "3f00"):
         comment = f"Multiplier 0 in {octets}, which MUST NOT be sent"
         inputs = given(comment, errorEstimate=bytes.fromhex(octets))
@@ -572,14 +605,19 @@ def _forged_answers(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
     comment = "a sender's packet sent back to it, filled up to the size of a reflector's"
     sent = _received(mode, drbg.at(comment), {"padding": 64}, reflector=False)
     yield invalid(comment, sent, "TestHmacUnchecked")
-    comment = "forged of a sender's packet: its first block and its HMAC, any times between"
-    sent = _received(mode, drbg.at(comment), {}, reflector=False)
+    whole = "forged of a sender's packet: its first block and its HMAC, any times between"
+    yield _forged_answer(mode, drbg, whole, 0)
+    yield _forged_answer(mode, drbg, f"{whole}, number 258", 258)
+
+
+def _forged_answer(mode: TestMode, drbg: Drbg, comment: str, number: int) -> Case:
+    sent = _received(mode, drbg.at(comment), {"sequenceNumber": number}, reflector=False)
     block, tag = sent["packet"][:16], sent["packet"][32:48]
     times = _time(9) + b"\x80\x01" + bytes(6) + _time(8) + bytes(8)
-    rest = (0).to_bytes(4, "big") + bytes(12) + sent["packet"][16:32] + b"\xff" + bytes(15)
+    rest = number.to_bytes(4, "big") + bytes(12) + sent["packet"][16:32] + b"\xff" + bytes(15)
     forged = {**sent, "packet": block + times + rest + tag}
     if mode is TestMode.AUTHENTICATED:
-        yield acceptable(
+        return acceptable(
             comment,
             forged,
             "TestReflection",
@@ -587,8 +625,7 @@ def _forged_answers(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
             reason="in the authenticated mode both directions have the same T3 and T4, and the "
             "HMAC covers nothing but the number: nothing tells it from an honest answer",
         )
-    else:
-        yield invalid(comment, forged, "TestHmacUnchecked")
+    return invalid(comment, forged, "TestHmacUnchecked")
 
 
 def _reflect_cases(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
@@ -624,6 +661,8 @@ def _reflect_cases(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
     yield valid(*given("number 7 is the first to arrive", sequenceNumber=7), own, other)
     for number in (1, 2**32 - 2, 2**32 - 1):
         yield valid(*given(f"the reflector's number is {number}", number=number), own, other)
+    comment = "the reflector's number does not fit into 32 bits: no answer"
+    yield invalid(*given(comment, number=2**32), "SequenceNumberWraps")
     for ttl in (0, 1, 255):
         yield valid(*given(f"TTL {ttl}", ttl=ttl), exchanged)
     comment = "the answer leaves in the next NTP era"
@@ -647,6 +686,20 @@ def _reflect_cases(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
             yield invalid(comment, {**inputs, **changed}, "TestHmacUnchecked")
 
 
+def _send_cases(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
+    for comment, first, number, flags in (
+        ("three packets from number 0 on", 0, 3, ("SequenceNumberKept",)),
+        ("numbers that need a second octet", 254, 4, ("SequenceNumberKept",)),
+        ("numbers above 2^31", 2**31 - 1, 2, ("SequenceNumberKept",)),
+        ("up to the last number", 2**32 - 2, 2, ("SequenceNumberKept",)),
+        ("two packets, and a third that has no number", 2**32 - 2, 3, ("SequenceNumberWraps",)),
+        ("no number is left", 2**32, 2, ("SequenceNumberWraps",)),
+    ):
+        times = [_time(second) for second in range(number)]
+        given = {"firstSequenceNumber": first, "timestamps": times, "errorEstimate": b"\x80\x01"}
+        yield valid(comment, {**_own_keys(mode, drbg.at(comment)), **given}, *flags)
+
+
 def make_groups(drbg: Drbg) -> Iterator[Group]:
     """The groups of ``test-packets.json``: each type once for each mode."""
     for reflector, seal, opened in (
@@ -656,11 +709,12 @@ def make_groups(drbg: Drbg) -> Iterator[Group]:
         for kind, cases in ((seal, _seal_cases), (opened, _open_cases)):
             for mode in TestMode:
                 yield kind.group(mode, partial(cases, mode, reflector=reflector), drbg)
-    for mode in TestMode:
-        yield REFLECT.group(mode, partial(_reflect_cases, mode), drbg)
+    for last, make_cases in ((REFLECT, _reflect_cases), (RUN, _send_cases)):
+        for mode in TestMode:
+            yield last.group(mode, partial(make_cases, mode), drbg)
 
 
-_KINDS = (SEAL_SENDER, OPEN_SENDER, SEAL_REFLECTOR, OPEN_REFLECTOR, REFLECT)
+_KINDS = (SEAL_SENDER, OPEN_SENDER, SEAL_REFLECTOR, OPEN_REFLECTOR, REFLECT, RUN)
 
 FILE = VectorFile(
     name="test-packets",

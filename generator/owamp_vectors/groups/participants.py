@@ -107,6 +107,7 @@ class _ControlEnd:
     def __init__(
         self, end: connection.ControlClient | connection.Server, derive: TestKeyDerivation
     ) -> None:
+        self.has_session = False
         self.keys: TestSessionKeys | None = None
         self._end, self._derive = end, derive
 
@@ -117,9 +118,11 @@ class _ControlEnd:
         result: Json = {"sent": self._end.data_to_send()}
         for event in events:
             if isinstance(event, TestSession):
-                assert self._end.control_keys is not None  # the modes of these runs are protected
-                self.keys = self._derive(self._end.control_keys, event.sid)
-                result |= {"sid": event.sid, "t3": self.keys.t3, "t4": self.keys.t4}
+                self.has_session = True
+                result["sid"] = event.sid
+                if event.keys is not None and self._end.control_keys is not None:
+                    self.keys = self._derive(self._end.control_keys, event.sid)
+                    result |= {"t3": self.keys.t3, "t4": self.keys.t4}
             elif isinstance(event, SessionRejected):
                 raise ProtocolError("Accept", "0", str(int(event.accept)))
         return result
@@ -159,9 +162,9 @@ class _SessionEnd:
         mode = TestMode(participant["testMode"])
         if participant["session"]:
             control = others.get(participant["session"])
-            session_keys = control.keys if isinstance(control, _ControlEnd) else None
-            if session_keys is None:
+            if not isinstance(control, _ControlEnd) or not control.has_session:
                 raise ProtocolError("session", "one that is accepted", "none")
+            session_keys = control.keys
         else:
             session_keys = TestSessionKeys(participant["t3"], participant["t4"])
         self._times: Iterator[int] = iter(())

@@ -48,7 +48,7 @@ from .participants import (
 INPUTS = "traces.inputs.json"
 """The file of this package that holds the inputs of the cases."""
 
-_TEST_MODES = (TestMode.AUTHENTICATED.value, TestMode.ENCRYPTED.value)
+_TEST_MODES = tuple(mode.value for mode in TestMode)
 
 # ------------------------------------------------------------------------------------ the fields
 

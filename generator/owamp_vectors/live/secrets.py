@@ -13,8 +13,8 @@ several secrets is TOML::
     sk_d = "65666768…"              # or keymat and sid, for PRF{ KEYMAT, Session ID };
                                     # or shared_secret alone, without prf
 
-What the messages of errors quote is public: names of fields, sizes, SPIs; never a value of a
-secret.
+The messages of errors quote nothing of such a file, neither values nor names, in the place of
+which a secret may stand by mistake. They say where it is, of what size, and what was expected.
 """
 
 from __future__ import annotations
@@ -125,23 +125,24 @@ def read_secrets(path: Path, *, for_twamp: bool = False) -> tuple[Credentials, .
     except UnicodeDecodeError as error:
         raise FileError(f"{path}: not UTF-8 at offset {error.start}") from None
     content = parse_toml(path, text, is_secret=True)
-    unknown = sorted(set(content) - {"passphrases", "ike_sa"})
-    if unknown:
-        raise FileError(f"{path}: expected passphrases and ike_sa, found {unknown[0]!r}")
+    if set(content) - {"passphrases", "ike_sa"}:
+        raise FileError(f"{path}: expected passphrases and ike_sa, found another name")
     passphrases, sas = content.get("passphrases", {}), content.get("ike_sa", [])
     if not isinstance(passphrases, dict):
         raise FileError(f"{path}: passphrases: expected a table, found something else")
     if not isinstance(sas, list) or not all(isinstance(item, dict) for item in sas):
         raise FileError(f"{path}: ike_sa: expected an array of tables, found something else")
-    found = [_psk(path, name, value, for_twamp) for name, value in passphrases.items()]
+    found = [
+        _psk(f"{path}: passphrases, entry {number}", name, value, for_twamp)
+        for number, (name, value) in enumerate(passphrases.items(), 1)
+    ]
     found += [_ike_sa(f"{path}: ike_sa {n}", item) for n, item in enumerate(sas, 1)]
     if not found:
         raise FileError(f"{path}: expected passphrases or an ike_sa, found none")
     return tuple(found)
 
 
-def _psk(path: Path, name: str, value: object, for_twamp: bool) -> Credentials:
-    where = f"{path}: passphrases.{name}"
+def _psk(where: str, name: str, value: object, for_twamp: bool) -> Credentials:
     if not isinstance(value, str) or not value:
         raise FileError(f"{where}: expected a string that is not empty, found something else")
     try:
@@ -151,9 +152,8 @@ def _psk(path: Path, name: str, value: object, for_twamp: bool) -> Credentials:
 
 
 def _ike_sa(where: str, item: Mapping[str, Any]) -> Credentials:
-    unknown = sorted(set(item) - _FIELDS)
-    if unknown:
-        raise FileError(f"{where}: expected {', '.join(sorted(_FIELDS))}, found {unknown[0]!r}")
+    if set(item) - _FIELDS:
+        raise FileError(f"{where}: expected {', '.join(sorted(_FIELDS))}, found another name")
     values = {
         name: _from_hex(value, f"{where}: {name}") for name, value in item.items() if name != "prf"
     }
@@ -200,7 +200,8 @@ def ike_credentials(
             raise ProtocolError("prf", "none with the shared secret itself", "one")
         return Credentials.from_ikev2(spi_i, spi_r, shared_secret)
     if not isinstance(prf_name, str) or prf_name not in PRFS:
-        raise ProtocolError("prf", f"one of {', '.join(PRFS)}", str(prf_name).lower())
+        found = "none" if prf_name is None else "another"
+        raise ProtocolError("prf", f"one of {', '.join(PRFS)}", found)
     function = PRFS[prf_name]
     if keymat is not None and sid is not None:
         secret = binding.shared_secret_from_keymat(function, keymat, sid)

@@ -10,20 +10,44 @@ from .base import Swap, mistake
 
 NOTES = {
     "TestKeysInverted": Note(
-        "KEY_DERIVATION",
+        "PROTOCOL",
         "T1 and T2 computed from T3, T4 and the SID: the derivation of RFC 4656 is a permutation. "
         "Treat SIDs as secrets, never export test keys; no check at run time can help.",
         "Who learns the keys of one test session, and its SID, has the control connection.",
     ),
     "T2Transplanted": Note(
-        "AUTH_BYPASS",
+        "PROTOCOL",
         "The second to fourth block of one client's Token, behind the first block of another's: "
         "only the first is checked. No check at the server can tell; authenticate the Token as a "
         "whole, or run the control connection inside IPsec.",
         "The server has T2 of an honest client, and a T1 that this client did not choose.",
     ),
+    "FrontCutOff": Note(
+        "PROTOCOL",
+        "The client's first control message cut off: its last block takes the place of Client-IV, "
+        "which nothing authenticates, and the second message follows. Its HMAC is right, and a "
+        "server cannot tell. Client: do not send a second protected unit before an authentic "
+        "answer to the first. The schedule of a Request-Session is such a unit, but it does not "
+        "read as a request to grant: where that has IPVN, a slot has MBZ.",
+        "The server never sees what the client sent first, and answers the second in its place.",
+    ),
+    "ModeChangedToMixed": Note(
+        "PROTOCOL",
+        "Mode 2 or 4 changed into 8 on the way: the control connection is the same, and every "
+        "message of it is authentic. Server: do not offer 8 beside 2 or 4; the policy of a client "
+        "does not help.",
+        "The client measures in a protected mode, and the reflector answers packets in clear, from "
+        "anybody.",
+    ),
+    "CommandReadBeforeHmac": Note(
+        "PROTOCOL",
+        "Bits of Client-IV changed on the way change the same bits of the first Command Number, "
+        "which is read before the HMAC, since it tells the length. Do nothing else with what is "
+        "decrypted until the HMAC is checked: no answer, no log.",
+        "Where the server ends the connection tells which Command Number the client has sent.",
+    ),
     "OwnPacketReflected": Note(
-        "AUTH_BYPASS",
+        "PROTOCOL",
         "A TWAMP sender's own packet, rearranged, in the place of the reflector's, or a "
         "reflector's in the place of the sender's. In the authenticated mode neither end can tell: "
         "use the encrypted mode, check that the times are plausible, and be suspicious of a "
@@ -32,49 +56,67 @@ NOTES = {
         "answers packets that nobody has sent.",
     ),
     "SharedKeysReflected": Note(
-        "AUTH_BYPASS",
+        "PROTOCOL",
         "A packet of one session in another of the same connection, where T3 = T1 and T4 = T2. "
         "Derive T3 and T4 from the SID.",
         "The receiver counts packets that nobody sent in its session.",
     ),
     "SecretLostLater": Note(
-        "WEAK_PROTOCOL",
+        "PROTOCOL",
         "A connection is recorded, and its shared secret is lost later: the Token gives T1 and T2. "
         "There is no forward secrecy. Take the secret from IKEv2, or use a tunnel that has it.",
         "Every recorded connection under the secret can be read.",
     ),
     "ControlKeysLost": Note(
-        "WEAK_PROTOCOL",
+        "PROTOCOL",
         "T3 and T4 computed from T1, T2 and the SID, as any holder of T1 and T2 can, whatever the "
         "KDF.",
         "Who learns the keys of a control connection has those of all its sessions.",
     ),
     "ModesNotAuthenticated": Note(
-        "WEAK_PROTOCOL",
+        "PROTOCOL",
         "Modes or Mode changed on the way: neither is under an HMAC or in the Token. Refuse by "
         "configuration the modes that are too weak.",
         "Client and server run in a mode that one of them did not choose, or did not offer.",
     ),
     "TimestampNotAuthenticated": Note(
-        "WEAK_PROTOCOL",
+        "PROTOCOL",
         "The timestamp of a packet in the authenticated mode, where it is in clear, changed. Use "
         "the encrypted mode.",
         "A receiver takes times of the attacker's choice.",
     ),
     "OwnTokenReflected": Note(
-        "AUTH_BYPASS",
+        "PROTOCOL",
         "A Set-Up-Response sent to a host that made it, where a key from IKEv2 serves both "
         "directions. Let only the initiator of the IKE SA be the client.",
         "A host takes itself for the other end of the IKE SA.",
     ),
     "OneSecretForAll": Note(
-        "KEY_DERIVATION",
+        "PROTOCOL",
         "Two connections or sessions over one IKE SA with one shared secret. Salt and Challenge "
         "alone tell them apart.",
         "What breaks one of them breaks the others.",
     ),
+    "ReflectorAnswersItself": Note(
+        "PROTOCOL",
+        "A reflector's own packet of the authenticated mode, rearranged and given back to it as "
+        "the sender's. It cannot tell. Use the encrypted mode; a reflector can limit its rate.",
+        "One genuine packet and the network make an exchange that does not end.",
+    ),
+    "OneSidForTwoSessions": Note(
+        "PROTOCOL",
+        "Two sessions of a connection, one in each direction, with one SID: they have the same T3 "
+        "and T4. Refuse a SID that a session of the connection has already.",
+        "A packet of one session comes back to its sender in the other.",
+    ),
+    "ResponderNotNamed": Note(
+        "PROTOCOL",
+        "An IKE SA with a responder that the initiator did not mean: with signatures, AUTH of the "
+        "initiator does not cover the identity of the responder. The keys stay with these two.",
+        "A responder takes an initiator for its peer that wanted to talk to somebody else.",
+    ),
     "KeymatLost": Note(
-        "KEY_DERIVATION",
+        "PROTOCOL",
         "PRF{ KEYMAT, Session ID } computed from a KEYMAT that is lost. Derive from SK_d, as RFC "
         "7717 does.",
         "Who learns the keys of ESP has the shared secret of O/TWAMP.",

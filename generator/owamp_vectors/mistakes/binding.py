@@ -16,7 +16,7 @@ from .base import Mistake, Swap, mistake
 
 NOTES = {
     "CircularSid": Note(
-        "SPECIFICATION",
+        "PROTOCOL",
         "PRF{ KEYMAT, Session ID } with a SID that does not exist yet when the key is needed.",
         "Unless both ends agree on a SID beforehand, no key can be computed.",
     ),

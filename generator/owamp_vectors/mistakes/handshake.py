@@ -42,6 +42,28 @@ def _protect_alike(self: Endpoint, mine: bytes, theirs: bytes) -> None:
     _protect(self, client_iv, client_iv)
 
 
+def _protect_crosswise(self: Endpoint, mine: bytes, theirs: bytes) -> None:
+    _protect(self, mine, theirs)
+    sender, receiver = self._sender, self._receiver
+    if isinstance(sender, control.OpenSender) or isinstance(receiver, control.OpenReceiver):
+        return
+    write, read = sender.write, receiver.read
+
+    def write_crosswise(text: bytes) -> bytes:
+        covered, octets = sender._covered, write(text)
+        sender._covered = covered
+        receiver._covered += text
+        return octets
+
+    def read_crosswise(data: bytes) -> bytes:
+        covered, text = receiver._covered, read(data)
+        receiver._covered = covered
+        sender._covered += text
+        return text
+
+    vars(sender)["write"], vars(receiver)["read"] = write_crosswise, read_crosswise
+
+
 def _start_in_clear(self: Server, client_iv: bytes) -> None:
     _start(self, client_iv)
     start_time = self.config.start_time.to_bytes(8, "big")
@@ -165,6 +187,13 @@ MISTAKES = (
         Swap(Endpoint, "_protect", _protect_alike),
     ),
     mistake(
+        "HmacOfTheOtherDirection",
+        "AUTHENTICATION",
+        "The HMAC computed, and checked, over the text of the other direction.",
+        "Nothing verifies; whoever knows what this end has sent can say what it takes.",
+        Swap(Endpoint, "_protect", _protect_crosswise),
+    ),
+    mistake(
         "StartTimeInClear",
         "CIPHER_MODE",
         "The last block of Server-Start sent in clear although Accept is 0.",
@@ -240,6 +269,13 @@ MISTAKES = (
         "A Request-TW-Session granted with Conf-Sender or Conf-Receiver set.",
         "A request for something else than a two-way session is taken for one.",
         Swap(negotiation, "request_problem", _problem_except(*negotiation.IMPROPER)),
+    ),
+    mistake(
+        "SkipRangesSentAsTold",
+        "MISSING_CHECK",
+        "Skip ranges sent in whatever order they are in; RFC 4656 §3.8 has them in order.",
+        "A peer that relies on their order takes packets for lost that were never sent.",
+        Swap(Endpoint, "_in_order", lambda _self, stop: stop),
     ),
     *handshake_server.MISTAKES,
     *handshake_client.MISTAKES,

@@ -75,6 +75,17 @@ def _going_on_after(choice: Choice) -> Callable[..., _Reading]:
     return close_or_not
 
 
+def _ending_with_the_server(
+    self: ControlClient, asked: Choice, error: ProtocolError, accept: int | None = None
+) -> _Reading:
+    """Takes what comes while testing for Stop-Sessions."""
+    if asked is not choices.CLOSE_WHEN_NOT_ASKED or self.state is not State.TESTING:
+        yield from _close_or_not(self, asked, error, accept)
+        return
+    yield Want(16, is_hmac=True)
+    self.state = State.READY
+
+
 def _starting_anyway(self: ControlClient, command: ClientCommand, first_block: bytes) -> _Reading:
     """Takes Start-Ack for an acceptance, whatever Accept says."""
     if isinstance(command, StartSessions):
@@ -193,6 +204,13 @@ MISTAKES = (
         "Server-Start taken for an acceptance, whatever its Accept says.",
         "The client goes on alone.",
         Swap(ControlClient, "_close_or_not", _going_on_after(choices.CLOSE_WHEN_REFUSED_SET_UP)),
+    ),
+    mistake(
+        "StopOfTwampServerTaken",
+        "STATE",
+        "A Stop-Sessions of the server taken in TWAMP, where only the client sends one.",
+        "The server waits for the client's (RFC 5357 §3.8).",
+        Swap(ControlClient, "_close_or_not", _ending_with_the_server),
     ),
     mistake(
         "FetchHmacUnchecked",

@@ -37,6 +37,7 @@ _authenticate = Server._authenticate
 _text_of = Endpoint._text_of
 _receive = Endpoint.receive
 _read_command = Server._read_command
+_answer_start = Server._answer_start
 _answer_request = Server._answer_request
 _refuse_request = Server._refuse_request
 _judge = Server._judge
@@ -97,6 +98,22 @@ def _one_spi(known: bytes, given: bytes) -> bool:
 def _first(known: Sequence[Credentials], name: SecretName) -> Found:
     kind = [item for item in known if item.ikev2_derived is name.ikev2_derived]
     return kind[0].shared_secret if kind else None
+
+
+def _of_the_same_peer(which: int) -> Swap:
+    """The secret of the oldest, or the newest, IKE SA for the SPIs of each one."""
+
+    def find(known: Sequence[Credentials], name: SecretName) -> Found:
+        found = _secrets_of(*known)(name)
+        sas = [item for item in known if item.ikev2_derived]
+        return sas[which].shared_secret if found and name.ikev2_derived else found
+
+    return _finding(find)
+
+
+def _testing_anyway(self: Server) -> None:
+    _answer_start(self)
+    self.state = State.TESTING
 
 
 def _or_empty(*, ikev2_derived: bool) -> Swap:
@@ -394,6 +411,18 @@ MISTAKES = (
         _finding(_first),
     ),
     _bypass(
+        "OldSecretUnderNewSpis",
+        "After a rekey, the secret of the old IKE SA kept, and found under the new SPIs.",
+        _STUCK,
+        _of_the_same_peer(0),
+    ),
+    _bypass(
+        "NewSecretUnderOldSpis",
+        "After a rekey, the secret of the new IKE SA found under the SPIs of the old one.",
+        _STUCK,
+        _of_the_same_peer(-1),
+    ),
+    _bypass(
         "KeyIdPrefixMatches",
         "A KeyID found that is the beginning of a known one, or begins with it.",
         _TWO,
@@ -647,6 +676,19 @@ MISTAKES = (
         "Accept-Session with the port of the request, where another is suggested.",
         "Test packets go to a port where nobody listens.",
         Swap(Server, "_judge", _judge_port),
+    ),
+    mistake(
+        "SidGivenTwice",
+        "MISSING_CHECK",
+        "A SID given to a second session of a connection.",
+        "RFC 4656 §3.5 has it unique: both sessions have the same keys, and one set of results.",
+        Swap(Server, "_new_sid", Server._make_sid),
+    ),
+    _state(
+        "TestsAfterRefusedStart",
+        "A server that has refused Start-Sessions goes on as if sessions ran.",
+        _STUCK,
+        Swap(Server, "_answer_start", _testing_anyway),
     ),
     mistake(
         "RefusalWithPort",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from owamp_reference import packets, primitives
@@ -12,7 +12,7 @@ from owamp_reference.errors import ProtocolError, Stage
 from owamp_reference.keys import TestSessionKeys
 from owamp_reference.layout import Layout
 from owamp_reference.packets import ErrorEstimate, ReflectorPacket, SenderPacket, TestMode
-from owamp_reference.sessions import SessionReflector
+from owamp_reference.sessions import SessionReflector, SessionSender
 
 from ..vectors.declaration import Note
 from .base import Mistake, Swap, mistake
@@ -31,6 +31,7 @@ _seal = packets.seal_packet
 _open = packets.open_packet
 _from_int = ErrorEstimate.from_int
 _reflect = SessionReflector.reflect
+_next_packet = SessionSender.next_packet
 _protected_size = packets.protected_size
 _header_size = SenderPacket.header_size.__func__  # type: ignore[attr-defined]
 
@@ -205,6 +206,18 @@ def _open_cut(mode: TestMode, kind: Any, data: bytes, keys: Keys = None, *more: 
     return _open(mode, kind, data[: 2**13], keys, *more)
 
 
+def _wrapping(mode: TestMode, packet: Any, *more: Any) -> bytes:
+    """Goes on with number 0 after the last one."""
+    return _seal(mode, replace(packet, sequence_number=packet.sequence_number % 2**32), *more)
+
+
+def _next_with_the_same_number(self: SessionSender, padding_length: int = 0) -> bytes:
+    number = self.next_sequence_number
+    payload = _next_packet(self, padding_length)
+    self.next_sequence_number = number
+    return payload
+
+
 MISTAKES = (
     mistake(
         "OpenModeProtected",
@@ -326,6 +339,20 @@ MISTAKES = (
             "PROTECTED_LAYOUT",
             _exchanged_numbers(ReflectorPacket.PROTECTED_LAYOUT),
         ),
+    ),
+    mistake(
+        "SequenceNumberWraps",
+        "STATE",
+        "Number 0 sent again after 4294967295, the last that fits into the field.",
+        "The receiver takes the packets for duplicates of the first ones.",
+        Swap(packets, "seal_packet", _wrapping),
+    ),
+    mistake(
+        "SequenceNumberKept",
+        "STATE",
+        "Every packet of a session sent with the number of the first.",
+        "All packets but one count as duplicates.",
+        Swap(SessionSender, "next_packet", _next_with_the_same_number),
     ),
     mistake(
         "MultiplierZeroSent",

@@ -18,12 +18,12 @@ from .base import Swap, ignore, mistake
 
 NOTES = {
     "TokenMalleable": Note(
-        "MALLEABILITY",
+        "PROTOCOL",
         "A changed Token whose first block is intact passes the check of the Challenge.",
         "The server uses keys that the client does not have, until the first HMAC fails.",
     ),
     "TokenForgery": Note(
-        "AUTH_BYPASS",
+        "PROTOCOL",
         "A Token put together from the answers of honest clients to chosen Challenges. A server "
         "cannot tell: limit who may greet clients, or run the control connection inside IPsec.",
         "The attacker is authenticated as the client, with control keys that it knows.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -54,27 +54,45 @@ class Source:
         return version
 
     def types(self) -> list[tuple[GroupType, list[list[StoredCase]]]]:
-        """Each type that the file has groups of, with the cases of these, in the file's order."""
-        groups: dict[str, list[list[StoredCase]]] = {item.name: [] for item in self.file.types}
+        """Each type that the file has groups of, with the cases of these, in the file's order.
+
+        Their names are those of `name_in_all`.
+        """
+        named = {
+            item.name: replace(item, name=name_in_all(self.file, item)) for item in self.file.types
+        }
+        groups: dict[str, list[list[StoredCase]]] = {name: [] for name in named}
         for cases in by_group(stored_cases(self.file, self.content)):
-            groups[cases[0].type.name].append(cases)
-        return [(item, groups[item.name]) for item in self.file.types if groups[item.name]]
+            name = cases[0].type.name
+            groups[name].append([replace(case, type=named[name]) for case in cases])
+        return [(named[name], found) for name, found in groups.items() if found]
+
+
+def name_in_all(file: VectorFile, group_type: GroupType) -> str:
+    """A name for a type in a file that no other file has: where an earlier file has the type as
+    well, it begins with this file's name.
+    """
+    having = (other for other in FILES.values() if group_type.name in {t.name for t in other.types})
+    first = next(having, file)
+    words = file.name.split("-") if file.name != first.name else []
+    return "".join(map(str.capitalize, words)) + group_type.name
 
 
 def read_sources(directory: Path, names: Iterable[str]) -> list[Source]:
-    """The named vector files of a directory, or all that the generator makes.
+    """The files of these names, or paths, in a directory, or all that the generator makes.
 
     Raises:
         FileError: a file that cannot be read, is not a vector file, or is another than its name
             says.
     """
     sources = []
-    for name in dict.fromkeys(names) or FILES:
-        path = directory / f"{name}.json"
+    for path in dict.fromkeys(directory / name for name in names) or [
+        directory / f"{name}.json" for name in FILES
+    ]:
         text = disk.read_text(path)
         file, content = parse_file(path, text)
-        if file.name != name:
-            expected = f"expected {FILES[name].schema_name}, found {file.schema_name}"
+        if file.name != path.stem and path.stem in FILES:
+            expected = f"expected {FILES[path.stem].schema_name}, found {file.schema_name}"
             raise disk.FileError(f"{path}: schema: {expected}")
         sources.append(Source(file, content, disk.digest(text)))
     return sources

@@ -84,7 +84,7 @@ def assign(
         elif kind.type == KEY_ID:
             values[name] = messages.encode_key_id(source.octets(str(name), 8).hex())
         elif kind.type == MODES:
-            values[name] = next(modes, 7).to_bytes(4, "big")
+            values[name] = next(modes, 7 | mode).to_bytes(4, "big")
         elif kind.type == MODE:
             values[name] = next(chosen, mode).to_bytes(4, "big")
         elif kind.type in (TIME, OWN_TIME):
@@ -100,12 +100,17 @@ def assign(
     return values | {name: values[other] for name, other in (same or {}).items()}
 
 
+_MODES = {TestMode.UNAUTHENTICATED: Mode.MIXED, TestMode.ENCRYPTED: Mode.ENCRYPTED}
+
+
 def _mode_of_packets(uses: Mapping[Var, Uses], room: Room) -> int:
-    """The Mode of a trace's packets: encrypted if one is, else authenticated."""
+    """The Mode of a trace's packets: mixed if one is in clear, or encrypted if one is, else
+    authenticated.
+    """
     rules = {rule for places in uses.values() for rule, _, _ in places}
-    players = [player for rule in rules if (player := room.player(rule)) is not None]
-    is_encrypted = any(player.mode is TestMode.ENCRYPTED for player in players)
-    return int(Mode.ENCRYPTED if is_encrypted else Mode.AUTHENTICATED)
+    found = {player.mode for rule in rules if (player := room.player(rule)) is not None}
+    chosen = (mode for test_mode, mode in _MODES.items() if test_mode in found)
+    return int(next(chosen, Mode.AUTHENTICATED))
 
 
 def _counts_from(uses: Uses, room: Room) -> int | None:

@@ -84,12 +84,6 @@ def _names(model: Model, source: Drbg, table: Table) -> tuple[dict[Term, bytes],
         for kind in symbol.arguments:
             kinds[kind.name] = kind
     kinds |= {kind.name: kind for kind in (roles.T2, roles.SID, roles.CHALLENGE)}
-    values: dict[Term, bytes] = {}
-    for name, kind in kinds.items():
-        for number in (1, 2):
-            term = Const(f"{name} {number}", is_fresh=True)
-            attempts = (kind.draw(source.at(f"{term} {n}")) for n in range(100))
-            values[term] = next(octets for octets in attempts if octets not in values.values())
     constants = {
         item.name
         for rule in model.rules
@@ -98,6 +92,14 @@ def _names(model: Model, source: Drbg, table: Table) -> tuple[dict[Term, bytes],
         for item in subterms(term)
         if isinstance(item, Const) and item.name in table.constants
     }
+    taken = {table.constants[name].octets for name in constants}
+    values: dict[Term, bytes] = {}
+    for name, kind in kinds.items():
+        for number in (1, 2):
+            term = Const(f"{name} {number}", is_fresh=True)
+            attempts = (kind.draw(source.at(f"{term} {n}")) for n in range(100))
+            values[term] = next(octets for octets in attempts if octets not in taken)
+            taken.add(values[term])
     nullary = [App(s.name) for s in used if not s.arguments and s.sampled != "never"]
     return values, [*values, *map(Const, sorted(constants)), *nullary]
 

@@ -14,6 +14,7 @@ from ..claims.declared import load
 from ..claims.theory_text import blank_comments, read_theory
 from ..disk import FileError, read_text
 from ..vectors.drbg import Drbg
+from ..words import unknown
 from .apart import apart
 from .evaluate import EvaluationError, Evaluator
 from .findings import ABSTRACTIONS, FINDINGS, Abstraction, Finding, identifications
@@ -316,8 +317,7 @@ def check_models(
     known = [path.stem for path in paths]
     for name in wanted:
         if name not in known:
-            found = ", ".join(known) or "none"
-            raise FileError(f"{directory}: no model {name}; there are: {found}")
+            raise FileError(f"{directory}: {unknown('model', name, known)}")
     if not paths:
         raise FileError(f"{directory}: expected models (*.spthy), found none")
     for path in paths:

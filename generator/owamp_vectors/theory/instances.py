@@ -65,9 +65,10 @@ def instance(rule: Rule, values: Mapping[Term, bytes], table: Table) -> Instance
 
 
 def _argument(fact: Fact, term: Term, evaluate: Evaluator) -> Argument:
-    if isinstance(term, Const) and fact.name not in MESSAGE_FACTS:
-        return term.name
-    return evaluate(term)
+    is_octets = fact.name in MESSAGE_FACTS or not isinstance(term, Const)
+    if is_octets or term.name in evaluate.table.constants:
+        return evaluate(term)
+    return term.name
 
 
 class StepError(Exception):

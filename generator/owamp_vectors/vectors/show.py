@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from owamp_reference.layout import Layout
+from owamp_reference.negotiation import Mode
 
 from .declaration import Field, Json
 from .stored import StoredCase
@@ -13,6 +16,27 @@ from .stored import StoredCase
 _COMPUTATION = "Computation"
 _INDENT = "    "
 _ROW = 16
+_IS_TIME = re.compile(r"(start.?|send.?)times?|.*timestamp", re.IGNORECASE)
+_IS_MODE = re.compile(r"(offered)?modes?", re.IGNORECASE)
+_NTP_EPOCH = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+def meaning(name: str, value: int, size: int = 4) -> str:
+    """A time in NTP format as a date, the bits of Modes by name; "" for any other field.
+
+    Args:
+        name: of the field, as in a file or in the RFC's figure.
+        size: octets of the field.
+    """
+    if size == 8 and value and _IS_TIME.fullmatch(name):
+        seconds, fraction = divmod(value, 2**32)
+        moment = _NTP_EPOCH + timedelta(seconds=seconds)
+        return f"{moment:%Y-%m-%d %H:%M:%S}.{fraction * 10**6 >> 32:06} UTC"
+    if size == 4 and _IS_MODE.fullmatch(name):
+        bits = [1 << number for number in range(32) if value >> number & 1]
+        names = {int(mode): (mode.name or "").lower() for mode in Mode}
+        return ", ".join(names.get(bit, f"bit {bit}") for bit in bits)
+    return ""
 
 
 def show_case(case: StoredCase, notes: Json) -> str:
@@ -87,7 +111,9 @@ def _value_lines(item: Field, value: Any, step: str) -> Iterator[str]:
         yield description
         yield from _content_lines(item, value, 2)
     else:
-        yield f"{head}: {value!r}" if isinstance(value, str) else f"{head}: {value}"
+        said = meaning(item.name, value) if type(value) is int else ""
+        shown = f"{value!r}" if isinstance(value, str) else f"{value}"
+        yield f"{head}: {shown} ({said})" if said else f"{head}: {shown}"
         yield description
 
 
@@ -101,7 +127,9 @@ def _content_lines(item: Field, value: Any, depth: int) -> Iterator[str]:
     if layout is not None:
         yield from (indent + line for line in layout_lines(layout, octets))
     else:
-        yield from (indent + line for line in dump_lines(octets))
+        said = meaning(item.name, int.from_bytes(octets, "big"), len(octets))
+        tail = f"  {said}" if said else ""
+        yield from (indent + line + tail for line in dump_lines(octets))
 
 
 def layout_of(item: Field, octets: bytes) -> Layout | None:
@@ -121,7 +149,11 @@ def layout_lines(layout: Layout, octets: bytes) -> Iterator[str]:
     for offset, field in layout.offsets():
         chunk = octets[offset : offset + field.size]
         rows = list(dump_lines(chunk))
-        number = f" = {int.from_bytes(chunk, 'big')}" if field.is_integer else ""
+        value = int.from_bytes(chunk, "big")
+        said = meaning(field.label, value, field.size)
+        number = f" = {value}" if field.is_integer else ""
+        if said:
+            number = f" = {said}" if field.size == 8 else f"{number} ({said})"
         first = rows[0].split(maxsplit=1)[1] if rows else ""
         yield f"{offset:5}  {field.size:3}  {field.label:{width}}  {first}{number}"
         for row in rows[1:]:

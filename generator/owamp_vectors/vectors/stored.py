@@ -205,6 +205,10 @@ def _check_numbers(path: Path, file: VectorFile, content: Json) -> None:
                 raise FileError(f"{path}: tcId {number}: flag {flag} has no entry in notes")
 
 
+NPM = "package.json"
+"""What makes the directory of the vectors a package of npm, and is no vector file."""
+
+
 def find_files(paths: list[Path]) -> list[Path]:
     """The files that paths name; a directory stands for the JSON files in it.
 
@@ -214,7 +218,7 @@ def find_files(paths: list[Path]) -> list[Path]:
     found = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(path.glob("*.json"))
+            inside = sorted(item for item in path.glob("*.json") if item.name != NPM)
             if not inside:
                 raise FileError(f"{path}: expected vector files (*.json), found none")
             found += inside

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..disk import FileError, shortened
+from ..disk import FileError, printable, shortened
 from .declaration import Field, Json, VectorFile, judged
 from .stored import StoredCase, stored_cases
 
@@ -23,7 +23,7 @@ class Difference:
     def __str__(self) -> str:
         """One line for people: where, and the two values from their first difference."""
         values = f"file has {self.stored}, reference computes {self.computed}"
-        return f"{self.case.title}: {self.field}: {values}"
+        return printable(f"{self.case.title}: {self.field}: {values}")
 
 
 def first_difference(left: bytes, right: bytes) -> int:

@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
+from owamp_reference import binding, ikev2
+from owamp_reference.binding import Exchange, IkeSa
 from owamp_reference.negotiation import SECURITY_BITS, Protocol
 
 from ...vectors.declaration import Case, Json
@@ -38,6 +41,7 @@ def cases(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
     yield from _wrong_ike_sas(client("wrong IKE SAs"))
     yield from _bits(client("bits"))
     yield from _passphrases(client("passphrases"))
+    yield from _rekeyed(client("rekeyed"), drbg.at("rekey"))
     yield from _in_clear(Client.make(drbg.at("open"), protocol, "unauthenticated"))
 
 
@@ -306,6 +310,46 @@ def _wrong_ike_sas(client: Client) -> Iterator[Case]:
         steps = _then_asks(client, client.response(key_id, key, mode))
         text = f"IKEv2Derived: no IKE SA has these SPIs: {comment}"
         yield client.case(text, steps, *flags, **change, source=_IKE)
+
+
+def _before_and_after(drbg: Drbg) -> dict[str, Json]:
+    """An IKE SA, and the one that a rekey of it gives (RFC 7296 §2.18)."""
+    sizes = {"spiI": 8, "spiR": 8, "skD": 32, "ni": 32, "nr": 32, "dh": 32, "newI": 8, "newR": 8}
+    drawn = {name: drbg.octets(name, size) for name, size in sizes.items()}
+    prf = ikev2.PRF_HMAC_SHA2_256
+    old = IkeSa(drawn["spiI"], drawn["spiR"], prf, drawn["skD"])
+    exchange = Exchange(drawn["ni"], drawn["nr"], drawn["newI"], drawn["newR"], drawn["dh"])
+    new = binding.rekeyed_sa(old, prf, exchange, integrity_size=32, encryption_size=16).sa
+    return {
+        name: {
+            "spiI": sa.spi_i,
+            "spiR": sa.spi_r,
+            "sharedSecretKey": binding.shared_secret_from_sk_d(prf, sa.sk_d),
+        }
+        for name, sa in (("old", old), ("new", new))
+    }
+
+
+def _rekeyed(client: Client, drbg: Drbg) -> Iterator[Case]:
+    """SPIs and secret before and after a rekey, to a server that has both IKE SAs, or one.
+
+    Its secret belongs to an SA: it goes with the SPIs of that SA, as long as these are known.
+    """
+    client = _with_ikev2(client)
+    mode = client.mode | ikev2_bit(client.protocol)
+    sas = _before_and_after(drbg)
+    source = "RFC 7717 §5.1, §5.3"
+    for has in (["old", "new"], ["new", "old"], ["new"], ["old"]):
+        for spis, secret in product(sas, sas):
+            key_id = sas[spis]["spiI"] + sas[spis]["spiR"]
+            response = client.response(key_id, sas[secret]["sharedSecretKey"], mode)
+            comment = f"IKEv2Derived, rekeyed: the SPIs of the {spis} IKE SA, Token under the key "
+            comment += f"of the {secret} one, the server has the {' and the '.join(has)} one"
+            flags = [f"{other.title()}SecretUnder{spis.title()}Spis" for other in sas]
+            flags = flags[spis == "old" :: 2] if has == ["old", "new"] else []
+            known = [sas[name] for name in has]
+            steps = _then_asks(client, response)
+            yield client.case(comment, steps, *flags, ikeSas=known, source=source)
 
 
 def _bits(client: Client) -> Iterator[Case]:

@@ -189,6 +189,12 @@ def _ways(client: Client, place: _Place) -> Iterator[Case]:
         steps = _spoiled(client, place, WAYS[name], goes_on=False)
         flags = ["HmacTruncated"] if name.startswith("right in") else []
         yield _case(client, f"HMAC of {place.name}: {name}", steps, *flags, *place.flags)
+    if place.number + place.segment == 0:
+        start = client.values["startTime"] + bytes(8)
+        steps = _spoiled(client, place, lambda here: here.hmac(start), goes_on=False)
+        comment = f"HMAC of {place.name}: over what the server has sent"
+        aims = ["HmacOfTheOtherDirection"] if place.is_last else []  # else the slots' one is wrong
+        yield _case(client, comment, steps, *aims, *place.flags)
     segment = place.move.message.segments()[place.segment]
     for offset in _offsets(place, client.protocol):
         writer = client.writer()

@@ -14,10 +14,11 @@ from owamp_reference.messages import (
     SkipRange,
     StartAck,
     StartSessions,
+    StopSessions,
 )
 
 from ...vectors.declaration import Case
-from .script import PeerScript, Scene, ScriptPart, fetched, heard
+from .script import PeerScript, Scene, ScriptPart, fetched, heard, skip_ranges_in_disorder
 
 
 def refusals(scene: Scene) -> tuple[int, ...]:
@@ -227,6 +228,16 @@ def _stops(scene: Scene) -> Iterator[Case]:
     stop = scene.servers_stop(0, 1, sessions=(SessionDescription(scene.sid(1), 6, skipped),))
     comment = "the server's Stop-Sessions with two skip ranges, then a request"
     yield scene.scripted(comment, [*testing, own, *stop, scene.request(2)], source=source)
+    for what, ranges in skip_ranges_in_disorder():
+        record = SessionDescription(scene.sid(1), 6, ranges)
+        stop = scene.servers_stop(0, 1, sessions=(record,))
+        comment = f"the server's Stop-Sessions whose skip ranges {what}, then a request"
+        yield scene.scripted(comment, [*testing, own, *stop, scene.request(2)], source=source)
+    ((_, ranges),) = skip_ranges_in_disorder(("are out of order",))
+    wrong = StopSessions(0, (SessionDescription(scene.sid(0), 6, ranges),))
+    script = [*testing, wrong, *scene.servers_stop(0, 1), scene.request(2)]
+    comment = "told to send Stop-Sessions with skip ranges out of order"
+    yield scene.scripted(comment, script, "SkipRangesSentAsTold", source=source)
     both = replace(scene.request(0), conf_sender=1)
     asking = [both, *heard("", scene.answer(0)), *scene.starting(), scene.own_stop(0)]
     for what, records in (("with", (SessionDescription(scene.sid(0), 2),)), ("without", ())):
@@ -242,6 +253,9 @@ def _two_way_stops(scene: Scene) -> Iterator[Case]:
     stop = heard("", scene.own_stop(0))
     script = [*scene.testing(0), *stop]
     yield scene.scripted("Stop-Sessions of a TWAMP server", script, source=source)
+    comment = "Stop-Sessions of a TWAMP server, then told to send Stop-Sessions"
+    flag = "StopOfTwampServerTaken"
+    yield scene.scripted(comment, [*script, scene.own_stop(0)], flag, source=source)
     script = [*scene.testing(0), scene.own_stop(0), scene.request(2), *heard("", scene.answer(2))]
     comment = "a request right after Stop-Sessions, which has no answer"
     yield scene.scripted(comment, [*script, StartSessions()], "WaitsForStop", source=source)
@@ -265,11 +279,7 @@ def _fetches(scene: Scene) -> Iterator[Case]:
     ):
         script = [*done, *fetch, scene.request(2)]
         yield scene.scripted(f"fetched data: {comment}, then a request", script, source=source)
-    for comment, ranges in (
-        ("overlap", _ranges((0, 2), (2, 3))),
-        ("are out of order", _ranges((4, 5), (0, 1))),
-        ("are the same", _ranges((1, 2), (1, 2))),
-    ):
+    for comment, ranges in skip_ranges_in_disorder():
         script = [*done, *scene.fetching(scene.data(skip_ranges=ranges))]
         yield scene.scripted(f"fetched skip ranges that {comment}", script, source=source)
     again = [*scene.fetching(), *scene.fetching(), scene.request(2)]

@@ -92,11 +92,13 @@ def _main(scene: Scene) -> Iterator[Case]:
         place = until(script, label)
         said = [item for item in script[:place] if isinstance(item, ScriptPart)]
         ways: dict[str, Way] = {name: way for name, way in WAYS.items() if name != _FIRST}
-        ways["that of the client's last message"] = _of_the_clients(script, place)
+        ways[_CROSSWISE] = _of_the_clients(script, place)
         for name, way in ways.items():
             if name != _LAST and (said or "before" not in name):
                 comment = f"in place of the HMAC of {label}: {name}"
                 flags = _flags(place, label, name)
+                if name == _CROSSWISE and label in _MAIN[:2]:
+                    flags = ("HmacOfTheOtherDirection", *flags)
                 yield _spoiled(scene, comment, script, place, Spoil(way), *flags)
         comment = f"{label} with a bit changed in the encrypted HMAC"
         spoil = Spoil(flipped=-1)
@@ -105,9 +107,12 @@ def _main(scene: Scene) -> Iterator[Case]:
         yield _spoiled(scene, comment, script, place, Spoil(flipped=-17))  # becomes garbage
 
 
+_CROSSWISE = "that of the client's last message, the other direction"
+
+
 def _of_the_clients(script: PeerScript, place: int) -> Way:
     last = [item for item in script[:place] if isinstance(item, Message)][-1]
-    return lambda here: here.hmac(last.segments()[-1])
+    return lambda here: here.hmac(b"".join(last.segments()))
 
 
 def _fields(scene: Scene) -> Iterator[Case]:

@@ -36,7 +36,7 @@ OF_SERVER = (
     Field("salt", "Salt, drawn by the server", size=16),
     Field("serverIv", "Server-IV, drawn by the server; not used in the open mode", size=16),
     Field("startTime", "Start-Time of the server", size=8),
-    Field("sids", "the SIDs that the server makes, in order", size=16, is_list=True),
+    Field("sids", "what the server's source of SIDs gives, in order", size=16, is_list=True),
     Field(
         "policy",
         "what the server is configured to say to each request that it may grant, in order",

@@ -264,6 +264,21 @@ class Scene:
         return [*self.round(0, 1), *data, *self.round(2)]
 
 
+_IN_DISORDER = {
+    "overlap": ((0, 2), (2, 3)),
+    "are out of order": ((4, 5), (0, 1)),
+    "are the same": ((1, 2), (1, 2)),
+    "end before they begin": ((3, 1),),
+}
+
+
+def skip_ranges_in_disorder(
+    which: Sequence[str] = tuple(_IN_DISORDER),
+) -> list[tuple[str, tuple[SkipRange, ...]]]:
+    """Skip ranges as no sender sends them (RFC 4656 §3.8), in words and as such."""
+    return [(what, tuple(SkipRange(*pair) for pair in _IN_DISORDER[what])) for what in which]
+
+
 def until(script: PeerScript, label: str) -> int:
     """The place of the first part with this label."""
     return next(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from owamp_reference.messages import (
@@ -20,6 +21,7 @@ from ...vectors.declaration import Case, Group, Json
 from ...vectors.drbg import Drbg
 from . import admission, authentication
 from .inputs import PROTECTED, make_request
+from .script import skip_ranges_in_disorder
 from .serving import ALL_PACKETS, SERVER_BEHAVIOUR, Client, grants, securities
 from .spoiling import receive, replaced, say
 
@@ -54,7 +56,8 @@ def _cases(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
     for security in PROTECTED[protocol]:
         client = Client.make(drbg.at(security), protocol, security)
         flags = ("ServerHmacWithoutServerStart", "StartTimeInClear")
-        yield client.saying("a whole session", *_session(client), flags=flags)
+        aims = (*flags, "HmacOfTheOtherDirection")
+        yield client.saying("a whole session", *_session(client), flags=aims)
         comment = "a server that has started at the end of an era of NTP"
         last = {"startTime": b"\xff" * 8}
         yield client.saying(comment, client.ask(), flags=flags, **last, source="RFC 4656 §3.1")
@@ -70,6 +73,9 @@ def _cases(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
     more = _owamp if protocol is Protocol.OWAMP else _twamp
     for client in (in_clear, protected("more")):
         yield from more(client)
+    for client in (in_clear, protected("unused")):
+        yield from _unused(client)
+    yield from _sids(protected("SIDs"))
 
 
 def _session(client: Client, number: int = 0) -> list[Message]:
@@ -112,6 +118,9 @@ def _order(client: Client) -> Iterator[Case]:
     ask, stop = client.ask(), client.stop(0)
     out_of_turn = "RFC 4656 §3.4"
     yield client.saying("start without a session", _GO, source="RFC 4656 §3.7")
+    steps = _play(client, _GO, ask, _GO)
+    comment = "start without a session, then a request and a start"
+    yield client.case(comment, steps, "TestsAfterRefusedStart", source="RFC 4656 §3.7")
     comment = "stop without a start, then a start"
     then = [None, ask] if client.protocol is Protocol.OWAMP else []
     steps = _play(client, ask, stop, _GO, *then)
@@ -227,6 +236,51 @@ def _stops(client: Client) -> Iterator[Case]:
     steps = _play(client, ask, _GO, other, *_after_stop(client, 0))
     aims = ("StopUncounted", "StopCountOnly")
     yield client.case("Stop-Sessions with another SID", steps, *aims, source=source)
+    for what, ranges in skip_ranges_in_disorder():
+        sid = client.values["sids"][0]
+        stop = StopSessions(0, (SessionDescription(sid, 10, ranges),))
+        steps = _play(client, ask, _GO, stop, None)
+        comment = f"Stop-Sessions whose skip ranges {what}, then the server's own"
+        yield client.case(comment, steps, source=source)
+
+
+def _unused(client: Client) -> Iterator[Case]:
+    """Fields that the RFCs call unused, filled with another octet than zero."""
+    here = client.changed(unused=b"\x5a")
+    for accept in (1, 4):
+        refused = [{"accept": accept, "port": 0}]
+        comment = f"a request that is refused with Accept {accept}, unused octets are 5a"
+        flags = ["RefusalWithPort"] if client.protocol is Protocol.TWAMP else []
+        yield here.saying(comment, here.ask(), flags=flags, policy=refused, source=_UNUSED)
+    yield here.saying("a start without a session, unused octets are 5a", _GO, source=_UNUSED)
+    ask = here.ask(ipvn=5)
+    yield here.saying("IPVN 5, unused octets are 5a", ask, source=_UNUSED)
+    if client.protocol is Protocol.OWAMP:
+        both = here.ask(conf_sender=1)
+        comment = "both Conf-Sender and Conf-Receiver, unused octets are 5a"
+        yield here.saying(comment, both, source=_UNUSED)
+        comment = "a client names the SID, unused octets are 5a"
+        yield here.saying(comment, here.sent_by_server(_OUR_SID), _GO, source=_UNUSED)
+
+
+_UNUSED = "RFC 4656 §3.5; RFC 5357 §3.5"
+
+
+def _sids(client: Client) -> Iterator[Case]:
+    """The source of SIDs gives one again: the server makes another (RFC 4656 §3.5)."""
+    source, flag = "RFC 4656 §3.5", "SidGivenTwice"
+    first, second, *_ = client.values["sids"]
+    again = [first, first, second]
+    two = [client.ask()] * 2
+    comment = "the source of SIDs gives one twice: two sessions, two SIDs"
+    yield client.saying(comment, *two, flags=[flag], sids=again, source=source)
+    steps = _play(client, *_session(client), None, client.ask())
+    comment = "the source of SIDs gives that of the round before"
+    yield client.case(comment, steps, flag, sids=again, source=source)
+    if client.protocol is Protocol.OWAMP:
+        named = client.sent_by_server(first)
+        comment = "the source of SIDs gives one that the client has named"
+        yield client.saying(comment, named, client.ask(), flags=[flag], sids=again, source=source)
 
 
 _SUBJECTS = {"order": _order, "rounds": _rounds, "rooms": _rooms, "stops": _stops}
@@ -316,6 +370,10 @@ def _receivers(client: Client) -> Iterator[Case]:
         ask = client.ask(receiver_address=address)
         text = f"Receiver Address is {comment}"
         yield client.saying(text, ask, flags=flags, receivers=known, source=source)
+    for comment, last, flags in (("the server's", 2, ()), ("a third party's", 9, (flag,))):
+        ask = replace(make_request(client.protocol, ipv6=True), receiver_address=_ipv6(last))
+        text = f"Receiver Address, of IPv6, is {comment}"
+        yield client.saying(text, ask, flags=flags, receivers=[_ipv6(2)], source=source)
     ask = client.ask(receiver_address=third)
     comment = "Receiver Address is a third party's, and the server is configured to allow it"
     yield client.saying(comment, ask, source=source)
@@ -334,6 +392,10 @@ def _receivers(client: Client) -> Iterator[Case]:
         none = {"sender_address": bytes(16), "receiver_address": bytes(16)}
         comment = "both addresses zero: those of the control connection"
         yield client.saying(comment, client.ask(**none), receivers=known, source="RFC 5357 §3.5")
+
+
+def _ipv6(last: int) -> bytes:
+    return bytes.fromhex("20010db8").ljust(15, b"\0") + bytes([last])
 
 
 def _cut(octets: bytes, *places: int) -> list[bytes]:
@@ -483,6 +545,11 @@ def _owamp(client: Client) -> Iterator[Case]:
     steps += own + _play(client, from_server, _GO, client.stop(), client.ask())[4:]
     comment = "the server sends and stops"
     yield client.case(comment, steps, source="RFC 4656 §3.8")
+    ((_, ranges),) = skip_ranges_in_disorder(("are out of order",))
+    wrong = say(StopSessions(0, (SessionDescription(_OUR_SID, 10, ranges),)))
+    steps = _play(client, from_server, _GO, client.stop()) + wrong
+    comment = "the server sends, and is told to stop with skip ranges out of order"
+    yield client.case(comment, steps, "SkipRangesSentAsTold", source="RFC 4656 §3.8")
     steps = _play(client, from_server, client.ask(), _GO, client.stop(0))
     steps += own + _play(client, from_server, client.ask(), _GO, client.stop(0), client.ask())[5:]
     comment = "the server sends in one session, the client in another"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntFlag
 
 from ..net.addresses import Address
@@ -20,6 +20,25 @@ _EXTENSIONS = (0, 43, 60, 135)
 MAX_UDP_PAYLOAD = 65507
 _MAX_FRAGMENTED = 64
 """Datagrams in fragments that are held at once."""
+
+
+@dataclass
+class _Fragmented:
+    """A datagram in fragments: those that came, by their place, and how far it is whole."""
+
+    parts: dict[int, tuple[bytes, bool]] = field(default_factory=dict)
+    whole: bytearray = field(default_factory=bytearray)
+
+    def add(self, place: int, more: bool, data: bytes) -> bool:
+        """Keep a fragment, the first of each place; whether all of them are there."""
+        if data or not more:
+            self.parts.setdefault(place, (data, more))
+        while len(self.whole) in self.parts:
+            part, more = self.parts.pop(len(self.whole))
+            self.whole += part
+            if not more:
+                return True
+        return False
 
 
 class TcpFlag(IntFlag):
@@ -133,7 +152,7 @@ class FrameReader:
     """Reads frames of any supported link; puts IP fragments together."""
 
     def __init__(self) -> None:
-        self._fragments: dict[bytes, dict[int, tuple[bytes, bool]]] = {}
+        self._fragments: dict[bytes, _Fragmented] = {}
 
     def read(self, link_type: int, data: bytes) -> TcpSegment | UdpDatagram | None:
         """What a frame carries; None if neither TCP nor UDP, a part, or damaged.
@@ -190,18 +209,12 @@ class FrameReader:
         """Keep a fragment; the whole if it was the last that was missing (RFC 791 §3.2)."""
         if key not in self._fragments and len(self._fragments) >= _MAX_FRAGMENTED:
             del self._fragments[next(iter(self._fragments))]
-        parts = self._fragments.setdefault(key, {})
-        parts[place] = data, more
-        whole, ends = b"", False
-        for start, (part, goes_on) in sorted(parts.items()):
-            if start != len(whole):
-                return None
-            whole, ends = whole + part, not goes_on
-        if not ends:
+        datagram = self._fragments.setdefault(key, _Fragmented())
+        if not datagram.add(place, more, data):
             return None
         del self._fragments[key]
         near, far, ttl = head
-        return _read_transport(key[-1], near, far, ttl, whole, 0)
+        return _read_transport(key[-1], near, far, ttl, bytes(datagram.whole), 0)
 
 
 def _read_transport(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from .frames import TcpFlag, TcpSegment
 
@@ -30,7 +31,10 @@ class Reassembly:
     next: int | None = None
     gap: int = 0
     is_finished: bool = False
-    _held: dict[int, bytes] = field(default_factory=dict)
+    _held: list[tuple[int, int, bytes]] = field(default_factory=list)
+    """A heap: place, number, octets. A place is counted from the first octet, and does not wrap."""
+    _longest: dict[int, int] = field(default_factory=dict)
+    _given: int = 0
     _fin: int | None = None
 
     def add(self, segment: TcpSegment) -> bytes:
@@ -40,28 +44,32 @@ class Reassembly:
             self.next = start % _MODULUS
         if segment.flags & TcpFlag.FIN:
             self._fin = (start + len(segment.payload)) % _MODULUS
-        if segment.payload and not self.gap and abs(_ahead(start, self.next)) < _MAX_AHEAD:
-            start %= _MODULUS
-            if len(segment.payload) > len(self._held.get(start, b"")):
-                self._held[start] = segment.payload
+        if segment.payload and not self.gap:
+            self._hold(_ahead(start, self.next), segment.payload)
         given = self._take()
         if segment.flags & TcpFlag.RST or (self._fin is not None and self.next == self._fin):
             self.is_finished = True
         return given
 
+    def _hold(self, ahead: int, payload: bytes) -> None:
+        """Keep octets, unless as many are held of their place already."""
+        place = self._given + ahead
+        if abs(ahead) < _MAX_AHEAD and len(payload) > self._longest.get(place, 0):
+            self._longest[place] = len(payload)
+            heappush(self._held, (place, len(self._held), payload))
+
     def _take(self) -> bytes:
         """Held octets from `next` on; of octets that came twice the first stand."""
         assert self.next is not None
         given = bytearray()
-        while True:
-            ready = [start for start in self._held if _ahead(start, self.next) <= 0]
-            if not ready:
-                return bytes(given)
-            for start in sorted(ready, key=lambda place: _ahead(place, self.next or 0)):
-                data = self._held.pop(start)
-                fresh = data[-_ahead(start, self.next) :]
-                given += fresh
-                self.next = (self.next + len(fresh)) % _MODULUS
+        while self._held and self._held[0][0] <= self._given:
+            place, _, data = heappop(self._held)
+            self._longest.pop(place, None)
+            fresh = data[self._given - place :]
+            given += fresh
+            self._given += len(fresh)
+        self.next = (self.next + len(given)) % _MODULUS
+        return bytes(given)
 
     def acknowledged(self, number: int) -> int:
         """The other end has everything before `number`: how many octets are missing here, once."""
@@ -71,12 +79,13 @@ class Reassembly:
         # A FIN takes a number too, and may itself not have been captured.
         if missing <= 1 or missing > _MAX_AHEAD:
             return 0
-        self.gap = min([missing, *(_ahead(start, self.next) for start in self._held)])
+        self.gap = min(missing, self.unfilled() or missing)
         self._held.clear()
+        self._longest.clear()
         return self.gap
 
     def unfilled(self) -> int:
         """Octets missing before those that are held, at the end of a capture."""
-        if self.next is None or self.gap or not self._held:
+        if self.gap or not self._held:
             return 0
-        return min(_ahead(start, self.next) for start in self._held)
+        return self._held[0][0] - self._given

@@ -34,6 +34,16 @@ def unmapped(address: SocketAddress) -> SocketAddress:
     return address
 
 
+def holder(address: SocketAddress) -> str:
+    """Who is behind an address, to count what one holds: a host of IPv4, or a network of IPv6 of
+    64 bits, in which a host has as many addresses as it likes.
+    """
+    host = _host(unmapped(address))
+    if isinstance(host, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((host, 64), strict=False))
+    return str(host)
+
+
 def normalized(address: SocketAddress) -> Address:
     """Host in its shortest form, without a zone, and port; IPv4 in IPv6 is IPv4.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -35,13 +36,16 @@ _TTL_RECEIVED = {
 }
 
 
-def bind(local: SocketAddress, port: int, dscp: int = 0) -> socket.socket:
+def bind(
+    local: SocketAddress, port: int, dscp: int = 0, allowed: Sequence[int] = ()
+) -> socket.socket:
     """A UDP socket at the host of `local`, sending with TTL 255 and this DSCP.
 
     Args:
         port: the port that is wanted; another one is taken if it is in use or not allowed.
+        allowed: the ports that may be taken; any if there are none.
     Raises:
-        OSError: no port of that host can be had.
+        OSError: no such port of that host can be had.
     """
     family = socket.AF_INET if ip_version(local) == 4 else socket.AF_INET6
     level, ttl, traffic_class, receive_ttl = _OPTIONS[family]
@@ -52,14 +56,21 @@ def bind(local: SocketAddress, port: int, dscp: int = 0) -> socket.socket:
         if dscp:
             made.setsockopt(level, traffic_class, dscp << 2)
         made.setsockopt(level, receive_ttl, 1)
-        try:
-            made.bind(at_port(local, port))
-        except OSError:
-            made.bind(at_port(local, 0))
+        wanted = [port] if port in allowed or not allowed else []
+        _bind_first(made, local, [*wanted, *(random.sample(allowed, len(allowed)) or [0])])
     except OSError:
         made.close()
         raise
     return made
+
+
+def _bind_first(made: socket.socket, local: SocketAddress, ports: Sequence[int]) -> None:
+    """Bind to the first port that can be had; raises `OSError` if none can."""
+    for port in ports[:-1]:
+        with suppress(OSError):
+            made.bind(at_port(local, port))
+            return
+    made.bind(at_port(local, ports[-1]))
 
 
 class Datagrams:

@@ -13,21 +13,36 @@ from ...disk import FileError, opened
 from ..capture.files import CaptureError, read_packets
 from ..capture.frames import FrameReader, TcpFlag, TcpSegment, UdpDatagram
 from ..capture.reassembly import Reassembly
-from ..net.addresses import CONTROL_PORTS, Address
+from ..net.addresses import CONTROL_PORTS, Address, normalized
 from .observer import Observer
+from .sessions import SessionIndex
 from .steps import Step, Who, note, wrong
 
 _WELL_KNOWN = 1024
+_MAX_NAMED = 50
+"""Connections on which the known mistakes are tried: there may be many."""
 
 
 @dataclass(frozen=True)
 class ConnectionReport:
-    """What was seen of one control connection."""
+    """What was seen of one control connection.
+
+    Attributes:
+        sums: what the test packets of each session come to.
+        is_checked: whether a test session, or a fetch, was accepted and could be read.
+    """
 
     client: Address
     server: Address
     protocol: Protocol | None
     steps: tuple[Step, ...]
+    sums: tuple[Step, ...]
+    is_checked: bool
+
+    @property
+    def all_steps(self) -> list[Step]:
+        """The steps of the connection, then the sums."""
+        return [*self.steps, *self.sums]
 
 
 @dataclass
@@ -36,6 +51,8 @@ class _Connection:
     server: Address
     observer: Observer
     client_number: int
+    number: int
+    indexed: int = 0
     directions: dict[Who, Reassembly] = field(
         default_factory=lambda: {Who.CLIENT: Reassembly(), Who.SERVER: Reassembly()}
     )
@@ -71,12 +88,20 @@ class _Connection:
             missing = direction.unfilled()
             if missing:
                 self.observer.gap(who, f"{missing} octets were not captured", None)
+        sums = self.observer.sum_up()
         self.observer.finish()
         steps = self.observer.steps
         if problem is not None:
             text = f"the capture ends here: {problem}"
             steps = [*steps, Step("capture", Who.CONNECTION, (note(text),))]
-        return ConnectionReport(self.client, self.server, self.observer.protocol, tuple(steps))
+        return ConnectionReport(
+            self.client,
+            self.server,
+            self.observer.protocol,
+            tuple(steps),
+            tuple(sums),
+            self.observer.is_checked,
+        )
 
 
 class _Reader:
@@ -95,6 +120,8 @@ class _Reader:
         self._ports = {*CONTROL_PORTS.values(), *ports}
         self._max_count = max_count
         self._by_ends: dict[frozenset[Address], _Connection] = {}
+        self._sessions: SessionIndex[_Connection] = SessionIndex()
+        self._blind: dict[frozenset[str], _Connection] = {}  # the latest between two hosts
 
     def take(self, packet: TcpSegment | UdpDatagram, time: int | None) -> None:
         if isinstance(packet, UdpDatagram):
@@ -121,6 +148,19 @@ class _Reader:
                 text = "the capture begins inside the connection"
                 connection.observer.gap(Who.CONNECTION, text, time)
         connection.take(packet, time)
+        self._note(connection)
+
+    def _note(self, connection: _Connection) -> None:
+        """What test packets are to be told by, after a segment of a connection."""
+        sessions = connection.observer.sessions
+        for session in sessions[connection.indexed :]:
+            self._sessions.add(session, connection)
+        connection.indexed = len(sessions)
+        if connection.observer.is_blind:
+            hosts = frozenset((connection.client[0], connection.server[0]))
+            latest = self._blind.setdefault(hosts, connection)
+            if connection.number > latest.number:
+                self._blind[hosts] = connection
 
     def reports(self, problem: CaptureError | None) -> list[ConnectionReport]:
         """Of all connections, with what only shows in several."""
@@ -137,31 +177,35 @@ class _Reader:
         return [connection.report(problem) for connection in self.connections]
 
     def _open(self, client: Address, server: Address, first: TcpSegment) -> _Connection:
-        observer = Observer(self._protocol, self._credentials, client, server, self._max_count)
-        connection = _Connection(client, server, observer, first.sequence)
+        number = len(self.connections)
+        observer = Observer(
+            self._protocol,
+            self._credentials,
+            client,
+            server,
+            self._max_count,
+            names_mistakes=number < _MAX_NAMED,
+        )
+        connection = _Connection(client, server, observer, first.sequence, number)
         self.connections.append(connection)
         return connection
 
     def _take_datagram(self, packet: UdpDatagram, time: int | None) -> None:
-        ends = packet.source, packet.destination
-        observers = [connection.observer for connection in reversed(self.connections)]
-        claimed = [item for item in observers if item.claims(*ends)]
-        claimed = claimed or [item for item in observers if item.claims(*ends, by_port=True)]
-        if not claimed and min(ends[0][1], ends[1][1]) >= _WELL_KNOWN:
-            hosts = {ends[0][0], ends[1][0]}
-            claimed = [
-                connection.observer
-                for connection in reversed(self.connections)
-                if connection.observer.is_blind
-                and hosts == {connection.client[0], connection.server[0]}
-            ]
-        if not claimed:
+        ends = normalized(packet.source), normalized(packet.destination)
+        found = self._sessions.find(*ends, by_port=False) or self._sessions.find(
+            *ends, by_port=True
+        )
+        connection = found[0] if found is not None else None
+        if connection is None and min(ends[0][1], ends[1][1]) >= _WELL_KNOWN:
+            connection = self._blind.get(frozenset((ends[0][0], ends[1][0])))
+        if connection is None:
             return
+        observer = connection.observer
         if packet.missing:
             text = f"{packet.missing} octets of a test packet were not captured"
-            claimed[0].add(Step("test packet", Who.SENDER, (note(text),), time=time))
+            observer.add(Step("test packet", Who.SENDER, (note(text),), time=time))
             return
-        claimed[0].test_packet(packet.payload, *ends, packet.ttl, time)
+        observer.test_packet(packet.payload, *ends, packet.ttl, time)
 
 
 def report_capture(

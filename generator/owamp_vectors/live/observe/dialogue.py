@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from owamp_reference import control, primitives
 from owamp_reference.errors import ProtocolError
+from owamp_reference.keys import ControlKeys
 from owamp_reference.messages import (
     Accept,
     AcceptSession,
@@ -28,9 +30,14 @@ from owamp_reference.messages import (
 )
 from owamp_reference.negotiation import Protocol
 
-from .progress import Judged, Progress, judge_fetch_ack, judge_fetch_data
-from .steps import Part, Severity, Step, Who, note, right, wrong
-from .stream import Conversation, Stream, divide, not_zero
+from . import causes, registry
+from .fetched import judge_fetch_ack, judge_fetch_data
+from .progress import Progress
+from .steps import Judged, Part, Remark, Severity, Step, Who, note, right, wrong
+from .stream import HMAC_SOURCE, Conversation, Stream, divide, not_zero
+
+_MAX_HEARD = 2**14
+"""Octets of both directions that are kept to try the known mistakes on."""
 
 
 class ClientMessage(NamedTuple):
@@ -50,12 +57,24 @@ class Dialogue:
         last_sent: the client's last message.
     Args:
         max_message_size: as in `Observer`.
+        again: makes a `Progress` like `progress` was, to try the known mistakes of an end whose
+            HMACs are wrong; None to try none.
     """
 
-    def __init__(self, progress: Progress, max_message_size: int) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        max_message_size: int,
+        again: Callable[[], Progress] | None = None,
+    ) -> None:
         self.progress = progress
+        self._max_message_size, self._again = max_message_size, again
+        self._heard: list[tuple[Who, bytes, int | None]] = []
+        self._room = _MAX_HEARD if again is not None else 0
+        self._wrong_hmacs: set[Who] = set()
         self.steps: list[Step] = []
         self.last_sent = ClientMessage("", b"", [])
+        self._doubtful: deque[str] = deque()
         self.streams = {
             who: Stream(conversation, self._failure_of(who), max_message_size)
             for who, conversation in (
@@ -64,10 +83,39 @@ class Dialogue:
             )
         }
 
+    def read(self, who: Who, data: bytes, time: int | None) -> None:
+        """Take octets of one direction. Raises nothing."""
+        kept = data[: self._room]
+        self._room -= len(kept)
+        if kept:
+            self._heard.append((who, kept, time))
+        self.streams[who].feed(data, time)
+
+    def verifies(self, who: Who) -> bool:
+        """Whether a direction could be read, with at least one HMAC and none that is wrong."""
+        stream = self.streams[who]
+        return stream.is_readable and stream.is_verified and who not in self._wrong_hmacs
+
+    def _cause(self, who: Who) -> list[Remark]:
+        """The known mistake with which an end's first wrong HMAC, and those before it, verify."""
+        is_first = who not in self._wrong_hmacs
+        self._wrong_hmacs.add(who)
+        make = self._again
+        if make is None or not is_first or self.progress.response.control_keys is None:
+            return []
+        name = causes.stream_mistake(
+            self._heard, who, lambda: Dialogue(make(), self._max_message_size)
+        )
+        return [] if name is None else [note(f"it verifies by a known mistake: {name}")]
+
     @property
     def is_readable(self) -> bool:
         """Whether all messages could be told apart so far, in both directions."""
         return all(stream.is_readable for stream in self.streams.values())
+
+    @property
+    def _is_protected(self) -> bool:
+        return not isinstance(self.streams[Who.CLIENT].receiver, control.OpenReceiver)
 
     def is_opaque(self, who: Who) -> bool:
         """Whether what `who` sends is encrypted under keys that are not known."""
@@ -81,20 +129,34 @@ class Dialogue:
             if self.progress.response.control_keys is not None and not stream.is_verified:
                 text += "; the keys in use may not be T1 and T2 of the Token"
             remarks.append(wrong(text, "RFC 4656 §3.4"))
+            remarks += self._cause(who)
             parts = [Part(segment, title="Octets") for segment in segments if segment]
             self.steps.append(Step("message", who, tuple(remarks), wire, tuple(parts), stream.time))
 
         return failed
 
     def _add(
-        self, who: Who, message: Message | FetchData, judged: Judged, clear_size: int = 0
+        self,
+        who: Who,
+        message: Message | FetchData,
+        judged: Judged,
+        clear_size: int = 0,
+        doubtful: str = "",
     ) -> None:
         """The step of a message that was just read.
 
-        `clear_size` is how much of its one segment could be read; 0 for all.
+        Args:
+            clear_size: how much of its one segment could be read; 0 for all.
+            doubtful: the command that it answers, if the HMAC of that was wrong.
         """
         summary, problems = judged
+        if doubtful and not getattr(message, "accept", Accept.FAILURE):
+            doubt = f"Accept 0, though the HMAC of {doubtful} does not verify: the server does not "
+            doubt += "check it, or errs as its client does"
+            problems = [*problems, wrong(doubt, HMAC_SOURCE)]
         wire, segments, remarks = self.streams[who].take()
+        if any(item.source == HMAC_SOURCE for item in remarks):
+            remarks += self._cause(who)
         remarks += problems
         source, name = FetchSession.SOURCE, "Fetch-Session data"
         if isinstance(message, Message):
@@ -126,6 +188,9 @@ class Dialogue:
 
     # What each end says, in its order
 
+    def _protect(self, who: Who, control_keys: ControlKeys, iv: bytes) -> None:
+        self.streams[who].make_receiver = lambda: control.ProtectedReceiver(control_keys, iv)
+
     def _client_side(self) -> Conversation:
         response = yield from SetUpResponse.reader()
         self._add(Who.CLIENT, response, self.progress.take_response(response))
@@ -133,10 +198,8 @@ class Dialogue:
         if self.progress.is_sealed:
             return
         if control_keys is not None:
-            self.streams[Who.CLIENT].receiver = control.ProtectedReceiver(
-                control_keys, response.client_iv
-            )
-        while True:
+            self._protect(Who.CLIENT, control_keys, response.client_iv)
+        while not self.progress.has_lost_track:
             first_block = yield Want(primitives.AES_BLOCK_SIZE)
             yield from self._read_command(first_block)
 
@@ -147,11 +210,13 @@ class Dialogue:
         accept, server_iv = clear[15], clear[16:]
         control_keys = self.progress.response.control_keys
         if accept == Accept.OK and control_keys is not None:
-            self.streams[Who.SERVER].receiver = control.ProtectedReceiver(control_keys, server_iv)
+            self._protect(Who.SERVER, control_keys, server_iv)
         block = yield Want(primitives.AES_BLOCK_SIZE)
         start = ServerStart.parse(clear + block)
         is_opaque = self.progress.is_sealed and accept == Accept.OK
-        summary, problems = self.progress.take_start(start)
+        # With keys that are not those in use it is no time: then its MBZ is not zeros either.
+        time = None if any(block[8:]) else self.streams[Who.SERVER].time
+        summary, problems = self.progress.take_start(start, time)
         if is_opaque:
             summary += "; Start-Time is encrypted"
         self._add(Who.SERVER, start, (summary, problems), ServerStart.CLEAR_SIZE * is_opaque)
@@ -164,13 +229,14 @@ class Dialogue:
     def _read_command(self, first_block: bytes) -> Conversation:
         command = first_block[0]
         progress, protocol = self.progress, self.progress.tell_protocol(command)
-        owamp = protocol is Protocol.OWAMP
+        owamp, time = protocol is Protocol.OWAMP, self.streams[Who.CLIENT].time
+        before = progress.pending
         if command == Command.REQUEST_SESSION and owamp:
             request = yield from RequestSession.reader(first_block)
-            self._add(Who.CLIENT, request, progress.take_request(request))
+            self._add(Who.CLIENT, request, progress.take_request(request, time))
         elif command == Command.REQUEST_TW_SESSION and not owamp:
             two_way = yield from RequestTWSession.reader(first_block)
-            self._add(Who.CLIENT, two_way, progress.take_request(two_way))
+            self._add(Who.CLIENT, two_way, progress.take_request(two_way, time))
         elif command == Command.START_SESSIONS:
             start = yield from StartSessions.reader(first_block)
             self._add(Who.CLIENT, start, progress.take_start_sessions(start))
@@ -182,9 +248,35 @@ class Dialogue:
             fetch = yield from FetchSession.reader(first_block)
             self._add(Who.CLIENT, fetch, progress.take_fetch(fetch))
         else:
+            unchecked = registry.unchecked_command(protocol, progress.response.extensions, command)
+            if unchecked is not None:
+                self._leave(unchecked)
+                return
             progress.take_unreadable()
+            self._doubtful.append("")
             expected = f"a command of {protocol.value}"
             raise ProtocolError("Command Number", expected, str(command))
+        if progress.pending > before:
+            said = self.steps[-1].remarks
+            is_doubtful = any(item.source == HMAC_SOURCE for item in said) and self._is_protected
+            self._doubtful.append(self.steps[-1].name if is_doubtful else "")
+
+    def _leave(self, command: str) -> None:
+        """A command whose size and answer are not known here: the last that can be read."""
+        stream = self.streams[Who.CLIENT]
+        wire, segments, remarks = stream.take()
+        remarks.append(note(f"{command} and what follows on the connection are not checked"))
+        parts = [Part(segment, title="First block") for segment in segments if segment]
+        self.steps.append(
+            Step("command", Who.CLIENT, tuple(remarks), wire, tuple(parts), stream.time)
+        )
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Read no more of either direction."""
+        self.progress.lose_track()
+        for stream in self.streams.values():
+            stream.give_up()
 
     def _read_reply(self, first_block: bytes) -> Conversation:
         progress = self.progress
@@ -193,15 +285,17 @@ class Dialogue:
             self._add(Who.SERVER, stop, progress.take_stop(Who.SERVER, stop))
             return
         command = progress.next_command()
+        doubtful = self._doubtful.popleft()
         if isinstance(command, StartSessions):
             start_ack = yield from StartAck.reader(first_block)
-            self._add(Who.SERVER, start_ack, progress.take_start_ack(start_ack))
+            self._add(Who.SERVER, start_ack, progress.take_start_ack(start_ack), doubtful=doubtful)
         elif isinstance(command, FetchSession):
             ack = yield from FetchAck.reader(first_block)
-            self._add(Who.SERVER, ack, judge_fetch_ack(ack))
+            self._add(Who.SERVER, ack, judge_fetch_ack(ack), doubtful=doubtful)
             if ack.accept == Accept.OK:
+                progress.has_fetched = True
                 data = yield from FetchData.reader(ack)
                 self._add(Who.SERVER, data, judge_fetch_data(command, ack, data))
         else:
             reply = yield from AcceptSession.reader(first_block)
-            self._add(Who.SERVER, reply, progress.take_accept(command, reply))
+            self._add(Who.SERVER, reply, progress.take_accept(command, reply), doubtful=doubtful)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from owamp_reference.connection import State
+from owamp_reference.negotiation import REQUESTS
 
 from . import set_up
 from .dialogue import Dialogue
@@ -14,14 +15,18 @@ def likely_cause(dialogue: Dialogue) -> tuple[tuple[Remark, ...], tuple[Part, ..
     """Why the server may just have ended the connection; and, for its developer, what it was sent
     last and the input of each HMAC in it. Keys are not among them.
 
-    There is nothing to say if the client is known to be wrong, if the server had begun to answer,
-    or if nothing is protected.
+    There is nothing to say if the client is known to be wrong, or if the server had begun to
+    answer; and little if nothing is protected.
     """
     progress, server = dialogue.progress, dialogue.streams[Who.SERVER]
     client_steps = (item for item in dialogue.steps if item.who is Who.CLIENT)
-    if not progress.is_protected or any_wrong(client_steps) or server.is_inside_message:
+    if any_wrong(client_steps) or server.is_inside_message:
         return (), ()
     name, wire, segments = dialogue.last_sent
+    is_first = not progress.sessions and name in [kind.LAYOUT.title for kind in REQUESTS.values()]
+    others = tuple(progress.other_protocol_remarks()) if is_first else ()
+    if not progress.is_protected:
+        return others, ()
     sent = Part(wire, title=f"{name}, as sent")
     if progress.state is State.SETTING_UP:
         cause = (
@@ -46,4 +51,4 @@ def likely_cause(dialogue: Dialogue) -> tuple[tuple[Remark, ...], tuple[Part, ..
         )
     inputs = tuple(Part(text, title="Input of its HMAC") for text in segments if text)
     where = "the octets of this step are what was sent, and the input of each HMAC in it"
-    return (note(cause, HMAC_SOURCE), note(where)), (sent, *inputs)
+    return (note(cause, HMAC_SOURCE), *others, note(where)), (sent, *inputs)

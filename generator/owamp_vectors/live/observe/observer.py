@@ -7,7 +7,8 @@ messages. What it cannot know it says, and goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from owamp_reference import primitives, token
 from owamp_reference.connection import DEFAULT_MAX_MESSAGE_SIZE
@@ -19,7 +20,7 @@ from . import set_up
 from .dialogue import Dialogue
 from .hang_up import likely_cause
 from .progress import Progress
-from .sessions import ObservedSession, open_sender_packet
+from .sessions import ObservedSession, SessionIndex, open_sender_packet
 from .steps import Part, Remark, Severity, Step, Who, note, wrong
 
 _PROTOCOLS = {port: protocol for protocol, port in CONTROL_PORTS.items()}
@@ -40,6 +41,9 @@ class Observer:
     No input raises.
 
     Args:
+        is_whole: whether all test packets of the client are seen.
+        names_mistakes: whether it tries the known mistakes on what does not verify, which takes
+            some tenths of a second.
         protocol: None to tell it from `server`'s port, or else from the messages.
         credentials: the shared secrets that are known, by KeyID; none is fine.
         client, server: the addresses of the two ends, if known; test packets are told apart by
@@ -56,14 +60,26 @@ class Observer:
         server: Address | None = None,
         max_count: int = token.DEFAULT_MAX_COUNT,
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        is_whole: bool = False,
+        names_mistakes: bool = True,
     ) -> None:
         if protocol is None and server is not None:
             protocol = _PROTOCOLS.get(server[1])
-        self._progress = Progress(protocol, credentials, client, server, max_count)
-        self._dialogue = Dialogue(self._progress, max_message_size)
+        known = tuple(credentials)
+
+        def make() -> Progress:
+            return Progress(protocol, known, client, server, max_count, names_mistakes)
+
+        self._progress = make()
+        self._dialogue = Dialogue(
+            self._progress, max_message_size, make if names_mistakes else None
+        )
         self._streams = self._dialogue.streams
         self._opaque: dict[Who, int] = {Who.CLIENT: 0, Who.SERVER: 0}
         self._is_finished = False
+        self._is_whole = is_whole
+        self._index: SessionIndex[ObservedSession] = SessionIndex()
+        self._indexed = 0
 
     @property
     def steps(self) -> list[Step]:
@@ -109,8 +125,7 @@ class Observer:
         before = len(self.steps)
         for side in self._streams:
             self._tell_opaque(side)
-        for stream in self._streams.values():
-            stream.give_up()
+        self._dialogue.give_up()
         note_text = f"{text}; what follows on the connection is not checked"
         self.add(Step("gap", who, (note(note_text),), time=time))
         return self.steps[before:]
@@ -120,11 +135,10 @@ class Observer:
         """Whether requests for test sessions may have gone by that could not be read."""
         return not self._dialogue.is_readable
 
-    def claims(self, source: Address, destination: Address, by_port: bool = False) -> bool:
-        """Whether a test packet between these addresses belongs to one of the sessions; `by_port`
-        looks at ports alone.
-        """
-        return self._find_session(normalized(source), normalized(destination), by_port) is not None
+    @property
+    def sessions(self) -> Sequence[ObservedSession]:
+        """Every test session that was accepted."""
+        return self._progress.sessions
 
     def test_packet(
         self,
@@ -144,7 +158,9 @@ class Observer:
         )
         if found is not None:
             session, who = found
-            return self.add(session.take(payload, who, ttl, time))
+            session.is_whole = self._is_whole
+            step = session.take(payload, who, ttl, time)
+            return self.add(replace(step, session=self._name_of(session)))
         text = f"no accepted session has the ports {source[1]} and {destination[1]}"
         if self._dialogue.is_opaque(Who.CLIENT):
             text = "the sessions are not known: their requests are encrypted"
@@ -154,6 +170,27 @@ class Observer:
                 if packet is not None:
                     text += f"; in clear it begins with Sequence Number {packet.sequence_number}"
         return self.add(Step("test packet", Who.SENDER, (note(text),), payload, time=time))
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether a test session, or a fetch, was accepted and could be read."""
+        return bool(self._progress.sessions) or self._progress.has_fetched
+
+    def sum_up(self) -> list[Step]:
+        """What the test packets of each session come to: a step a session."""
+        return [
+            Step("Test packets", Who.SENDER, tuple(item.sum_remarks()), session=self._name_of(item))
+            for item in self._progress.sessions
+        ]
+
+    def remarks_on(self, sid: bytes) -> list[Remark]:
+        """What only shows in all the packets of a session together."""
+        sessions = self._progress.sessions
+        return [one for item in sessions if item.session.sid == sid for one in item.count_remarks()]
+
+    def _name_of(self, session: ObservedSession) -> str:
+        """What tells the session from others; empty if there are none."""
+        return session.name if len(self._progress.sessions) > 1 else ""
 
     def finish(self, time: int | None = None) -> list[Step]:
         """The end of what was observed: says what is incomplete; the new steps."""
@@ -176,7 +213,7 @@ class Observer:
         stream = self._streams[who]
         if data:
             self._tell_opaque(Who.SERVER if who is Who.CLIENT else Who.CLIENT)
-            stream.feed(data, time)
+            self._dialogue.read(who, data, time)
             if self._dialogue.is_opaque(who):
                 self._opaque[who] += stream.take_unread()
         return self.steps[before:]
@@ -222,8 +259,7 @@ class Observer:
     def _find_session(
         self, source: Address, destination: Address, by_port: bool = False
     ) -> tuple[ObservedSession, Who] | None:
-        for session in reversed(self._progress.sessions):
-            who = session.matches(source, destination, by_port)
-            if who is not None:
-                return session, who
-        return None
+        for session in self.sessions[self._indexed :]:
+            self._index.add(session, session)
+        self._indexed = len(self.sessions)
+        return self._index.find(source, destination, by_port)

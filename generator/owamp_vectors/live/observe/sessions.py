@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from itertools import islice
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from owamp_reference import keys, primitives
 from owamp_reference.errors import ProtocolError
@@ -27,13 +29,28 @@ from owamp_reference.primitives import HMAC_SIZE
 from owamp_reference.sources import ntp_timestamp
 
 from ..net.addresses import Address
-from .steps import Part, Remark, Step, Who, note, right, wrong
+from ..net.ntp import SECOND, seconds, signed
+from ..net.schedule import send_times
+from . import causes
+from .steps import Part, Remark, Severity, Step, Who, note, right, wrong
+from .times import time_remarks
 
 FORMAT = "RFC 4656 §4.1.2"
 REFLECTED_FORMAT = "RFC 5357 §4.2.1"
 _Z_BIT = 0x4000
+T = TypeVar("T")
 _CLOCK_TOLERANCE = 10.0
 """Seconds that a clock which claims to be synchronized may differ from the capture's."""
+_TOLERANCE = SECOND
+"""NTP time for which a peer may have stood still between two readings of its clock."""
+_EARLY = SECOND // 10
+"""NTP time by which a packet may be early: timers are not exact."""
+_MAX_SCHEDULE = 100_000
+"""Packets whose time by the schedule is computed."""
+_MAX_TRIES = 8
+"""Packets of a session on which the known mistakes are tried."""
+_ENOUGH = 3
+"""Answers from which it can be told how a reflector counts."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +60,7 @@ class _Seen:
     payload: bytes
     packet: SenderPacket
     ttl: int | None
+    time: int | None
 
 
 @dataclass
@@ -53,18 +71,34 @@ class ObservedSession:
         session: as the endpoints know it; its keys are None only in the unauthenticated mode.
         control_keys: T1 and T2, to recognize packets that were protected with them by mistake.
         sender, receiver: where its packets come from and go to; an empty address is any.
+        is_starting: whether Start-Sessions was sent.
         is_started, is_stopped: whether packets may be sent yet, and still.
+        is_tracked: whether that is known.
+        is_whole: whether all that the sender sends is seen.
+        tries: on how many packets that do not verify the known mistakes are still tried.
+        unchecked: the extensions that may change its packets in ways that are not known here.
     """
 
     session: TestSession
     control_keys: ControlKeys | None = field(repr=False)
     sender: Address
     receiver: Address
+    is_starting: bool = False
     is_started: bool = False
     is_stopped: bool = False
+    is_tracked: bool = True
+    is_whole: bool = False
+    unchecked: str = ""
+    tries: int = _MAX_TRIES
     _seen: dict[int, _Seen] = field(default_factory=dict, repr=False)
+    _highest: int | None = None
+    _sorted: list[int] = field(default_factory=list, repr=False)
     _arrivals: int = 0
     _reflected: dict[int, bytes] = field(default_factory=dict, repr=False)
+    _answered: Counter[int] = field(default_factory=Counter, repr=False)
+    _shifts: Counter[int] = field(default_factory=Counter, repr=False)
+    _failed: Counter[Who] = field(default_factory=Counter, repr=False)
+    _due: list[int] | None = field(default=None, repr=False)
     _last: dict[Who, tuple[int, int]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -107,31 +141,31 @@ class ObservedSession:
         request = self.session.request
         return self.is_two_way or bool(request.conf_receiver and not request.conf_sender)
 
+    @property
+    def name(self) -> str:
+        """Its SID, and the server's port."""
+        return f"SID {self.session.sid.hex()}, port {self.session.port}"
+
     def highest_sequence_number(self) -> int | None:
         """Of the sender's packets that were seen; None if there were none."""
-        return max(self._seen, default=None)
+        return self._highest
 
     def seen_although_skipped(self, ranges: Sequence[SkipRange]) -> SkipRange | None:
         """The first range with the number of a packet of the sender that was seen; None if none."""
-        numbers = sorted(self._seen)
+        if ranges and len(self._sorted) != len(self._seen):
+            self._sorted = sorted(self._seen)
+        numbers = self._sorted
         for item in ranges:
             place = bisect_left(numbers, item.first)
             if place < len(numbers) and numbers[place] <= item.last:
                 return item
         return None
 
-    def matches(self, source: Address, destination: Address, by_port: bool) -> Who | None:
-        """Whose packet one between these addresses would be; None for another session's.
-
-        `by_port` looks at ports alone: a request may name addresses that NAT has changed since.
-        """
-        ways = {Who.SENDER: (source, destination)}
+    def ways(self) -> Iterator[tuple[Who, Address, Address]]:
+        """Who sends its packets, from where and to where; an empty host is any."""
+        yield Who.SENDER, self.sender, self.receiver
         if self.is_two_way:
-            ways[Who.REFLECTOR] = destination, source
-        for who, (near, far) in ways.items():
-            if _fits(self.sender, near, by_port) and _fits(self.receiver, far, by_port):
-                return who
-        return None
+            yield Who.REFLECTOR, self.receiver, self.sender
 
     def take(self, payload: bytes, who: Who, ttl: int | None, time: int | None) -> Step:
         """The step of one packet of `who`, the sender or the reflector. Raises nothing."""
@@ -145,26 +179,50 @@ class ObservedSession:
             packet = self._open(payload, who)
         except ProtocolError as error:
             text = str(error)
-            form = self._other_form(payload, kind) if error.field == "HMAC" else None
-            if form is not None:
-                text += f"; it verifies {form}"
+            if error.field == "HMAC":
+                text += self._cause_text(payload, kind)
             remarks.append(wrong(text, source))
-            return Step(name, who, tuple(remarks), payload, tuple(parts), time)
+            self._failed[who] += 1
+            return self._step(name, who, remarks, payload, parts, time)
         remarks += _common_remarks(packet, parts, source)
+        remarks += time_remarks("Timestamp", packet.timestamp, time, source)
         remarks += self._clock_remarks(packet, who, time, source)
         if isinstance(packet, ReflectorPacket):
             remarks += self._reflected_remarks(packet, payload)
+            remarks += self._receive_time_remarks(packet, time)
+            self._answered[packet.sender_sequence_number] += 1
+            self._shifts[packet.sequence_number - packet.sender_sequence_number] += 1
             summary = (
                 f"Sequence Number {packet.sequence_number}, "
                 f"answers {packet.sender_sequence_number}, Sender TTL {packet.sender_ttl}"
             )
         else:
             remarks += self._sender_remarks(packet, payload)
+            remarks += self._schedule_remarks(packet)
             self._arrivals += 1
-            self._seen.setdefault(packet.sequence_number, _Seen(payload, packet, ttl))
+            self._seen.setdefault(packet.sequence_number, _Seen(payload, packet, ttl, time))
+            self._highest = max(packet.sequence_number, self._highest or 0)
             summary = f"Sequence Number {packet.sequence_number}"
         summary += f", padding {len(packet.padding)} octets"
         remarks = remarks or [right(summary, source)]
+        return self._step(name, who, remarks, payload, parts, time)
+
+    def _step(
+        self,
+        name: str,
+        who: Who,
+        remarks: list[Remark],
+        payload: bytes,
+        parts: list[Part],
+        time: int | None,
+    ) -> Step:
+        if self.unchecked:
+            remarks = [
+                note(f"not checked, for {self.unchecked}: {item.text}", item.source)
+                if item.severity is Severity.WRONG
+                else item
+                for item in remarks
+            ]
         return Step(name, who, tuple(remarks), payload, tuple(parts), time)
 
     def _open(self, payload: bytes, who: Who) -> SenderPacket | ReflectorPacket:
@@ -173,7 +231,11 @@ class ObservedSession:
         return open_packet(self.session.mode, ReflectorPacket, payload, self.session.keys)
 
     def _order_remarks(self, who: Who) -> Iterator[Remark]:
-        if not self.is_started:
+        if not self.is_tracked:
+            return
+        if self.is_starting and not self.is_started and not self.sends_from_client:
+            yield note("it came before Start-Ack, which it may have overtaken", "RFC 4656 §3.7")
+        elif not self.is_started:
             text = "a test packet before Start-Ack accepted the start of the sessions"
             yield wrong(text, "RFC 4656 §3.7")
         if self.is_stopped and who is Who.SENDER:
@@ -194,6 +256,19 @@ class ObservedSession:
         text += payload[size : header - HMAC_SIZE]
         tag = Part(payload[header - HMAC_SIZE : header], title="HMAC")
         return [Part(text, kind.PROTECTED_LAYOUT), tag, padding]
+
+    def _cause_text(self, payload: bytes, kind: type[SenderPacket | ReflectorPacket]) -> str:
+        """How a packet whose HMAC is wrong was protected instead, if that can be told."""
+        form = self._other_form(payload, kind)
+        if form is not None:
+            return f"; it verifies {form}"
+        if self.control_keys is None or not self.tries:
+            return ""
+        self.tries -= 1
+        name = causes.packet_mistake(
+            self.session.mode, self.control_keys, self.session.sid, kind, payload
+        )
+        return f"; a known mistake: {name}" if name is not None else ""
 
     def _other_form(self, payload: bytes, kind: type[SenderPacket | ReflectorPacket]) -> str | None:
         """How a packet whose HMAC is wrong was protected instead, if that can be told."""
@@ -255,15 +330,20 @@ class ObservedSession:
         earlier = self._reflected.setdefault(number, payload)
         if earlier != payload:
             yield differs("Sequence Number", "one of its own", f"{number} again")
-        elif number >= self._arrivals:
-            expected = f"one below {self._arrivals}, the packets that were sent"
-            yield differs("Sequence Number", expected, number)
-        if packet.timestamp < packet.receive_timestamp:
+        elif number >= self._arrivals + self._repeated:
+            text = f"Sequence Number {number}, though {self._arrivals} packets were seen to be sent"
+            text += ": some were doubled on their way or not seen, or it does not count from 0"
+            yield note(text, REFLECTED_FORMAT)
+        if signed(packet.timestamp - packet.receive_timestamp) < 0:
             yield differs("Timestamp", "one not before Receive Timestamp", "an earlier one")
         seen = self._seen.get(packet.sender_sequence_number)
         if seen is None:
             found = packet.sender_sequence_number
-            yield differs("Sender Sequence Number", "that of a packet that was sent", found)
+            if self.is_whole:
+                yield differs("Sender Sequence Number", "that of a packet that was sent", found)
+            else:
+                text = f"answers packet {found}, which was not seen: its echoes are not checked"
+                yield note(text, REFLECTED_FORMAT)
             return
         echoes = {
             "Sender Timestamp": (seen.packet.timestamp, packet.sender_timestamp),
@@ -278,6 +358,84 @@ class ObservedSession:
         if len(payload) < len(seen.payload) or not seen.packet.padding.startswith(packet.padding):
             text = "Packet Padding: not the sender's, cut to give a packet of the same size"
             yield note(text, REFLECTED_FORMAT)
+
+    @property
+    def _repeated(self) -> int:
+        """How many answers came to a packet that was answered before: it was doubled."""
+        return self._answered.total() - len(self._answered)
+
+    def _receive_time_remarks(self, packet: ReflectorPacket, time: int | None) -> Iterator[Remark]:
+        """Receive Timestamp against Timestamp: the reflector cannot have kept a packet for longer
+        than the answer took, by any clock.
+        """
+        name = "Receive Timestamp"
+        yield from time_remarks(name, packet.receive_timestamp, time, REFLECTED_FORMAT)
+        seen = self._seen.get(packet.sender_sequence_number)
+        if not packet.receive_timestamp or seen is None or seen.time is None or time is None:
+            return
+        took = ((time - seen.time) << 32) // 10**9
+        kept = signed(packet.timestamp - packet.receive_timestamp)
+        if kept > took + _TOLERANCE:
+            text = f"{name}: expected one at most {seconds(took):.3f} s before Timestamp, as long "
+            text += f"as the answer took, found one {seconds(kept):.3f} s before it"
+            yield wrong(text, REFLECTED_FORMAT)
+
+    def _schedule_remarks(self, packet: SenderPacket) -> Iterator[Remark]:
+        """Timestamp against Start Time and, in OWAMP, the schedule, all by the sender's clock."""
+        request, stamp = self.session.request, packet.timestamp
+        if not request.start_time or not stamp:
+            return
+        early = signed(request.start_time - stamp)
+        if early > _EARLY:
+            text = f"Timestamp: expected none before Start Time, found one {seconds(early):.3f} s "
+            yield wrong(text + "before it", "RFC 4656 §3.5")
+            return
+        if not isinstance(request, RequestSession):
+            return
+        if self._due is None:
+            size = min(request.number_of_packets, _MAX_SCHEDULE)
+            times = send_times(self.session.sid, request.start_time, request.slots)
+            self._due = list(islice(times, size)) if request.slots else []
+        if packet.sequence_number >= len(self._due):
+            return
+        off = signed(stamp - self._due[packet.sequence_number])
+        if off > request.timeout:
+            text = f"Timestamp: {seconds(off):.3f} s after its time by the schedule, more than "
+            yield wrong(text + "Timeout: it is not to be sent any more", "RFC 4656 §4.1.1")
+        elif off < -_EARLY:
+            text = f"Timestamp: {-seconds(off):.3f} s before its time by the schedule"
+            yield note(text, "RFC 4656 §4.1.1")
+
+    def sum_remarks(self) -> list[Remark]:
+        """What the packets come to, as far as they were seen."""
+        sent, again = len(self._seen), self._arrivals - len(self._seen)
+        counts = f"{sent} test packets sent" + (f", {again} seen more than once" if again else "")
+        if self.is_two_way:
+            counts += f", {len(self._answered)} of them reflected"
+            if self._repeated:
+                counts += f", {self._repeated} answers more"
+        elif isinstance(self.session.request, RequestSession):
+            counts += f" of {self.session.request.number_of_packets} that were asked for"
+        remarks = [
+            note(f"{n} of the {who.value} did not verify") for who, n in self._failed.items()
+        ]
+        remarks += self.count_remarks()
+        is_empty = not sent and not self._answered
+        return [note(counts) if is_empty else right(counts), *remarks]
+
+    def count_remarks(self) -> list[Remark]:
+        """Whether the reflector counts what it sends, from 0 (RFC 5357 §4.2.1).
+
+        It may number an answer higher than packets were sent, for one that was doubled on its way.
+        Here all of them were answered once, each with a number that is as much too high.
+        """
+        if self.unchecked or len(self._answered) < _ENOUGH or self._repeated:
+            return []
+        ((shift, _), *others) = self._shifts.items()
+        if others or shift <= 0 or set(self._answered) != set(range(self._arrivals)):
+            return []
+        text = f"Sequence Number: expected one from 0 on, found one from {shift} on"
+        return [wrong(text, REFLECTED_FORMAT)]
 
     def _clock_remarks(
         self, packet: SenderPacket | ReflectorPacket, who: Who, time: int | None, source: str
@@ -298,8 +456,48 @@ class ObservedSession:
             yield note(text, source)
 
 
-def _fits(expected: Address, found: Address, by_port: bool) -> bool:
-    return expected[1] == found[1] and (by_port or expected[0] in ("", found[0]))
+class SessionIndex(Generic[T]):
+    """Sessions by the addresses between which their packets go, each with something to find."""
+
+    def __init__(self) -> None:
+        self._by_ends: dict[tuple[Address, Address], _Found[T]] = {}
+        self._by_ports: dict[tuple[int, int], _Found[T]] = {}
+        self._number = 0
+
+    def add(self, session: ObservedSession, value: T) -> None:
+        """Take up a session; from now on it is found before all others."""
+        self._number += 1
+        for who, near, far in reversed([*session.ways()]):
+            found = _Found(self._number, who is Who.SENDER, value, who)
+            self._by_ends[near, far] = found
+            self._by_ports[near[1], far[1]] = found
+
+    def find(self, source: Address, destination: Address, by_port: bool) -> tuple[T, Who] | None:
+        """What the latest session was added with that a packet belongs to, and who has sent it.
+
+        `by_port` looks at ports alone: a request may name addresses that NAT has changed since.
+        """
+        if by_port:
+            found = [self._by_ports.get((source[1], destination[1]))]
+        else:
+            found = [
+                self._by_ends.get(((near, source[1]), (far, destination[1])))
+                for near in (source[0], "")
+                for far in (destination[0], "")
+            ]
+        latest = max((item for item in found if item is not None), key=_rank, default=None)
+        return None if latest is None else (latest.value, latest.who)
+
+
+class _Found(NamedTuple, Generic[T]):
+    number: int
+    is_sender: bool
+    value: T
+    who: Who
+
+
+def _rank(found: _Found[Any]) -> tuple[int, bool]:
+    return found.number, found.is_sender
 
 
 def _requested_address(ipvn: int, octets: bytes, otherwise: Address | None) -> str:

@@ -19,12 +19,11 @@ from owamp_reference.negotiation import (
     read_mode,
 )
 
+from . import causes, registry
 from .steps import Remark, note, wrong
 
 SOURCE = "RFC 4656 §3.1"
 ACCEPT_SOURCE = "RFC 4656 §3.3"
-EXTENSIONS = 0b0111_0000
-"""Bits of TWAMP's Mode that change messages: RFC 5938 (16), RFC 6038 (32, 64)."""
 
 
 def accept_remarks(accept: int) -> list[Remark]:
@@ -84,7 +83,9 @@ class Response:
         mode: None if it declines or is not allowed.
         key_name: of the shared secret, in a protected mode.
         control_keys: T1 and T2, if the Token could be opened.
+        extensions: the bits that were negotiated and whose rules are not known here.
         problem: why a server has to refuse it.
+        unopened: why its Token could not be opened with the secret that is given here.
     """
 
     summary: str
@@ -94,6 +95,7 @@ class Response:
     declines: bool = False
     extensions: int = 0
     problem: ProtocolError | None = None
+    unopened: ProtocolError | None = None
     remarks: list[Remark] = field(default_factory=list)
 
 
@@ -103,9 +105,11 @@ def judge_response(
     message: SetUpResponse,
     credentials: Sequence[Credentials],
     max_count: int,
+    names_mistakes: bool,
 ) -> Response:
     """Check a Set-Up-Response against the greeting, and open its Token if the secret is known."""
-    result = Response(f"Mode {message.mode:#x}")
+    names = registry.mode_names(protocol, message.mode)
+    result = Response(f"Mode {message.mode:#x} ({names})")
     if greeting is None:
         result.remarks.append(wrong("Set-Up-Response before Server-Greeting", SOURCE))
     if not message.mode & SECURITY_BITS[protocol]:
@@ -122,15 +126,17 @@ def judge_response(
         if result.mode is None:
             result.problem = error
             return result
-    if protocol is Protocol.TWAMP and message.mode & EXTENSIONS:
-        result.extensions = message.mode & EXTENSIONS
-        text = f"Mode {message.mode:#x} has extensions, which are not checked here"
-        result.remarks.append(note(text, "RFC 5938, RFC 6038"))
+    result.extensions = registry.extensions(protocol, message.mode & offered)
+    if result.extensions:
+        names = registry.mode_names(protocol, result.extensions)
+        result.remarks.append(note(f"not checked, since negotiated and not known here: {names}"))
     if result.mode.is_protected:
         result.key_name = key_name(result.mode, message.key_id)
         result.summary += ", " + result.key_name
         result.remarks += random_remarks("Client-IV", message.client_iv)
         _open_token(result, result.mode, greeting, message, credentials, max_count)
+        if result.unopened is not None:
+            _judge_unopened(result, greeting, message, credentials, names_mistakes)
     return result
 
 
@@ -174,15 +180,36 @@ def _open_token(
         try:
             opened = token.open_token(key, message.token, greeting.challenge)
         except ProtocolError as error:
-            result.problem = error
+            result.unopened = error
             continue
-        result.problem = None
+        result.unopened = None
         result.control_keys = opened
         result.summary += ", the Token carries the Challenge"
         if not any(opened.t1 + opened.t2):
             text = "Token: T1 and T2 are zero, as in one forged of encryptions of the Challenge"
             result.remarks.append(wrong(text, "RFC 4656 §6.10"))
         return
-    if result.problem is not None:
-        text = f"{result.problem}; or the secret given here is not the one in use"
-        result.remarks.append(wrong(text, SOURCE))
+
+
+def _judge_unopened(
+    result: Response,
+    greeting: ServerGreeting | None,
+    message: SetUpResponse,
+    credentials: Sequence[Credentials],
+    names_mistakes: bool,
+) -> None:
+    """A Token that does not open: by a known mistake, or with another secret than is given here."""
+    assert greeting is not None
+    assert result.mode is not None
+    name = result.mode.secret_name(message.key_id)
+    for item in credentials if names_mistakes else ():
+        found = item.name == name and causes.token_mistake(
+            item.shared_secret, greeting, message.token
+        )
+        if found:
+            result.problem, result.unopened = result.unopened, None
+            text, result.control_keys = f"{result.problem}; a known mistake: {found[0]}", found[1]
+            result.remarks.append(wrong(text, SOURCE))
+            return
+    text = f"{result.unopened}; or the secret given here is not the one in use"
+    result.remarks.append(note(text, SOURCE))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import TypeAlias
 
 from owamp_reference.layout import Layout
 
+from ...disk import printable
 from ...vectors.declaration import Json
 from ...vectors.show import dump_lines, layout_lines
 
@@ -52,6 +53,10 @@ class Remark:
     source: str = ""
 
 
+Judged: TypeAlias = tuple[str, list[Remark]]
+"""What to say of a message if all is well, and what is wrong or remarkable in it."""
+
+
 @dataclass(frozen=True)
 class Part:
     """Octets of a message in plaintext, with the layout that divides them into fields.
@@ -75,6 +80,7 @@ class Step:
         octets: the message as it was on the wire.
         parts: its plaintext in fields, in order; empty if it could not be read.
         time: nanoseconds since 1970-01-01 UTC, None if not known.
+        session: the test session that is meant, where there are several.
     """
 
     name: str
@@ -83,6 +89,7 @@ class Step:
     octets: bytes = b""
     parts: tuple[Part, ...] = ()
     time: int | None = None
+    session: str = ""
 
     @property
     def main(self) -> Remark:
@@ -125,12 +132,6 @@ def any_wrong(steps: Iterable[Step]) -> bool:
     return any(item.severity is Severity.WRONG for item in steps)
 
 
-def printable(text: str) -> str:
-    """`text` on one line, what a terminal might act on replaced: it may quote a peer."""
-    safe = set(string.printable) - set("\t\n\r\v\f")
-    return "".join(c if c in safe or (ord(c) > 0x9F and c.isprintable()) else "�" for c in text)
-
-
 def _time_text(time: int) -> str:
     seconds, nanoseconds = divmod(time, 10**9)
     try:
@@ -154,7 +155,8 @@ def step_lines(number: int, item: Step, octets: bool = False) -> Iterator[str]:
     """One step of `text_lines`, with its number."""
     remarks = sorted(item.remarks, key=lambda remark: remark is not item.main)
     for place, remark in enumerate(remarks):
-        head = f"{number:4}  {item.who.value:10}  {item.name}" if not place else f"{'':18}"
+        name = f"{item.name} ({item.session})" if item.session else item.name
+        head = f"{number:4}  {item.who.value:10}  {name}" if not place else f"{'':18}"
         source = f" ({remark.source})" if remark.source else ""
         text = f"{head}  {remark.severity.value}: {remark.text}{source}"
         yield printable(text)
@@ -190,6 +192,7 @@ def _json(item: Step) -> Json:
     return {
         "name": item.name,
         "who": item.who.value,
+        "session": item.session,
         "verdict": item.severity.value,
         "text": item.text,
         "source": item.source,

@@ -33,6 +33,7 @@ class Stream:
     Unlike an endpoint it goes on after a wrong HMAC, and keeps the octets for the report.
 
     Attributes:
+        receiver: decrypts and checks; `make_receiver` makes another for what follows.
         time: of the last octets.
         is_closed: whether the connection has ended in this direction.
         is_verified: whether an HMAC has been right.
@@ -49,6 +50,7 @@ class Stream:
         max_message_size: int,
     ) -> None:
         self.receiver: control.Receiver = control.OpenReceiver()
+        self.make_receiver: Callable[[], control.Receiver] | None = None
         self.time: int | None = None
         self.is_closed = self.is_verified = False
         self.unread = 0
@@ -95,6 +97,8 @@ class Stream:
 
     def _read(self, chunk: bytes) -> bytes:
         self._wire += chunk
+        if self.make_receiver is not None:
+            self.receiver, self.make_receiver = self.make_receiver(), None
         if not self._want.is_hmac:
             text = self.receiver.read(chunk)
             self._segments[-1] += text

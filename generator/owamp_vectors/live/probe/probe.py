@@ -8,8 +8,11 @@ what the server did compares with what was asked of it.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -97,20 +100,38 @@ async def run_probe(
     client = config.make_client(
         ClientConfig(config.protocol, config.security, config.credentials, config.max_count)
     )
-    try:
-        async with asyncio.timeout(config.timeout):
-            reader, writer = await asyncio.open_connection(host, port)
-    except TimeoutError:
-        text = f"no connection within {config.timeout:g} s"
-        raise UnreachableError(f"{host}, port {port}: {text}") from None
-    except OSError as error:
-        raise UnreachableError(f"{host}, port {port}: {error.strerror or error}") from None
+    reader, writer = await connect(host, port, config.timeout)
     probe = _Probe(config, client, reader, writer, capture or Capture(), tell)
     try:
         await probe.run()
     finally:
         await probe.close()
     return probe.report
+
+
+async def connect(
+    host: str, port: int, timeout: float
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A TCP connection; raises `UnreachableError` if there is none within `timeout` seconds."""
+    try:
+        async with asyncio.timeout(timeout):
+            return await asyncio.open_connection(host, port)
+    except TimeoutError:
+        text = f"no connection within {timeout:g} s"
+        raise UnreachableError(f"{host}, port {port}: {text}") from None
+    except OSError as error:
+        raise UnreachableError(f"{host}, port {port}: {_in_words(error)}") from None
+
+
+def _in_words(error: OSError) -> str:
+    """What the system says of a connection that does not come about; asyncio has its call instead,
+    and of several addresses one text for all.
+    """
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)
+    several = [int(number) for number in re.findall(r"Errno (\d+)", str(error))]
+    numbers = [error.errno] if error.errno else several
+    return ", ".join(dict.fromkeys(map(os.strerror, numbers))).lower() or str(error)
 
 
 class _Probe:
@@ -137,9 +158,11 @@ class _Probe:
             normalized(self._local),
             normalized(self._peer),
             config.max_count,
+            is_whole=True,
         )
         self._events: list[Event] = []
         self._octets_since_event = 0
+        self._is_over = False
         self._awaited = _GREETING
         self._sessions: list[ProbeSession] = []
 
@@ -153,6 +176,13 @@ class _Probe:
 
     def _say(self, name: str, *remarks: Remark, who: Who = Who.SERVER) -> None:
         self._add([Step(name, who, remarks, time=time.time_ns())])
+
+    def _say_of(
+        self, session: ProbeSession, name: str, remarks: Iterable[Remark], who: Who
+    ) -> None:
+        """A step about one of the test sessions."""
+        which = session.name if len(self._sessions) > 1 else ""
+        self._add([Step(name, who, tuple(remarks), time=time.time_ns(), session=which)])
 
     def _tap(
         self, data: bytes, source: SocketAddress, destination: SocketAddress, ttl: int | None
@@ -190,6 +220,7 @@ class _Probe:
         if events:
             self._octets_since_event = 0
         self._events += events
+        self._is_over = self._is_over or any(isinstance(event, Closed) for event in events)
         for event in events:
             said = any(one.severity is not Severity.OK for one in self.report.steps[before:])
             if isinstance(event, Closed) and not said:
@@ -215,6 +246,7 @@ class _Probe:
             while self._events:
                 event = self._events.pop(0)
                 if isinstance(event, kind):
+                    self._check_open()
                     return event
                 if isinstance(event, Closed | SessionRejected):
                     raise _OverError
@@ -225,6 +257,11 @@ class _Probe:
                 self._awaited = _SERVER_START
                 self._octets_since_event -= ServerGreeting.LAYOUT.size
             await self._send()  # the answer to the greeting
+
+    def _check_open(self) -> None:
+        """Raise `_OverError` if the connection is over, be it by octets behind an answer."""
+        if self._is_over:
+            raise _OverError
 
     async def _read_until(self, deadline: float) -> None:
         name, source = self._awaited
@@ -254,7 +291,9 @@ class _Probe:
                 raise _OverError
             await asyncio.gather(*(session.run() for session in self._sessions))
             for session in self._sessions:
-                self._say("Test packets", *session.remarks(), who=session.peer_role)
+                of_all = self._observer.remarks_on(session.session.sid)
+                found = [*session.remarks(), *of_all]
+                self._say_of(session, "Test packets", found, session.peer_role)
             await self._stop()
             for session in self._sessions:
                 if isinstance(session, ProbeSender):
@@ -298,12 +337,13 @@ class _Probe:
         for session in self._sessions:
             if isinstance(session, ProbeReceiver):
                 remarks = session.take_stop(stop.message)
-                self._say("Session description", *remarks, who=Who.SENDER)
+                self._say_of(session, "Session description", remarks, Who.SENDER)
 
     async def _fetch(self, session: ProbeSender) -> None:
         self._client.fetch_session(session.session.sid)
         fetched = await self._expect(Fetched, _AWAITED[Fetched])
-        self._say("Fetched records", *session.fetch_remarks(fetched), who=Who.RECEIVER)
+        remarks = session.fetch_remarks(fetched)
+        self._say_of(session, "Fetched records", remarks, Who.RECEIVER)
 
     async def close(self) -> None:
         """End the connection; whatever the server still says is looked at."""

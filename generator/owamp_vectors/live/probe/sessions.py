@@ -9,7 +9,7 @@ from itertools import islice
 
 from owamp_reference.errors import ProtocolError
 from owamp_reference.events import Fetched, TestSession
-from owamp_reference.keys import make_sid
+from owamp_reference.keys import TestSessionKeys, control_keys_from_test_keys, make_sid
 from owamp_reference.messages import (
     Accept,
     PacketRecord,
@@ -20,6 +20,7 @@ from owamp_reference.messages import (
     SessionDescription,
     StopSessions,
 )
+from owamp_reference.packets import ReflectorPacket, TestMode
 from owamp_reference.sessions import DEFAULT_ERROR_ESTIMATE, SessionReceiver, SessionSender
 from owamp_reference.sources import system_clock, system_random
 
@@ -27,10 +28,16 @@ from ..net.addresses import SocketAddress, address_in_sid, at_port, ip_version, 
 from ..net.ntp import SECOND, seconds, signed
 from ..net.schedule import FIXED, STOP_INCREMENT, send_times
 from ..net.udp import Datagrams, DatagramTap, bind
+from ..observe import causes
 from ..observe.steps import Remark, Severity, Who, note, right, wrong
 from .config import ProbeConfig
 
 _FETCH = "RFC 4656 §3.9"
+_YEAR = 365 * 86_400
+_TRIAL_INTERVAL, _TRIAL_WAIT = 0.005, 1.0
+_HEADER = ReflectorPacket.header_size(TestMode.ENCRYPTED)
+_MORE_PACKETS, _MORE_OCTETS = 1000, 2**24
+"""What is looked at beyond twice what is expected: a peer may send without end."""
 
 
 class ProbeSession:
@@ -53,7 +60,9 @@ class ProbeSession:
         self._peer = server
         self._session: TestSession | None = None
         self._numbers: Counter[int] = Counter()
-        self._bad = self._foreign = 0
+        self._bad = self._foreign = self._beyond = 0
+        self._packets_left = 2 * config.count + _MORE_PACKETS
+        self._octets_left = 2 * config.count * (config.padding + _HEADER) + _MORE_OCTETS
         self._all_there = asyncio.Event()
 
     @property
@@ -66,6 +75,11 @@ class ProbeSession:
         """The session as it was accepted."""
         assert self._session is not None
         return self._session
+
+    @property
+    def name(self) -> str:
+        """Its SID, and the server's port."""
+        return f"SID {self.session.sid.hex()}, port {self.session.port}"
 
     def request(self) -> Request:
         """What to ask the server for."""
@@ -97,6 +111,11 @@ class ProbeSession:
         if source[:2] != self._peer[:2]:
             self._foreign += 1
             return
+        self._packets_left -= 1
+        self._octets_left -= len(data)
+        if self._packets_left < 0 or self._octets_left < 0:
+            self._beyond += 1
+            return
         self._tap(data, source, self._datagrams.local, ttl)
         try:
             self._numbers[self._read(data)] += 1
@@ -120,16 +139,21 @@ class ProbeSession:
         except TimeoutError:
             pass
 
-    def _count_remarks(self, what: str, source: str) -> list[Remark]:
-        """What the counts of packets of the server say."""
+    def _count_remarks(
+        self, what: str, source: str, if_none: Severity = Severity.WRONG
+    ) -> list[Remark]:
+        """What the counts of packets of the server say; `if_none` came is how grave that is."""
         there, count = len(self._numbers), self._config.count
-        severity = Severity.OK if there == count else Severity.NOTE if there else Severity.WRONG
+        severity = Severity.OK if there == count else Severity.NOTE if there else if_none
         remarks = [Remark(severity, f"{there} of {count} test packets {what}", source)]
         again = sum(self._numbers.values()) - there
         if again:
             remarks.append(note(f"{again} came more than once", source))
         if self._bad:
             remarks.append(wrong(f"{self._bad} did not verify", source))
+        if self._beyond:
+            text = f"{self._beyond} more packets came than are looked at"
+            remarks.append(wrong(text, source))
         if self._foreign:
             text = f"{self._foreign} packets came from elsewhere and were not looked at"
             remarks.append(note(text))
@@ -142,6 +166,7 @@ class _Sending(ProbeSession):
     def accepted(self, session: TestSession) -> None:
         """Take the server's answer, and be ready to send."""
         self.stamps: list[int] = []
+        self._accepted_at = system_clock()
         padding = system_random if self._config.padding else None
         self._sender = SessionSender(session.mode, session.keys, self._stamp, padding)
         super().accepted(session)
@@ -153,6 +178,9 @@ class _Sending(ProbeSession):
 
 class ProbeTwoWay(_Sending):
     """TWAMP: the probe sends, the server reflects."""
+
+    _trials: list[bytes] | None = None
+    _mistakes: tuple[str, ...] = ()
 
     def request(self) -> RequestTWSession:
         """Between the hosts of the control connection, at any port of the server."""
@@ -175,13 +203,44 @@ class ProbeTwoWay(_Sending):
                 await asyncio.sleep(self._config.interval)
             self._send(self._sender.next_packet(self._config.padding))
         await self._wait_for_all(self._config.timeout)
+        if not self._numbers and not self._bad and self.session.keys is not None:
+            await self._try_mistakes(self.session.keys)
+
+    async def _try_mistakes(self, keys: TestSessionKeys) -> None:
+        """Nothing came back: send one packet protected by each known mistake, and see which of them
+        is answered. These packets are not the session's, and not in its report.
+        """
+        session, self._trials = self.session, []
+        control_keys = control_keys_from_test_keys(keys, session.sid)
+        ways = list(causes.protections(session.mode, control_keys, session.sid))
+        for number, way in enumerate(ways, self._sender.next_sequence_number):
+            with way.applied() as other:
+                sender = SessionSender(session.mode, other)
+                sender.next_sequence_number = number
+                packet = sender.next_packet(self._config.padding)
+            self._datagrams.send(packet, self._peer)
+            await asyncio.sleep(_TRIAL_INTERVAL)
+        await asyncio.sleep(min(_TRIAL_WAIT, self._config.timeout))
+        for answer in self._trials:
+            found = (way.name for way in ways if way.opens(ReflectorPacket, answer))
+            self._mistakes = (*self._mistakes, *found)
+
+    def _receive(self, data: bytes, source: SocketAddress, ttl: int | None) -> None:
+        if self._trials is None:
+            super()._receive(data, source, ttl)
+        elif source[:2] == self._peer[:2]:
+            self._trials.append(data)
 
     def _read(self, data: bytes) -> int:
         return self._sender.receive(data).sender_sequence_number
 
     def remarks(self) -> list[Remark]:
         """A reflector answers each packet (RFC 5357 §4.2.1)."""
-        return self._count_remarks("were reflected", "RFC 5357 §4.2.1")
+        remarks = self._count_remarks("were reflected", "RFC 5357 §4.2.1")
+        if self._trials:
+            names = ", or: ".join(dict.fromkeys(self._mistakes)) or "none that is known fits"
+            remarks.append(note(f"it answers a packet that is protected by a mistake: {names}"))
+        return remarks
 
 
 class _OneWay(ProbeSession):
@@ -250,7 +309,7 @@ class ProbeSender(_OneWay, _Sending):
     def remarks(self) -> list[Remark]:
         """What was sent; what arrived is known by Fetch-Session alone."""
         remarks = [right(f"{len(self.stamps)} test packets were sent")]
-        if self._bad:
+        if self._bad or self._beyond:
             remarks.append(wrong("a receiver sent test packets", "RFC 4656 §4"))
         return remarks
 
@@ -301,12 +360,29 @@ class ProbeSender(_OneWay, _Sending):
         count = len(self.stamps)
         severity = Severity.OK if there == count else Severity.NOTE if there else Severity.WRONG
         text = f"{there} of {count} test packets are recorded as received"
+        clock = "" if there else self._clock_text()
+        if clock:
+            severity, text = Severity.NOTE, f"{text}: {clock}"
         remarks = [Remark(severity, text, "RFC 4656 §4.2")]
         received = sum(not record.is_lost for record in records)
         if received > there:
             text = f"{received - there} came more than once"
             remarks.append(note(text, "RFC 4656 §4.2"))
         return remarks
+
+    def _clock_text(self) -> str:
+        """Why a receiver is right that has discarded all: its clock, by the time in the SID that
+        it made (RFC 4656 §3.5), is more than Timeout from the one here; empty if it is not.
+        """
+        made = int.from_bytes(self.session.sid[4:12], "big")
+        off = seconds(signed(made - self._accepted_at))
+        if not self._config.loss_timeout < abs(off) < _YEAR:
+            return ""
+        way = "ahead of" if off > 0 else "behind"
+        return (
+            f"by the time in its SID the receiver's clock is {abs(off):.0f} s {way} the one here, "
+            "more than Timeout, and so it has to discard them"
+        )
 
 
 def _shown(value: object) -> str:
@@ -339,10 +415,13 @@ class ProbeReceiver(_OneWay):
             return [note(f"the server stopped with Accept {message.accept}", source)]
         next_seqno = described[0].next_seqno if described else 0
         highest = max(self._numbers, default=-1)
+        skipped = sum(item.last - item.first + 1 for one in described for item in one.skip_ranges)
+        if not self._numbers and next_seqno > skipped:
+            text = f"{next_seqno - skipped} test packets were sent, by its account, and none came"
+            return [wrong(text, source)]
         if highest >= next_seqno:
             text = f"Next Seqno: expected more than {highest}, which arrived, found {next_seqno}"
             return [wrong(text, source)]
-        skipped = sum(item.last - item.first + 1 for one in described for item in one.skip_ranges)
         text = f"{next_seqno - skipped} of {self._config.count} test packets were sent"
         severity = (
             Severity.OK if next_seqno == self._config.count and not skipped else Severity.NOTE
@@ -350,5 +429,5 @@ class ProbeReceiver(_OneWay):
         return [Remark(severity, text, source)]
 
     def remarks(self) -> list[Remark]:
-        """What arrived."""
-        return self._count_remarks("arrived", "RFC 4656 §4.1")
+        """What arrived; Stop-Sessions says whether none was sent, as by a clock far off."""
+        return self._count_remarks("arrived", "RFC 4656 §4.1", Severity.NOTE)

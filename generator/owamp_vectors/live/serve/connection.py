@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from owamp_reference import negotiation
@@ -22,15 +23,18 @@ from owamp_reference.events import (
 from owamp_reference.messages import Accept, FetchSession, Request, SetUpResponse, StopSessions
 
 from ..capture.capture import Capture
-from ..net.addresses import SocketAddress, endpoint_text
+from ..net.addresses import SocketAddress, endpoint_text, holder
 from ..net.schedule import STOP_INCREMENT
+from ..observe.set_up import key_name
+from .derivations import Derivations
 from .limits import ServiceLimits
 from .policy import Policy, RefusedError, Reservation, reserve
 from .register import Register
 from .results import ClientIdentity, identify, refused_fetch
 from .sessions import ServedReceiver, ServedReflector, ServedSender, ServedSession
 
-_READ_SIZE = 2**16
+_READ_SIZE = 2**12
+"""Octets that are dealt with at a time, before it is the turn of others."""
 
 
 class _TimedOutError(Exception):
@@ -43,11 +47,13 @@ class Host(Protocol):
     Attributes:
         limits: what it may spend.
         register: the test sessions and results of all connections.
+        derivations: where PBKDF2 is computed.
         capture: is given all that passes.
     """
 
     limits: ServiceLimits
     register: Register
+    derivations: Derivations
     capture: Capture
 
     def make_endpoint(self, local: SocketAddress, policy: Policy) -> Server:
@@ -60,6 +66,9 @@ class Host(Protocol):
 class Connection:
     """A control connection from its greeting to its end.
 
+    Attributes:
+        host: who the connection counts for.
+        client: who has shown a key; None before, and without one.
     Args:
         ends: the addresses of the server and of the client.
     """
@@ -74,7 +83,9 @@ class Connection:
         self._host, self._limits = host, host.limits
         self._reader, self._writer = reader, writer
         self._local, self._peer = ends
-        self._client: ClientIdentity = None
+        self.host = holder(self._peer)
+        self.client: ClientIdentity = None
+        self._is_set_up = False
         self._capture = host.capture.open(self._peer, self._local)
         self._reserved: deque[Reservation] = deque()  # granted, the event still to be handled
         self._sessions: list[ServedSession] = []
@@ -84,10 +95,15 @@ class Connection:
         self._opened = self._last_command = self._loop.time()
         self._message_begun: float | None = None
         self._set_up = b""
+        self._is_set_up = False
         self._endpoint = host.make_endpoint(self._local, self._grant)
 
     def _log(self, line: str) -> None:
         self._host.log(f"{endpoint_text(self._peer)} {line}")
+
+    def give_way(self) -> None:
+        """Say that it is to end for the sake of another host's."""
+        self._log("closed: too many connections of this host, another one needs the room")
 
     async def run(self) -> None:
         """Serve the client until the end; nothing of the connection is left after it."""
@@ -102,12 +118,14 @@ class Connection:
                     break
                 self._capture.client(data)
                 await self._receive(data)
+                await asyncio.sleep(0)  # to read what is there already takes no turn
             await self._part()
         except (OSError, _TimedOutError) as error:
+            by_client = isinstance(error, ConnectionError)  # reset by it
             self._log(f"closed: {error}")
         finally:
             self._capture.close(by_client)
-            self._release()
+            self.release()
 
     async def _receive(self, data: bytes) -> None:
         if self._endpoint.state is State.SETTING_UP:
@@ -115,7 +133,7 @@ class Connection:
             if self._left_of_set_up > 0:
                 self._endpoint.receive(data)
                 return
-            events = await asyncio.to_thread(self._endpoint.receive, data)  # PBKDF2
+            events = await self._derive(data)
         else:
             events = self._endpoint.receive(data)
         if events:
@@ -128,9 +146,31 @@ class Connection:
             events = self._endpoint.receive(b"")  # what came behind a Fetch-Session
         await self._flush()
 
+    async def _derive(self, data: bytes) -> list[Event]:
+        """Take the end of the Set-Up-Response, which costs PBKDF2, in turn with other hosts.
+
+        Raises:
+            _TimedOutError: its turn does not come in time.
+        """
+        deadline, name = self._deadline()
+        try:
+            async with asyncio.timeout_at(deadline):
+                receive = partial(self._endpoint.receive, data)
+                return await self._host.derivations.run(self.host, receive)
+        except TimeoutError:
+            raise _TimedOutError(name) from None
+
     @property
     def _left_of_set_up(self) -> int:
         return SetUpResponse.LAYOUT.size - len(self._set_up)
+
+    @property
+    def _key_name(self) -> str:
+        """The shared secret that the client named, if it did, for the log."""
+        mode = self._endpoint.mode
+        if mode is None or not mode.is_protected:
+            return ""
+        return f", {key_name(mode, SetUpResponse.parse(self._set_up).key_id)}"
 
     async def _read(self) -> bytes:
         """The next octets; none at the end of the connection.
@@ -190,7 +230,9 @@ class Connection:
                 while await self._reader.read(_READ_SIZE):
                     pass
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Give back all that it holds, also if it never came to run; a second time nothing."""
+        self._capture.close(by_client=False)
         if self._stopper is not None:
             self._stopper.cancel()
         for session in self._sessions:
@@ -207,8 +249,10 @@ class Connection:
         """The policy of the endpoint: Accept and port."""
         try:
             number = len(self._sessions) + len(self._reserved)
-            room = self._host.register.has_room(besides=len(self._reserved))
-            if number >= self._limits.sessions or not room:
+            reserved = [item.request for item in self._reserved]
+            if number >= self._limits.sessions or not self._host.register.has_room(
+                request, self.client, self.host, reserved
+            ):
                 text = "too many test sessions"
                 raise RefusedError(Accept.TEMPORARY_RESOURCE_LIMITATION, text)
             reservation = reserve(request, self._local, self._peer, self._limits)
@@ -227,9 +271,9 @@ class Connection:
     async def _handle(self, event: Event) -> None:
         match event:
             case SetUp(mode=mode):
-                self._client = identify(mode, SetUpResponse.parse(self._set_up))
-                source = ", key from IKEv2" if mode.ikev2_derived else ""
-                self._log(f"set up: {(mode.security.name or '').lower()}{source}")
+                self._is_set_up = True
+                self.client = identify(mode, SetUpResponse.parse(self._set_up))
+                self._log(f"set up: {(mode.security.name or '').lower()}{self._key_name}")
             case TestSession():
                 self._open(event)
             case SessionRejected(accept=accept) if accept is Accept.NOT_SUPPORTED:
@@ -241,13 +285,24 @@ class Connection:
             case FetchRequested(message=fetch):
                 await self._answer_fetch(fetch)
             case Closed(error=error):
-                self._log("closed" if error is None else f"closed: {error}")
+                self._log("closed" if error is None else f"closed: {self._about_key()}{error}")
+
+    def _about_key(self) -> str:
+        """For whoever runs the service: the KeyID of a set-up that fails, and whether it is known,
+        which the peer is not told (RFC 4656 §3.1).
+        """
+        mode = self._endpoint.mode
+        if self._is_set_up or self._left_of_set_up > 0 or mode is None or not mode.is_protected:
+            return ""
+        name = mode.secret_name(SetUpResponse.parse(self._set_up).key_id)
+        is_known = self._endpoint.config.find_secret(name) is not None
+        return f"{key_name(mode, name.key_id)}, which is {'known' if is_known else 'not known'}: "
 
     async def _answer_fetch(self, fetch: FetchSession) -> None:
         """Answer beside the loop: there may be many records."""
         if self._endpoint.state is State.CLOSED:  # by what followed
             return
-        result = self._host.register.find_result(fetch.sid, self._client)
+        result = self._host.register.find_result(fetch.sid, self.client)
         ack, data = result.answer(fetch) if result is not None else refused_fetch()
         await asyncio.to_thread(self._endpoint.answer_fetch, ack, data)
         self._log(f"fetch of {fetch.sid.hex()}: Accept {ack.accept}")
@@ -258,7 +313,7 @@ class Connection:
         if self._endpoint.protocol is negotiation.Protocol.OWAMP:
             kind = ServedSender if session.request.conf_sender else ServedReceiver
         tap = self._host.capture.udp
-        made = kind(session, reservation, self._client, self._limits, tap, self._say_end)
+        made = kind(session, reservation, self.client, self._limits, tap, self._say_end)
         self._sessions.append(made)
         self._host.register.add(made)
         self._log(f"session {session.sid.hex()}: {made.role} at port {made.port}")
@@ -269,7 +324,8 @@ class Connection:
     def _start(self) -> None:
         for session in self._sessions:
             session.start()
-        if any(isinstance(session, ServedSender) for session in self._sessions):
+        # Whether it sends or receives: clients wait for the end from either side (RFC 4656 §3.8).
+        if self._sessions and self._endpoint.protocol is negotiation.Protocol.OWAMP:
             self._stopper = self._loop.create_task(self._stop_when_complete())
 
     async def _stop_when_complete(self) -> None:
@@ -298,7 +354,7 @@ class Connection:
                 if isinstance(session, ServedReceiver):
                     result = session.finish(descriptions[session.sid], message.accept)
                     if result is not None:
-                        register.keep_result(result, self._client, self._peer[0])
+                        register.keep_result(result, self.client, self._peer[0])
             self._send_stop()
         for session in self._sessions:
             session.stop()

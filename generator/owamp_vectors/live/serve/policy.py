@@ -31,10 +31,11 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Reservation:
-    """A socket for a session that is granted, and where its peer is."""
+    """A socket for a session that is granted, where its peer is, and what it asked for."""
 
     socket: socket.socket
     peer: SocketAddress
+    request: Request
 
 
 def _permanent(name: str, most: str, found: str) -> RefusedError:
@@ -79,11 +80,11 @@ def reserve(
     _check_limits(request, limits)
     port = mine[2] if isinstance(request, RequestTWSession) else 0  # OWAMP: disregarded (§3.5)
     try:
-        bound = bind(local, port if port >= _LOWEST_PORT else 0, dscp)
+        bound = bind(local, port if port >= _LOWEST_PORT else 0, dscp, limits.ports)
     except OSError as error:
         text = f"no port: {error.strerror or error}"
         raise RefusedError(Accept.TEMPORARY_RESOURCE_LIMITATION, text) from None
-    return Reservation(bound, at_port(peer, theirs[2]))
+    return Reservation(bound, at_port(peer, theirs[2]), request)
 
 
 def _check_address(request: Request, name: str, address: bytes, host: SocketAddress) -> None:
@@ -114,7 +115,8 @@ def _check_limits(request: Request, limits: ServiceLimits) -> None:
         found = str(request.number_of_packets)
         raise _permanent("Number of Packets", f"at most {limits.packets}", found)
     waits = [slot.parameter for slot in request.slots]
-    longest = seconds(sum(waits)) / len(waits) * request.number_of_packets
+    rounds, rest = divmod(request.number_of_packets, len(waits))
+    longest = seconds(rounds * sum(waits) + sum(waits[:rest]))
     if longest > limits.refwait:
         raise _permanent("Schedule Slots", f"at most {limits.refwait:g} s", f"{longest:.0f} s")
     if not request.conf_sender:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+from owamp_reference.messages import Request, RequestSession
+
 from .limits import ServiceLimits
 from .results import ClientIdentity, Results, SessionResult, may_fetch
 from .sessions import ServedReceiver, ServedSession
@@ -21,9 +25,32 @@ class Register:
         self._sessions = [session for session in self._sessions if not session.is_over]
         return [*self._sessions]
 
-    def has_room(self, besides: int) -> bool:
-        """Whether one more session, besides so many more, is within the limits."""
-        return len(self.sessions) + besides < self._limits.all_sessions
+    def has_room(
+        self,
+        request: Request,
+        client: ClientIdentity,
+        host: str,
+        reserved: Sequence[Request],
+    ) -> bool:
+        """Whether a session is within the limits, for a client at `host`, a `holder`.
+
+        `reserved`: requests of the same client that were granted and are no sessions yet.
+        """
+        limits, running = self._limits, self.sessions
+        mine = [
+            session.session.request
+            for session in running
+            if session.client == client and (client or session.host == host)
+        ]
+        of_open = [session for session in running if session.client is None]
+        all_requests = [session.session.request for session in running]
+        return (
+            len(all_requests) + len(reserved) < limits.all_sessions
+            and len(mine) + len(reserved) < limits.sessions_per_client
+            and (client is not None or len(of_open) + len(reserved) < limits.open_sessions)
+            and _packets([*all_requests, *reserved, request]) <= limits.records
+            and _packets([*mine, *reserved, request]) <= max(limits.records // 4, limits.packets)
+        )
 
     def add(self, session: ServedSession) -> None:
         """Take up a session that was accepted."""
@@ -41,3 +68,8 @@ class Register:
             if isinstance(session, ServedReceiver) and session.sid == sid:
                 return session.so_far() if may_fetch(session.client, client) else None
         return self._results.find(sid, client)
+
+
+def _packets(requests: Iterable[Request]) -> int:
+    """Packets that sessions of OWAMP have times and records of."""
+    return sum(item.number_of_packets for item in requests if isinstance(item, RequestSession))

@@ -7,6 +7,8 @@ endpoints of the reference; what does not verify is counted and discarded (RFC 4
 from __future__ import annotations
 
 import asyncio
+import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -21,6 +23,7 @@ from owamp_reference.messages import (
     SkipRange,
     check_skip_ranges,
 )
+from owamp_reference.packets import ReflectorPacket, TestMode
 from owamp_reference.sessions import (
     DEFAULT_ERROR_ESTIMATE,
     DEFAULT_TTL,
@@ -30,7 +33,7 @@ from owamp_reference.sessions import (
 )
 from owamp_reference.sources import system_clock, system_random
 
-from ..net.addresses import SocketAddress
+from ..net.addresses import SocketAddress, holder
 from ..net.ntp import seconds, signed
 from ..net.schedule import send_times
 from ..net.udp import Datagrams, DatagramTap
@@ -62,17 +65,23 @@ class ServedSession:
         on_end: Callable[[ServedSession], None],
     ) -> None:
         self.session = session
-        self.peer = reservation.peer
+        self.peer, self.host = reservation.peer, holder(reservation.peer)
         self.client = client
-        self.received = self.sent = self.discarded = 0
+        self.received = self.sent = 0
+        self.discards: Counter[str] = Counter()
         self._datagrams = Datagrams(reservation.socket)
         self._limits = limits
         self._tap = tap
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._last_packet = self._loop.time()
+        self._last_packet = self._started_at = self._loop.time()
         self.is_started = self.is_over = False
+
+    @property
+    def discarded(self) -> int:
+        """How many packets were discarded."""
+        return self.discards.total()
 
     @property
     def sid(self) -> bytes:
@@ -94,13 +103,14 @@ class ServedSession:
         return self._last_packet
 
     def expires_at(self) -> float:
-        """When the peer has been silent for REFWAIT, in the loop's time."""
-        return max(self._last_packet, self.completed_at()) + self._limits.refwait
+        """When the peer has been silent for REFWAIT, or its time is up, in the loop's time."""
+        silent = max(self._last_packet, self.completed_at()) + self._limits.refwait
+        return min(silent, self._started_at + self._limits.session_time)
 
     def start(self) -> None:
         """Begin: Start-Ack is about to be sent."""
         self.is_started = True
-        self._last_packet = self._loop.time()
+        self._last_packet = self._started_at = self._loop.time()
         self._datagrams.open(self._receive)
         self._watch()
 
@@ -113,15 +123,16 @@ class ServedSession:
     def _receive(self, data: bytes, source: SocketAddress, ttl: int | None) -> None:
         self._tap(data, source, self._datagrams.local, ttl)
         if source[0] != self.peer[0] or self.peer[1] not in (0, source[1]):
-            self.discarded += 1
+            self.discards["not from the peer's address and port"] += 1
             return
         if self.received >= self._limits.packets:
-            self.discarded += 1
+            self.discards[f"above the limit of {self._limits.packets} packets"] += 1
             return
         try:
             self.take(data, source, DEFAULT_TTL if ttl is None else ttl)
-        except ProtocolError:
-            self.discarded += 1
+        except ProtocolError as error:
+            # Without what was found, which may be another value for each packet.
+            self.discards[f"{error.field}: expected {error.expected}"] += 1
             return
         self.received += 1
         self._last_packet = self._loop.time()
@@ -154,8 +165,10 @@ class ServedSession:
         self._on_end(self)
 
     def describe(self) -> str:
-        """One line: SID, role and counts."""
+        """One line: SID, role and counts, with the reasons for which packets were discarded."""
         counts = f"{self.received} received, {self.sent} sent, {self.discarded} discarded"
+        if self.discards:
+            counts += f" ({'; '.join(f'{n} {why}' for why, n in self.discards.most_common())})"
         return f"session {self.sid.hex()} ({self.role}): {counts}"
 
 
@@ -170,7 +183,16 @@ class ServedReflector(ServedSession):
         super().start()
 
     def take(self, data: bytes, source: SocketAddress, ttl: int) -> None:
-        """Answer it (RFC 5357 §4.2.1)."""
+        """Answer it (RFC 5357 §4.2.1).
+
+        In clear, anybody can have sent it: no answer is longer than its packet, so that nothing is
+        made more of. A sender has 27 octets of padding for that (RFC 5357 §4.1.2).
+        """
+        mode = self.session.mode
+        least = ReflectorPacket.header_size(mode)
+        if mode is TestMode.UNAUTHENTICATED and len(data) < least:
+            expected = f"at least {least} octets, the size of its answer"
+            raise ProtocolError("test packet", expected, str(len(data)))
         self.send(self._reflector.reflect(data, ttl), source)
 
     def stop(self) -> None:
@@ -193,10 +215,16 @@ class _Scheduled(ServedSession):
 
     def start(self) -> None:
         request = self.request
-        times = send_times(self.sid, request.start_time, request.slots)
+        # A clock says 0 in 2036. Here it stands for no time, so that Start-Sessions is the start
+        # (RFC 4656 §3.5).
+        begin = request.start_time or system_clock()
+        times = send_times(self.sid, begin, request.slots)
         self._times = list(islice(times, request.number_of_packets))
         ahead = signed(self._times[-1] - system_clock()) if self._times else 0
-        self._completed_at = self._loop.time() + max(0.0, seconds(ahead)) + self.timeout
+        # The times of an exponential slot have no bound.
+        longest = self._limits.start_ahead + self._limits.refwait
+        rest = min(max(0.0, seconds(ahead)), longest)
+        self._completed_at = self._loop.time() + rest + self.timeout
         super().start()
 
     def completed_at(self) -> float:
@@ -254,14 +282,15 @@ class ServedReceiver(_Scheduled):
             check_skip_ranges(description.skip_ranges)
         except ProtocolError:
             return None
-        self._records += self._lost(description)
         # By the computed time, not that in the packet: what may still arrive counts for nothing.
         now, timeout = system_clock(), self.request.timeout
-        self._records = [
+        lost = self._lost(description, now - timeout)
+        arrived = (
             record
             for record in self._records
             if not 0 <= signed(now - self._times[record.seq_number]) < timeout
-        ]
+        )
+        self._records = list(heapq.merge(arrived, lost, key=self._known_at))
         return self._result(description)
 
     def _result(self, description: SessionDescription | None) -> SessionResult:
@@ -269,12 +298,22 @@ class ServedReceiver(_Scheduled):
         request = replace(self.request, receiver_port=self.session.port, sid=self.sid)
         return SessionResult(request, tuple(self._records), description)
 
-    def _lost(self, description: SessionDescription) -> Iterator[PacketRecord]:
+    def _known_at(self, record: PacketRecord) -> int:
+        """When the receiver knew of it, from Start Time: as it arrived, or as it was declared lost,
+        Timeout after it was due. Clients take the records for sorted so (RFC 4656 §3.9).
+        """
+        time = record.receive_timestamp
+        if record.is_lost:
+            time = record.send_timestamp + self.request.timeout
+        return signed(time - self.request.start_time)
+
+    def _lost(self, description: SessionDescription, until: int) -> Iterator[PacketRecord]:
+        """The records of packets that were due until a time, were sent, and did not arrive."""
         seen = {record.seq_number for record in self._records}
         for skipped in description.skip_ranges:
             seen.update(range(skipped.first, min(skipped.last + 1, len(self._times))))
         for number in range(description.next_seqno):
-            if number not in seen:
+            if number not in seen and signed(until - self._times[number]) >= 0:
                 mine = DEFAULT_ERROR_ESTIMATE.to_int()
                 yield PacketRecord.lost(number, self._times[number], mine)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..room import Room
+from ..room import Attack, Room
 from . import ikev2
 
-ROOM = Room(includes=(ikev2.ROOM,))
+ROOM = Room(
+    includes=(ikev2.ROOM,),
+    attacks={"ike-responder-agrees": Attack("ResponderNotNamed")},
+)

@@ -175,6 +175,7 @@ ROOM = Room(
     players={
         "Set_Up_Connection": BEFOREHAND,
         "Open_OWAMP_Session": BEFOREHAND,
+        "Open_OWAMP_Session_Back": BEFOREHAND,
         "Open_TWAMP_Session": BEFOREHAND,
         "Reveal_T3": LEAK,
         "Reveal_T4": LEAK,
@@ -194,6 +195,7 @@ ROOM = Room(
     attacks={
         "twamp-reflection": _REFLECTED,
         "one-way-twamp-reflection": _REFLECTED,
+        "same-sid-reflection": Attack("OneSidForTwoSessions"),
         **{
             f"test-to-test{kind}": Attack("TestKeysInverted")
             for kind in ("", "-encrypted", "-twamp")

@@ -19,8 +19,8 @@ ABSTRACTIONS = (
         "permutation-one-way-round",
         "aes",
         r"permutation",
-        "aes(k, aes_inv(k, y)) = y is left out: aes_inv is private, only the server decrypts, and "
-        "nobody encrypts again what it decrypts",
+        "aes(k, aes_inv(k, y)) = y is left out: aes_inv is private, only who has the key decrypts, "
+        "and nobody encrypts again what it decrypts",
         "decrypts-anything-aes",
     ),
     abstraction(

@@ -5,9 +5,10 @@ Each is for a mode, and for the fact of the rule's premises that says whose sess
 
 from __future__ import annotations
 
-from owamp_reference.packets import TestMode
+from owamp_reference.packets import ReflectorPacket, TestMode, open_packet
 
 from ...groups.participants import RECEIVER, REFLECTOR, SENDER, SESSIONS
+from ...vectors.declaration import Json
 from ..script import Player, ScriptWriter, TraceStep, Wanted
 from .packets import session_keys
 
@@ -65,6 +66,29 @@ def reflects(mode: TestMode, control_fact: str = "") -> Player:
         )
 
     return Player(play, mode=mode, numbers={"own": 0}, fields=_FIELDS)
+
+
+def takes(mode: TestMode, control_fact: str = "") -> Player:
+    """A Session-Reflector takes a packet; its answer, which the theory leaves out, is at once."""
+
+    def play(writer: ScriptWriter, step: TraceStep) -> None:
+        keys = session_keys(writer.flags, step.named)
+
+        def answered(result: Json) -> bytes:
+            answer = open_packet(mode, ReflectorPacket, result["sent"], keys)
+            return answer.sender_sequence_number.to_bytes(4, "big")
+
+        time = int.from_bytes(step.value("time")[:8], "big")
+        writer.take(
+            step,
+            _end(writer, step, REFLECTOR, mode, control_fact),
+            Wanted("takenOfSender", step.value("number")[:4], answered),
+            received=step.received[0],
+            receiveTimestamp=(time + 1).to_bytes(8, "big"),
+            timestamp=(time + 2).to_bytes(8, "big"),
+        )
+
+    return Player(play, mode=mode, fields=_FIELDS)
 
 
 def returns(mode: TestMode, control_fact: str = "") -> Player:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from owamp_reference.negotiation import Mode
+
 from ....groups.participants import CLIENTS, SERVERS
 from ...script import BEFOREHAND, LEAK, Player, ScriptWriter, TraceStep, Wanted
 from ...shared.packet_players import reflects, returns, sends
@@ -69,8 +71,10 @@ def _open(writer: ScriptWriter, step: TraceStep) -> None:
 
 
 def _session(step: TraceStep, action: str) -> tuple[Wanted, ...]:
-    """SID, T3 and T4 of a session."""
+    """SID, T3 and T4 of a session; the mixed mode has no use for T3 and T4."""
     sid, t3, t4 = (item for item in step.action(action).args[-3:] if isinstance(item, bytes))
+    if step.named.get("mode") == int(Mode.MIXED).to_bytes(4, "big"):
+        t3 = t4 = b""
     return Wanted("sid", sid), Wanted("t3", t3), Wanted("t4", t4)
 
 

@@ -1,0 +1,3 @@
+module owamp-vectors/vectors
+
+go 1.19
