@@ -10,7 +10,6 @@ const { Server } = require("./server");
 
 const ERROR_ESTIMATE = Buffer.from([0, 1]); // not synchronized, Multiplier 1
 const TTL = 255;
-const NO_KEYS = { t3: Buffer.alloc(16), t4: Buffer.alloc(32) };
 
 const ON_THE_WAY = 2n ** 24n; // 2^-8 s: how long a test packet takes, and its answer
 
@@ -61,7 +60,7 @@ class Conversation {
   ask(name, reply, fields) {
     this.client.ask(name, fields);
     this.say("client", name);
-    if (reply) this.say("server", reply);
+    this.say("server", reply);
   }
 
   setUp() {
@@ -71,8 +70,7 @@ class Conversation {
   }
 
   exchange({ mode, t3, t4 }) { // the test packets of a session
-    const keys = mode === "unauthenticated" ? NO_KEYS : { t3, t4 };
-    const common = { ...keys, mode, errorEstimate: ERROR_ESTIMATE, ttl: TTL };
+    const common = { t3, t4, mode, errorEstimate: ERROR_ESTIMATE, ttl: TTL };
     const packets = [];
     this.v.sendTimes.forEach((timestamp, sequenceNumber) => {
       const padding = Buffer.alloc(this.v.padding);
@@ -83,7 +81,6 @@ class Conversation {
       const answered = later(timestamp, 2n * ON_THE_WAY);
       const own = { ...common, receiveTimestamp, timestamp: answered, sequenceNumber };
       packets.push(reflect(own, packets.at(-1)));
-      packetOpen("Reflector", { ...common, packet: packets.at(-1) });
     });
     return packets;
   }
@@ -99,9 +96,8 @@ class Conversation {
   }
 
   fetch({ request, sid, port, mode, t3, t4 }, packets) {
-    const keys = mode === "unauthenticated" ? NO_KEYS : { t3, t4 };
     const records = packets.map((packet) => {
-      const found = packetOpen("Sender", { ...keys, mode, packet });
+      const found = packetOpen("Sender", { t3, t4, mode, packet });
       const estimate = found.errorEstimate.readUInt16BE();
       return {
         seqNumber: found.sequenceNumber, sendErrorEstimate: estimate,
@@ -131,8 +127,7 @@ function converse(v, credentials) {
   const sent = sessions.map((session) => run.exchange(session));
   run.stop(sessions);
   sessions.forEach((session, index) => {
-    const isFetched = v.protocol === "OWAMP" && session.request.confReceiver;
-    if (isFetched) run.fetch(session, sent[index]);
+    if (session.request.confReceiver) run.fetch(session, sent[index]); // in TWAMP it is 0
   });
   return {
     keyId: credentials?.keyId ?? Buffer.alloc(80, v.unused[0]),

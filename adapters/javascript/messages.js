@@ -88,7 +88,7 @@ function* readSession() {
   const head = yield size + pad(size);
   const { numberOfSkipRanges, ...session } = unpack("session", head);
   const end = size + 8 * numberOfSkipRanges;
-  const rest = end > head.length ? yield end + pad(end) - head.length : NONE;
+  const rest = yield end + pad(end) - head.length;
   return { ...session, skipRanges: skipRanges(Buffer.concat([head, rest]).subarray(size, end)) };
 }
 

@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 Error.stackTraceLimit = 0; // nobody reads them
 const require = createRequire(import.meta.url);
 const crypto = require("node:crypto");
+const modules = require("node:module");
 const readline = require("node:readline");
 const counters = (globalThis.__stryker__ ??= {}); // of the mutated file
 
@@ -42,7 +43,8 @@ function load() {
   const { createInterface } = readline;
   readline.createInterface = () => ({ on(event, take) { if (event === "line") answer = take; } });
   try {
-    require(resolve("adapters/javascript/adapter.js")); // that of Stryker's sandbox
+    // That of Stryker's sandbox, as the program: required, it reads no input.
+    modules._load(resolve("adapters/javascript/adapter.js"), null, true);
   } finally {
     readline.createInterface = createInterface;
   }

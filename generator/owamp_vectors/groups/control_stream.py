@@ -340,6 +340,9 @@ def _receive_cases(drbg: Drbg) -> Iterator[Case]:
     comment = "a text that is no whole block"
     inputs = {**_keys(drbg.at(comment)), "layout": [{"size": 15, "hmacAfter": False}]}
     yield invalid(comment, {**inputs, "wire": bytes(15)})
+    comment = "one text that is a whole block, and two that are halves of one"
+    halves = [{"size": size, "hmacAfter": False} for size in (16, 8, 8)]
+    yield invalid(comment, {**_keys(drbg.at(comment)), "layout": halves, "wire": bytes(32)})
     for name, label, size in (("t1", "T1", 24), ("t2", "T2", 20), ("iv", "IV", 8)):
         comment = f"{label} of {size} octets"
         change = {name: drbg.at(comment).octets(name, size)}

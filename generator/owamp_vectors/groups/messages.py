@@ -721,6 +721,7 @@ def _fetched_cases(drbg: Drbg) -> Iterator[Case]:
         ("skip ranges that overlap", ((1, 5), (4, 9))),
         ("skip ranges out of order", ((6, 9), (1, 5))),
         ("the same skip range twice", ((1, 5), (1, 5))),
+        ("skip ranges out of order by First Seqno, in order by Last Seqno", ((5, 3), (4, 9))),
     ):
         skipped = tuple(SkipRange(*pair) for pair in pairs)
         yield invalid(*given(comment, skipped, ()), "SkipRangesUnchecked")
@@ -912,6 +913,7 @@ def _estimate_cases() -> Iterator[Case]:
         ("every bit set: Z is ignored", "ffff", "ZBitInScale", "SyncBitIgnored"),
         ("the Z bit set: ignored", "4001", "ZBitInScale"),
         ("S and Z set, Scale 32", "e005", "ZBitInScale", "SyncBitIgnored"),
+        ("all of the first octet set but S: not synchronized", "7f01", "ZBitInScale"),
     ):
         yield valid(comment, {"octets": bytes.fromhex(octets)}, *flags)
     for octets in ("0000", "8000", "3f00"):

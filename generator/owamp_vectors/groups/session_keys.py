@@ -367,6 +367,9 @@ def _repaired_cases(drbg: Drbg) -> Iterator[Case]:
     yield valid("the same, a letter moved from name to name: another MAC", {**inputs, **moved})
     other = {"sid": drbg.octets("other", 16)}
     yield valid("another session: other test keys", {**inputs, **other})
+    for name, size in (("serverGreeting", 65), ("setUpResponse", 163), ("t2", 31), ("sid", 17)):
+        short = {name: drbg.at("sizes").octets(name, size)}
+        yield invalid(f"{name} of {size} octets", {**inputs, **short}, "SizeUnchecked")
 
 
 def make_groups(drbg: Drbg) -> Iterator[Group]:

@@ -179,6 +179,13 @@ def _everywhere(client: Client, place: _Place) -> Iterator[Case]:
     steps = _spoiled(client, place, WAYS[_LAST], goes_on=False)
     flags = ["HmacTruncated", *place.flags]
     yield _case(client, f"HMAC of {place.name}: {_LAST}", steps, *flags)
+    if place.number == 0 and place.is_last:
+        writer = client.writer()
+        steps = place.before(client, writer)
+        steps += receive(writer.write(place.move.message, {place.segment: WAYS[_FIRST]}))
+        steps += receive(writer.hmac(None, b""))  # right for a reader that goes on after the wrong
+        comment = f"HMAC of {place.name}: {_FIRST}, and then that of nothing, right"
+        yield _case(client, comment, steps)
 
 
 def _ways(client: Client, place: _Place) -> Iterator[Case]:

@@ -511,6 +511,9 @@ def _widths(client: Client) -> Iterator[Case]:
         comment = f"a message limit of {size} octets, {16 * number} of slots"
         ask_many = client.ask(slots=many)
         yield client.saying(comment, ask_many, messageLimit=size, source="RFC 4656 §6.5")
+    comment = "a message limit of 176 octets, 192 of slots, and another request"
+    asks = [ask_many, client.ask()]
+    yield client.saying(comment, *asks, messageLimit=176, source="RFC 4656 §6.5")
     asks = [client.ask()] * 6
     for size in (208, 207):
         steps = _play(client, *asks, _GO, client.stop(*range(6)))
