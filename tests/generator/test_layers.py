@@ -39,7 +39,7 @@ def imported(code: str) -> tuple[set[str], set[str]]:
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_the_command_starts_without_what_its_subcommands_need(option: str) -> None:
     rooms, packages = imported(COMMAND.format(option))
-    assert rooms == {"commands", "disk"}
+    assert rooms == {"commands", "disk", "words"}
     assert not packages & {"cryptography", "jinja2", "jsonschema", "asyncio"}
 
 
@@ -51,7 +51,7 @@ def test_the_command_starts_without_what_its_subcommands_need(option: str) -> No
         ("jinja", set()),
         ("vectors", {"disk", "json_schema"}),
         ("mistakes", {"vectors"}),
-        ("claims", {"disk", "jinja", "json_schema", "vectors"}),
+        ("claims", {"disk", "jinja", "json_schema", "vectors", "words"}),
         ("live.secrets", {"disk"}),
     ],
 )

@@ -250,7 +250,7 @@ def test_no_option_hides_that_provers_disagree(
 ) -> None:
     fakes[0].tell(Accepted="is false", attacker="is true")  # Tamarin says: falsified with LEAK
     line = (
-        "t1-is-secret-leak: disagreement: tamarin-prover says falsified, proverif says verified"
+        "t1-is-secret-leak: contradicted: tamarin-prover says falsified, proverif says verified"
         " (proverif/small+LEAK/t1_is_secret)"
     )
     proved = run("prove", *ASK, "--models", models)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tomllib
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -310,15 +309,3 @@ def test_embedded_charts_keep_their_place_in_time() -> None:
     assert (link.get("href"), link.get("aria-label")) == ("#m", 'x"y')
     assert "<style" not in svg
     assert 'id="title"' not in svg
-
-
-def test_the_package_has_every_template_schema_and_static_file() -> None:
-    """What pyproject.toml names as package data covers all that lies in templates/ and schemas/."""
-    root = Path(report_theory.__file__).parents[1]
-    project = tomllib.loads((MODELS.parent / "pyproject.toml").read_text(encoding="utf-8"))
-    patterns = project["tool"]["setuptools"]["package-data"]["owamp_vectors"]
-    packaged = {path for pattern in patterns for path in root.glob(pattern) if path.is_file()}
-    found = [path for name in ("templates", "schemas") for path in (root / name).rglob("*")]
-    files = {path for path in found if path.is_file()}
-    assert {path.name for path in files} >= {"style.css", "base.html.j2", "ledger.schema.json"}
-    assert files <= packaged

@@ -152,9 +152,9 @@ WRONG = [
     ),
     (
         "ikev2_binding",
-        "prf(sk_d(keys, text), 'IPPM')",
-        "prf(sk_ei(keys, text), 'IPPM')",
-        r"ikev2_binding.spthy:\d+: Key_Source of Derive_Shared_Secret is not .*from_sk_d",
+        "prf(skd, 'IPPM')",
+        "prf('IPPM', skd)",
+        r"ikev2_binding.spthy:\d+: macro shared_secret is not .*from_sk_d",
     ),
     (
         "ikev2_binding",

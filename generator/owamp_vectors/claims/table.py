@@ -113,7 +113,7 @@ def _disagreement(
     if entry.digest != claims.digest(claim.job) or entry.verdict == witness.verdict:
         return ""
     other = f"{witness.job.prover} says {witness.verdict}"
-    return f"disagreement: tamarin-prover says {entry.verdict}, {other} ({witness.job})"
+    return f"contradicted: tamarin-prover says {entry.verdict}, {other} ({witness.job})"
 
 
 def witness_problem(job: Job, expected: str, claims: Claims, ledger: Ledger) -> str:
@@ -132,7 +132,7 @@ def witness_problem(job: Job, expected: str, claims: Claims, ledger: Ledger) -> 
 
 def disagreements(table: list[ClaimRow]) -> list[str]:
     """The claims on which provers contradict each other, one line each."""
-    return [f"{r.claim.id}: {r.problem}" for r in table if r.problem.startswith("disagreement")]
+    return [f"{r.claim.id}: {r.problem}" for r in table if r.problem.startswith("contradicted")]
 
 
 def _problem(claim: Claim, entry: Entry | None, files: dict[str, str], claims: Claims) -> str:

@@ -27,7 +27,7 @@ Exit codes:
   5    the extra 'models' is not installed
   6    a program cannot be started, or xml2rfc is not installed
   7    the peer cannot be reached, or the address cannot be listened on
-  8    nothing is wrong, and nothing was checked: refused, no secret, or not seen
+  8    nothing was checked: refused, no secret, or not seen
   70   a fault of owamp-vectors; please report it
   130  interrupted
   141  nobody reads the output

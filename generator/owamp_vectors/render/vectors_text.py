@@ -60,9 +60,10 @@ def title(number: str, text: str) -> str:
 
 
 def _types(source: Source) -> Iterator[Json]:
+    declared = {item.name: item for item in source.file.types}
     for group_type, groups in source.types():
         yield {
-            "declared": group_type,
+            "declared": declared[groups[0][0].group["type"]],
             "groups": [
                 {
                     "comment": cases[0].group.get("comment"),
