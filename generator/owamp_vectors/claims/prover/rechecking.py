@@ -31,7 +31,7 @@ def recheck(
     limits: RunLimits,
     jobs: int,
 ) -> Iterator[Recheck]:
-    """Let the prover check recorded proofs, without searching: one run a model and flags.
+    """Let the prover check recorded proofs, without searching: one run per model and flags.
 
     What it gets is the model as `read_theory` resolves it, with the recorded proofs below their
     lemmas. A proof holds if the prover comes to the recorded verdict by it; what it
@@ -67,7 +67,7 @@ def _recheck_theory(
     with tempfile.TemporaryDirectory(prefix="owamp-recheck-") as scratch:
         path, printed = Path(scratch) / f"{job.title}.spthy", Path(scratch) / "printed"
         path.write_text(theory.with_proofs(proofs), encoding="utf-8")
-        options = [*theory_options(job), f"--output={printed}"]
+        options = [*theory_options(job, derivations=False), f"--output={printed}"]
         ran = runner.run([*options, path.name, *runtime(limits.memory)], Path(scratch), timeout)
         text = printed.read_text(encoding="utf-8") if printed.exists() else ""
     problem = next((text for text in failure(ran, limits.memory, timeout) if text), "")
