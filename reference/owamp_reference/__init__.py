@@ -1,7 +1,7 @@
 """A reference implementation of the security of OWAMP (RFC 4656) and TWAMP (RFC 5357), and of
 their binding to IKEv2 (RFC 7717 and the proposal before it).
 
-Small, typed, sans-IO, to be read beside the RFCs:
+It is small, typed and sans-IO, and meant to be read beside the RFCs:
 
 - `primitives`: the cryptographic operations, each one call into `cryptography`
 - `layout`: messages as tables of fields; `errors`: the one error
@@ -17,8 +17,8 @@ Small, typed, sans-IO, to be read beside the RFCs:
 - `sessions`: sender, receiver and reflector of a test session
 - `sources`: where random octets and the time come from
 
-It is a specification that runs, not a library for production: keys stay in memory, and speed is
-no goal.
+It is a specification that runs, not a library for production: it keeps keys in
+memory, and speed is not a goal.
 """
 
 from .errors import ProtocolError

@@ -78,7 +78,7 @@ def test_a_missing_verdict_is_shown_and_fails(tmp_path: Path) -> None:
     site = Site(root)
     main = words(site.pages["claims/t1-is-secret.html"].one("main"))
     assert "! missing" in main
-    assert "No run is recorded. owamp-vectors prove --claim t1-is-secret makes one." in main
+    assert "No run is recorded. Run owamp-vectors prove --claim t1-is-secret to record one." in main
     assert site.broken() == []
 
 

@@ -72,22 +72,22 @@ def prover_options(function: CommandT) -> CommandT:
             show_default=True,
             type=click.IntRange(min=1),
             metavar="N",
-            help="Provers that run at the same time.",
+            help="Number of provers that run at the same time.",
         ),
-        click.option("--tamarin", metavar="PATH", help="The prover, if it is not on PATH."),
+        click.option("--tamarin", metavar="PATH", help="Path of the prover, if it is not on PATH."),
         click.option(
             "--memory",
             default=MEMORY,
             show_default=True,
             type=click.IntRange(min=1),
             metavar="GIB",
-            help="Memory of a run.",
+            help="Memory limit of a run.",
         ),
         click.option(
             "--timeout",
             type=click.IntRange(min=1),
             metavar="S",
-            help=f"Seconds that a run gets.  {usual}",
+            help=f"Time limit of a run in seconds.  {usual}",
         ),
     ):
         function = option(function)

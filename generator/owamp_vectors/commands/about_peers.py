@@ -30,7 +30,7 @@ def protocol_option(more: str = "") -> Callable[[CommandT], CommandT]:
     return click.option(
         "--protocol",
         type=click.Choice([protocol.name.lower() for protocol in Protocol]),
-        help=f"What the peer is to speak.  [default: twamp{more}]",
+        help=f"Protocol of the peer.  [default: twamp{more}]",
     )
 
 
@@ -41,7 +41,7 @@ def protocol_of(name: str | None) -> Protocol:
 
 def capture_option(command: CommandT) -> CommandT:
     """The option ``--write-pcap``."""
-    return file_option("--write-pcap", "write_pcap", "Write all that passes as a capture (pcap).")(
+    return file_option("--write-pcap", "write_pcap", "Write all that passes to a capture (pcap).")(
         command
     )
 
@@ -50,9 +50,13 @@ def secret_options(command: CommandT) -> CommandT:
     """The options that name shared secrets; a secret itself is never on the command line."""
     for option in reversed(
         (
-            file_option("--secrets", "secrets_path", "Secrets by KeyID and by SPIs, in TOML."),
+            file_option("--secrets", "secrets_path", "Secrets by KeyID and by SPIs (TOML)."),
             click.option("--key-id", metavar="NAME", help="KeyID of a passphrase."),
-            file_option("--passphrase", "passphrase_path", "Passphrase of --key-id, in one line."),
+            file_option(
+                "--passphrase",
+                "passphrase_path",
+                "Passphrase of --key-id, in one line.",
+            ),
             click.option("--spi-i", metavar="HEX", type=Hex(8), help="SPIi of an IKE SA."),
             click.option("--spi-r", metavar="HEX", type=Hex(8), help="SPIr of an IKE SA."),
             click.option(
@@ -68,7 +72,7 @@ def secret_options(command: CommandT) -> CommandT:
             file_option(
                 "--shared-secret",
                 "shared_secret_path",
-                "Shared secret key in hex, of --key-id or of the SPIs.",
+                "Shared secret key of --key-id or of the SPIs, in hex.",
             ),
         )
     ):

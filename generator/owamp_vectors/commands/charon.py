@@ -17,15 +17,15 @@ from .console import DIFFERENT, EXIT_CODES, as_objects, clear_errors, echo, prin
 from .options import Hex, file_option, reporting
 
 HELP = f"""\
-Compute anew the keys that charon, the daemon of strongSwan, has in its log.
+Recompute the keys in a log of charon, the daemon of strongSwan.
 
-SKEYSEED, SK_* and KEYMAT of every IKE SA and child SA, also of those that were rekeyed, are held
-against the reference (RFC 7296 §2.14, §2.17, §2.18). The log must have them: charon writes them
-at the levels {LEVELS}. Such a log is as secret as the keys.
+SKEYSEED, SK_* and KEYMAT of every IKE SA and child SA are compared with the reference (RFC 7296
+§2.14, §2.17, §2.18), also those of SAs that were rekeyed. The log must contain them: charon writes
+them at the levels {LEVELS}. Such a log is as secret as the keys.
 
-With --secrets the IKE SAs that were not rekeyed are written, as the daemon has them, to a file
-for `serve` and `probe`: with SK_d, for prf(SK_d, "IPPM") of RFC 7717, or, with --sid, with the
-KEYMAT of the latest child SA, for PRF{{ KEYMAT, Session ID }}.
+With --secrets, the keys of the IKE SAs that were not rekeyed are written to a file for `serve` and
+`probe`. The file has the SK_d of the daemon, for prf(SK_d, "IPPM") of RFC 7717. With --sid, it has
+the KEYMAT of the latest child SA instead, for PRF{{ KEYMAT, Session ID }}.
 
 \b
 Examples:
@@ -41,7 +41,9 @@ _COUNTED = {True: "as computed", False: "different", None: "not checked"}
 @click.command("charon", help=HELP, epilog=EXIT_CODES)
 @click.argument("log", type=click.Path(path_type=Path))
 @file_option("--secrets", "secrets_path", "Write the keys that are in use to a file (TOML).")
-@click.option("--sid", metavar="HEX", type=Hex(16), help="Session ID, for KEYMAT and not SK_d.")
+@click.option(
+    "--sid", metavar="HEX", type=Hex(16), help="Write KEYMAT for this Session ID, not SK_d."
+)
 @reporting
 def charon(json_path: Path | None, log: Path, secrets_path: Path | None, sid: bytes | None) -> None:
     """See `HELP`."""

@@ -25,7 +25,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     },
     "Implementations": {
         "conform": "Give every case to a program, and judge its answers.",
-        "probe": "Take a real server through a session.",
+        "probe": "Run a session with a real server.",
         "serve": "Run the reference's server for real clients.",
         "charon": "Check the keys in a log of strongSwan's daemon.",
     },

@@ -214,7 +214,7 @@ def _runs(reports: list[RunsReport]) -> None:
         click.echo("\nRuns of the reference, interleaved")
     for item in reports:
         number = f"{counted(item.runs, 'run')}, {counted(item.steps, 'step')}"
-        verdict = "one is no trace of the theory" if item.problem else "all traces of the theory"
+        verdict = "one is not a trace of the theory" if item.problem else "all traces of the theory"
         refused = f"; {item.refusals} messages refused by both" if item.refusals else ""
         left_out = f"Not in the runs: {'; '.join(item.left_out)}."
         _paragraph(f"{item.model.title}  runs: {number}, {verdict}{refused}", left_out)

@@ -23,14 +23,14 @@ Exit codes:
   1    something differs, fails, is refused, is stale or is missing
   2    the command line is wrong
   3    a file cannot be read or written, or does not fit
-  4    there is no tamarin-prover, or none that works
+  4    tamarin-prover is missing or does not work
   5    the extra 'models' is not installed
   6    a program cannot be started, or xml2rfc is not installed
   7    the peer cannot be reached, or the address cannot be listened on
   8    nothing was checked: refused, no secret, or not seen
   70   a fault of owamp-vectors; please report it
   130  interrupted
-  141  nobody reads the output
+  141  the output is closed before its end
 """
 """Those of every command."""
 

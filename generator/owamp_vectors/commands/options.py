@@ -163,7 +163,7 @@ json_option = click.option(
     metavar="FILE",
     type=click.Path(path_type=Path),
     callback=_on_json,
-    help="Write the result as JSON too; - is standard output, then without the text.",
+    help="Also write the result as JSON. With -, write JSON instead of text to standard output.",
 )
 
 

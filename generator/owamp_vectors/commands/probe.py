@@ -43,7 +43,7 @@ from .options import file_option, reporting, seconds_option
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("peer", metavar="HOST[:PORT]", required=False)
-@protocol_option("; with --pcap, told by the port or the messages")
+@protocol_option("; with --pcap, taken from the port or the messages")
 @click.option(
     "--mode", type=click.Choice(MODE_NAMES), help="[default: encrypted if there is a secret]"
 )
@@ -53,10 +53,14 @@ from .options import file_option, reporting, seconds_option
     default=Direction.SEND.value,
     show_default=True,
     type=click.Choice([direction.value for direction in Direction]),
-    help="Of the test packets (OWAMP).",
+    help="Direction of the test packets (OWAMP).",
 )
 @click.option(
-    "--count", default=5, show_default=True, type=click.IntRange(1, 10_000), help="Test packets."
+    "--count",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="Number of test packets.",
 )
 @seconds_option("--interval", 0.1, "between two test packets")
 @click.option(
@@ -64,7 +68,7 @@ from .options import file_option, reporting, seconds_option
     default=64,
     show_default=True,
     type=click.IntRange(0, 9000),
-    help="Octets of padding in a test packet.",
+    help="Octets of padding per test packet.",
 )
 @seconds_option("--timeout", 5, "for the connection and for each answer")
 @seconds_option("--loss-timeout", 2, "after which a test packet counts as lost")
@@ -73,12 +77,12 @@ from .options import file_option, reporting, seconds_option
     default=DEFAULT_MAX_COUNT,
     show_default=True,
     type=click.IntRange(MIN_COUNT),
-    help="Largest Count to compute with.",
+    help="Largest Count that is accepted from the server.",
 )
 @click.option(
     "--negative",
     is_flag=True,
-    help="Ask a server whose secret is known for what it has to refuse, and say what it takes.",
+    help="Send a server whose secret is known what it must refuse, and report what it accepts.",
 )
 @click.option("--octets", is_flag=True, help="Show every message field by field.")
 @reporting
@@ -105,12 +109,13 @@ def probe(
     pcap_ports: tuple[int, ...],
     **options: Any,
 ) -> None:
-    """Take a real server through a session, and say step by step what it does right or wrong.
+    """Run a session with a real server, and report step by step what it does right or wrong.
 
-    HOST:PORT is the server's; an IPv6 address stands in brackets. Set-up, one test session, some
-    test packets, stop and, with OWAMP, fetch: each message is a line with its verdict and its
-    section of the RFC. Secrets come from files that only their owner can read; the passphrase of
-    --key-id alone is asked for. With --pcap the same report is made of a capture.
+    HOST:PORT is the address of the server; put an IPv6 address in brackets. The probe sets up a
+    connection, runs one test session with some test packets, stops it, and with OWAMP fetches the
+    results. The report has one line per message, with a verdict and a section of the RFC. Secrets
+    come from files that only their owner can read. If --key-id is given alone, the command asks for
+    the passphrase. With --pcap, the same report is made from a capture.
 
     \b
     Examples:

@@ -49,16 +49,16 @@ from .options import quiet_option
     type=click.Choice(PROVERS),
     help="Only this prover; can be repeated.  [default: all of them]",
 )
-@click.option("--force", is_flag=True, help="Run also what has a current verdict.")
+@click.option("--force", is_flag=True, help="Run also the claims that have a current verdict.")
 @click.option(
     "--print-theory",
     "title",
     metavar="MODEL[+FLAG]...[/QUERY]",
-    help="Print the one text that the prover gets of a theory; run nothing.",
+    help="Print the text that the prover gets for a theory; run nothing.",
 )
 @click.option("--list-jobs", is_flag=True, help="Print the runs as JSON, and run nothing.")
 @click.option(
-    "--merge", "merging", is_flag=True, help="Take over what each LEDGER has; run nothing."
+    "--merge", "merging", is_flag=True, help="Copy the results of each LEDGER; run nothing."
 )
 @directories
 @quiet_option
@@ -83,15 +83,15 @@ def prove(
     """Run the provers on the claims, and record verdicts, proofs and traces.
 
     The prover gets each theory as one text, without includes and flags, and decides all its lemmas
-    in one process; if that does not end, each lemma in a process of its own. There is a verdict
-    only if what the prover prints as the theory that it has read declares what the text does.
+    in one process. If that process does not finish, each lemma gets a process of its own. A verdict
+    is recorded only if the prover prints back a theory with the same declarations as the text.
 
-    Each finished run is in the ledger at once: a run of this command that is interrupted loses
-    nothing else, and the next one goes on where it ended. A lemma is run again when its digest has
-    changed: the model but for comments and other lemmas, its flags, what it includes.
+    Each finished run is written to the ledger at once. If this command is interrupted, the next one
+    continues where it ended. A lemma is run again if its digest has changed. The digest covers the
+    model without its comments and other lemmas, the flags, and the included files.
 
-    ProVerif is asked what models/proverif has of the lemmas, CryptoVerif what models/computational
-    has; both are looked for on PATH, and only if there is something to ask.
+    ProVerif decides the lemmas that have a query in models/proverif, and CryptoVerif the claims of
+    models/computational. Both must be on PATH if there is something for them to decide.
 
     A run that reaches a limit is recorded as "not proved here", unless there is a current verdict.
     A theory with wellformedness warnings gives no verdict.
@@ -103,9 +103,9 @@ def prove(
       owamp-vectors prove --jobs 4
       owamp-vectors prove --model rfc4656 --timeout 3600 --memory 16
       owamp-vectors prove --prover proverif --prover cryptoverif
-      owamp-vectors prove --list-jobs                           for a CI matrix or a job array
-      owamp-vectors prove --claim ID --proofs out/ID            one job of it
-      owamp-vectors prove --merge out/*                         its results
+      owamp-vectors prove --list-jobs                           the jobs of a CI matrix or job array
+      owamp-vectors prove --claim ID --proofs out/ID            one of these jobs
+      owamp-vectors prove --merge out/*                         the results of all jobs
     """
     if list_jobs and merging:
         raise click.UsageError("--list-jobs and --merge exclude each other")

@@ -49,11 +49,11 @@ _HEADINGS = (
 @models_option
 @proofs_option
 @vectors_option
-@click.option("--octets", is_flag=True, help="Show the octets of each trace's names.")
+@click.option("--octets", is_flag=True, help="Show the octets of the names in each trace.")
 @file_option(
     "--record",
     "record",
-    "Write what the endpoints are given, from which traces.json is made.",
+    "Write the inputs of the endpoints, from which traces.json is made.",
 )
 @reporting
 def replay_command(
@@ -65,14 +65,14 @@ def replay_command(
     octets: bool,
     record: Path | None,
 ) -> None:
-    """Replay recorded traces, honest runs and attacks, as octets. Needs no Tamarin.
+    """Replay recorded traces, honest runs and attacks, as octets. Tamarin is not needed.
 
-    Each name of a trace becomes octets of its type, always the same. Every step must be an
-    instance of its rule, every fact that it consumes must have been produced, every message that
-    it sends must be what the reference computes, and every message that it receives must have been
-    sent or be made by the adversary, from what it has seen. Then the reference's endpoints play the
-    trace: each gets what the trace hands it, and must send what the trace has it send. Without
-    CLAIM_ID all traces.
+    Each name of a trace stands for octets of its type, the same ones in every run. Each step is
+    checked: it must be an instance of its rule, and every fact that it consumes must have been
+    produced. Every message that it sends must be the one that the reference computes. Every message
+    that it receives must have been sent before, or be one that the adversary can make from what it
+    has seen. Then the reference's endpoints play the trace: each receives its messages of the
+    trace, and must send its messages of the trace. Without CLAIM_ID, all traces are replayed.
 
     \b
     Examples:

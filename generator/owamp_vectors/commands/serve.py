@@ -34,17 +34,19 @@ from .options import PortRange, seconds_option
 
 _LIMITS = ServiceLimits()
 _STATED = f"""
-Limits, beside those of the options: {_LIMITS.all_sessions} test sessions in all,
-{_LIMITS.sessions_per_client} of one KeyID or of one host without a key, and
-{_LIMITS.open_sessions} of all without a key; each {_LIMITS.packets} packets,
-{_LIMITS.session_time / 3600:g} hours, and Timeout {_LIMITS.timeout:g} s. Start Time is at most
-{_LIMITS.start_ahead:g} s ahead, and the times of an OWAMP session's packets span at most its
-REFWAIT; at once there are {_LIMITS.records} packets of OWAMP sessions, a quarter of them of one
-client. {_LIMITS.set_up:g} s for set-up, {_LIMITS.message:g} s for a command, which has at most
-{_LIMITS.message_size} octets. {_LIMITS.derivations} PBKDF2 at a time, the hosts taking turns.
-A TWAMP packet in clear that is shorter than its answer would be, 41 octets, is not answered.
-When all connections are taken, one without a key gives way to another host's, of the host with
-most of them. A host is an IPv4 address, or an IPv6 network of 64 bits.
+Besides the limits that options set, these hold. There are at most {_LIMITS.all_sessions} test
+sessions in all, {_LIMITS.sessions_per_client} per KeyID, {_LIMITS.sessions_per_client} per host
+without a key, and {_LIMITS.open_sessions} of all clients without a key. A session has at most
+{_LIMITS.packets} packets, lasts at most {_LIMITS.session_time / 3600:g} hours, and its Timeout is
+at most {_LIMITS.timeout:g} s. Start Time is at most {_LIMITS.start_ahead:g} s ahead, and the times
+of an OWAMP session's packets span at most its REFWAIT. The server keeps at most {_LIMITS.records}
+packets of OWAMP sessions at once, a quarter of them for one client. Set-up may take
+{_LIMITS.set_up:g} s. A command may take {_LIMITS.message:g} s and have {_LIMITS.message_size}
+octets. The number of PBKDF2 derivations at a time is {_LIMITS.derivations}; hosts take turns. A
+TWAMP packet in clear is not answered if it is shorter than its answer, which has 41 octets. When
+all connections are in use and another host connects, the server closes a connection without a
+key, of the host that has the most of them. A host is an IPv4 address or an IPv6 network of 64
+bits.
 """
 
 
@@ -56,17 +58,17 @@ most of them. A host is an IPv4 address, or an IPv6 network of 64 bits.
     default=("127.0.0.1",),
     show_default=True,
     multiple=True,
-    help="Address to listen on; can be repeated. :: alone is IPv4 too, where the system can.",
+    help="Address to listen on; can be repeated. :: alone also accepts IPv4 if the system can.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    help="TCP port; 0 for any.  [default: 861 for OWAMP, 862 for TWAMP]",
+    help="TCP port; 0 means any free port.  [default: 861 for OWAMP, 862 for TWAMP]",
 )
 @click.option(
     "--modes",
     metavar="MODE,...",
-    help=f"What to offer, of {', '.join(MODE_NAMES)}.  [default: the protected ones if there is a "
+    help=f"Modes to offer, of {', '.join(MODE_NAMES)}.  [default: the protected ones if there is a "
     "secret, else unauthenticated]",
 )
 @secret_options
@@ -82,26 +84,26 @@ most of them. A host is an IPv4 address, or an IPv6 network of 64 bits.
     default=_LIMITS.connections,
     show_default=True,
     type=click.IntRange(1),
-    help="Control connections at once.",
+    help="Limit of control connections at a time.",
 )
 @click.option(
     "--max-connections-per-host",
     type=click.IntRange(1),
-    help="The same, of one host.  [default: a quarter of --max-connections]",
+    help="Limit of control connections per host.  [default: a quarter of --max-connections]",
 )
 @click.option(
     "--max-sessions",
     default=_LIMITS.sessions,
     show_default=True,
     type=click.IntRange(1),
-    help="Test sessions of one connection.",
+    help="Limit of test sessions per connection.",
 )
 @click.option(
     "--max-packets",
     default=_LIMITS.packets,
     show_default=True,
     type=click.IntRange(1),
-    help="Packets of one test session.",
+    help="Limit of packets per test session.",
 )
 @click.option(
     "--test-ports",
@@ -132,14 +134,15 @@ def serve(
 ) -> None:
     """Run the reference's server, so that a real client can complete sessions with it.
 
-    Says on standard output where it listens, one line "listening on HOST:PORT" an address, and on
-    standard error what happens, one line an event. SIGINT and SIGTERM end it. With TWAMP it
-    reflects; with OWAMP it receives, sends, and answers Fetch-Session, for an hour also on other
-    connections under the same KeyID.
+    The server prints one line "listening on HOST:PORT" per address on standard output, and one
+    line per event on standard error. SIGINT and SIGTERM end it. With TWAMP it reflects packets.
+    With OWAMP it receives and sends packets, and answers Fetch-Session. For an hour it answers
+    Fetch-Session also on other connections under the same KeyID.
 
-    Secrets come from files that only their owner can read. The TOML of --secrets has a table
-    [passphrases] with a line NAME = "PASSPHRASE" each, and tables [[ike_sa]] with spi_i, spi_r and
-    either prf and sk_d, or prf, keymat and sid, or shared_secret, in hex.
+    Secrets come from files that only their owner can read. The TOML file of --secrets has a table
+    [passphrases] with one line NAME = "PASSPHRASE" per passphrase, and one table [[ike_sa]] per
+    IKE SA with spi_i, spi_r and either prf and sk_d, or prf, keymat and sid, or shared_secret, in
+    hex.
 
     \b
     Examples:

@@ -119,7 +119,7 @@ def _not_reproduced(
         if failure := finding.failure(source):
             yield Problem(None, f"finding {finding.id} does not reproduce: {failure}")
     for name in set(explained) - known:
-        yield Problem(None, f"{name} explains equal octets and is no finding")
+        yield Problem(None, f"{name} explains equal octets and is not a finding")
 
 
 def undeclared(model: Model, table: Table) -> list[Problem]:

@@ -63,7 +63,7 @@ def find_prover(path: str | None) -> Prover:
     text = ran.stdout + ran.stderr
     version = re.search(r"(?:Tamarin version|tamarin-prover) (\d+(?:\.\d+)+)", text)
     if ran.returncode != 0 or version is None:
-        raise NoProverError(f"{found}: is no working tamarin-prover; see {INSTALL_PAGE}")
+        raise NoProverError(f"{found}: is not a working tamarin-prover; see {INSTALL_PAGE}")
     minimum = ".".join(map(str, MINIMUM))
     if _numbers(version[1]) < MINIMUM:
         raise NoProverError(

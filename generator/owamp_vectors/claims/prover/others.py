@@ -75,7 +75,7 @@ def find_other(name: str) -> OtherProver:
         rf"^{title} (\d+(?:\.\d+)+[a-z0-9]*)", ran.stdout + ran.stderr, re.MULTILINE
     )
     if version is None:
-        raise NoProverError(f"{found}: is no working {name}; see {_PAGES[name]}")
+        raise NoProverError(f"{found}: is not a working {name}; see {_PAGES[name]}")
     return OtherProver(name, str(Path.cwd() / found), version[1].rstrip("."))
 
 
