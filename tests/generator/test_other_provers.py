@@ -354,7 +354,7 @@ def test_without_the_provers_everything_but_asking_works(
     broken.write_text("#!/bin/sh\necho no\n", encoding="utf-8")
     broken.chmod(0o755)
     line = refused(run("prove", "--prover", "proverif", "--models", models), 4)
-    assert "is no working proverif" in line
+    assert "is not a working proverif" in line
 
 
 def test_ledgers_are_merged_with_their_witnesses(

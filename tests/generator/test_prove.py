@@ -375,8 +375,8 @@ def test_without_a_prover_nothing_is_touched(
     [
         ("Tamarin version 1.6.1\nMaude version 3.1", 0, "version 1.6.1, expected 1.8 or later"),
         ("Tamarin version 1.11.0\n", 0, "finds no Maude"),
-        ("hello", 0, "is no working tamarin-prover"),
-        ("Tamarin version 1.11.0\n", 1, "is no working tamarin-prover"),
+        ("hello", 0, "is not a working tamarin-prover"),
+        ("Tamarin version 1.11.0\n", 1, "is not a working tamarin-prover"),
     ],
 )
 def test_a_prover_that_will_not_do(

@@ -292,7 +292,7 @@ def test_a_run_that_is_no_trace_fails_the_command(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["conform-model", *arguments])
     assert result.exit_code == 1
     assert "1 runs" not in result.output
-    assert "one is no trace of the theory" in result.output
+    assert "one is not a trace of the theory" in result.output
     assert "the server accepts the session: rule Server_Accept_Session: no rule" in result.output
 
 
