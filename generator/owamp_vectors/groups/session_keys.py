@@ -350,7 +350,7 @@ def _layout_cases(drbg: Drbg) -> Iterator[Case]:
         yield acceptable(
             *given_, "SidOfFirstFour", stage=Stage.INPUT, reason=ipv6, requirement="MAY"
         )
-    for size in (3, 8):
+    for size in (3, 8, 17):
         yield invalid(*given(f"an address of {size} octets", address=bytes(size)), "SizeUnchecked")
     yield invalid(*given("timestamp of 4 octets", timestamp=bytes(4)), "SizeUnchecked")
     yield invalid(*given("8 random octets", random=bytes(8)), "SizeUnchecked")
