@@ -64,7 +64,7 @@ MISSING = " ".join(filter(None, map(why_not, (PROVERIF, CRYPTOVERIF))))
 def test_the_head_of_a_file_says_what_it_is_beside(path: Path) -> None:
     head = path.read_text(encoding="utf-8").partition("*)")[0]
     named = re.findall(r"\.\./(\w+\.spthy)", head)
-    assert named or "No theory of Tamarin asks it" in head
+    assert named or "No theory of Tamarin asks this" in head
     for name in named:
         assert (MODELS / name).is_file()
 

@@ -12,7 +12,7 @@ from .declared import Claim, Claims
 from .table import ClaimRow
 
 MATRIX = "matrix.toml"
-BEGIN, END = "<!-- matrix:begin -->", "<!-- matrix:end -->"
+MATRIX_BEGIN, MATRIX_END = "<!-- matrix:begin -->", "<!-- matrix:end -->"
 _LOST = {
     "Secret": "the shared secret",
     "AuthKey": "a long-term key",

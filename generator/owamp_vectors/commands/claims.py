@@ -11,7 +11,7 @@ from .. import disk
 from ..claims import table as claims_table
 from ..claims.declared import TAMARIN, Claim, Claims, load
 from ..claims.ledger import Ledger
-from ..claims.matrix import BEGIN, END, load_matrix, matrix_markdown
+from ..claims.matrix import MATRIX_BEGIN, MATRIX_END, load_matrix, matrix_markdown
 from ..claims.prover.rechecking import recheck
 from ..claims.prover.running import RunLimits, Runner
 from ..claims.statements import load_statements, statements_text
@@ -117,9 +117,11 @@ def claims(
             page = disk.read_text(write)
             text = claims_table.claims_markdown(all_rows)
             page = claims_table.replace_between_markers(page, str(write), text)
-            if BEGIN in page:
+            if MATRIX_BEGIN in page:
                 text = matrix_markdown(load_matrix(loaded), loaded, all_rows)
-                page = claims_table.replace_between_markers(page, str(write), text, BEGIN, END)
+                page = claims_table.replace_between_markers(
+                    page, str(write), text, MATRIX_BEGIN, MATRIX_END
+                )
             disk.write_file(write, page)
         elif form == "markdown":
             click.echo(claims_table.claims_markdown(rows), nl=False)
