@@ -384,7 +384,7 @@ def test_packets_beyond_the_request_are_discarded(number: int, age: float) -> No
     ],
 )
 def test_results_that_are_not_valid_cannot_be_fetched(options: dict[str, Any]) -> None:
-    with MISTAKES["SkipRangesSentAsTold"].applied():  # by the client, which puts them in order otherwise
+    with MISTAKES["SkipRangesSentAsTold"].applied():  # by the client
         assert fetched([0, 2], **options) is None
 
 
