@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -15,8 +15,13 @@ from ..disk import FileError
 from ..words import unknown
 from .options import data_directory
 
+if TYPE_CHECKING:
+    _Text = click.ParamType[str]
+else:  # no class with parameters before click 8.4
+    _Text = click.ParamType
 
-class Named(click.ParamType[str]):
+
+class Named(_Text):
     """A name out of those that there are."""
 
     name = "name"

@@ -86,8 +86,9 @@ def seconds_option(name: str, default: float, text: str) -> Callable[[CommandT],
 
 if TYPE_CHECKING:
     _Octets = click.ParamType[bytes]
+    _Ports = click.ParamType[range]
 else:  # no class with parameters before click 8.4
-    _Octets = click.ParamType
+    _Octets = _Ports = click.ParamType
 
 
 class Hex(_Octets):
@@ -109,7 +110,7 @@ class Hex(_Octets):
         return octets
 
 
-class PortRange(click.ParamType[range]):
+class PortRange(_Ports):
     """Ports from the first to the last."""
 
     name = "ports"
