@@ -134,7 +134,7 @@ def braces(source: str) -> list[tuple[str, str]]:
 
 
 def test_sentences_name_claims_with_the_verdict_they_have(source: str, claims: Claims) -> None:
-    expected = {claim.id: claim.expected for claim in (*claims.claims, *claims.further)}
+    expected = {claim.id: claim.expected for claim in claims.every}
     named = braces(source)
     wanted = [
         (verdict, name)

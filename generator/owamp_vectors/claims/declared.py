@@ -114,6 +114,11 @@ class Claims:
     _scripts: dict[tuple[str, tuple[str, ...]], QueryFile] = field(default_factory=dict)
     _theories: dict[tuple[str, tuple[str, ...], bool], Theory] = field(default_factory=dict)
 
+    @property
+    def every(self) -> tuple[Claim, ...]:
+        """The claims of both files."""
+        return (*self.claims, *self.further)
+
     def theory(self, job: Job) -> Theory:
         """The theory of a job. Raises `TheoryError` if it cannot be read."""
         key = (job.model, job.flags, job.diff)
@@ -243,8 +248,7 @@ def _problems(claims: Claims, vectors: Path) -> Iterator[tuple[Claim, str]]:
     """What no schema can say, each with its claim: the field, and what is wrong with it."""
     yield from _repeated(claims)
     targets = Targets(vectors)
-    every = (*claims.claims, *claims.further)
-    for claim in every:
+    for claim in claims.every:
         reads = _of_script if claim in claims.further else _of_model
         yield from ((claim, problem) for problem in reads(claim, claims))
         for vector in claim.vectors:
@@ -255,14 +259,14 @@ def _problems(claims: Claims, vectors: Path) -> Iterator[tuple[Claim, str]]:
             yield claim, f"expected: only another prover than Tamarin ends with {UNDECIDED}"
     for claim in claims.claims:
         yield from ((claim, problem) for problem in _of_premise(claim, claims))
-    for claim in every:
+    for claim in claims.every:
         yield from ((claim, problem) for problem in _of_control(claim, claims))
 
 
 def _repeated(claims: Claims) -> Iterator[tuple[Claim, str]]:
     by_id: dict[str, Claim] = {}
     by_job: dict[Job, Claim] = {}
-    for claim in (*claims.claims, *claims.further):
+    for claim in claims.every:
         if by_id.setdefault(claim.id, claim) is not claim:
             yield claim, "id: is there twice"
         other = by_job.setdefault(claim.job, claim)
@@ -333,8 +337,7 @@ def _of_premise(claim: Claim, claims: Claims) -> Iterator[str]:
 def _of_control(claim: Claim, claims: Claims) -> Iterator[str]:
     if not claim.control:
         return
-    every = (*claims.claims, *claims.further)
-    control = next((other for other in every if other.id == claim.control), None)
+    control = next((other for other in claims.every if other.id == claim.control), None)
     if control is None:
         yield f"control: no claim {claim.control}"
     elif control.expected == claim.expected:
@@ -387,9 +390,9 @@ def select(
         ("lemma", lemmas, lambda claim: claim.job.lemma),
         ("claim", ids, lambda claim: claim.id),
     ]
-    chosen = [*claims.claims, *claims.further]
+    chosen = list(claims.every)
     for kind, names, value in wanted:
-        known = list(dict.fromkeys(map(value, (*claims.claims, *claims.further))))
+        known = list(dict.fromkeys(map(value, claims.every)))
         for name in names:
             if name not in known:
                 raise LookupError(unknown(kind, name, known))

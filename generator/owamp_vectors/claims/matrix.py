@@ -21,7 +21,6 @@ _LOST = {
     "SharedSecret": "the shared secret key",
     "ControlKeys": "T1 and T2",
     "TestKeys": "T3 and T4",
-    "MasterSecret": "the shared secret key",
 }
 """What the actions Reveal… of the theories give away; T1 to T4 are called so."""
 

@@ -64,8 +64,7 @@ def _statement(entry: Json) -> Statement:
 def _problems(
     statements: list[Statement], others: list[Json], claims: Claims, vectors: Path
 ) -> Iterator[str]:
-    every = (*claims.claims, *claims.further)
-    known, targets = {claim.id for claim in every}, Targets(vectors)
+    known, targets = {claim.id for claim in claims.every}, Targets(vectors)
     ids = [statement.id for statement in statements]
     for statement in statements:
         where = f"statement {statement.id}"
@@ -81,7 +80,7 @@ def _problems(
     yield from (f"other, claims: no claim {claim}" for claim in beside if claim not in known)
     named = {claim for statement in statements for claim in statement.claims}
     yield from (f"other, claims: {c} is about a statement" for c in beside if c in named)
-    for claim in every:
+    for claim in claims.every:
         if claim.kind == "claim" and claim.id not in named and claim.id not in beside:
             yield f"claim {claim.id} is about no statement, and no other says why"
 

@@ -11,7 +11,7 @@ from ..replay.chain import LINKS, Chain, follow
 from ..vectors.declaration import Json
 from ..words import counted
 from .about_models import clear_model_errors, shown
-from .console import DIFFERENT, EXIT_CODES, echo, say_bad, write_json
+from .console import DIFFERENT, EXIT_CODES, say_bad, write_json
 from .named import Named
 from .options import models_option, reporting, vectors_option
 
@@ -88,6 +88,6 @@ def _print_chain(found: Chain) -> None:
         click.echo(f"             {name:<{width}}  is {reference}  {shown(place)}")
     equal = len(found.vectors) - len(found.differing)
     result = "equal" if not found.differing else f"{equal} equal"
-    echo(f"  evaluated  with the inputs of {counted(len(found.vectors), 'vector')}: {result}")
+    click.echo(f"  evaluated  with the inputs of {counted(len(found.vectors), 'vector')}: {result}")
     for vector, reason in found.differing[:5]:
         click.echo(f"             {vector.file} tcId {vector.number}: {reason}", err=True)

@@ -19,7 +19,6 @@ from .console import (
     DIFFERENT,
     EXIT_CODES,
     as_objects,
-    echo,
     print_table,
     progress,
     say_bad,
@@ -109,7 +108,7 @@ def conform_model(
     _runs(reports)
     problems += [(item.model.title, item.problem) for item in reports if item.problem]
     _write(json_path, rows, reports, problems)
-    echo()
+    click.echo()
     for title, problem in problems:
         place = f"{shown(problem.place)}: " if problem.place else ""
         click.echo(f"{title}: {place}{problem.text}", err=True)

@@ -9,7 +9,7 @@ import click
 from .. import mistakes
 from ..catalogue import FILES
 from ..vectors.declaration import Json
-from .console import EXIT_CODES, echo, write_json
+from .console import EXIT_CODES, write_json
 from .options import json_option
 
 
@@ -27,12 +27,12 @@ def list_(flags: bool, json_path: Path | None) -> None:
     write_json(json_path, _content(flags))
     if flags:
         for flag, note in sorted(mistakes.NOTES.items()):
-            echo(f"{flag} ({note.bug_type})\n    {note.description}")
+            click.echo(f"{flag} ({note.bug_type})\n    {note.description}")
     else:
         for file in FILES.values():
-            echo(f"{file.name}: {file.algorithm}")
+            click.echo(f"{file.name}: {file.algorithm}")
             for item in file.types:
-                echo(f"    {item.name}: {item.description} [{item.source}]")
+                click.echo(f"    {item.name}: {item.description} [{item.source}]")
 
 
 def _content(flags: bool) -> Json:

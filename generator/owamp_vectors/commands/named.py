@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,15 +13,10 @@ from ..catalogue import FILES
 from ..claims.declared import claim_ids
 from ..disk import FileError
 from ..words import unknown
-from .options import data_directory
-
-if TYPE_CHECKING:
-    _Text = click.ParamType[str]
-else:  # no class with parameters before click 8.4
-    _Text = click.ParamType
+from .options import TextType, data_directory
 
 
-class Named(_Text):
+class Named(TextType):
     """A name out of those that there are."""
 
     name = "name"

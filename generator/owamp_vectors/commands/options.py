@@ -72,6 +72,17 @@ def file_option(name: str, destination: str, text: str) -> Callable[[CommandT], 
     )
 
 
+def limit_option(name: str, default: int, text: str) -> Callable[[CommandT], CommandT]:
+    """An option that limits a number."""
+    return click.option(
+        name,
+        default=default,
+        show_default=True,
+        type=click.IntRange(1),
+        help=f"Limit {text}.",
+    )
+
+
 def seconds_option(name: str, default: float, text: str) -> Callable[[CommandT], CommandT]:
     """An option that takes a number of seconds above 0."""
     return click.option(
@@ -87,8 +98,9 @@ def seconds_option(name: str, default: float, text: str) -> Callable[[CommandT],
 if TYPE_CHECKING:
     _Octets = click.ParamType[bytes]
     _Ports = click.ParamType[range]
+    TextType = click.ParamType[str]
 else:  # no class with parameters before click 8.4
-    _Octets = _Ports = click.ParamType
+    _Octets = _Ports = TextType = click.ParamType
 
 
 class Hex(_Octets):

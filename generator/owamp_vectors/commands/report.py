@@ -10,7 +10,7 @@ from ..disk import write_set
 from ..render.report import make_site
 from ..render.report_html import megabytes
 from ..words import counted
-from .console import DIFFERENT, EXIT_CODES, clear_errors, echo, say_removed, working
+from .console import DIFFERENT, EXIT_CODES, clear_errors, say_removed, working
 from .options import models_option, output_option, proofs_option, quiet_option, vectors_option
 
 
@@ -48,7 +48,9 @@ def report(
             made = make_site(models, proofs or models / "proofs", vectors)
         removed = write_set(output, made.files)
     size = sum(len(text.encode()) for text in made.files.values())
-    echo(f"{counted(len(made.files), 'file')}, {megabytes(size)}; open {output / 'index.html'}")
+    click.echo(
+        f"{counted(len(made.files), 'file')}, {megabytes(size)}; open {output / 'index.html'}"
+    )
     say_removed(removed)
     if made.without:
         click.echo(f"Charts have no octets: {made.without}", err=True)

@@ -30,17 +30,17 @@ from .about_peers import (
     secret_options,
 )
 from .console import EXIT_CODES, clear_errors
-from .options import PortRange, seconds_option
+from .options import PortRange, limit_option, seconds_option
 
 _LIMITS = ServiceLimits()
 _STATED = f"""
 Besides the limits that options set, these hold. There are at most {_LIMITS.all_sessions} test
 sessions in all, {_LIMITS.sessions_per_client} per KeyID, {_LIMITS.sessions_per_client} per host
-without a key, and {_LIMITS.open_sessions} of all clients without a key. A session has at most
-{_LIMITS.packets} packets, lasts at most {_LIMITS.session_time / 3600:g} hours, and its Timeout is
-at most {_LIMITS.timeout:g} s. Start Time is at most {_LIMITS.start_ahead:g} s ahead, and the times
+without a key, and {_LIMITS.open_sessions} of all clients without a key. A session lasts at most
+{_LIMITS.session_time / 3600:g} hours, and its Timeout is at most {_LIMITS.timeout:g} s. The times
 of an OWAMP session's packets span at most its REFWAIT. The server keeps at most {_LIMITS.records}
-packets of OWAMP sessions at once, a quarter of them for one client. Set-up may take
+packets of OWAMP sessions at once, and a quarter of them for one client; if --max-packets is
+greater than one of these numbers, it takes its place. Set-up may take
 {_LIMITS.set_up:g} s. A command may take {_LIMITS.message:g} s and have {_LIMITS.message_size}
 octets. The number of PBKDF2 derivations at a time is {_LIMITS.derivations}; hosts take turns. A
 TWAMP packet in clear is not answered if it is shorter than its answer, which has 41 octets. When
@@ -79,32 +79,14 @@ bits.
     type=click.IntRange(1),
     help="PBKDF2 iterations, a power of 2.",
 )
-@click.option(
-    "--max-connections",
-    default=_LIMITS.connections,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Limit of control connections at a time.",
-)
+@limit_option("--max-connections", _LIMITS.connections, "of control connections at a time")
 @click.option(
     "--max-connections-per-host",
     type=click.IntRange(1),
     help="Limit of control connections per host.  [default: a quarter of --max-connections]",
 )
-@click.option(
-    "--max-sessions",
-    default=_LIMITS.sessions,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Limit of test sessions per connection.",
-)
-@click.option(
-    "--max-packets",
-    default=_LIMITS.packets,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Limit of packets per test session.",
-)
+@limit_option("--max-sessions", _LIMITS.sessions, "of test sessions per connection")
+@limit_option("--max-packets", _LIMITS.packets, "of packets per test session")
 @click.option(
     "--test-ports",
     metavar="LOW-HIGH",

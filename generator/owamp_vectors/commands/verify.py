@@ -16,16 +16,7 @@ from ..vectors.schema import file_schema
 from ..vectors.verify import Difference, verify_file
 from ..words import counted
 from .about_files import counts, rows_json, summarize
-from .console import (
-    DIFFERENT,
-    EXIT_CODES,
-    clear_errors,
-    echo,
-    progress,
-    say_bad,
-    say_good,
-    write_json,
-)
+from .console import DIFFERENT, EXIT_CODES, clear_errors, progress, say_bad, say_good, write_json
 from .named import VectorFileName
 from .options import data_directory, reporting
 
@@ -87,7 +78,7 @@ def verify(names: tuple[str, ...], json_path: Path | None) -> None:
         for difference in differences[:_MAX_DIFFERENCES]:
             click.echo(str(difference), err=True)
         if len(differences) > _MAX_DIFFERENCES:
-            echo(f"… and {len(differences) - _MAX_DIFFERENCES} more", err=True)
+            click.echo(f"… and {len(differences) - _MAX_DIFFERENCES} more", err=True)
         say_bad(f"{counted(len(differences), 'value differs', 'values differ')}.")
         raise click.exceptions.Exit(DIFFERENT)
     say_good(f"\nEvery value computed again in {seconds:.1f} s; all agree.")

@@ -21,9 +21,20 @@ Member = tuple[str, str, str]
 class Language(ABC):
     """How a language writes values and types."""
 
+    octets: str
+    """How a literal of octets is made of its digits, as a format."""
+
     @abstractmethod
+    def quoted(self, text: str) -> str:
+        """A literal of a string."""
+
     def scalar(self, value: bytes | str | int | bool) -> str:
         """A literal of a value."""
+        if isinstance(value, bytes):
+            return self.octets.format("".join(f"\\x{octet:02x}" for octet in value))
+        if isinstance(value, bool):
+            return str(value).lower()
+        return str(checked(value)) if isinstance(value, int) else self.quoted(value)
 
     @abstractmethod
     def optional(self, literal: str | None, kind: str) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .typed import Language, checked, indented
+from .typed import Language, indented
 from .vector_sources import Source, Texts, naming, snake, templates
 
 _KINDS = {
@@ -36,12 +36,11 @@ def _exported(name: str) -> str:
 
 
 class _Go(Language):
-    def scalar(self, value: bytes | str | int | bool) -> str:
-        if isinstance(value, bytes):
-            return 'Octets("' + "".join(f"\\x{octet:02x}" for octet in value) + '")'
-        if isinstance(value, bool):
-            return str(value).lower()
-        return str(checked(value)) if isinstance(value, int) else _quoted(value)
+    octets = 'Octets("{}")'
+
+    def quoted(self, text: str) -> str:
+        """A literal of a string; JSON's escapes are Go's, but for halves of surrogate pairs."""
+        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
     def optional(self, literal: str | None, kind: str) -> str:
         if kind == "string":
@@ -58,7 +57,7 @@ class _Go(Language):
 
     def whole(self, value: Any) -> str:
         if isinstance(value, dict):
-            pairs = (f"{{{_quoted(name)}, {self.whole(part)}}}" for name, part in value.items())
+            pairs = (f"{{{self.quoted(name)}, {self.whole(part)}}}" for name, part in value.items())
             return f"Value{{Object: {self.items('Member', pairs)}}}"
         if isinstance(value, list):
             return f"Value{{List: {self.items('Value', map(self.whole, value))}}}"
@@ -73,8 +72,3 @@ class _Go(Language):
 
     def generic(self, name: str, owner: str, parts: Sequence[str]) -> str:
         return f"{name}[{', '.join(f'{owner}{part}' for part in parts)}]"
-
-
-def _quoted(text: str) -> str:
-    """A literal of a string; JSON's escapes are Go's, but for halves of surrogate pairs."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .typed import Language, checked, indented
+from .typed import Language, indented
 from .vector_sources import Source, Texts, naming, snake, templates
 
 _KINDS = {
@@ -39,12 +39,15 @@ def _member(name: str) -> str:
 
 
 class _Rust(Language):
-    def scalar(self, value: bytes | str | int | bool) -> str:
-        if isinstance(value, bytes):
-            return 'b"' + "".join(f"\\x{octet:02x}" for octet in value) + '"'
-        if isinstance(value, bool):
-            return str(value).lower()
-        return str(checked(value)) if isinstance(value, int) else _quoted(value)
+    octets = 'b"{}"'
+
+    def quoted(self, text: str) -> str:
+        def escaped(char: str) -> str:
+            if char in '"\\':
+                return f"\\{char}"
+            return char if ord(char) in _PRINTABLE else f"\\u{{{ord(char):x}}}"
+
+        return '"' + "".join(map(escaped, text)) + '"'
 
     def optional(self, literal: str | None, kind: str) -> str:
         del kind
@@ -62,7 +65,7 @@ class _Rust(Language):
 
     def whole(self, value: Any) -> str:
         if isinstance(value, dict):
-            pairs = (f"({_quoted(name)}, {self.whole(part)})" for name, part in value.items())
+            pairs = (f"({self.quoted(name)}, {self.whole(part)})" for name, part in value.items())
             return f"Value::Object({self.items('', pairs)})"
         if isinstance(value, list):
             return f"Value::List({self.items('', map(self.whole, value))})"
@@ -77,12 +80,3 @@ class _Rust(Language):
 
     def generic(self, name: str, owner: str, parts: Sequence[str]) -> str:
         return f"{name}<{', '.join(f'{owner}{part}' for part in parts)}>"
-
-
-def _quoted(text: str) -> str:
-    def escaped(char: str) -> str:
-        if char in '"\\':
-            return f"\\{char}"
-        return char if ord(char) in _PRINTABLE else f"\\u{{{ord(char):x}}}"
-
-    return '"' + "".join(map(escaped, text)) + '"'

@@ -37,6 +37,30 @@ class Prover:
         return _numbers(self.version) >= _WRITES_TRACES
 
 
+def what_it_says(
+    program: str, option: str, page: str, seconds: float
+) -> subprocess.CompletedProcess[str]:
+    """What a prover prints about itself.
+
+    Args:
+        page: how to install it, for the error.
+    Raises:
+        NoProverError: it does not run, or not to its end in this time.
+    """
+    try:
+        return subprocess.run(  # noqa: S603
+            [program, option],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoProverError(f"{program} {option}: {error}; see {page}") from None
+
+
 def find_prover(path: str | None) -> Prover:
     """The tamarin-prover at a path, or on PATH.
 
@@ -48,18 +72,7 @@ def find_prover(path: str | None) -> Prover:
         where = path or "tamarin-prover is not on PATH"
         missing = f"{where}: no such program" if path else where
         raise NoProverError(f"{missing}; to install it see {INSTALL_PAGE}")
-    try:
-        ran = subprocess.run(  # noqa: S603
-            [found, "--version"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=120,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoProverError(f"{found} --version: {error}; see {INSTALL_PAGE}") from None
+    ran = what_it_says(found, "--version", INSTALL_PAGE, 120)
     text = ran.stdout + ran.stderr
     version = re.search(r"(?:Tamarin version|tamarin-prover) (\d+(?:\.\d+)+)", text)
     if ran.returncode != 0 or version is None:

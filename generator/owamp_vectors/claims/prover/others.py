@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,7 +15,7 @@ from ...disk import FileError
 from ..declared import CRYPTOVERIF, PROVERIF, UNDECIDED, Claims, Job
 from ..ledger import UNPROVED, Ledger, Witness
 from ..query_text import Query, QueryFile
-from .finding import NoProverError
+from .finding import NoProverError, what_it_says
 from .reading import last_lines
 from .running import Processes, Ran
 
@@ -59,18 +58,7 @@ def find_other(name: str) -> OtherProver:
     found = shutil.which(name)
     if found is None:
         raise NoProverError(f"{name} is not on PATH; to install it see {_PAGES[name]}")
-    try:
-        ran = subprocess.run(  # noqa: S603
-            [found, option],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=60,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoProverError(f"{found} {option}: {error}; see {_PAGES[name]}") from None
+    ran = what_it_says(found, option, _PAGES[name], 60)
     version = re.search(
         rf"^{title} (\d+(?:\.\d+)+[a-z0-9]*)", ran.stdout + ran.stderr, re.MULTILINE
     )

@@ -170,7 +170,7 @@ class Connection:
         mode = self._endpoint.mode
         if mode is None or not mode.is_protected:
             return ""
-        return f", {key_name(mode, SetUpResponse.parse(self._set_up).key_id)}"
+        return key_name(mode, SetUpResponse.parse(self._set_up).key_id)
 
     async def _read(self) -> bytes:
         """The next octets; none at the end of the connection.
@@ -273,7 +273,8 @@ class Connection:
             case SetUp(mode=mode):
                 self._is_set_up = True
                 self.client = identify(mode, SetUpResponse.parse(self._set_up))
-                self._log(f"set up: {(mode.security.name or '').lower()}{self._key_name}")
+                said = ((mode.security.name or "").lower(), self._key_name)
+                self._log(f"set up: {', '.join(filter(None, said))}")
             case TestSession():
                 self._open(event)
             case SessionRejected(accept=accept) if accept is Accept.NOT_SUPPORTED:
@@ -296,7 +297,7 @@ class Connection:
             return ""
         name = mode.secret_name(SetUpResponse.parse(self._set_up).key_id)
         is_known = self._endpoint.config.find_secret(name) is not None
-        return f"{key_name(mode, name.key_id)}, which is {'known' if is_known else 'not known'}: "
+        return f"{self._key_name}, which is {'known' if is_known else 'not known'}: "
 
     async def _answer_fetch(self, fetch: FetchSession) -> None:
         """Answer beside the loop: there may be many records."""

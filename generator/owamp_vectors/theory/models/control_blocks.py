@@ -11,6 +11,7 @@ from ..room import Room
 from ..rows import MacroRow, MessageRow, Variables
 from ..script import BEFOREHAND, Player
 from ..shared.control import server_start
+from ..shared.macros import covered_first
 
 _TEXT = Type("text of a control message", 16)
 
@@ -44,13 +45,7 @@ ROOM = Room(
             primitives.hmac_sha1_128,
             "RFC 4656 §3.2",
         ),
-        MacroRow(
-            "covered_first",
-            control.ProtectedSender,
-            (roles.START_TIME, _TEXT),
-            lambda start_time, text: start_time + text,
-            "RFC 4656 §3.2",
-        ),
+        covered_first(_TEXT),
     ),
     messages=(
         MessageRow(

@@ -17,6 +17,7 @@ from ..room import Attack, Room
 from ..rows import MacroRow, MessageRow, Variables
 from ..script import BEFOREHAND, LEAK, Player, ScriptWriter, TraceStep, Wanted
 from ..shared.control import seal, server_start
+from ..shared.macros import covered_first
 from ..shared.symbols import INSIDE_CBC
 
 
@@ -101,13 +102,7 @@ ROOM = Room(
             ),
             "RFC 4656 §3.2, §3.4",
         ),
-        MacroRow(
-            "covered_first",
-            control.ProtectedSender,
-            (roles.START_TIME, _TEXT),
-            lambda start_time, text: start_time + text,
-            "RFC 4656 §3.2",
-        ),
+        covered_first(_TEXT),
         MacroRow(
             "next_iv",
             standins.last_block,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from owamp_reference import keys, packets, primitives, token
+from owamp_reference import control, keys, packets, primitives, token
 
 from ...groups.roles import (
     AES_KEY,
@@ -14,8 +14,10 @@ from ...groups.roles import (
     SALT,
     SECRET,
     SID,
+    START_TIME,
     T1,
     T2,
+    Type,
 )
 from ..rows import MacroRow
 from .control import seal
@@ -27,6 +29,17 @@ SHARED_KEYS = "control and test with the same keys: what the slides warn of, not
 def the_same(key: bytes, _sid: bytes) -> bytes:
     """T3 or T4 where control and test share their keys."""
     return key
+
+
+def covered_first(text: Type) -> MacroRow:
+    """What the server's first HMAC covers: the block of Start-Time, and a text of this type."""
+    return MacroRow(
+        "covered_first",
+        control.ProtectedSender,
+        (START_TIME, text),
+        lambda start_time, message: start_time + message,
+        "RFC 4656 §3.2",
+    )
 
 
 MACROS = (
