@@ -18,6 +18,7 @@ from .infer import Inference
 from .instances import Instance, OctetFact, RunState, StepError, instance
 from .reading import MismatchError, Reading
 from .room import room_of
+from .rows import Shape
 from .terms import Fact, Model, Rule, Term, Var
 
 WORLD = ""
@@ -33,31 +34,43 @@ class RunEvent:
 
     Attributes:
         what: in words.
-        actor: the endpoint; facts that it made are its own, those of `WORLD` everybody's.
+        actor: the endpoint; facts that it made are its own, those of `WORLD` everybody's, and those
+            of "a" also of "a/b".
         known: octets of the rule's variables, by name, as the endpoint says that it has them.
-        drawn: what the source of random octets gave, by label.
+        drawn: what the source of random octets gave, by label; None if that is not known, and has
+            to be read off the messages.
         received: a whole message, None for none.
         sent: likewise.
         claims: the last arguments of a fact of the rule, as the endpoint computed them.
         refused: why the endpoint refused what it received; "" if it did not.
         rule: the rule that says how the endpoint should have done it; "" for any.
+        layouts: those of messages whose octets that the theory leaves out are other ones here.
     """
 
     what: str
     actor: str = WORLD
     known: Mapping[str, bytes] = field(default_factory=dict)
-    drawn: Mapping[str, bytes] = field(default_factory=dict)
+    drawn: Mapping[str, bytes] | None = field(default_factory=dict)
     received: bytes | None = None
     sent: bytes | None = None
     claims: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     refused: str = ""
     rule: str = ""
+    layouts: tuple[Shape, ...] = ()
 
 
 class RunError(Exception):
-    """An event that no rule allows, or that is refused although a rule allows it."""
+    """An event that no rule allows, or that is refused although a rule allows it.
 
-    def __init__(self, event: RunEvent, rule: Rule | None, reason: str) -> None:
+    Attributes:
+        rule: the one that came nearest; None if the model has none.
+        reason: why it is none, in words.
+        difference: in what it differs from that rule; "" if that is not why.
+    """
+
+    def __init__(
+        self, event: RunEvent, rule: Rule | None, reason: str, difference: str = ""
+    ) -> None:
         at = f"rule {rule.name}: " if rule is not None else ""
         octets = "".join(
             f"; {name} {value.hex()}"
@@ -68,6 +81,7 @@ class RunError(Exception):
         self.event = event
         self.rule = rule
         self.reason = reason
+        self.difference = difference
 
 
 @dataclass
@@ -108,7 +122,8 @@ class RunChecker:
         self._inference = inference
         self._labels = inference.table.fresh
         self._rules = [rule for rule in model.rules if not _is_leak(model, rule)]
-        self._made: dict[str, list[tuple[str, OctetFact]]] = defaultdict(list)
+        self._plain = inference
+        self._made: dict[tuple[str, str], list[OctetFact]] = defaultdict(list)
         self._once: set[str] = set()
         self._always: dict[str, bytes] = {}
         self._happened: set[OctetFact] = set()
@@ -130,7 +145,7 @@ class RunChecker:
     def given(self, fact: OctetFact) -> None:
         """A persistent fact that is there beforehand."""
         self.state.persistent.add(fact)
-        self._made[fact.name].append((WORLD, fact))
+        self._made[fact.name, WORLD].append(fact)
 
     def take(self, event: RunEvent) -> Instance | None:
         """The step that an event is; None for one that reference and theory both refuse.
@@ -138,6 +153,7 @@ class RunChecker:
         Raises:
             RunError: no rule allows it, or one allows what the reference refuses.
         """
+        self._inference = self._plain.with_layouts(event.layouts)
         if event.refused:
             self._refuse(event)
             return None
@@ -150,7 +166,7 @@ class RunChecker:
         self._happened.update(fact for fact in step.actions if fact.name in self._once)
         for fact in step.conclusions:
             if fact.name != "Out":
-                self._made[fact.name].append((event.actor, fact))
+                self._made[fact.name, event.actor].append(fact)
         return step
 
     def _nearest(self, event: RunEvent) -> RunError:
@@ -160,7 +176,8 @@ class RunChecker:
         best = max(attempts, key=lambda attempt: attempt.rank(event))
         if best.step is not None:
             return RunError(event, best.rule, f"allows it, but what was meant is {event.rule}")
-        return RunError(event, best.rule, f"no rule allows it, and this is nearest: {best.reason}")
+        reason = f"no rule allows it, and this is nearest: {best.reason}"
+        return RunError(event, best.rule, reason, best.reason)
 
     def _refuse(self, event: RunEvent) -> None:
         """Check that no rule takes what the reference refused, whoever may have made it."""
@@ -189,7 +206,7 @@ class RunChecker:
         )
         try:
             values = self._drawn(rule, event)
-            attempt.fits += len(event.drawn)
+            attempt.fits += len(event.drawn or ())
         except _NoFitError as error:
             attempt.reason = str(error)
             return attempt
@@ -207,8 +224,9 @@ class RunChecker:
 
     def _is_alike(self, rule: Rule, event: RunEvent) -> bool:
         """Whether a rule draws, receives and sends where the event does."""
+        is_drawn = event.drawn is None or set(map(self._label, _fresh(rule))) == set(event.drawn)
         return (
-            set(map(self._label, _fresh(rule))) == set(event.drawn)
+            is_drawn
             and (_only(rule, "In") is None) == (event.received is None)
             and (_only(rule, "Out") is None) == (event.sent is None)
         )
@@ -219,6 +237,8 @@ class RunChecker:
     def _drawn(self, rule: Rule, event: RunEvent) -> dict[Term, bytes]:
         """What is known, and the fresh values as they were drawn."""
         values = self._known(rule, event)
+        if event.drawn is None:
+            return values
         rest = dict(event.drawn)
         for variable in _fresh(rule):
             label = self._label(variable)
@@ -238,22 +258,33 @@ class RunChecker:
         wanted = [fact for fact in rule.premises if fact.name not in ("Fr", "In")]
         start = attempt.fits
 
-        def choose(index: int, found: dict[Term, bytes]) -> Iterator[dict[Term, bytes]]:
-            attempt.fits = max(attempt.fits, start + index)
+        def choose(
+            index: int, found: dict[Term, bytes], unspent: int = 0
+        ) -> Iterator[dict[Term, bytes]]:
+            attempt.fits = max(attempt.fits, start + unspent)
             if index == len(wanted):
                 yield found
                 return
-            for owner, fact in self._made[wanted[index].name]:
-                if owner in (event.actor, WORLD):
-                    try:
-                        yield from choose(index + 1, self._fitted(rule, wanted[index], fact, found))
-                    except _NoFitError as error:
-                        if not attempt.reason:
-                            attempt.reason = str(error)
-            if attempt.fits == start + index:
+            has_one = False
+            for fact in self._facts(wanted[index].name, event.actor):
+                try:
+                    fitted = self._fitted(rule, wanted[index], fact, found)
+                except _NoFitError as error:
+                    attempt.reason = attempt.reason or str(error)
+                    continue
+                has_one = True
+                is_there = fact.is_persistent or self.state.linear[fact] > 0
+                yield from choose(index + 1, fitted, unspent + is_there)
+            if not has_one:
                 attempt.reason = attempt.reason or f"{wanted[index]}: there is no such fact"
 
         yield from choose(0, values)
+
+    def _facts(self, name: str, actor: str) -> list[OctetFact]:
+        """The facts of a name that an actor has, whether they are still there or not."""
+        parts = actor.split("/")
+        owners = {WORLD, *("/".join(parts[: n + 1]) for n in range(len(parts)))}
+        return [fact for owner in sorted(owners) for fact in self._made.get((name, owner), ())]
 
     def _fitted(
         self, rule: Rule, wanted: Fact, fact: OctetFact, values: dict[Term, bytes]
@@ -313,6 +344,8 @@ class RunChecker:
                 raise _NoFitError(f"{fact}: may happen once, and did")
             if self._always.get(fact.name) not in (None, *fact.args):
                 raise _NoFitError(f"{fact}: must be {self._always[fact.name].decode()}")
+        if event.drawn is None:
+            return
         for variable in _fresh(step.rule):
             drawn = event.drawn[self._label(variable)]
             if not step.values[variable].endswith(drawn):
