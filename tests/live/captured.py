@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from owamp_reference.negotiation import Credentials
 from owamp_vectors.live.capture.files import read_packets
 from owamp_vectors.live.capture.frames import FrameReader, TcpSegment, UdpDatagram
 from owamp_vectors.live.capture.writer import CaptureWriter
@@ -96,19 +97,26 @@ def theory(name: str) -> tuple[Model, Inference]:
     return model, infer(model)
 
 
-def outcomes_of(path: Path, name: str, max_count: int = MAX_COUNT) -> list[CaptureOutcome]:
+def outcomes_of(
+    path: Path,
+    name: str,
+    credentials: Sequence[Credentials] = CREDENTIALS,
+    max_count: int = MAX_COUNT,
+) -> list[CaptureOutcome]:
     """What becomes of a capture in a theory."""
-    reports = report_capture(path, CREDENTIALS, None, (PORT,), max_count)
-    heard = transcripts(reports, CREDENTIALS, max_count)
+    reports = report_capture(path, credentials, None, (PORT,), max_count)
+    heard = transcripts(reports, credentials, max_count)
     return list(check_captured(*theory(name), heard))
 
 
-def outcomes(capture: bytes, name: str = "rfc4656") -> list[CaptureOutcome]:
+def outcomes(
+    capture: bytes, name: str = "rfc4656", credentials: Sequence[Credentials] = CREDENTIALS
+) -> list[CaptureOutcome]:
     """The same for the octets of a capture."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "seen.pcap"
         path.write_bytes(capture)
-        return outcomes_of(path, name)
+        return outcomes_of(path, name, credentials)
 
 
 def steps(found: Iterable[CaptureOutcome]) -> list[tuple[str, str]]:

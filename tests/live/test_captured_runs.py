@@ -7,19 +7,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from owamp_reference.messages import ServerGreeting
+from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_reference.primitives import aes_ecb_encrypt
+from owamp_reference.token import derive_token_key
 from owamp_vectors.commands.cli import main
+from owamp_vectors.live.capture.writer import CaptureWriter
 from owamp_vectors.live.observe.captured import report_capture
 
-from ..reference.support import IKEV2_CREDENTIALS, KEY_ID, PASSPHRASE, PSK_CREDENTIALS
-from ..support import MODELS
+from ..reference.support import IKEV2_CREDENTIALS, KEY_ID, PASSPHRASE, PSK_CREDENTIALS, Setting
+from ..support import MODELS, VECTORS
 from .captured import (
     THEORIES,
     Said,
@@ -35,7 +42,8 @@ from .captured import (
 )
 from .peers import private
 from .record import DATA, PORT, RECORDINGS, Recording
-from .support import CREDENTIALS
+from .support import CREDENTIALS, V4, Session
+from .test_pcap_cost import steps_of
 
 PROTECTED = [one for one in RECORDINGS if one.mode in ("authenticated", "encrypted")]
 TWO_WAY = [one for one in PROTECTED if one.protocol == "twamp"]
@@ -127,6 +135,54 @@ def test_a_capture_that_is_written_again_is_the_same_run() -> None:
         for theory in THEORIES:
             again = outcomes(written(said(name)), theory)
             assert steps(again) == steps(outcomes_of(DATA / f"{name}.pcap", theory))
+
+
+def delivered(case: dict[str, Any]) -> bool:
+    """Whether a trace has one client and one server, each of which gets what the other sent."""
+    sent: dict[str, set[str]] = defaultdict(set)
+    for step, result in zip(case["steps"], case["results"], strict=True):
+        others = {one for who, all_ in sent.items() if who != step["participant"] for one in all_}
+        if step["received"] and step["received"] not in others:
+            return False
+        sent[step["participant"]].add(result["sent"])
+    return len(case["clients"]) == len(case["servers"]) == 1
+
+
+TRACES = [
+    case
+    for group in json.loads((VECTORS / "traces.json").read_text(encoding="utf-8"))["testGroups"]
+    for case in group["tests"]
+    if group["model"] in THEORIES and delivered(case)
+]
+
+
+def of_trace(case: dict[str, Any]) -> list[Said]:
+    """What passes in a recorded trace."""
+    client, server = ("192.0.2.1", 40000), ("192.0.2.2", PORT)
+    request = bytes.fromhex(next(one["request"] for one in case["steps"] if one["request"]))
+    ports = int.from_bytes(request[11:13], "big"), case["servers"][0]["port"]
+    found = []
+    for result in case["results"]:
+        if not result["sent"]:
+            continue
+        is_packet = "_Packet_" in result["rule"]
+        near, far = (
+            ((client[0], ports[0]), (server[0], ports[1])) if is_packet else (client, server)
+        )
+        if result["participant"].startswith(("server", "reflector", case["servers"][0]["name"])):
+            near, far = far, near
+        found.append(Said(near, far, bytes.fromhex(result["sent"]), is_control=not is_packet))
+    return found
+
+
+@pytest.mark.parametrize("case", TRACES, ids=[case["trace"] for case in TRACES])
+def test_a_recorded_trace_as_a_capture_is_a_run_of_its_theory(case: dict[str, Any]) -> None:
+    theory = case["trace"].partition("/")[0]
+    end = case["clients"][0]
+    secret = Credentials(bytes.fromhex(end["keyId"]), bytes.fromhex(end["sharedSecret"]))
+    found = outcomes(written(of_trace(case)), theory, [secret])
+    assert not refused(found)
+    assert {rule for _, rule in steps(found)} >= {one["rule"] for one in case["steps"]}
 
 
 # ------------------------------------------------------------------------- changed, they are not
@@ -263,6 +319,21 @@ def test_no_octet_under_an_hmac_can_change(place: int, octet: int, bit: int) -> 
     assert any(refused(outcomes(capture, theory)) for theory in ("rfc4656", "control_stream"))
 
 
+def test_a_forged_token_looks_like_a_clients() -> None:
+    """With perfect encryption its last blocks are a T1 and a T2: the check cannot see it."""
+    greeting = ServerGreeting.parse(said(TWPING)[0].octets)
+    key = derive_token_key(PSK_CREDENTIALS.shared_secret, greeting.salt, greeting.count)
+    blocks = [greeting.challenge]
+    for _ in range(4):
+        blocks.append(aes_ecb_encrypt(key, blocks[-1]))
+    response = said(TWPING)[1].octets
+    forged = response[:84] + b"".join(blocks[1:]) + response[148:]
+    items = changed(said(TWPING)[:2], 1, lambda one: replace(one, octets=forged))
+    found = outcomes(written(items))
+    assert steps(found) == SET_UP[:2]
+    assert not refused(found)
+
+
 # --------------------------------------------------------------- not in the model, unchecked
 
 
@@ -311,6 +382,54 @@ def test_an_answer_to_what_was_not_captured_is_not_checked() -> None:
     assert not refused(found)
     reason = "the packet that it answers is not in the capture"
     assert ("TWAMP-Test packet", reason) in left(found, is_abstraction=False)
+
+
+def many_packets(number: int) -> bytes:
+    items = said(TWPING)
+    packets = [one for one in items if not one.is_control]
+    return written([*items[:7], *packets[:2] * number])
+
+
+def many_connections(number: int) -> bytes:
+    writer = CaptureWriter()
+    for one in range(number):
+        session = Session(Setting(Protocol.TWAMP, Mode.ENCRYPTED), packets=1, seed=str(one))
+        session.client_address = V4[0], 40_000 + one
+        session.run().capture(writer)
+    return writer.to_octets()
+
+
+def many_sessions(number: int) -> bytes:
+    """As many as packets, which belong to the last of them."""
+    session = Session(Setting(Protocol.TWAMP, Mode.ENCRYPTED), packets=1)
+    session.pump()
+    opened = [session.request() for _ in range(number)]
+    session.start()
+    for _ in opened:
+        session.test(opened[-1])
+    session.close()
+    return session.capture().to_octets()
+
+
+@pytest.mark.parametrize(
+    ("make", "theory"),
+    [
+        (many_packets, "rfc4656"),
+        (many_connections, "rfc4656"),
+        (many_connections, "control_stream"),
+        (many_sessions, "rfc4656_reflection"),
+    ],
+)
+def test_twice_the_capture_is_about_twice_the_work(
+    make: Callable[[int], bytes], theory: str
+) -> None:
+    def work(capture: bytes) -> int:
+        return steps_of(lambda: outcomes(capture, theory))
+
+    captures = [make(number) for number in (8, 16, 32)]
+    assert not refused(outcomes(captures[0], theory))  # and what is computed once is there
+    small, middle, large = map(work, captures)
+    assert large - middle < 2.3 * (middle - small)  # of n log n no more; of a square it is 4
 
 
 # ---------------------------------------------------------------------------------- the command

@@ -113,10 +113,11 @@ def _runs(models: Path, name: str, heard: Sequence[HeardConnection]) -> Iterator
     inference = infer(model)
     if inference.problems:
         raise FileError(f"{model.path}: does not fit the reference: {inference.problems[0]}")
-    outcomes = list(check_captured(model, inference, heard))
+    outcomes: dict[int, list[CaptureOutcome]] = {one.number: [] for one in heard}
+    for outcome in check_captured(model, inference, heard):
+        outcomes[outcome.connection.number].append(outcome)
     for connection in heard:
-        own = tuple(one for one in outcomes if one.connection is connection)
-        yield CapturedRun(model, connection, own)
+        yield CapturedRun(model, connection, tuple(outcomes[connection.number]))
 
 
 def _tell(run: CapturedRun) -> None:

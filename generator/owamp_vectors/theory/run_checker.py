@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from .evaluate import EvaluationError
 from .infer import Inference
-from .instances import Instance, OctetFact, RunState, StepError, instance
+from .instances import Argument, Instance, OctetFact, RunState, StepError, instance
 from .reading import MismatchError, Reading
 from .room import room_of
 from .rows import Shape
@@ -24,6 +24,8 @@ from .terms import Fact, Model, Rule, Term, Var
 WORLD = ""
 """The actor of what no endpoint does: secrets that are shared, an IKE SA that is there."""
 
+_MANY = 8
+"""Facts of one name that are tried one by one."""
 _ONCE = re.compile(r"All (\w+) #i #j\. (\w+)\(\1\) @ i & \2\(\1\) @ j ==> #i = #j")
 _ALWAYS = re.compile(r"All (\w+) #i\. (\w+)\(\1\) @ i ==> \1 = '(\w+)'")
 
@@ -124,6 +126,7 @@ class RunChecker:
         self._rules = [rule for rule in model.rules if not _is_leak(model, rule)]
         self._plain = inference
         self._made: dict[tuple[str, str], list[OctetFact]] = defaultdict(list)
+        self._made_with: dict[tuple[str, str, int, Argument], list[OctetFact]] = defaultdict(list)
         self._once: set[str] = set()
         self._always: dict[str, bytes] = {}
         self._happened: set[OctetFact] = set()
@@ -145,7 +148,7 @@ class RunChecker:
     def given(self, fact: OctetFact) -> None:
         """A persistent fact that is there beforehand."""
         self.state.persistent.add(fact)
-        self._made[fact.name, WORLD].append(fact)
+        self._keep(fact, WORLD)
 
     def take(self, event: RunEvent) -> Instance | None:
         """The step that an event is; None for one that reference and theory both refuse.
@@ -166,8 +169,13 @@ class RunChecker:
         self._happened.update(fact for fact in step.actions if fact.name in self._once)
         for fact in step.conclusions:
             if fact.name != "Out":
-                self._made[fact.name, event.actor].append(fact)
+                self._keep(fact, event.actor)
         return step
+
+    def _keep(self, fact: OctetFact, owner: str) -> None:
+        self._made[fact.name, owner].append(fact)
+        for place, value in enumerate(fact.args):
+            self._made_with[fact.name, owner, place, value].append(fact)
 
     def _nearest(self, event: RunEvent) -> RunError:
         attempts = [self._attempt(rule, event) for rule in self._rules]
@@ -266,7 +274,7 @@ class RunChecker:
                 yield found
                 return
             has_one = False
-            for fact in self._facts(wanted[index].name, event.actor):
+            for fact in self._facts(wanted[index], event.actor, found):
                 try:
                     fitted = self._fitted(rule, wanted[index], fact, found)
                 except _NoFitError as error:
@@ -280,11 +288,20 @@ class RunChecker:
 
         yield from choose(0, values)
 
-    def _facts(self, name: str, actor: str) -> list[OctetFact]:
-        """The facts of a name that an actor has, whether they are still there or not."""
+    def _facts(self, wanted: Fact, actor: str, values: Mapping[Term, bytes]) -> Iterator[OctetFact]:
+        """The facts of a name that an actor has, whether they are still there or not.
+
+        Of many they are those alone that have a value that is known.
+        """
         parts = actor.split("/")
         owners = {WORLD, *("/".join(parts[: n + 1]) for n in range(len(parts)))}
-        return [fact for owner in sorted(owners) for fact in self._made.get((name, owner), ())]
+        known = [(place, values[term]) for place, term in enumerate(wanted.args) if term in values]
+        for owner in sorted(owners):
+            facts = self._made.get((wanted.name, owner), [])
+            if len(facts) > _MANY:
+                lists = [self._made_with.get((wanted.name, owner, *one), []) for one in known]
+                facts = min([facts, *lists], key=len)
+            yield from facts
 
     def _fitted(
         self, rule: Rule, wanted: Fact, fact: OctetFact, values: dict[Term, bytes]

@@ -10,6 +10,7 @@ from owamp_reference.packets import ReflectorPacket, SenderPacket
 
 from ...theory.heard import End, HeardConnection, HeardMessage, HeardPacket
 from .captured import ConnectionReport
+from .sessions import ObservedSession
 from .steps import Step, Who
 
 _NO_MESSAGES = ("end", "Challenge", "capture")
@@ -68,6 +69,7 @@ def _credentials(
 
 def _items(report: ConnectionReport) -> Iterator[HeardMessage | HeardPacket]:
     senders: dict[tuple[bytes, int], bytes] = {}
+    observed = {id(item.session): item for item in report.observer.sessions}
     for step, packet in zip(report.steps, report.packets, strict=True):
         if step.name in _NO_MESSAGES:
             continue
@@ -76,18 +78,19 @@ def _items(report: ConnectionReport) -> Iterator[HeardMessage | HeardPacket]:
             text = b"".join(part.octets for part in step.parts)
             yield HeardMessage(packet, step.name, end, step.octets, text, step.units)
         else:
-            yield _packet(report, step, packet, senders)
+            yield _packet(step, packet, observed.get(id(step.tested)), senders)
 
 
 def _packet(
-    report: ConnectionReport, step: Step, packet: int, senders: dict[tuple[bytes, int], bytes]
+    step: Step,
+    packet: int,
+    observed: ObservedSession | None,
+    senders: dict[tuple[bytes, int], bytes],
 ) -> HeardPacket:
     """A test packet; the sender's are kept by SID and number, for the answers to them."""
-    session = step.tested
-    if session is None:
+    if observed is None:
         return HeardPacket(packet, step.name, "client", step.octets)
-    observed = next(item for item in report.observer.sessions if item.session is session)
-    is_answer = step.who is Who.REFLECTOR
+    session, is_answer = observed.session, step.who is Who.REFLECTOR
     kind = ReflectorPacket if is_answer else SenderPacket
     end: End = "client" if observed.sends_from_client is not is_answer else "server"
     octets = step.octets[: kind.header_size(session.mode)]
