@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ..reference.support import KEY_ID, PASSPHRASE, SK_D, SPI_I, SPI_R
 from .peers import GUARD, private
+from .perfsonar import keys, server_command
 
 DATA = Path(__file__).parent / "data"
 PORT = 8610
@@ -113,16 +114,7 @@ class Recording:
         if self.server == "serve":
             where = ["--protocol", self.protocol, "--host", "127.0.0.1", "--port", str(PORT)]
             return [*OURS, "serve", *where, *self._secret(folder)]
-        limits = "limit root with delete_on_fetch=off,bandwidth=0,disk=0\nassign default root\n"
-        private(folder / f"{self.protocol}-server.conf", "")
-        private(folder / f"{self.protocol}-server.limits", limits)
-        private(folder / f"{self.protocol}-server.pfs", f"{KEY_ID}\t{PASSPHRASE.hex()}\n")
-        data = ["-d", str(folder)] if self.protocol == "owamp" else []
-        modes = "EAO" if self.protocol == "owamp" else "EAOM"
-        return [
-            self.server, "-f", "-Z", "-c", str(folder), "-R", str(folder), *data,
-            "-S", f"127.0.0.1:{PORT}", "-a", modes,
-        ]  # fmt: skip
+        return server_command(self.server, folder, PORT)
 
     def _client(self, folder: Path) -> list[str]:
         address = f"127.0.0.1:{PORT}"
@@ -130,8 +122,7 @@ class Recording:
             how = ["--protocol", self.protocol, "--mode", self.mode, "--direction", "both"]
             pace = ["--count", _COUNT, "--interval", _INTERVAL, "--loss-timeout", "1"]
             return [*OURS, "probe", *how, *pace, *self._secret(folder), address]
-        keys = private(folder / "keys", f"{KEY_ID}\t{PASSPHRASE.hex()}\n")
-        mode = ["-A", LETTERS[self.mode], "-u", KEY_ID, "-k", str(keys)]
+        mode = ["-A", LETTERS[self.mode], "-u", KEY_ID, "-k", str(keys(folder))]
         return [self.client, *mode, "-c", _COUNT, "-i", _INTERVAL, "-L", "1", address]
 
 
