@@ -18,6 +18,7 @@ from ..theory.runs import DEFAULT_RUNS, RunsReport, check_runs, has_runs
 from ..vectors.drbg import Drbg
 from ..words import counted
 from .about_captures import check_capture
+from .about_files import each_key_derived_once
 from .about_models import clear_model_errors, shown
 from .about_peers import (
     max_count_option,
@@ -130,7 +131,7 @@ def conform_model(
     _check_options(of_captures if pcap is None else ("seed", "octets", "runs"))
     if pcap is not None:
         told = None if protocol is None else protocol_of(protocol)
-        with clear_model_errors():
+        with clear_model_errors(), each_key_derived_once():
             credentials = read_secret_options(**secrets).credentials
             check_capture(pcap, models, names, credentials, told, pcap_ports, max_count, json_path)
         return
