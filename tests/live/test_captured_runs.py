@@ -117,10 +117,24 @@ def test_two_messages_of_each_end_are_a_run_of_the_streams(item: Recording) -> N
     assert sorted(taken) == sorted(f"{end}_Takes_{n}" for end in ends.values() for n in numbers)
 
 
-def test_the_messages_of_the_mixed_mode_are_a_run_and_its_packets_are_not_in_the_model() -> None:
-    found = outcomes_of(DATA / "twping-twampd-twamp-mixed.pcap", "rfc4656")
+def test_a_session_of_the_mixed_mode_is_a_run_of_its_theory() -> None:
+    path = DATA / "twping-twampd-twamp-mixed.pcap"
+    found = outcomes_of(path, "rfc4656")
     assert [name for name, _ in steps(found)][-1] == "Accept-Session"
     assert ("TWAMP-Test packet", "a test packet in clear") in left(found, is_abstraction=True)
+    rules = Counter(rule for _, rule in steps(outcomes_of(path, "mixed_mode")))
+    assert rules["Sender_Packet_Mixed"] == 3
+    assert rules["Reflector_Takes_Mixed"] == 1
+    answers = left(outcomes_of(path, "mixed_mode"), is_abstraction=True)
+    assert ("TWAMP-Test packet", "the reflector's answers") in answers
+
+
+def test_a_changed_packet_in_clear_is_still_a_run() -> None:
+    """Nothing protects it, which is what the theory says."""
+    items = said("twping-twampd-twamp-mixed")
+    place = next(n for n, one in enumerate(items) if not one.is_control)
+    wrong = changed(items, place, lambda one: one.flipped(5))
+    assert not refused(outcomes(written(wrong), "mixed_mode"))
 
 
 def test_two_connections_with_one_secret_are_one_run() -> None:
@@ -521,7 +535,7 @@ def test_the_command_tells_no_secret(name: str, secrets: Path, tmp_path: Path) -
         (["--pcap", "x", "--runs", "3"], "--runs: has no use with --pcap"),
         (["--pcap-port", "3"], "--pcap-port: has no use without --pcap"),
         (["--secrets", "x"], "--secrets: has no use without --pcap"),
-        (["--pcap", "x", "--model", "ikev2_sa"], "--model: expected control_stream, rfc4656, "),
+        (["--pcap", "x", "--model", "ikev2_sa"], "--model: expected control_stream, mixed_mode, "),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(arguments: list[str], text: str) -> None:

@@ -112,12 +112,12 @@ def conform_model(
     the theories, step by step: every message is that of a rule, octet by octet.
 
     With --pcap, what a real client and a real server said is checked in the same way, with their
-    shared secret, against the theories rfc4656, rfc4656_reflection and control_stream. A message
-    that is no step is named, with the rule that comes nearest and what differs. What a theory
-    leaves out is counted as "not in the model". The check shows that each message is the one that
-    a rule sends, given what was received and said before. It does not show that a peer refuses
-    what is wrong: a capture has only what happened. It does not show that values are random, and
-    it assumes that every captured message was delivered.
+    shared secret, against the theories rfc4656, rfc4656_reflection, control_stream and mixed_mode.
+    A message that is no step is named, with the rule that comes nearest and what differs. What a
+    theory leaves out is counted as "not in the model". The check shows that each message is the
+    one that a rule sends, given what was received and said before. It does not show that a peer
+    refuses what is wrong: a capture has only what happened. It does not show that values are
+    random, and it assumes that every captured message was delivered.
 
     \b
     Examples:

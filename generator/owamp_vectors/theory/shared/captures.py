@@ -21,7 +21,7 @@ from .packets import by_mode
 UNREAD = ("encrypted octets", "octets", "gap", "command")
 """The names of octets that are not known here, or not read."""
 _IN_CLEAR = Left("a test packet in clear")
-_NO_SESSION = Left("it belongs to no session that was heard to be accepted", is_abstraction=False)
+NO_SESSION = Left("it belongs to no session that was heard to be accepted", is_abstraction=False)
 _NOT_HEARD = Left("the packet that it answers is not in the capture", is_abstraction=False)
 
 
@@ -71,13 +71,13 @@ def packet_meant(
             who receives what was reflected.
         names: what is known beside the SID, by the end from which the session's packets come.
     """
-    left = _NO_SESSION if item.session is None else None
+    left = NO_SESSION if item.session is None else None
     if item.session is not None and item.session.keys is None:
         left = _IN_CLEAR
     elif item.is_answer and item.answered is None:
         left = _NOT_HEARD
     if left is not None or item.session is None:
-        yield Meant(connection, item, left or _NO_SESSION)
+        yield Meant(connection, item, left or NO_SESSION)
         return
     known = {**names[item.receiver if item.is_answer else item.sender], "sid": item.session.sid}
     ttl = item.ttl if item.is_answer else None

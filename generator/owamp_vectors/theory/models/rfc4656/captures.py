@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from owamp_reference.negotiation import Protocol
 
@@ -63,13 +64,24 @@ class _Talk:
         return Left("a second session over one connection") if count > 1 else None
 
 
-def _heard(connections: Sequence[HeardConnection]) -> Iterator[Meant]:
+Packets: TypeAlias = Callable[[HeardConnection, HeardPacket, dict[str, bytes]], Iterator[Meant]]
+"""What a test packet of a connection's first session has to be, with the names of its ends."""
+
+
+def from_the_greeting_on(
+    connections: Sequence[HeardConnection],
+    packets: Packets,
+    why: Callable[[HeardConnection], Left | None] = why_left,
+) -> Iterator[Meant]:
     """The events of theories that have TWAMP from the greeting on, with one session over each
     connection, and ``!Secret(C, S, key_id, psk)``.
+
+    Args:
+        why: why a connection is not in the theory, if it is not.
     """
     provided: dict[bytes, tuple[str, str]] = {}
     for connection in connections:
-        left, ends = why_left(connection), (connection.client, connection.server)
+        left, ends = why(connection), (connection.client, connection.server)
         credentials = connection.credentials
         if left is None and credentials is not None:
             if credentials.key_id not in provided:
@@ -81,7 +93,7 @@ def _heard(connections: Sequence[HeardConnection]) -> Iterator[Meant]:
             if provided[credentials.key_id] != ends:
                 left = Left("a shared secret of more than two hosts")
         if left is None:
-            yield from _talk(connection)
+            yield from _talk(connection, packets)
         else:
             yield from all_left(connection, left)
 
@@ -95,7 +107,7 @@ def _names(connection: HeardConnection) -> dict[str, bytes]:
     }
 
 
-def _talk(connection: HeardConnection) -> Iterator[Meant]:
+def _talk(connection: HeardConnection, packets: Packets) -> Iterator[Meant]:
     talk, names = _Talk(), _names(connection)
     for item in connection.items:
         if isinstance(item, HeardPacket):
@@ -104,8 +116,7 @@ def _talk(connection: HeardConnection) -> Iterator[Meant]:
             elif connection.protocol is Protocol.OWAMP:
                 yield Meant(connection, item, Left("a one-way session"))
             else:
-                ways: dict[End, dict[str, bytes]] = {"client": names, "server": names}
-                yield from packet_meant(connection, item, _STEMS, ways)
+                yield from packets(connection, item, names)
             continue
         left = talk.left(connection, item)
         if left is not None:
@@ -124,6 +135,14 @@ def _talk(connection: HeardConnection) -> Iterator[Meant]:
             talk.waiting[item.receiver].append(item.octets)
 
 
+def _packet(
+    connection: HeardConnection, item: HeardPacket, names: dict[str, bytes]
+) -> Iterator[Meant]:
+    ways: dict[End, dict[str, bytes]] = {"client": names, "server": names}
+    return packet_meant(connection, item, _STEMS, ways)
+
+
 CAPTURES = Captures(
-    _heard, "set-up; in TWAMP the first session over a connection, and its test packets"
+    lambda connections: from_the_greeting_on(connections, _packet),
+    "set-up; in TWAMP the first session over a connection, and its test packets",
 )
