@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup vectors render check prove claims draft report adapters strongswan debian test \
-	coverage bench load lowest lock mutate package
+	coverage bench load lowest lock mutate mutate-reference package
 
 help: ## say what the targets do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment .venv with the pinned packages
 
@@ -76,7 +76,13 @@ STRYKER := 8.7.1
 mutate: $(STAMP) ## count the mutants of adapters/javascript that the vectors kill (an hour; needs npm)
 	npm install --silent --prefix build/mutate @stryker-mutator/core@$(STRYKER)
 	$(BIN)/python -m tests.mutation.questions build/mutate/questions.jsonl
-	nice $(BIN)/python -m tests.mutation.run
+	nice $(BIN)/python -m tests.mutation.javascript
+
+COSMIC_RAY := 8.7.0
+mutate-reference: $(STAMP) ## count the mutants of reference/ that the vectors notice (an hour; needs an index)
+	$(PYTHON) -m venv build/mutate/cosmic-ray
+	build/mutate/cosmic-ray/bin/pip install -q cosmic-ray==$(COSMIC_RAY)
+	nice $(BIN)/python -m tests.mutation.reference
 
 strongswan: $(STAMP) ## record the known answers of strongSwan (needs strongSwan, and root)
 	$(BIN)/python -m tests.strongswan.record

@@ -18,6 +18,8 @@ _LOST = {
     "Secret": "the shared secret",
     "AuthKey": "a long-term key",
     "SKd": "SK_d",
+    "InitiatorExponent": "the initiator's exponent",
+    "ResponderExponent": "the responder's exponent",
     "KEYMAT": "KEYMAT",
     "SharedSecret": "the shared secret key",
     "ControlKeys": "T1 and T2",
