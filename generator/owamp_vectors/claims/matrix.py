@@ -45,7 +45,7 @@ def load_matrix(claims: Claims) -> Matrix:
     """The matrix beside ``claims.toml``.
 
     Raises:
-        FileError: what does not fit, a column or a claim that there is not.
+        FileError: what does not fit, or a column or claim that does not exist.
     """
     path = claims.models / MATRIX
     content = read_toml(path)

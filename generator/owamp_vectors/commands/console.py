@@ -23,7 +23,7 @@ Exit codes:
   1    something differs, fails, is refused, is stale or is missing
   2    the command line is wrong
   3    a file cannot be read or written, or does not fit
-  4    tamarin-prover is missing or does not work
+  4    a prover is missing or does not work
   5    the extra 'models' is not installed
   6    a program cannot be started, or xml2rfc is not installed
   7    the peer cannot be reached, or the address cannot be listened on
