@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,18 @@ from owamp_vectors.live.serve import sessions
 from ..reference.support import KEY_ID, OWAMP, TWAMP, Setting
 from . import on_path as on_path_script
 from .attacks import name_of, outcomes, played_with_perfsonar, recorded_of
+from .captured import THEORIES, outcomes_of, refused, steps
 from .peers import GUARD, plan, run, serving
-from .perfsonar import MODES, SERVERS, keys, perfsonar_server, program, server_command, tried
+from .perfsonar import (
+    MODES,
+    SERVERS,
+    keys,
+    perfsonar_server,
+    program,
+    server_command,
+    tried,
+)
+from .record import DATA, NotHereError, Recording
 
 LETTERS = {Mode.UNAUTHENTICATED: "O", Mode.AUTHENTICATED: "A", Mode.ENCRYPTED: "E"}
 SETTINGS = [
@@ -291,3 +302,27 @@ def test_a_server_of_perfsonar_is_right_about_loss(protocol: str, tmp_path: Path
     )  # fmt: skip
     assert "wrong" not in output, output
     assert "of 30 test packets" in output
+
+
+# Captures as runs of the theories
+
+FRESH = [
+    Recording("twping", "twampd", "twamp", "encrypted"),
+    Recording("owping", "owampd", "owamp", "authenticated"),
+    Recording("twping", "serve", "twamp", "authenticated"),
+    Recording("probe", "owampd", "owamp", "encrypted"),
+]
+
+
+@pytest.mark.parametrize("item", FRESH, ids=lambda item: item.name)
+def test_a_session_that_is_recorded_now_is_a_run(item: Recording, tmp_path: Path) -> None:
+    """The recordings in `data` can be made again."""
+    path = tmp_path / "seen.pcap"
+    try:
+        item.record(path)
+    except NotHereError as error:
+        pytest.skip(str(error))
+    for theory in THEORIES:
+        found, recorded = (outcomes_of(one, theory) for one in (path, DATA / f"{item.name}.pcap"))
+        assert not refused(found)
+        assert Counter(steps(found)) == Counter(steps(recorded))

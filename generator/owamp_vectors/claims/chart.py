@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 
 import jinja2
 
 from ..jinja import environment
+from ..vectors.declaration import Json
 from .declared import Job
 from .trace import ADVERSARY, AdversaryStep, Column, RuleStep, Trace, read_trace
 
@@ -84,6 +85,20 @@ class Chart:
     def text(self) -> str:
         """The chart as lines of text."""
         return "\n".join(self._lines()) + "\n"
+
+    def to_json(self) -> Json:
+        """The chart as an object: what it shows of which lemma, its columns and its steps."""
+        job = self.trace.job
+        return {
+            "statement": self.statement,
+            "model": job.model,
+            "flags": list(job.flags),
+            "lemma": job.lemma,
+            "title": self.title,
+            "columns": [asdict(column) for column in self.trace.columns],
+            "steps": list(map(_step, self.trace.steps)),
+            "where": dict(self.trace.legend),
+        }
 
     def _lines(self) -> Iterator[str]:
         yield self.title
@@ -178,6 +193,19 @@ def chart_of(text: str, job: Job, statement: str, quantifier: str) -> Chart:
         FileError: the text is no such JSON.
     """
     return Chart(read_trace(text, job), statement, quantifier)
+
+
+def _step(step: RuleStep | AdversaryStep) -> Json:
+    if isinstance(step, AdversaryStep):
+        return {"column": ADVERSARY, "worksOut": list(step.lines), "knows": list(step.knows)}
+    return {
+        "column": step.column.title,
+        "rule": step.rule,
+        "isLeak": step.is_leak,
+        "receives": list(step.receives),
+        "records": list(step.actions),
+        "sends": list(step.sends),
+    }
 
 
 def _deductions(step: AdversaryStep) -> list[str]:

@@ -17,7 +17,6 @@ from owamp_reference.binding import key_id_from_spis
 from owamp_reference.errors import ProtocolError
 from owamp_reference.messages import encode_key_id
 from owamp_reference.negotiation import SECURITY_BITS, Credentials, Mode, Protocol
-from owamp_reference.token import DEFAULT_MAX_COUNT, MIN_COUNT
 
 from .. import disk
 from ..live.capture.capture import Capture
@@ -35,6 +34,8 @@ from .about_peers import (
     MODE_NAMES,
     NoPeer,
     capture_option,
+    max_count_option,
+    pcap_ports_option,
     protocol_of,
     protocol_option,
     read_secret_options,
@@ -75,13 +76,7 @@ from .options import file_option, reporting, seconds_option
 )
 @seconds_option("--timeout", 5, "for the connection and for each answer")
 @seconds_option("--loss-timeout", 2, "after which a test packet counts as lost")
-@click.option(
-    "--max-count",
-    default=DEFAULT_MAX_COUNT,
-    show_default=True,
-    type=click.IntRange(MIN_COUNT),
-    help="Largest Count that is accepted from the server.",
-)
+@max_count_option
 @click.option(
     "--negative",
     is_flag=True,
@@ -104,13 +99,7 @@ from .options import file_option, reporting, seconds_option
 @reporting
 @capture_option
 @file_option("--pcap", "pcap", "Report on a capture instead of contacting a peer.")
-@click.option(
-    "--pcap-port",
-    "pcap_ports",
-    multiple=True,
-    type=click.IntRange(1, 65535),
-    help="Server port in the capture besides 861 and 862; can be repeated.",
-)
+@pcap_ports_option
 def probe(
     peer: str | None,
     protocol: str | None,
