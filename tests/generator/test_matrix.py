@@ -58,7 +58,7 @@ def test_each_loss_has_words() -> None:
     [
         ('passphrase = "guess"', 'passwords = "guess"', "no column passwords"),
         ('passphrase = "guess"', 'passphrase = "guesses"', "no claim guesses"),
-        ("[[row]]\nproperty = ", "[[row]]\nname = ", "row 1"),
+        ("[[row]]\nproperty = ", "[[row]]\nname = ", "row 2"),
     ],
 )
 def test_a_matrix_that_does_not_fit_is_refused(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import count
 
 import jinja2
 
 from ..jinja import environment
+from ..vectors.declaration import Json
 from .cast import Cast
 from .declared import Job
 from .trace import ADVERSARY, AdversaryStep, Column, RuleStep, Trace, read_trace
@@ -131,6 +132,20 @@ class Chart:
         """The chart as lines of text."""
         return "\n".join(self._lines()) + "\n"
 
+    def to_json(self) -> Json:
+        """The chart as an object: what it shows of which lemma, its columns and its steps."""
+        job = self.trace.job
+        return {
+            "statement": self.statement,
+            "model": job.model,
+            "flags": list(job.flags),
+            "lemma": job.lemma,
+            "title": self.title,
+            "columns": [asdict(column) for column in self.trace.columns],
+            "steps": list(map(_step, self.trace.shown)),
+            "where": dict(self.trace.legend),
+        }
+
     def _lines(self) -> Iterator[str]:
         yield self.title
         yield f"Claim: {self.statement}"
@@ -169,12 +184,12 @@ class Chart:
     def events(self) -> Iterator[Event]:
         """What happens, in the order of time."""
         number, messages = 0, count(1)
-        for step in self.trace.steps:
+        for step in self.trace.shown:
             if isinstance(step, AdversaryStep):
                 if step.lines:
                     yield Event("deduction", "; ".join(step.lines), ADVERSARY)
                 yield from (Event("known", term, ADVERSARY) for term in step.knows)
-            elif not step.is_idle:
+            else:
                 number += 1
                 who = "" if step.is_told else step.column.title
                 for text in step.receives:
@@ -209,10 +224,10 @@ class Chart:
         top = layout.y
         _place_heads(layout)
         number = 0
-        for step in self.trace.steps:
+        for step in self.trace.shown:
             if isinstance(step, AdversaryStep):
                 _place_deductions(layout, step)
-            elif not step.is_idle:
+            else:
                 number += 1
                 _place_rule(layout, step, number)
         bottom = layout.y
@@ -257,6 +272,20 @@ def chart_of(
         FileError: the text is no such JSON.
     """
     return Chart(read_trace(text, job, cast), statement, quantifier)
+
+
+def _step(step: RuleStep | AdversaryStep) -> Json:
+    if isinstance(step, AdversaryStep):
+        return {"column": ADVERSARY, "worksOut": list(step.lines), "knows": list(step.knows)}
+    return {
+        "column": step.column.title,
+        "rule": step.rule,
+        "words": step.words,
+        "isLeak": step.is_leak,
+        "receives": list(step.receives),
+        "records": list(step.actions),
+        "sends": list(step.sends),
+    }
 
 
 def _wrapped(head: str, text: str) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..disk import FileError, read_toml
 from ..json_schema import misfit, package_schema
+from ..vectors.declaration import Json
 from .declared import Claim, Claims
 from .table import ClaimRow
 
@@ -74,6 +75,24 @@ def excused(claims: Claims, claim: Claim) -> tuple[str, ...]:
     _, _, conclusion = claims.theory(claim.job).text[lemma.start : lemma.end].partition("==>")
     lost = dict.fromkeys(re.findall(r"Reveal(\w+)\(", conclusion))
     return tuple(_LOST.get(name, name) for name in lost)
+
+
+def matrix_json(matrix: Matrix, table: list[ClaimRow]) -> Json:
+    """The matrix as an object: for each property and design the claim, with its verdict."""
+    verdicts = {row.claim.id: row.verdict for row in table}
+    return {
+        "columns": dict(matrix.columns),
+        "rows": [
+            {
+                "property": name,
+                "cells": {
+                    column: {"claim": claim.id, "verdict": verdicts[claim.id]}
+                    for column, claim in cells.items()
+                },
+            }
+            for name, cells in matrix.rows
+        ],
+    }
 
 
 def matrix_markdown(matrix: Matrix, claims: Claims, table: list[ClaimRow]) -> str:

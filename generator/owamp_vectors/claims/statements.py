@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..disk import FileError, read_toml
@@ -83,6 +83,17 @@ def _problems(
     for claim in claims.every:
         if claim.kind == "claim" and claim.id not in named and claim.id not in beside:
             yield f"claim {claim.id} is about no statement, and no other says why"
+
+
+def statements_json(statements: list[Statement], rows: list[ClaimRow]) -> Json:
+    """Each statement with what there is on it; its claims with their verdicts."""
+    verdicts = {row.claim.id: row.verdict for row in rows}
+    return {
+        "statements": [
+            {**asdict(statement), "claims": {claim: verdicts[claim] for claim in statement.claims}}
+            for statement in statements
+        ]
+    }
 
 
 def statements_text(statements: list[Statement], rows: list[ClaimRow]) -> str:

@@ -90,6 +90,11 @@ class Trace:
     steps: tuple[RuleStep | AdversaryStep, ...]
     legend: tuple[tuple[str, str], ...]
 
+    @property
+    def shown(self) -> list[RuleStep | AdversaryStep]:
+        """The steps that a chart shows."""
+        return [s for s in self.steps if isinstance(s, AdversaryStep) or not s.is_idle]
+
 
 def slim(text: str) -> str:
     """Tamarin's JSON without what can be computed from the rest, a node or edge a line.

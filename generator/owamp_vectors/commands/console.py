@@ -8,14 +8,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import click
 
-from ..disk import FileError, printable, shortened, to_text, write_file
+from ..disk import FileError, digest, printable, shortened, to_text, write_file
 
 EXIT_CODES = """\b
 Exit codes:
@@ -214,6 +214,21 @@ def as_objects(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[d
         }
         for row in rows
     ]
+
+
+def files_json(
+    directory: Path, texts: Mapping[str, str | bytes], removed: list[str]
+) -> dict[str, Any]:
+    """What a command has written to a directory, and removed there, for ``--json``."""
+    files = [
+        {
+            "file": name,
+            "octets": len(text.encode() if isinstance(text, str) else text),
+            "SHA-256": digest(text),
+        }
+        for name, text in texts.items()
+    ]
+    return {"directory": str(directory), "files": files, "removed": removed}
 
 
 def progress(items: list[_T], label: str) -> Iterator[_T]:

@@ -1,4 +1,4 @@
-"""What the first page of the report shows: which property holds in which design, and the verdicts."""
+"""The first page of the report: which property holds in which design, and what came out."""
 
 from __future__ import annotations
 
