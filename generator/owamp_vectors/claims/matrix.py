@@ -35,10 +35,12 @@ class Matrix:
     Attributes:
         columns: the designs, each a name and a title.
         rows: the properties, each with claims by the names of columns.
+        headings: of the parts of the table, by the number of the row, from 0, that begins one.
     """
 
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, dict[str, Claim]], ...]
+    headings: dict[int, str]
 
 
 def load_matrix(claims: Claims) -> Matrix:
@@ -65,7 +67,8 @@ def load_matrix(claims: Claims) -> Matrix:
         (row["property"], {column: known[claim] for column, claim in row["cells"].items()})
         for row in content["row"]
     )
-    return Matrix(columns, tuple(rows))
+    headings = {n: row["heading"] for n, row in enumerate(content["row"]) if "heading" in row}
+    return Matrix(columns, tuple(rows), headings)
 
 
 def excused(claims: Claims, claim: Claim) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 
 from ...disk import FileError
+from ..cast import Cast
 from ..chart import chart_of
 from ..declared import Claim, Job
 from ..inventory import misreading
@@ -156,13 +157,13 @@ def traces_apart(text: str, dot: str, lemmas: list[str]) -> dict[str, tuple[str,
 
 
 def pictures(
-    claim: Claim, quantifier: str, trace: str, dot: str
+    claim: Claim, quantifier: str, trace: str, dot: str, cast: Cast
 ) -> tuple[dict[str, str], list[str]]:
     """The chart and Tamarin's graph of a trace, and remarks on what could not be drawn."""
     drawn: dict[str, str] = {}
     remarks: list[str] = []
     try:
-        drawn[CHART] = chart_of(trace, claim.job, claim.statement, quantifier).svg()
+        drawn[CHART] = chart_of(trace, claim.job, claim.statement, quantifier, cast).svg()
     except FileError as error:
         remarks.append(f"no chart: {error}")
     graphviz = shutil.which("dot")
