@@ -72,8 +72,8 @@ NOT_PLAYED = {
     "ippm-who-is-client": "the host would have to be a client as well",
     "ippm-own-secrets": "each end computes the keys alone",
 }
-"""The falsified claims on what the RFCs of OWAMP and TWAMP specify that are not played with a server,
-and why. Those on IKEv2 itself (RFC 7296) are not among them."""
+"""The falsified claims on the RFCs of OWAMP and TWAMP that are not played with a server, and why.
+Those on IKEv2 itself (RFC 7296) are not among them."""
 
 
 def honest_runs(protocol: Protocol) -> Iterator[LiveAttack]:
