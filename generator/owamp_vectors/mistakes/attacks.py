@@ -127,6 +127,12 @@ NOTES = {
         "initiator does not cover the identity of the responder. The keys stay with these two.",
         "A responder takes an initiator for its peer that wanted to talk to somebody else.",
     ),
+    "ExponentLost": Note(
+        "PROTOCOL",
+        "SK_d computed from a Diffie-Hellman exponent of the IKE SA that is lost, and from values "
+        "in clear. Forget the exponents as soon as SKEYSEED is computed, and do not reuse them.",
+        "Who learns an exponent of an IKE SA has its SK_d, and the shared secret of O/TWAMP.",
+    ),
     "KeymatLost": Note(
         "PROTOCOL",
         "PRF{ KEYMAT, Session ID } computed from a KEYMAT that is lost. Derive from SK_d, as RFC "

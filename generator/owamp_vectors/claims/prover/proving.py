@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...disk import FileError, write_file
+from ..cast import cast_of
 from ..declared import Claim, Claims, by_theory
 from ..ledger import PROOF, TRACE, UNPROVED, Entry, Ledger
 from ..theory_text import Theory
@@ -160,7 +161,8 @@ class _Proving:
         if job.lemma in traces:
             graph, dot = traces[job.lemma]
             artefacts[TRACE] = slim(graph)
-            drawn, remarks = pictures(claim, quantifier, artefacts[TRACE], dot)
+            cast = cast_of(self.claims, job)
+            drawn, remarks = pictures(claim, quantifier, artefacts[TRACE], dot, cast)
             entry, artefacts = replace(entry, trace=True), artefacts | drawn
         elif _has_trace(line) and job.diff:
             remarks = ["no trace: tamarin-prover writes none in --diff mode"]

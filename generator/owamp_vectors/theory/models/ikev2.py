@@ -137,6 +137,8 @@ ROOM = Room(
         "Provision_Auth_Key": BEFOREHAND,
         "Provision_Peer": BEFOREHAND,
         "Reveal_Auth_Key": LEAK,
+        "Reveal_Initiator_Exponent": LEAK,
+        "Reveal_Responder_Exponent": LEAK,
         "Reveal_SK_d": LEAK,
         "Reveal_KEYMAT": LEAK,
         "Initiator_IKE_SA_INIT": MESSAGE_OF_IKE,
