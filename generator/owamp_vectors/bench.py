@@ -148,7 +148,7 @@ def measure(file: VectorFile) -> tuple[int, float, float]:
     return content["numberOfTests"], built, bared
 
 
-def refusals() -> tuple[float, float]:
+def refusal_times() -> tuple[float, float]:
     """Seconds in which a server refuses an unknown KeyID, and a wrong passphrase: the medians of
     `REFUSALS`, the two timed in turn.
     """
@@ -180,7 +180,7 @@ def main() -> None:
     click.echo(
         f"\nbuild and bare: the best of {ROUNDS} rounds in one process; ratio = build / bare."
     )
-    unknown, wrong = refusals()
+    unknown, wrong = refusal_times()
     click.echo(
         f"A server refuses an unknown KeyID in {unknown * 1e6:.0f} µs and a wrong passphrase in"
         f" {wrong * 1e6:.0f} µs, ratio {unknown / wrong:.2f}: medians of {REFUSALS}, in turn."
