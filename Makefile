@@ -28,7 +28,7 @@ render: $(STAMP) ## render the vectors as C, Go, Python, Rust and text, to build
 check: $(STAMP) ## run the linters, and compare vectors/ with what the generator makes
 	.ci/check $(BIN)
 
-prove: $(STAMP) ## prove what has no current verdict (needs tamarin-prover)
+prove: $(STAMP) ## prove what has no current verdict (needs Tamarin, ProVerif and CryptoVerif)
 	$(BIN)/owamp-vectors prove
 
 claims: $(STAMP) ## show the claims about the models beside their verdicts
@@ -66,7 +66,7 @@ coverage: $(STAMP) ## run the tests and report the lines and branches that they 
 bench: $(STAMP) ## measure regeneration against the bare cryptographic operations
 	$(BIN)/python -m owamp_vectors.bench
 
-load: $(STAMP) ## put a load to serve on loopback for a minute, and say what it cost
+load: $(STAMP) ## put load on serve for a minute, on loopback, and say what it cost
 	$(BIN)/python -m tests.live.load
 
 lowest: ## install the lowest versions that are allowed, generate and test there (needs an index)
@@ -84,7 +84,7 @@ mutate-reference: $(STAMP) ## count the mutants of reference/ that the vectors n
 	build/mutate/cosmic-ray/bin/pip install -q cosmic-ray==$(COSMIC_RAY)
 	nice $(BIN)/python -m tests.mutation.reference
 
-strongswan: $(STAMP) ## record the known answers of strongSwan (needs it, and root)
+strongswan: $(STAMP) ## record the known answers of strongSwan (needs strongSwan, and root)
 	$(BIN)/python -m tests.strongswan.record
 
 lock: ## resolve the pinned packages anew (needs uv)

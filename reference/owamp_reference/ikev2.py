@@ -83,7 +83,7 @@ def _prf_aes_cmac(key: bytes, data: bytes) -> bytes:
 
 
 PRFS: dict[str, Prf] = {}
-"""The functions that there are, by name."""
+"""All functions, by name."""
 
 
 def _listed(function: Prf) -> Prf:

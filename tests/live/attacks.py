@@ -39,7 +39,7 @@ def setting(protocol: Protocol) -> Setting:
 
 async def play(protocol: Protocol, port: int) -> list[Played]:
     """All attacks, as soon as the server at a port of this machine is there."""
-    config = plan(setting(protocol), loss_timeout=0.5)
+    config = plan(setting(protocol))
     while True:
         try:
             return await run_attacks(config, "127.0.0.1", port)

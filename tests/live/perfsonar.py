@@ -17,6 +17,8 @@ from owamp_reference.negotiation import Protocol
 from ..reference.support import KEY_ID, PASSPHRASE
 from .peers import private
 
+VERSION = "5.2.3"
+"""That which was tried."""
 MODES = {"owampd": "EAO", "twampd": "EAOM"}
 """All modes of a server, as its option -a has them."""
 SERVERS = {Protocol.OWAMP: "owampd", Protocol.TWAMP: "twampd"}
@@ -35,6 +37,14 @@ def version(name: str) -> str:
     done = subprocess.run([program(name), "-h"], capture_output=True, text=True, check=False)
     found = re.search(r"Version: ([\d.]+)", done.stdout + done.stderr)
     return found[1] if found else "of an unknown version"
+
+
+def tried(name: str) -> str:
+    """As `program`, for what is known of the version that was tried."""
+    path = program(name)
+    if version(name) != VERSION:
+        pytest.skip(f"{name} {version(name)} was not tried, but {VERSION}")
+    return path
 
 
 def keys(folder: Path) -> Path:

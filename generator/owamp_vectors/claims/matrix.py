@@ -18,6 +18,7 @@ _LOST = {
     "Secret": "the shared secret",
     "AuthKey": "a long-term key",
     "SKd": "SK_d",
+    "SK": "SK_d, SK_e and SK_a of the old SA",
     "InitiatorExponent": "the initiator's exponent",
     "ResponderExponent": "the responder's exponent",
     "KEYMAT": "KEYMAT",
@@ -35,17 +36,19 @@ class Matrix:
     Attributes:
         columns: the designs, each a name and a title.
         rows: the properties, each with claims by the names of columns.
+        headings: of the parts of the table, by the number of the row, from 0, that begins one.
     """
 
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, dict[str, Claim]], ...]
+    headings: dict[int, str]
 
 
 def load_matrix(claims: Claims) -> Matrix:
     """The matrix beside ``claims.toml``.
 
     Raises:
-        FileError: what does not fit, a column or a claim that there is not.
+        FileError: what does not fit, or a column or claim that does not exist.
     """
     path = claims.models / MATRIX
     content = read_toml(path)
@@ -65,7 +68,8 @@ def load_matrix(claims: Claims) -> Matrix:
         (row["property"], {column: known[claim] for column, claim in row["cells"].items()})
         for row in content["row"]
     )
-    return Matrix(columns, tuple(rows))
+    headings = {n: row["heading"] for n, row in enumerate(content["row"]) if "heading" in row}
+    return Matrix(columns, tuple(rows), headings)
 
 
 def excused(claims: Claims, claim: Claim) -> tuple[str, ...]:

@@ -92,6 +92,8 @@ def _conclude(counts: Mapping[Peer, int], is_checked: bool) -> None:
         raise click.exceptions.Exit(NOT_CHECKED)
     total = counted(counts[Peer.FALLS] + counts[Peer.RESISTS], "attack")
     echo(f"\nOf {total} the peer resists {counts[Peer.RESISTS]}; {counts[Peer.NOT_TOLD]} not told.")
+    others = counted(len(NOT_PLAYED), "falsified claim")
+    echo(f"{others} cannot be played with a server alone; --json says why.")
     if counts[Peer.FALLS]:
         echo(f"The peer falls for {counts[Peer.FALLS]}.", err=True)
         raise click.exceptions.Exit(DIFFERENT)

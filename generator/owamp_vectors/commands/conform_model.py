@@ -18,6 +18,7 @@ from ..theory.runs import DEFAULT_RUNS, RunsReport, check_runs, has_runs
 from ..vectors.drbg import Drbg
 from ..words import counted
 from .about_captures import check_capture
+from .about_files import each_key_derived_once
 from .about_models import clear_model_errors, shown
 from .about_peers import (
     max_count_option,
@@ -54,6 +55,7 @@ _HEADINGS = (
     "findings",
     "result",
 )
+_NUMBERS = range(1, 10)
 
 
 @click.command("conform-model", epilog=EXIT_CODES)
@@ -130,14 +132,14 @@ def conform_model(
     _check_options(of_captures if pcap is None else ("seed", "octets", "runs"))
     if pcap is not None:
         told = None if protocol is None else protocol_of(protocol)
-        with clear_model_errors():
+        with clear_model_errors(), each_key_derived_once():
             credentials = read_secret_options(**secrets).credentials
             check_capture(pcap, models, names, credentials, told, pcap_ports, max_count, json_path)
         return
     started = time.perf_counter()
     with clear_model_errors(), working("checking the models"):
         rows = list(check_models(models, vectors, names, seed))
-    print_table([_HEADINGS, *map(_cells, rows)], range(1, 10))
+    print_table([_HEADINGS, *map(_cells, rows)], _NUMBERS)
     _abstractions(rows)
     _findings(rows, octets)
     _open_tuples(rows)
@@ -176,7 +178,7 @@ def _write(
 ) -> None:
     """What ``--json`` asks for."""
     content = {
-        "models": as_objects(_HEADINGS, map(_cells, rows)),
+        "models": as_objects(_HEADINGS, map(_cells, rows), _NUMBERS),
         "runs": [
             {"model": item.model.title, "runs": item.runs, "steps": item.steps} for item in reports
         ],

@@ -23,6 +23,8 @@ from ..live.capture.capture import Capture
 from ..live.net.addresses import CONTROL_PORTS, endpoint_text
 from ..live.observe.captured import ConnectionReport, report_capture
 from ..live.observe.steps import Step, any_wrong, step_lines, steps_to_json, text_lines
+from ..live.probe.attacks.run import TIME_LIMIT
+from ..live.probe.attacks.target import CONNECTIONS, DATAGRAMS
 from ..live.probe.config import Direction, ProbeConfig
 from ..live.probe.negative import run_negative
 from ..live.probe.probe import UnreachableError, run_probe
@@ -84,7 +86,8 @@ from .options import file_option, reporting, seconds_option
     "--attacks",
     is_flag=True,
     help="Play the attacks and honest runs of the models with a server whose secret is known, and "
-    "report which of them it resists. At most 4 connections, 12 test packets and 30 s for each.",
+    f"report which of them it resists. At most {CONNECTIONS} connections, {DATAGRAMS} test packets "
+    f"each, and {TIME_LIMIT:g} s for one attack.",
 )
 @click.option(
     "--i-own-this-host",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .. import disk
+from ..claims.cast import cast_of
 from ..claims.chart import Chart, chart_of
 from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import CHART, TRACE, Ledger
@@ -42,9 +43,9 @@ def trace(
 ) -> None:
     """Show the recorded trace of a claim as a message sequence chart.
 
-    A column for each instance of a role and one for the adversary; the rules in the order of time,
-    the messages that they send and receive, what the adversary works out between them. The same
-    picture lies beside the proof as LEMMA.chart.svg. Needs no Tamarin.
+    The chart has a column for each host and one for the adversary. It shows the steps in the
+    order of time, the messages that they send and receive, and what the adversary works out
+    between them. The same picture lies beside the proof as LEMMA.chart.svg. Tamarin is not needed.
 
     \b
     Examples:
@@ -81,4 +82,5 @@ def _chart(loaded: Claims, ledger: Ledger, claim: Claim) -> Chart | None:
         return None
     if entry.digest != loaded.digest(claim.job):
         click.echo(f"{claim.id}: stale: the model has changed since", err=True)
-    return chart_of(text, claim.job, claim.statement, entry.quantifier)
+    cast = cast_of(loaded, claim.job)
+    return chart_of(text, claim.job, claim.statement, entry.quantifier, cast)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from owamp_reference import binding, ikev2, keys, messages, primitives, token
 
@@ -23,7 +22,6 @@ def number(octets: bytes) -> int:
     return int.from_bytes(octets, "big")
 
 
-@lru_cache(maxsize=64)  # a run asks for the same key many times, and Count may be high
 def token_key(secret: bytes, salt: bytes, count: bytes) -> bytes:
     """The key of the Token (RFC 4656 §3.1)."""
     return token.derive_token_key(secret, salt, number(count))

@@ -69,11 +69,11 @@ NOT_PLAYED = {
     "two-servers-server-agrees": "for the server it is an honest set-up",
     "stream-t1-lost": "the server would have to send what is also a command",
     "stream-end": "the server does not say what it makes of the end of a connection",
-    "ike-responder-agrees": "it is an attack on IKEv2",
     "ippm-who-is-client": "the host would have to be a client as well",
     "ippm-own-secrets": "each end computes the keys alone",
 }
-"""The falsified claims on what the RFCs specify that are not played with a server, and why."""
+"""The falsified claims on the RFCs of OWAMP and TWAMP that are not played with a server, and why.
+Those on IKEv2 itself (RFC 7296) are not among them."""
 
 
 def honest_runs(protocol: Protocol) -> Iterator[LiveAttack]:

@@ -43,7 +43,7 @@ from ..probe import UnreachableError, connect
 _Awaited = TypeVar("_Awaited", bound=Event)
 
 CONNECTIONS, DATAGRAMS = 4, 12
-"""What an attack may use of each at most."""
+"""What an attack makes at most, and test packets over each connection."""
 PADDING = 64
 INTERVAL = 0.05
 """Seconds between the two packets of a session of OWAMP."""
