@@ -19,10 +19,12 @@ from .console import (
     EXIT_CODES,
     NO_PROGRAM,
     clear_errors,
+    files_json,
     say_removed,
     working,
+    write_json,
 )
-from .options import models_option, output_option, proofs_option, quiet_option, vectors_option
+from .options import models_option, output_option, proofs_option, reporting, vectors_option
 
 
 class _NotBuilt(click.ClickException):
@@ -90,8 +92,9 @@ def _epoch() -> date | None:
 @models_option
 @proofs_option
 @vectors_option
-@quiet_option
+@reporting
 def draft(
+    json_path: Path | None,
     output: Path,
     day: datetime | None,
     source_only: bool,
@@ -140,3 +143,4 @@ def draft(
     say_removed(removed)
     for name in texts:
         click.echo(f"{output / name}")
+    write_json(json_path, files_json(output, texts, removed))

@@ -69,6 +69,7 @@ _ASSUMED = {
     "control_blocks": "own keys, no loss",
     "control_stream": "own keys, perfect encryption",
     "ikev2_binding": "perfect encryption",
+    "ikev2_rekey": "perfect encryption",
     "ikev2_two_keys": "perfect encryption",
     "mixed_mode": "one server, perfect encryption, no loss",
     "rfc4656": "one server, one session, perfect encryption",
