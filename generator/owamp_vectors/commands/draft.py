@@ -35,16 +35,14 @@ class _NoXml2rfc(click.ClickException):
     exit_code = NO_PROGRAM
 
 
-class _AuthorType(click.ParamType):
-    name = "author"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Author:
-        try:
-            return author_of(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+def _authors(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[Author, ...]:
+    """The authors that are named; fails with one line."""
+    try:
+        return tuple(map(author_of, values))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _epoch() -> date | None:
@@ -73,7 +71,7 @@ def _epoch() -> date | None:
     "--author",
     "authors",
     metavar="AUTHOR",
-    type=_AuthorType(),
+    callback=_authors,
     multiple=True,
     help='With --submission: "Name, Organization <e-mail>"; more than once for several.',
 )
