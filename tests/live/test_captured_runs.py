@@ -500,6 +500,25 @@ def test_the_command_names_what_is_no_step(tmp_path: Path, secrets: Path) -> Non
     assert "Server_Greeting" not in quiet.output
 
 
+def test_another_secret_may_be_why_a_token_is_no_step(tmp_path: Path) -> None:
+    secrets = private(tmp_path / "secrets.toml", f'[passphrases]\n{KEY_ID} = "another"\n')
+    result = conform(*of(TWPING, secrets), "--model", "rfc4656")
+    assert result.exit_code == 1
+    assert "packet 6: Set-Up-Response: no rule of rfc4656 allows it" in result.output
+    assert "or the secret given here is not the one in use" in result.output
+
+
+def test_a_capture_that_is_cut_off_is_checked_up_to_there(tmp_path: Path, secrets: Path) -> None:
+    path, told = tmp_path / "cut.pcap", tmp_path / "told.json"
+    path.write_bytes((DATA / f"{TWPING}.pcap").read_bytes()[:-100])
+    arguments = ["--pcap", path, "--pcap-port", PORT, "--secrets", secrets]
+    result = conform(*arguments, "--json", told)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("the capture ends here: cut off: expected ")
+    [connection] = json.loads(told.read_text(encoding="utf-8"))["connections"]
+    assert (connection["protocol"], connection["mode"]) == ("TWAMP", "encrypted")
+
+
 def test_nothing_checked_has_its_exit_code(tmp_path: Path, secrets: Path) -> None:
     assert conform(*of("twping-twampd-twamp-unauthenticated", secrets)).exit_code == 8
     without = conform("--pcap", DATA / f"{TWPING}.pcap", "--pcap-port", PORT)

@@ -18,6 +18,7 @@ _LOST = {
     "Secret": "the shared secret",
     "AuthKey": "a long-term key",
     "SKd": "SK_d",
+    "SK": "SK_d, SK_e and SK_a of the old SA",
     "InitiatorExponent": "the initiator's exponent",
     "ResponderExponent": "the responder's exponent",
     "KEYMAT": "KEYMAT",

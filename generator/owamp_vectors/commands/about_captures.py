@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from owamp_reference.messages import SetUpResponse
 from owamp_reference.negotiation import Credentials, Protocol
 
 from ..disk import FileError
@@ -36,6 +37,7 @@ from .console import (
 
 _HEADINGS = ("model", "connection", "steps", "not in the model", "not checked", "no step")
 _WIDTH = 98
+_WITH_TOKEN = SetUpResponse.LAYOUT.title
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,12 @@ class CapturedRun:
         for one, found in self.problems():
             item, name = one.item, self.model.path.stem
             what = f"packet {item.packet}: {item.name}" if item else "what is there beforehand"
-            nearest = f"; nearest is {found.nearest}: {found.reason}" if found.nearest else ""
-            yield f"{self.connection.title}, {what}: no rule of {name} allows it{nearest}"
+            text = f"{self.connection.title}, {what}: no rule of {name} allows it"
+            if found.nearest:
+                text += f"; nearest is {found.nearest}: {found.reason}"
+            if item and item.name == _WITH_TOKEN and self.connection.control_keys is None:
+                text += "; or the secret given here is not the one in use"
+            yield text
 
 
 def check_capture(
@@ -192,7 +198,7 @@ def _json(
                 "client": one.client,
                 "server": one.server,
                 "protocol": one.protocol.value if one.protocol else None,
-                "mode": one.mode.security.name if one.mode else None,
+                "mode": (one.mode.security.name or "").lower() if one.mode else None,
             }
             for one in heard
         ],

@@ -59,7 +59,7 @@ def charon(json_path: Path | None, log: Path, secrets_path: Path | None, sid: by
         except LogError as error:
             raise FileError(f"{log}: {error}") from None
     print_table([_HEADINGS, *map(_row, checks)], (0,))
-    rows = as_objects(_HEADINGS, map(_row, checks))
+    rows = as_objects(_HEADINGS, map(_row, checks), (0,))
     write_json(json_path, {"version": found.version, "values": rows})
     counts = Counter(item.agrees for item in checks)
     version = f"strongSwan {found.version}" if found.version else "strongSwan"

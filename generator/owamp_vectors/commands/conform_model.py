@@ -55,6 +55,7 @@ _HEADINGS = (
     "findings",
     "result",
 )
+_NUMBERS = range(1, 10)
 
 
 @click.command("conform-model", epilog=EXIT_CODES)
@@ -138,7 +139,7 @@ def conform_model(
     started = time.perf_counter()
     with clear_model_errors(), working("checking the models"):
         rows = list(check_models(models, vectors, names, seed))
-    print_table([_HEADINGS, *map(_cells, rows)], range(1, 10))
+    print_table([_HEADINGS, *map(_cells, rows)], _NUMBERS)
     _abstractions(rows)
     _findings(rows, octets)
     _open_tuples(rows)
@@ -177,7 +178,7 @@ def _write(
 ) -> None:
     """What ``--json`` asks for."""
     content = {
-        "models": as_objects(_HEADINGS, map(_cells, rows)),
+        "models": as_objects(_HEADINGS, map(_cells, rows), _NUMBERS),
         "runs": [
             {"model": item.model.title, "runs": item.runs, "steps": item.steps} for item in reports
         ],

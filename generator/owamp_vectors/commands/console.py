@@ -205,12 +205,15 @@ def working(label: str) -> Iterator[Callable[[str], None]]:
         thread.join()
 
 
-def as_objects(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[dict[str, Any]]:
-    """The rows of a table as objects of JSON; cells of digits are numbers."""
+def as_objects(
+    headings: Iterable[str], rows: Iterable[Iterable[str]], numbers: Iterable[int]
+) -> list[dict[str, Any]]:
+    """The rows of a table as objects of JSON; the columns numbered in `numbers` are numbers."""
+    names, counted = list(headings), set(numbers)
     return [
         {
-            name: int(cell) if cell.isdecimal() else cell
-            for name, cell in zip(headings, row, strict=True)
+            name: int(cell) if column in counted and cell else cell
+            for column, (name, cell) in enumerate(zip(names, row, strict=True))
         }
         for row in rows
     ]

@@ -133,6 +133,13 @@ NOTES = {
         "in clear. Forget the exponents as soon as SKEYSEED is computed, and do not reuse them.",
         "Who learns an exponent of an IKE SA has its SK_d, and the shared secret of O/TWAMP.",
     ),
+    "OldKeysLost": Note(
+        "PROTOCOL",
+        "An IKE SA is rekeyed by an adversary who has SK_d, SK_e and SK_a of the old one, and "
+        "sends in the place of the peer. Rekeying does not help after such a loss: set up a new "
+        "IKE SA, with IKE_SA_INIT and IKE_AUTH.",
+        "The adversary has SK_d of the new SA, and the shared secret of O/TWAMP.",
+    ),
     "KeymatLost": Note(
         "PROTOCOL",
         "PRF{ KEYMAT, Session ID } computed from a KEYMAT that is lost. Derive from SK_d, as RFC "

@@ -69,6 +69,7 @@ _ASSUMED = {
     "control_blocks": "set-up no-loss",
     "control_stream": "set-up perfect",
     "ikev2_binding": "perfect",
+    "ikev2_rekey": "perfect",
     "ikev2_two_keys": "perfect",
     "mixed_mode": "one-server perfect no-loss",
     "rfc4656": "one-server one-session perfect",
