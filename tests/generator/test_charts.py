@@ -5,16 +5,26 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from owamp_vectors.claims import declared as claims
+from owamp_vectors.claims.cast import CHARTS, Cast, cast_of
 from owamp_vectors.claims.chart import Chart, chart_of, wrap
 from owamp_vectors.claims.declared import Job
 from owamp_vectors.claims.ledger import CHART, TRACE, Ledger
-from owamp_vectors.claims.trace import AdversaryStep, RuleStep, read_trace, slim
+from owamp_vectors.claims.trace import (
+    ADVERSARY,
+    AdversaryStep,
+    RuleStep,
+    ordered_nodes,
+    read_trace,
+    slim,
+)
 from owamp_vectors.disk import FileError
 
 from ..support import VECTORS
@@ -90,14 +100,20 @@ def recorded() -> list[tuple[Path, str]]:
 RECORDED = recorded()
 
 
+@cache
+def known(models: Path) -> tuple[claims.Claims, Ledger]:
+    return claims.load(models, VECTORS), Ledger.load(models / "proofs")
+
+
+@cache
 def drawn(models: Path, claim_id: str) -> tuple[Chart, str]:
     """The chart of a claim as it is to be, and as it lies beside the proof."""
-    loaded = claims.load(models, VECTORS)
+    loaded, ledger = known(models)
     [claim] = claims.select(loaded, (), (), (claim_id,))
-    ledger = Ledger.load(models / "proofs")
     text, quantifier = ledger.artefact(claim.job, TRACE), ledger.entries[claim.job].quantifier
     assert text is not None
-    chart = chart_of(text, claim.job, claim.statement, quantifier)
+    cast = cast_of(loaded, claim.job)
+    chart = chart_of(text, claim.job, claim.statement, quantifier, cast)
     return chart, ledger.artefact(claim.job, CHART) or ""
 
 
@@ -107,20 +123,21 @@ def test_the_leak_is_told_in_the_order_of_time() -> None:
     assert result.stdout.splitlines() == [
         "A run against the claim, found by Tamarin: small+LEAK/t1_is_secret",
         "Claim: T1 stays secret although the passphrase leaks | later.",
-        "Columns: Set-up, leaks, Client, Adversary",
+        "Columns: Client, Adversary",
         "",
-        " 1. Set-up, leaks: Passphrase",
-        "    Adversary: picks any challenge",
-        "    Adversary → Client: <'greeting', challenge>",
-        " 2. Client: Client_SetUp",
-        "      records Sent($C, $S, ~t1)",
-        "    Client → Adversary: senc(<challenge, ~t1>, ~k)",
-        " 3. Set-up, leaks: Reveal_Passphrase (leak)",
-        "      records Reveal($C, $S)",
-        "    Set-up, leaks → Adversary: ~k",
-        "    Adversary: gets <challenge, ~t1> by sdec with ~k; takes out ~t1; knows ~t1",
+        "    Adversary → Client: 'greeting', challenge",
+        " 1. Client: Client SetUp",
+        "      records Sent(C, S, t1)",
+        "    Client → Adversary: senc(<challenge, t1>, k)",
+        " 2. Reveal Passphrase (leak)",
+        "    Adversary learns: k",
+        "    Adversary: gets <challenge, t1> by sdec with k",
+        "    Adversary: knows t1",
         "",
-        "~x: fresh value, never used before.  $x: public name.  'x': constant.  <x, y>: pair.",
+        "where",
+        "    challenge = any value, picked by the adversary",
+        "",
+        "'x': a constant. <x, y>: a pair.",
     ]
 
 
@@ -128,6 +145,17 @@ def test_the_leak_is_told_in_the_order_of_time() -> None:
 def test_recorded_charts_are_up_to_date(models: Path, claim_id: str) -> None:
     chart, stored = drawn(models, claim_id)
     assert stored == chart.svg(), "owamp-vectors trace --redraw"
+
+
+@pytest.mark.parametrize("claim_id", ["run-t3-lost", "repair-run-keys-lost", "stream-run-t1-lost"])
+def test_a_loss_that_the_run_has_to_have_is_drawn(claim_id: str) -> None:
+    """The adversary does not need it: the run is there to show that it changes nothing."""
+    chart, _ = drawn(ROOT / "models", claim_id)
+    [claim] = claims.select(known(ROOT / "models")[0], (), (), (claim_id,))
+    lost = re.findall(r"(T\d|KEYMAT|test keys) (?:is|of)", claim.statement)
+    leaks = [event.text for event in chart.events() if event.kind == "leak"]
+    assert lost
+    assert all(any(name in text for text in leaks) for name in lost), (lost, leaks)
 
 
 def boxes_of_text(root: ET.Element) -> list[tuple[float, float, float, float]]:
@@ -142,7 +170,7 @@ def boxes_of_text(root: ET.Element) -> list[tuple[float, float, float, float]]:
                 continue
             width = len(content) * size * 0.602  # of DejaVu Sans Mono, bold or not
             x, y = float(line.get("x", 0)), float(line.get("y", 0))
-            left = x - width / 2 if style == "head" else x
+            left = x - width / 2 if style in ("head", "roles") else x
             found.append((left, y - size * 0.8, left + width, y + size * 0.2))
     return found
 
@@ -191,17 +219,61 @@ def test_nothing_overlaps(models: Path, claim_id: str) -> None:
 @pytest.mark.parametrize(("models", "claim_id"), RECORDED)
 def test_steps_keep_the_order_of_the_trace(models: Path, claim_id: str) -> None:
     """Every message a rule receives, the adversary can have put together from what was sent."""
+    loaded, ledger = known(models)
+    [claim] = claims.select(loaded, (), (), (claim_id,))
+    text = ledger.artefact(claim.job, TRACE)
+    assert text is not None
+    heard: set[str] = set()
+    for node in ordered_nodes(text):
+        if node.is_rule:
+            assert fresh(node.facts(node.premises, "InFact")) <= heard, node.label
+            heard |= fresh(node.facts(node.conclusions, "OutFact"))
+        elif node.label.startswith("Fresh"):
+            heard |= fresh(node.conclusions)
+
+
+def fresh(facts: list[Any]) -> set[str]:
+    return set(re.findall(r"~[\w.]+", json.dumps(facts)))
+
+
+@pytest.mark.parametrize(("models", "claim_id"), RECORDED)
+def test_what_is_received_was_shown_before(models: Path, claim_id: str) -> None:
+    """No step is left out from which something comes that a later one uses."""
     chart, _ = drawn(models, claim_id)
-    heard = ""
-    for step in chart.trace.steps:
-        if isinstance(step, AdversaryStep):
-            heard += " ".join((*step.lines, *step.knows))
+    shown = ""
+    free = {name for name, meaning in chart.trace.legend if meaning.startswith("any value")}
+    for event in chart.events():
+        if event.kind == "message" and event.who == ADVERSARY:
+            names = re.findall(r"\b[A-Z][\w-]*(?:\.\d+)?", event.text)
+            for name in names:
+                if re.fullmatch(r"T[1-4](\.\d+)?|Token(\.\d+)?|Challenge(\.\d+)?", name):
+                    assert name in shown or name in free, (name, event)
         else:
-            for message in step.receives:
-                fresh = re.findall(r"~[\w.]+", message)
-                assert all(name in heard for name in fresh), (heard, message)
-            heard += " ".join(step.sends)
-            heard += " ".join(m for n, m in chart.trace.legend if n in heard)
+            shown += f" {event.text}"
+
+
+@pytest.mark.parametrize(("models", "claim_id"), RECORDED)
+def test_no_word_is_broken(models: Path, claim_id: str) -> None:
+    """A line ends at a space or a comma, or within a name before a capital or after a joint."""
+    chart, _ = drawn(models, claim_id)
+    words = set(re.findall(r"[a-z]+", chart.text().lower()))
+    for text in ET.fromstring(chart.svg()).iter(f"{SVG}text"):  # noqa: S314
+        for line in text.iter(f"{SVG}tspan"):
+            assert set(re.findall(r"[a-z]+", (line.text or "").lower())) <= words, line.text
+
+
+def test_the_three_attacks_have_the_columns_of_who_is_hit() -> None:
+    expected = {
+        "token-forgery": ["Server S", "Client C", "Adversary"],
+        "twamp-reflection": ["Sender A", "Adversary"],
+        "ippm-who-is-client": ["Host S", "Initiator B", "Adversary"],
+    }
+    for claim_id, titles in expected.items():
+        chart, _ = drawn(ROOT / "models", claim_id)
+        assert [column.title for column in chart.trace.columns] == titles
+    forgery = drawn(ROOT / "models", "token-forgery")[0].text()
+    assert "Adversary → Server S: b1, b2, b3, b4" in forgery
+    assert "ServerAccepts(C, S, 0, 0, 0)" in forgery
 
 
 def test_the_picture_is_static_and_described() -> None:
@@ -237,18 +309,95 @@ def test_roles_setup_and_leaks_get_their_columns() -> None:
         ),
         JOB,
     )
-    rules = [(s.column.title, s.rule, s.is_leak) for s in trace.steps if isinstance(s, RuleStep)]
+    rules = [
+        (s.column.title, s.rule, s.is_leak)
+        for s in trace.steps
+        if isinstance(s, RuleStep) and not s.is_idle
+    ]
     assert rules == [
-        ("Set-up, leaks", "Setup_Key", False),
         ("Client", "Client_Start", False),
         ("Server 1", "Server_Echo", False),
         ("Client", "Client_End", False),
         ("Server 2", "Server_Echo", False),
-        ("Set-up, leaks", "Reveal_Key", True),
     ]
     assert [column.title for column in trace.columns] == [
-        "Set-up, leaks", "Client", "Server 1", "Server 2", "Adversary",
+        "Client", "Server 1", "Server 2", "Adversary",
     ]  # fmt: skip
+
+
+CASTS = """
+[[cast]]
+actors = ["sender: State(host, session)", "reflector: !Reflector(_, host, session)"]
+names = ["SID = sid", "key = h(SID)"]
+steps = {Client_Start = "begins", Nothing = ""}
+"""
+
+
+def cast(tmp_path: Path, text: str, rule: str = "small") -> Cast:
+    models = Path(shutil.copytree(FIXTURE, tmp_path / "models", dirs_exist_ok=True))
+    (models / CHARTS).write_text(text, encoding="utf-8")
+    return cast_of(claims.load(models, VECTORS), Job(rule, (), "can_end"))
+
+
+def test_a_principal_has_one_column(tmp_path: Path) -> None:
+    """Two rules of one host in two sessions, and one of another host that has no state."""
+    hashed = funct("h", const("~sid"))
+    nodes = [
+        node("#a", "Client_Start", [], [fact("State", const("$A"), const("~sid")),
+                                        fact("Out", hashed)]),
+        node("#b", "Client_Again", [fact("State", const("$A"), const("~sid.1"))],
+             [fact("Out", funct("h", const("~sid.1")))]),
+        node("#c", "Server_Echo", [fact("!Reflector", const("x"), const("$A"), const("~sid")),
+                                   fact("In", hashed)], []),
+        node("#d", "Nothing", [fact("In", const("x"))], []),
+    ]  # fmt: skip
+    trace = read_trace(graph(nodes, "#a #b", "#b #c", "#c #d"), JOB, cast(tmp_path, CASTS))
+    [column, adversary] = trace.columns
+    assert (column.title, column.roles) == ("Host A", "sender, reflector")
+    assert adversary.title == ADVERSARY
+    steps = [s for s in trace.steps if isinstance(s, RuleStep) and not s.is_idle]
+    assert [(step.words, step.sends, step.receives) for step in steps] == [
+        ("begins, session SID", ("key = h(SID)",), ()),
+        ("Client Again, session SID.2", ("key.2 = h(SID.2)",), ()),
+        ("Server Echo, session SID", (), ("key",)),
+    ]
+    assert trace.legend == (("key", "h(SID)"), ("key.2", "h(SID.2)"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cast = 1", "expected an array"),
+        ('[[cast]]\nactors = ["Server: X(host)"]', "a role and a fact"),
+        ('[[cast]]\nactors = ["server: X(hosts)"]', "expected host, session, role or _"),
+        ('[[cast]]\nnames = ["T1"]', "a name and a term"),
+        ('[[cast]]\nnames = ["T1 = f(x"]', "a bracket is not closed"),
+        ('[[cast]]\nnames = ["T1 = f(,x)"]', "expected a term"),
+        ('[[cast]]\nnames = ["T1 = f(x) y"]', "expected a term"),
+        ('[[cast]]\nnames = ["T1 = <x, y>"]', "expected a term"),
+        ('[[cast]]\nnames = ["T1 = <"]', "expected a term"),
+    ],
+)
+def test_a_cast_that_does_not_fit_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(FileError, match=message):
+        cast(tmp_path, text)
+
+
+def test_every_line_of_the_cast_is_used() -> None:
+    """Each theory, fact and rule that charts.toml names is there."""
+    content = tomllib.loads((ROOT / "models" / CHARTS).read_text(encoding="utf-8"))
+    files = {path.stem: path for path in sorted((ROOT / "models").glob("*.sp*"))}
+    everything = "".join(path.read_text(encoding="utf-8") for path in files.values())
+    for part in content["cast"]:
+        names = part.get("theories", files)
+        text = "".join(files[name].read_text(encoding="utf-8") for name in names)
+        if any(name.startswith("ikev2_") for name in names):
+            text += files["ikev2"].read_text(encoding="utf-8")
+        for line in part.get("actors", ()):
+            assert line.split(": ")[1].split("(")[0] + "(" in text, line
+        for rule in part.get("steps", ()):
+            assert re.search(rf"rule {rule}\b", text), rule
+    assert everything
 
 
 def test_what_the_adversary_works_out() -> None:
@@ -272,8 +421,7 @@ def test_what_the_adversary_works_out() -> None:
     edges = ["#a:c0 #b:p0", "#b:c0 #c:p0", "#c:c0 #d:p0", "#d:c0 #e:p0", "#e #f", *order]
     trace = read_trace(graph(nodes, *edges), JOB)
     assert trace.steps[-1] == AdversaryStep(
-        ("gets <~s, y, z> by sdec with ~k", "takes out ~s", "makes h(~s)", "picks ~f", "has h(~s)"),
-        ("h(~s)",),
+        ("gets <s, y, z> by sdec with k", "makes h(s)", "picks f", "has h(s)"), ("h(s)",)
     )
 
 
@@ -296,15 +444,22 @@ def test_terms_are_written_and_abbreviated() -> None:
     [step] = trace.steps
     assert isinstance(step, RuleStep)
     assert step.sends == (
-        "HA1 = h(XO1)", "<zero, a ++ b, HA1>", "HA1", "XO1 = ~a ⊕ ('g'^(x*y))",
+        "HA1 = h(XO1)", "zero, …", "HA1", "XO1 = a ⊕ ('g'^(x*y))",
     )  # fmt: skip
-    assert trace.legend == (("HA1", "h(XO1)"), ("XO1", "~a ⊕ ('g'^(x*y))"))
+    any_value = "any value, picked by the adversary"
+    assert trace.legend == (
+        ("HA1", "h(XO1)"), ("XO1", "a ⊕ ('g'^(x*y))"), ("x", any_value), ("y", any_value),
+    )  # fmt: skip
     nodes[0]["jgnMetadata"]["jgnConcs"] = [fact("Out", term)]
     trace = read_trace(graph(nodes, abbreviations=short), JOB)
     [step] = trace.steps
     assert isinstance(step, RuleStep)
-    assert step.sends == ("<zero, a ++ b, h(~a ⊕ ('g'^(x*y)))>",), "used but once"
-    assert trace.legend == ()
+    assert step.sends == ("zero, …",), "used by nothing"
+    nodes.append(node("#b", "B_rule", [fact("In", term)]))
+    trace = read_trace(graph(nodes, "#a #b", abbreviations=short), JOB)
+    [step, _] = trace.steps
+    assert isinstance(step, RuleStep)
+    assert step.sends == ("zero, a ++ b, HA1",)
 
 
 def test_a_long_trace_still_fits() -> None:

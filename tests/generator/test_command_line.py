@@ -110,6 +110,12 @@ REPORTING = (
     "verify token",
     "chain t3",
     "claims --claim token-forgery",
+    "claims --statements",
+    "claims --matrix",
+    "trace token-forgery",
+    "render c token -o OUT",
+    "report -o OUT --allow-stale",
+    "draft -o OUT --source-only",
     "replay token-forgery",
     "conform-model --model token_blocks --runs 1",
 )
@@ -118,13 +124,19 @@ REPORTING = (
 @pytest.mark.parametrize("command", REPORTING)
 def test_a_report_as_json(command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "report.json"
-    with_text = run(*command.split(), "--json", str(path))
+    arguments = command.replace("OUT", str(tmp_path / "out")).split()
+    with_text = run(*arguments, "--json", str(path))
     assert with_text.exit_code == 0, with_text.output
     assert with_text.output
-    alone = run(*command.split(), "--json", "-")
+    alone = run(*arguments, "--json", "-")
     assert alone.output == ""
     assert capfd.readouterr().out == path.read_text(encoding="utf-8")
     json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_octets_stay_text_in_json_even_if_they_are_digits() -> None:
+    [found] = console.as_objects(("line", "SPIi"), [("12", "0102030405060708")], (0,))
+    assert found == {"line": 12, "SPIi": "0102030405060708"}
 
 
 QUIET = ("verify token", "chain t3", "claims --claim token-forgery", "render c token -o OUT")

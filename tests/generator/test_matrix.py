@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from owamp_vectors.claims.attacks import ATTACKS, load_attacks
 from owamp_vectors.claims.declared import load
 from owamp_vectors.claims.ledger import Ledger
 from owamp_vectors.claims.matrix import excused, load_matrix, matrix_markdown
@@ -57,7 +58,7 @@ def test_each_loss_has_words() -> None:
     [
         ('passphrase = "guess"', 'passwords = "guess"', "no column passwords"),
         ('passphrase = "guess"', 'passphrase = "guesses"', "no claim guesses"),
-        ("[[row]]\nproperty = ", "[[row]]\nname = ", "row 1"),
+        ("[[row]]\nproperty = ", "[[row]]\nname = ", "row 2"),
     ],
 )
 def test_a_matrix_that_does_not_fit_is_refused(
@@ -70,3 +71,21 @@ def test_a_matrix_that_does_not_fit_is_refused(
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(FileError, match=message):
         load_matrix(load(models, VECTORS))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('["guess"]', '["guesses"]', "no claim guesses"),
+        ('["guess"]', '["run-encrypted"]', "expected falsified claims, found run-encrypted"),
+        ("needs = ", "wants = ", "attack 1"),
+    ],
+)
+def test_attacks_that_do_not_fit_are_refused(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    models = Path(shutil.copytree(MODELS, tmp_path / "models", ignore=lambda *_: ["proofs"]))
+    path = models / ATTACKS
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(FileError, match=message):
+        load_attacks(load(models, VECTORS))

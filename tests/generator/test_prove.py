@@ -85,6 +85,26 @@ def test_prove_records_verdicts_proofs_and_traces(models: Path, fake: FakeProver
     assert str(models) not in (models / "proofs" / "ledger.json").read_text(encoding="utf-8")
 
 
+def test_what_came_of_runs_as_json(models: Path, fake: FakeProver, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    arguments = ("--models", models, "--tamarin", fake.path, *SECRET, "--json", path)
+    fake.tell(t1_is_secret="falsified")
+    assert run("prove", *arguments).exit_code == 1
+    report = json.loads(path.read_text(encoding="utf-8"))
+    [found] = report["runs"]
+    assert (found["claim"], found["entry"]["verdict"]) == ("t1-is-secret", "falsified")
+    assert report["problems"][0].startswith("t1-is-secret: unexpected")
+    run("claims", "--recheck", *arguments)
+    [proof] = json.loads(path.read_text(encoding="utf-8"))["proofs"]
+    assert proof["claim"] == "t1-is-secret"
+    merging = ("--merge", models / "proofs", "--proofs", tmp_path / "out", "--json", path)
+    assert run("prove", "--models", models, *merging).exit_code == 0
+    entries = json.loads(path.read_text(encoding="utf-8"))["entries"]
+    assert [entry["lemma"] for entry in entries] == ["t1_is_secret"]
+    line = refused(run("prove", "--models", models, "--list-jobs", "--json", path), 2)
+    assert "--json: expected a run or --merge" in line
+
+
 def test_the_lemmas_of_a_theory_are_decided_in_one_process(models: Path, fake: FakeProver) -> None:
     result = run("prove", "--models", models, "--tamarin", fake.path, *SMALL, "--jobs", "4")
     assert "accepted_was_sent (5 steps, " in result.stdout
@@ -253,7 +273,7 @@ def test_a_relative_path_to_the_prover_works(models: Path, fake: FakeProver) -> 
     ("does", "reason"),
     [
         ("allocate", "needs more than 8 GiB"),
-        ("killed", "killed, perhaps for want of memory"),
+        ("killed", "killed, perhaps because memory ran out"),
         ("analysis incomplete", "analysis incomplete"),
     ],
 )

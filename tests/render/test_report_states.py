@@ -272,7 +272,7 @@ def contrast(one: str, other: str) -> float:
 
 
 TEXT_ON = {
-    "page": "text muted link good bad warn",
+    "page": "text muted link good bad warn attack",
     "raised": "text muted link const fresh public",
     "role": "text",
     "other": "text",

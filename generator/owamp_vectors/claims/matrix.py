@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..disk import FileError, read_toml
 from ..json_schema import misfit, package_schema
+from ..vectors.declaration import Json
 from .declared import Claim, Claims
 from .table import ClaimRow
 
@@ -17,6 +18,12 @@ _LOST = {
     "Secret": "the shared secret",
     "AuthKey": "a long-term key",
     "SKd": "SK_d",
+    "SK": "before, all keys of the old SA",
+    "PPK": "the PPK",
+    "Exponents": "the exponents of the key exchange",
+    "AdditionalExponents": "the exponents of the additional key exchange",
+    "InitiatorExponent": "the initiator's exponent",
+    "ResponderExponent": "the responder's exponent",
     "KEYMAT": "KEYMAT",
     "SharedSecret": "the shared secret key",
     "ControlKeys": "T1 and T2",
@@ -32,17 +39,19 @@ class Matrix:
     Attributes:
         columns: the designs, each a name and a title.
         rows: the properties, each with claims by the names of columns.
+        headings: of the parts of the table, by the number of the row, from 0, that begins one.
     """
 
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, dict[str, Claim]], ...]
+    headings: dict[int, str]
 
 
 def load_matrix(claims: Claims) -> Matrix:
     """The matrix beside ``claims.toml``.
 
     Raises:
-        FileError: what does not fit, a column or a claim that there is not.
+        FileError: what does not fit, or a column or claim that does not exist.
     """
     path = claims.models / MATRIX
     content = read_toml(path)
@@ -62,7 +71,8 @@ def load_matrix(claims: Claims) -> Matrix:
         (row["property"], {column: known[claim] for column, claim in row["cells"].items()})
         for row in content["row"]
     )
-    return Matrix(columns, tuple(rows))
+    headings = {n: row["heading"] for n, row in enumerate(content["row"]) if "heading" in row}
+    return Matrix(columns, tuple(rows), headings)
 
 
 def excused(claims: Claims, claim: Claim) -> tuple[str, ...]:
@@ -71,6 +81,24 @@ def excused(claims: Claims, claim: Claim) -> tuple[str, ...]:
     _, _, conclusion = claims.theory(claim.job).text[lemma.start : lemma.end].partition("==>")
     lost = dict.fromkeys(re.findall(r"Reveal(\w+)\(", conclusion))
     return tuple(_LOST.get(name, name) for name in lost)
+
+
+def matrix_json(matrix: Matrix, table: list[ClaimRow]) -> Json:
+    """The matrix as an object: for each property and design the claim, with its verdict."""
+    verdicts = {row.claim.id: row.verdict for row in table}
+    return {
+        "columns": dict(matrix.columns),
+        "rows": [
+            {
+                "property": name,
+                "cells": {
+                    column: {"claim": claim.id, "verdict": verdicts[claim.id]}
+                    for column, claim in cells.items()
+                },
+            }
+            for name, cells in matrix.rows
+        ],
+    }
 
 
 def matrix_markdown(matrix: Matrix, claims: Claims, table: list[ClaimRow]) -> str:

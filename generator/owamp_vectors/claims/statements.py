@@ -1,9 +1,9 @@
-"""What RFCs and slides say about security, and what there is here on each statement."""
+"""What RFCs and slides say about security, with the claims and vectors about each statement."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..disk import FileError, read_toml
@@ -40,8 +40,8 @@ def load_statements(claims: Claims, vectors: Path) -> list[Statement]:
     """The statements beside ``claims.toml``, in the order of the file.
 
     Raises:
-        FileError: what does not fit; a claim or vector that there is not; a claim that is about
-            no statement, without a word why.
+        FileError: what does not fit; a claim or vector that does not exist; a claim that is about
+            no statement, without a reason.
     """
     path = claims.models / STATEMENTS
     content = read_toml(path)
@@ -83,6 +83,17 @@ def _problems(
     for claim in claims.every:
         if claim.kind == "claim" and claim.id not in named and claim.id not in beside:
             yield f"claim {claim.id} is about no statement, and no other says why"
+
+
+def statements_json(statements: list[Statement], rows: list[ClaimRow]) -> Json:
+    """Each statement with its claims and their verdicts, its vectors, or why it has neither."""
+    verdicts = {row.claim.id: row.verdict for row in rows}
+    return {
+        "statements": [
+            {**asdict(statement), "claims": {claim: verdicts[claim] for claim in statement.claims}}
+            for statement in statements
+        ]
+    }
 
 
 def statements_text(statements: list[Statement], rows: list[ClaimRow]) -> str:

@@ -11,13 +11,13 @@ from .. import disk
 from ..claims import table as claims_table
 from ..claims.declared import TAMARIN, Claim, Claims, load
 from ..claims.ledger import Ledger
-from ..claims.matrix import MATRIX_BEGIN, MATRIX_END, load_matrix, matrix_markdown
+from ..claims.matrix import MATRIX_BEGIN, MATRIX_END, load_matrix, matrix_json, matrix_markdown
 from ..claims.prover.rechecking import recheck
 from ..claims.prover.running import RunLimits, Runner
-from ..claims.statements import load_statements, statements_text
+from ..claims.statements import load_statements, statements_json, statements_text
 from ..words import counted
 from .about_claims import choose, directories, prover_options, running_prover, selection
-from .console import DIFFERENT, EXIT_CODES, clear_errors, print_table
+from .console import DIFFERENT, EXIT_CODES, clear_errors, print_table, write_json
 from .options import reporting
 
 
@@ -52,7 +52,7 @@ from .options import reporting
     "--statements",
     "about_statements",
     is_flag=True,
-    help="Print what RFCs and slides say about security, and what there is on each statement.",
+    help="Print what RFCs and slides say about security, with the claims and vectors about it.",
 )
 @selection
 @prover_options
@@ -79,8 +79,8 @@ def claims(
     """Show the claims about the models, and what the recorded runs of the prover say about them.
 
     Only --recheck needs Tamarin. The command names, one per line, the claims whose verdict is
-    missing, stale (the model has changed since) or not the expected one, those on which provers
-    contradict each other, chosen or not, and the lemmas that no claim names.
+    missing, stale (the model has changed since) or not the expected one, and the lemmas that no
+    claim names. It also names all claims on which provers contradict each other, chosen or not.
 
     \b
     Examples:
@@ -96,7 +96,8 @@ def claims(
         if rechecking:
             chosen = [claim for claim in chosen if claim.job.prover == TAMARIN]
             with running_prover(tamarin) as runner:
-                _recheck(runner, loaded, chosen, ledger, RunLimits(memory, timeout), jobs)
+                limits = RunLimits(memory, timeout)
+                _recheck(runner, loaded, chosen, ledger, limits, jobs, json_path)
             return
         all_rows = [
             *claims_table.claim_rows(loaded, ledger),
@@ -105,10 +106,13 @@ def claims(
         if about_statements:
             statements = load_statements(loaded, vectors)
             click.echo(statements_text(statements, all_rows))
+            write_json(json_path, statements_json(statements, all_rows))
             _fail(claims_table.disagreements(all_rows))
             return
         if as_matrix:
-            click.echo(matrix_markdown(load_matrix(loaded), loaded, all_rows), nl=False)
+            matrix = load_matrix(loaded)
+            click.echo(matrix_markdown(matrix, loaded, all_rows), nl=False)
+            write_json(json_path, matrix_json(matrix, all_rows))
             return
         rows = [row for row in all_rows if row.claim in chosen]
         if json_path:
@@ -151,13 +155,16 @@ def _recheck(
     ledger: Ledger,
     limits: RunLimits,
     jobs: int,
+    json_path: Path | None,
 ) -> None:
-    failed, started = 0, time.perf_counter()
+    results, started = [], time.perf_counter()
     for check in recheck(runner, loaded, chosen, ledger, limits, jobs):
-        failed += bool(check.problem)
+        results.append({"claim": check.claim.id, "problem": check.problem})
         verdict = check.problem or f"{ledger.entries[check.claim.job].verdict}, the proof holds"
         click.echo(f"{check.claim.id}: {verdict}", err=bool(check.problem))
     seconds = time.perf_counter() - started
+    write_json(json_path, {"proofs": results})
+    failed = sum(bool(result["problem"]) for result in results)
     total = counted(len(chosen), "proof")
     click.echo(f"{len(chosen) - failed} of {total} hold, checked in {seconds:.1f} s")
     rows = claims_table.claim_rows(loaded, ledger)

@@ -8,14 +8,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import click
 
-from ..disk import FileError, printable, shortened, to_text, write_file
+from ..disk import FileError, digest, printable, shortened, to_text, write_file
 
 EXIT_CODES = """\b
 Exit codes:
@@ -23,7 +23,7 @@ Exit codes:
   1    something differs, fails, is refused, is stale or is missing
   2    the command line is wrong
   3    a file cannot be read or written, or does not fit
-  4    tamarin-prover is missing or does not work
+  4    a prover is missing or does not work
   5    the extra 'models' is not installed
   6    a program cannot be started, or xml2rfc is not installed
   7    the peer cannot be reached, or the address cannot be listened on
@@ -205,15 +205,33 @@ def working(label: str) -> Iterator[Callable[[str], None]]:
         thread.join()
 
 
-def as_objects(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[dict[str, Any]]:
-    """The rows of a table as objects of JSON; cells of digits are numbers."""
+def as_objects(
+    headings: Iterable[str], rows: Iterable[Iterable[str]], numbers: Iterable[int]
+) -> list[dict[str, Any]]:
+    """The rows of a table as objects of JSON; the columns numbered in `numbers` are numbers."""
+    names, counted = list(headings), set(numbers)
     return [
         {
-            name: int(cell) if cell.isdecimal() else cell
-            for name, cell in zip(headings, row, strict=True)
+            name: int(cell) if column in counted and cell else cell
+            for column, (name, cell) in enumerate(zip(names, row, strict=True))
         }
         for row in rows
     ]
+
+
+def files_json(
+    directory: Path, texts: Mapping[str, str | bytes], removed: list[str]
+) -> dict[str, Any]:
+    """What a command has written to a directory, and removed there, for ``--json``."""
+    files = [
+        {
+            "file": name,
+            "octets": len(text.encode() if isinstance(text, str) else text),
+            "SHA-256": digest(text),
+        }
+        for name, text in texts.items()
+    ]
+    return {"directory": str(directory), "files": files, "removed": removed}
 
 
 def progress(items: list[_T], label: str) -> Iterator[_T]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -24,6 +23,7 @@ from ..claims.prover.others import Testimony, command_of, find_other, testify
 from ..claims.prover.proving import ProofOutcome, prove_all
 from ..claims.prover.running import RunLimits, Runner, command
 from ..disk import FileError
+from ..vectors.declaration import Json
 from ..words import unknown
 from .about_claims import (
     NoProver,
@@ -34,8 +34,8 @@ from .about_claims import (
     running_prover,
     selection,
 )
-from .console import DIFFERENT, EXIT_CODES, clear_errors, echo
-from .options import quiet_option
+from .console import DIFFERENT, EXIT_CODES, clear_errors, echo, write_json
+from .options import reporting
 
 
 @click.command(epilog=EXIT_CODES)
@@ -61,8 +61,9 @@ from .options import quiet_option
     "--merge", "merging", is_flag=True, help="Copy the results of each LEDGER; run nothing."
 )
 @directories
-@quiet_option
+@reporting
 def prove(
+    json_path: Path | None,
     ledgers: tuple[Path, ...],
     models_named: tuple[str, ...],
     lemmas_named: tuple[str, ...],
@@ -113,6 +114,10 @@ def prove(
         raise click.UsageError(f"expected --merge before {ledgers[0]}")
     if merging and not ledgers:
         raise click.UsageError("--merge: expected at least one LEDGER")
+    if json_path is not None and (list_jobs or title is not None):
+        raise click.UsageError(
+            "--json: expected a run or --merge, found an option that runs nothing"
+        )
     proofs = proofs or models / "proofs"
     with clear_errors():
         claims = load(models, vectors)
@@ -122,19 +127,20 @@ def prove(
         elif list_jobs:
             click.echo(json.dumps(_jobs(claims, chosen, wanted or PROVERS, memory), indent=2))
         elif merging:
-            _merge(claims, check_writable(proofs), ledgers)
+            write_json(json_path, _merge(claims, check_writable(proofs), ledgers))
         else:
             limits, ledger = RunLimits(memory, timeout), Ledger.load(check_writable(proofs))
             of_tamarin = [claim for claim in chosen if claim.job.prover == TAMARIN]
-            failed = False
+            runs: list[Json] = []
             if of_tamarin and TAMARIN in (wanted or PROVERS):
                 with running_prover(tamarin) as runner:
-                    failed |= _prove(runner, claims, of_tamarin, ledger, limits, jobs, force)
+                    runs = _prove(runner, claims, of_tamarin, ledger, limits, jobs, force)
             asked = [job for claim, job in claims.asked() if claim in chosen]
             asked = [job for job in asked if job.prover in (wanted or PROVERS)]
-            failed |= _ask(claims, asked, ledger, timeout, jobs, force)
-            failed |= _unfit(claims, chosen, ledger, wanted or PROVERS)
-            if failed:
+            answers = _ask(claims, asked, ledger, timeout, jobs, force)
+            problems = _unfit(claims, chosen, ledger, wanted or PROVERS)
+            write_json(json_path, {"runs": runs, "answers": answers, "problems": problems})
+            if problems or any(item["error"] for item in (*runs, *answers)):
                 raise click.exceptions.Exit(DIFFERENT)
 
 
@@ -153,9 +159,7 @@ def _resolved(claims: Claims, title: str) -> str:
     raise click.UsageError(unknown("theory", title, [*jobs, *others]))
 
 
-def _jobs(
-    claims: Claims, chosen: list[Claim], provers: tuple[str, ...], memory: int
-) -> list[dict[str, Any]]:
+def _jobs(claims: Claims, chosen: list[Claim], provers: tuple[str, ...], memory: int) -> list[Json]:
     """The runs, one for each claim and prover."""
     of_tamarin = [c for c in chosen if c.job.prover == TAMARIN and TAMARIN in provers]
     others = [pair for pair in claims.asked() if pair[0] in chosen and pair[1].prover in provers]
@@ -168,7 +172,7 @@ def _jobs(
     ]
 
 
-def _job(claim: Claim, job: Job, command_line: str) -> dict[str, Any]:
+def _job(claim: Claim, job: Job, command_line: str) -> Json:
     return {
         "claim": claim.id,
         "model": job.model,
@@ -187,26 +191,26 @@ def _prove(
     limits: RunLimits,
     jobs: int,
     force: bool,
-) -> bool:
-    """Prove what has no current verdict; whether a run failed."""
+) -> list[Json]:
+    """Prove what has no current verdict; what came of each run."""
     prover = runner.prover
     click.echo(f"tamarin-prover {prover.version} ({prover.revision}), Maude {prover.maude}")
     due = [c for c in chosen if force or not ledger.current(c.job, claims.digest(c.job))]
     if len(due) < len(chosen):
         click.echo(f"{len(chosen) - len(due)} of {len(chosen)} have a current verdict")
-    failed = 0
+    results: list[Json] = []
     for number, outcome in enumerate(prove_all(runner, claims, due, ledger, limits, jobs), 1):
-        failed += bool(outcome.error)
+        results.append(_outcome_json(outcome))
         echo(f"[{number}/{len(due)}] {_outcome(outcome)}", err=bool(outcome.error))
         for remark in outcome.remarks:
             click.echo(f"    {outcome.claim.job}: {remark}", err=True)
-    return bool(failed)
+    return results
 
 
 def _ask(
     claims: Claims, asked: list[Job], ledger: Ledger, timeout: int | None, jobs: int, force: bool
-) -> bool:
-    """Ask ProVerif and CryptoVerif what has no current answer; whether a run failed."""
+) -> list[Json]:
+    """Ask ProVerif and CryptoVerif what has no current answer; what came of each query."""
     due = [job for job in asked if force or not ledger.current_witness(job, claims.digest(job))]
     if len(due) < len(asked):
         click.echo(f"{len(asked) - len(due)} of {len(asked)} queries have a current answer")
@@ -216,11 +220,12 @@ def _ask(
         raise NoProver(str(error)) from None
     for prover in provers.values():
         click.echo(f"{prover.name} {prover.version}")
-    failed = False
+    results: list[Json] = []
     for said in testify(provers, claims, due, ledger, timeout, jobs):
-        failed |= bool(said.error)
+        witness = said.witness.to_json() if said.witness else None
+        results.append({"query": str(said.job), "witness": witness, "error": said.error})
         click.echo(_testimony(said), err=bool(said.error))
-    return failed
+    return results
 
 
 def _testimony(said: Testimony) -> str:
@@ -231,8 +236,10 @@ def _testimony(said: Testimony) -> str:
     return f"{said.witness.verdict}: {said.job} ({why}{said.witness.seconds:g} s{covers})"
 
 
-def _unfit(claims: Claims, chosen: list[Claim], ledger: Ledger, provers: tuple[str, ...]) -> bool:
-    """Say what is wrong with what was chosen, and every contradiction; whether there is any."""
+def _unfit(
+    claims: Claims, chosen: list[Claim], ledger: Ledger, provers: tuple[str, ...]
+) -> list[str]:
+    """Say what is wrong with what was chosen, and every contradiction; the lines said."""
     rows = claims_table.claim_rows(claims, ledger)
     of_tamarin = [row for row in rows if row.claim in chosen and TAMARIN in provers]
     lines = [f"{row.claim.id}: {row.problem}" for row in of_tamarin if row.problem]
@@ -244,10 +251,10 @@ def _unfit(claims: Claims, chosen: list[Claim], ledger: Ledger, provers: tuple[s
     found = Counter(row.entry.verdict for row in of_tamarin if row.entry and row.is_current)
     if found:
         click.echo(", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())))
-    lines += claims_table.disagreements(rows)
-    for line in dict.fromkeys(lines):
+    lines = list(dict.fromkeys([*lines, *claims_table.disagreements(rows)]))
+    for line in lines:
         click.echo(line, err=True)
-    return bool(lines)
+    return lines
 
 
 def _outcome(outcome: ProofOutcome) -> str:
@@ -259,7 +266,17 @@ def _outcome(outcome: ProofOutcome) -> str:
     return f"{entry.verdict}: {entry.job} ({detail}{entry.seconds:g} s{covers})"
 
 
-def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> None:
+def _outcome_json(outcome: ProofOutcome) -> Json:
+    return {
+        "claim": outcome.claim.id,
+        "entry": outcome.entry.to_json() if outcome.entry else None,
+        "error": outcome.error,
+        "remarks": list(outcome.remarks),
+    }
+
+
+def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> Json:
+    """Copy the results of ledgers; what was copied."""
     sources = []
     for path in paths:
         file = path / LEDGER if path.is_dir() else path
@@ -291,3 +308,7 @@ def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> None:
         target.record_witnesses(witnesses)
         click.echo(f"{len(witnesses)} answers of other provers taken over")
     click.echo(f"{len(taken)} taken over, {len(target.entries)} in {proofs / LEDGER}")
+    return {
+        "entries": [entry.to_json() for entry, _ in taken],
+        "witnesses": [witness.to_json() for witness in witnesses],
+    }

@@ -14,9 +14,16 @@ from ..render.vectors_go import render_go
 from ..render.vectors_python import render_python
 from ..render.vectors_rust import render_rust
 from ..render.vectors_text import render_text
-from .console import EXIT_CODES, clear_errors, print_table, say_removed
+from .console import (
+    EXIT_CODES,
+    clear_errors,
+    files_json,
+    print_table,
+    say_removed,
+    write_json,
+)
 from .named import VectorFileName
-from .options import output_option, quiet_option, vectors_option
+from .options import output_option, reporting, vectors_option
 
 FORMATS: dict[str, Callable[[Iterable[Source]], Texts]] = {
     "c": render_c,
@@ -34,8 +41,14 @@ FORMATS: dict[str, Callable[[Iterable[Source]], Texts]] = {
 )
 @click.argument("form", metavar="FORMAT", type=click.Choice(list(FORMATS)))
 @click.argument("names", nargs=-1, metavar="[NAME]...", type=VectorFileName())
-@quiet_option
-def render(vectors: Path, output: Path | None, form: str, names: tuple[str, ...]) -> None:
+@reporting
+def render(
+    json_path: Path | None,
+    vectors: Path,
+    output: Path | None,
+    form: str,
+    names: tuple[str, ...],
+) -> None:
     """Write the named vector files, or all, in another FORMAT: c, go, python, rust or text.
 
     \b
@@ -45,8 +58,8 @@ def render(vectors: Path, output: Path | None, form: str, names: tuple[str, ...]
     rust    a module, with a file for each; needs no crate
     text    72 columns, in the manner of an RFC's appendix: each case, step by step
 
-    Each names the file that it was made from, with its digest. The values are the file's, all of
-    them; `owamp-vectors verify` says whether they are right.
+    Each output names the file that it was made from, with its digest, and has all values of this
+    file; `owamp-vectors verify` says whether they are right.
 
     \b
     Examples:
@@ -60,4 +73,5 @@ def render(vectors: Path, output: Path | None, form: str, names: tuple[str, ...]
     rows = [(name, str(len(text.encode())), disk.digest(text)[:16]) for name, text in texts.items()]
     print_table([("file", "octets", "SHA-256"), *rows], (1,))
     say_removed(removed)
+    write_json(json_path, files_json(directory, texts, removed))
     click.echo(f"\nWritten to {directory}/.")

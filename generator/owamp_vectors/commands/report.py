@@ -10,8 +10,16 @@ from ..disk import write_set
 from ..render.report import make_site
 from ..render.report_html import megabytes
 from ..words import counted
-from .console import DIFFERENT, EXIT_CODES, clear_errors, say_removed, working
-from .options import models_option, output_option, proofs_option, quiet_option, vectors_option
+from .console import (
+    DIFFERENT,
+    EXIT_CODES,
+    clear_errors,
+    files_json,
+    say_removed,
+    working,
+    write_json,
+)
+from .options import models_option, output_option, proofs_option, reporting, vectors_option
 
 
 @click.command(epilog=EXIT_CODES)
@@ -26,9 +34,14 @@ from .options import models_option, output_option, proofs_option, quiet_option, 
 @models_option
 @proofs_option
 @vectors_option
-@quiet_option
+@reporting
 def report(
-    output: Path, allow_stale: bool, models: Path, proofs: Path | None, vectors: Path
+    json_path: Path | None,
+    output: Path,
+    allow_stale: bool,
+    models: Path,
+    proofs: Path | None,
+    vectors: Path,
 ) -> None:
     """Write what the repository knows as a static site, to be opened from disk.
 
@@ -52,6 +65,13 @@ def report(
         f"{counted(len(made.files), 'file')}, {megabytes(size)}; open {output / 'index.html'}"
     )
     say_removed(removed)
+    content = {
+        **files_json(output, made.files, removed),
+        "withoutOctets": made.without,
+        "unproved": made.unproved,
+        "problems": made.problems,
+    }
+    write_json(json_path, content)
     if made.without:
         click.echo(f"Charts have no octets: {made.without}", err=True)
     for line in (*made.unproved, *made.problems):

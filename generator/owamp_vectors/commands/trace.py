@@ -7,13 +7,16 @@ from pathlib import Path
 import click
 
 from .. import disk
+from ..claims.cast import cast_of
 from ..claims.chart import Chart, chart_of
 from ..claims.declared import Claim, Claims, load
 from ..claims.ledger import CHART, TRACE, Ledger
 from ..disk import FileError
+from ..words import counted
 from .about_claims import check_writable, choose, directories
-from .console import EXIT_CODES, clear_errors
+from .console import EXIT_CODES, clear_errors, write_json
 from .named import ClaimId
+from .options import reporting
 
 
 @click.command(epilog=EXIT_CODES)
@@ -28,7 +31,9 @@ from .named import ClaimId
 )
 @click.option("--redraw", is_flag=True, help="Write the charts of all recorded traces anew.")
 @directories
+@reporting
 def trace(
+    json_path: Path | None,
     claim_id: str | None,
     form: str,
     redraw: bool,
@@ -38,9 +43,9 @@ def trace(
 ) -> None:
     """Show the recorded trace of a claim as a message sequence chart.
 
-    A column for each instance of a role and one for the adversary; the rules in the order of time,
-    the messages that they send and receive, what the adversary works out between them. The same
-    picture lies beside the proof as LEMMA.chart.svg. Needs no Tamarin.
+    The chart has a column for each host and one for the adversary. It shows the steps in the
+    order of time, the messages that they send and receive, and what the adversary works out
+    between them. The same picture lies beside the proof as LEMMA.chart.svg. Tamarin is not needed.
 
     \b
     Examples:
@@ -58,15 +63,17 @@ def trace(
             if chart is None:
                 raise FileError(f"{ledger.path(claim.job, TRACE)}: no trace is recorded")
             click.echo(chart.svg() if form == "svg" else chart.text(), nl=False)
+            write_json(json_path, {"claim": claim.id, **chart.to_json()})
             return
         check_writable(ledger.directory)
-        drawn = 0
+        drawn = []
         for claim in loaded.claims:
             chart = _chart(loaded, ledger, claim)
             if chart is not None:
                 disk.write_files(ledger.directory, {f"{claim.job}{CHART}": chart.svg()})
-                drawn += 1
-        click.echo(f"{drawn} charts in {ledger.directory}")
+                drawn.append(f"{claim.job}{CHART}")
+        click.echo(f"{counted(len(drawn), 'chart')} in {ledger.directory}")
+        write_json(json_path, {"directory": str(ledger.directory), "charts": drawn})
 
 
 def _chart(loaded: Claims, ledger: Ledger, claim: Claim) -> Chart | None:
@@ -75,4 +82,5 @@ def _chart(loaded: Claims, ledger: Ledger, claim: Claim) -> Chart | None:
         return None
     if entry.digest != loaded.digest(claim.job):
         click.echo(f"{claim.id}: stale: the model has changed since", err=True)
-    return chart_of(text, claim.job, claim.statement, entry.quantifier)
+    cast = cast_of(loaded, claim.job)
+    return chart_of(text, claim.job, claim.statement, entry.quantifier, cast)

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..claims import table as claims_table
+from ..claims.attacks import load_attacks
 from ..claims.declared import Claim, Claims, Job, load
 from ..claims.ledger import UNPROVED, VERDICTS, Ledger
 from ..disk import read_text
 from ..vectors.declaration import GENERATOR_VERSION
 from .report_claims import Page, claim_page, url_of
 from .report_html import render_page
+from .report_overview import shown_matrix, tallies
 from .report_theory import Theories, failures, shown_abstractions, shown_findings
 from .report_vectors import Library, load_library
 
@@ -34,7 +36,7 @@ class Site:
         files: the text of each file, by its path in the site.
         unproved: claims without a verdict on the model of today: stale, missing, not proved.
         problems: whatever else does not stand as written.
-        without: what could not be shown for want of the extra ``models``, and why; "" if all is.
+        without: what could not be shown without the extra ``models``, and why; "" if all is shown.
     """
 
     files: dict[str, str]
@@ -76,6 +78,7 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
     problems = [f"{page.claim.id}: {page.replay_problem}" for page in pages if page.replay_problem]
     problems += [*claims.unclaimed(), *failures(found)]
     problems += [f"{row.claim.id}: {row.problem}" for row in further if row.problem]
+    by_id = {page.claim.id: page for page in pages}
     unproved: list[str] = []
     for page in pages:
         if page.row.problem:
@@ -85,7 +88,10 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
         {
             "version": GENERATOR_VERSION,
             "pages": pages,
-            "by_id": {page.claim.id: page for page in pages},
+            "by_id": by_id,
+            "matrix": shown_matrix(claims, by_id),
+            "attacks": load_attacks(claims),
+            "tallies": tallies(pages),
             "library": library,
             "further": further,
             "views": [_view(job, claims, pages) for job in jobs],
@@ -95,7 +101,6 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
             "problems": problems,
             "without": theories.missing,
             "statuses": [s for s in CLAIM_STATUSES if any(page.status == s for page in pages)],
-            "counts": Counter(page.status for page in pages),
             "provers": _provers(ledger, pages),
             "url_of": url_of,
         }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..claims.cast import cast_of
 from ..claims.chart import Chart, chart_of
 from ..claims.declared import Claim, Claims
 from ..claims.ledger import GRAPH, PROOF, TRACE, Ledger
@@ -102,7 +103,7 @@ def claim_page(
     chart, found, problem = None, None, ""
     sent: list[ShownMessage] = []
     if text is not None and row.entry is not None:
-        chart = chart_of(text, job, claim.statement, row.entry.quantifier)
+        chart = chart_of(text, job, claim.statement, row.entry.quantifier, cast_of(claims, job))
         if row.is_current:
             found, problem = theories.replay(text, job)
         sent = shown_messages(chart.trace, text, found)

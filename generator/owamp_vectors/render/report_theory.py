@@ -54,7 +54,11 @@ def shown_messages(trace: Trace, text: str, found: Replay | None) -> list[ShownM
     rules = [step for step in trace.steps if isinstance(step, RuleStep)]
     steps = {step.id: step for step in found.steps} if found else {}
     made: list[ShownMessage] = []
-    for number, (node, rule) in enumerate(zip(nodes, rules, strict=True), 1):
+    number = 0
+    for node, rule in zip(nodes, rules, strict=True):
+        if rule.is_idle:
+            continue
+        number += 1
         step = steps.get(node)
         received = step.received if step else (None,) * len(rule.receives)
         sent = step.sent if step else (None,) * len(rule.sends)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..catalogue import parse_file
+from ..catalogue import FILES, parse_file
 from ..claims.declared import Claim
 from ..disk import digest, read_text
 from ..vectors.declaration import GroupType, Json, VectorFile
@@ -124,7 +124,7 @@ def load_library(directory: Path, claims: Iterable[Claim]) -> Library:
     """Read the vector files of a directory, and say which claims each case exercises.
 
     Raises:
-        FileError: a file that cannot be read or is no vector file, or a directory without any.
+        FileError: a file that cannot be read or is not a vector file, or a directory without any.
     """
     by_target: dict[Target, list[Claim]] = {}
     by_trace: dict[str, list[Claim]] = {}
@@ -134,7 +134,8 @@ def load_library(directory: Path, claims: Iterable[Claim]) -> Library:
             by_target.setdefault(target, []).append(claim)
     exercised = _Exercised(by_target, by_trace)
     found = []
-    for path in find_files([directory]):
+    order = {f"{name}.json": place for place, name in enumerate(FILES)}
+    for path in sorted(find_files([directory]), key=lambda path: order.get(path.name, len(order))):
         text = read_text(path)
         declaration, content = parse_file(path, text)
         found.append(_file(declaration, content, digest(text), exercised))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...disk import FileError
+from ...disk import FileError, write_file
+from ..cast import cast_of
 from ..declared import Claim, Claims, by_theory
 from ..ledger import PROOF, TRACE, UNPROVED, Entry, Ledger
 from ..theory_text import Theory
@@ -107,7 +108,7 @@ class _Proving:
         with tempfile.TemporaryDirectory(prefix="owamp-prove-") as scratch:
             directory = Path(scratch)
             resolved = directory / f"{jobs[0].title}.spthy"
-            resolved.write_text(self.theory.text, encoding="utf-8")
+            write_file(resolved, self.theory.text)
             outputs = {name: directory / name for name in ("theory", "json", "dot")}
             sinks = [f"--output={outputs['theory']}"]
             if self.writes_traces:
@@ -160,7 +161,8 @@ class _Proving:
         if job.lemma in traces:
             graph, dot = traces[job.lemma]
             artefacts[TRACE] = slim(graph)
-            drawn, remarks = pictures(claim, quantifier, artefacts[TRACE], dot)
+            cast = cast_of(self.claims, job)
+            drawn, remarks = pictures(claim, quantifier, artefacts[TRACE], dot, cast)
             entry, artefacts = replace(entry, trace=True), artefacts | drawn
         elif _has_trace(line) and job.diff:
             remarks = ["no trace: tamarin-prover writes none in --diff mode"]

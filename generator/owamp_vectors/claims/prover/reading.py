@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 
 from ...disk import FileError
+from ..cast import Cast
 from ..chart import chart_of
 from ..declared import Claim, Job
 from ..inventory import misreading
@@ -33,7 +34,7 @@ def failure(ran: Ran, memory: int, timeout: float) -> tuple[str, str]:
     if ran.code == _HEAP_EXHAUSTED or re.search(r"heap (exhausted|overflow)", text, re.I):
         return f"needs more than {memory} GiB", ""
     if ran.code == -signal.SIGKILL:
-        return "killed, perhaps for want of memory", ""
+        return "killed, perhaps because memory ran out", ""
     if _WARNINGS in text and ran.code != 0:
         return "", f"{WELLFORMEDNESS}: {_topics(text)}"
     if ran.code != 0:
@@ -88,7 +89,7 @@ def misread(ran: Ran, theory: Theory, printed: str) -> str:
 def _warnings(ran: Ran, theory: Theory, printed: str) -> str:
     """The wellformedness checks that failed though Tamarin went on.
 
-    In --diff mode it cannot name the lemma to prove without a warning that there is no such lemma;
+    In --diff mode it cannot name the lemma to prove without a warning that no such lemma exists;
     that one is let pass.
     """
     count = re.search(r"WARNING: (\d+) wellformedness check", ran.out)
@@ -156,13 +157,13 @@ def traces_apart(text: str, dot: str, lemmas: list[str]) -> dict[str, tuple[str,
 
 
 def pictures(
-    claim: Claim, quantifier: str, trace: str, dot: str
+    claim: Claim, quantifier: str, trace: str, dot: str, cast: Cast
 ) -> tuple[dict[str, str], list[str]]:
     """The chart and Tamarin's graph of a trace, and remarks on what could not be drawn."""
     drawn: dict[str, str] = {}
     remarks: list[str] = []
     try:
-        drawn[CHART] = chart_of(trace, claim.job, claim.statement, quantifier).svg()
+        drawn[CHART] = chart_of(trace, claim.job, claim.statement, quantifier, cast).svg()
     except FileError as error:
         remarks.append(f"no chart: {error}")
     graphviz = shutil.which("dot")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from owamp_reference import messages, packets, primitives
 from owamp_reference.packets import ReflectorPacket, SenderPacket
 
@@ -118,3 +120,26 @@ SHAPES = (
         heads=("ecb", "", "", "", "hmac"),
     ),
 )
+
+
+def layouts_with_unused(greeting: bytes) -> tuple[Shape, ...]:
+    """The layout of Server-Greeting with other octets in Unused, which receivers ignore."""
+    place = next(at for at, item in GREETING.offsets() if item.name == "modes")
+    unused = greeting[:place]
+    return tuple(
+        replace(shape, base=unused + shape.base[place:])
+        for shape in SHAPES
+        if shape.bound is messages.ServerGreeting and any(unused)
+    )
+
+
+def layouts_with_ttl(ttl: int) -> tuple[Shape, ...]:
+    """The layouts of a reflector's packet with another Sender TTL, which theories leave out."""
+    if ttl == TTL:
+        return ()
+    place = next(at for at, item in REFLECTOR.offsets() if item.name == "sender_ttl")
+    return tuple(
+        replace(shape, base=shape.base[:place] + bytes([ttl]) + shape.base[place + 1 :])
+        for shape in SHAPES
+        if shape.name.lower().startswith("reflector")
+    )
