@@ -464,6 +464,20 @@ def test_a_claim_says_what_it_means_for_you(made: Made) -> None:
         assert found["Adversary"]
 
 
+def test_results_are_those_of_the_documents(made: Made) -> None:
+    """Every cell of the table of pairs, and of every table on real peers."""
+    page = made.site.pages["results.html"]
+    cells = [words(e) for e in page.root.iter() if e.tag in ("td", "th")]
+    names = ["adapters/README.md", *sorted(p.as_posix() for p in Path("tests/live").glob("*.md"))]
+    for name in names:
+        text = (MODELS.parent / name).read_text(encoding="utf-8")
+        pairs = text.partition("## Adapters against each other")[2] or text
+        for line in re.findall(r"^\|.*\|$", pairs, re.MULTILINE):
+            for cell in (part.strip() for part in line.split("|")[1:-1]):
+                if re.fullmatch(r"[\w .,()-]*", cell) and not set(cell) <= {"-"}:
+                    assert " ".join(cell.split()) in cells, (name, cell)
+
+
 def test_everything_can_be_searched(made: Made) -> None:
     items = list(made.site.pages["search.html"].one("ul", id="everything"))
     parts = Counter(item.get("data-part") for item in items)

@@ -20,6 +20,7 @@ from .report_claims import Page, claim_page, url_of
 from .report_html import render_page
 from .report_meaning import meaning
 from .report_overview import shown_matrix, tallies
+from .report_results import conformed, result_parts
 from .report_sources import (
     SourcePage,
     sections,
@@ -105,6 +106,8 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
             "statements": statements,
             "sections": sections(library, claims.every, statements),
             "sources": sources,
+            "results": result_parts(models.parent),
+            "conformed": conformed(models.parent),
             "source_url": source_url,
             "target_filter": library.filter_of,
             "tallies": tallies(pages),
@@ -179,7 +182,7 @@ class _Pages:
         yield "claims.html", self._page("claims.html.j2", "claims", 0, options=_options(pages))
         yield "models.html", self._page("models.html.j2", "models", 0)
         yield "vectors.html", self._page("vectors.html.j2", "vectors", 0)
-        for name in ("mistakes", "statements", "sections", "sources", "search"):
+        for name in ("mistakes", "statements", "sections", "sources", "results", "search"):
             yield f"{name}.html", self._page(f"{name}.html.j2", name, 0)
         for source in sources:
             yield source.url, self._page("source.html.j2", "sources", 1, source=source)
