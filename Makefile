@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup vectors render check prove claims draft report adapters conform strongswan debian test \
-	coverage bench load lowest lock mutate package
+	coverage bench load lowest lock mutate mutate-reference package
 
 help: ## say what the targets do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make the virtual environment .venv with the pinned packages
 
@@ -28,7 +28,7 @@ render: $(STAMP) ## render the vectors as C, Go, Python, Rust and text, to build
 check: $(STAMP) ## run the linters, and compare vectors/ with what the generator makes
 	.ci/check $(BIN)
 
-prove: $(STAMP) ## prove what has no current verdict (needs tamarin-prover)
+prove: $(STAMP) ## prove what has no current verdict (needs Tamarin, ProVerif and CryptoVerif)
 	$(BIN)/owamp-vectors prove
 
 claims: $(STAMP) ## show the claims about the models beside their verdicts
@@ -74,7 +74,7 @@ coverage: $(STAMP) ## run the tests and report the lines and branches that they 
 bench: $(STAMP) ## measure regeneration against the bare cryptographic operations
 	$(BIN)/python -m owamp_vectors.bench
 
-load: $(STAMP) ## put a load to serve on loopback for a minute, and say what it cost
+load: $(STAMP) ## put load on serve for a minute, on loopback, and say what it cost
 	$(BIN)/python -m tests.live.load
 
 lowest: ## install the lowest versions that are allowed, generate and test there (needs an index)
@@ -84,9 +84,15 @@ STRYKER := 8.7.1
 mutate: $(STAMP) ## count the mutants of adapters/javascript that the vectors kill (an hour; needs npm)
 	npm install --silent --prefix build/mutate @stryker-mutator/core@$(STRYKER)
 	$(BIN)/python -m tests.mutation.questions build/mutate/questions.jsonl
-	nice $(BIN)/python -m tests.mutation.run
+	nice $(BIN)/python -m tests.mutation.javascript
 
-strongswan: $(STAMP) ## record the known answers of strongSwan (needs it, and root)
+COSMIC_RAY := 8.7.0
+mutate-reference: $(STAMP) ## count the mutants of reference/ that the vectors notice (an hour; needs an index)
+	$(PYTHON) -m venv build/mutate/cosmic-ray
+	build/mutate/cosmic-ray/bin/pip install -q cosmic-ray==$(COSMIC_RAY)
+	nice $(BIN)/python -m tests.mutation.reference
+
+strongswan: $(STAMP) ## record the known answers of strongSwan (needs strongSwan, and root)
 	$(BIN)/python -m tests.strongswan.record
 
 lock: ## resolve the pinned packages anew (needs uv)

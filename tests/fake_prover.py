@@ -13,8 +13,10 @@ from pathlib import Path
 from owamp_vectors.vectors.declaration import Json
 
 SCRIPT = r"""#!{python}
-import json, os, re, signal, subprocess, sys, time
+import json, os, re, resource, signal, subprocess, sys, time
 from pathlib import Path
+most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # a disk that is full is not the prover's
 here = Path(__file__)
 told = json.loads(here.with_suffix(".json").read_text())
 arguments = sys.argv[1:]

@@ -137,7 +137,8 @@ def limited(octets: int) -> Callable[[], None]:
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (octets, octets))
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]  # a process may take it back
+        resource.setrlimit(resource.RLIMIT_FSIZE, (octets, most))
 
     return limit
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 from owamp_vectors.disk import MANIFEST, digest
 
+from .fake_prover import FakeProver
+from .generator.test_prove import TRACE
 from .live.test_commands import serve
 from .support import VECTORS
 from .test_disk import COMMAND, ROOT, limited
@@ -41,8 +43,11 @@ class Writer:
         option: names the output.
         codes: with which it may end when all is well.
         after: arguments after the output.
-        start: what is there before, in the place of a file.
+        start: what is there before, in the place of the output, and is read.
         is_private: whether only its owner may read what it writes.
+        changing: the names of what is never written the same twice; of a file it is "file".
+        meanwhile: what is done while the command runs.
+        room: octets that a file may have on a disk that is full.
     """
 
     arguments: tuple[str, ...]
@@ -51,10 +56,22 @@ class Writer:
     after: tuple[str, ...] = ()
     start: Path | None = None
     is_private: bool = False
+    changing: tuple[str, ...] = ()
+    meanwhile: Callable[[subprocess.Popen[str]], object] = lambda _: None
+    room: int = 100
 
     def command(self, output: Path, **names: str) -> list[str]:
         words = (*self.arguments, self.option, str(output), *self.after)
         return [*COMMAND, *(names.get(word.strip("{}"), word) for word in words)]
+
+
+def probed(process: subprocess.Popen[str]) -> None:
+    """A client visits a `serve`, which is then told to end."""
+    assert process.stdout is not None
+    if match := re.fullmatch(r"listening on (\S+)\n", process.stdout.readline()):
+        client = [*COMMAND, "probe", match[1], *QUICK]
+        subprocess.run(client, capture_output=True, check=False, timeout=WAIT)
+        process.terminate()
 
 
 LOG = str(ROOT / "tests/strongswan/data/sha256-initiator.log")
@@ -64,37 +81,70 @@ FILES = {
     "conform --json": Writer(CONFORM, "--json", (1,), PROGRAM),
     "conform --junit": Writer(CONFORM, "--junit", (1,), PROGRAM),
     "charon --secrets": Writer(("charon", LOG), "--secrets", is_private=True),
-    "probe --json": Writer(("probe", "{server}", *QUICK), "--json"),
-    "probe --write-pcap": Writer(("probe", "{server}", *QUICK), "--write-pcap"),
+    "probe --json": Writer(("probe", "{server}", *QUICK), "--json", changing=("file",)),
+    "probe --write-pcap": Writer(("probe", "{server}", *QUICK), "--write-pcap", changing=("file",)),
+    "serve --write-pcap": Writer(
+        ("serve", "--port", "0"), "--write-pcap", changing=("file",), meanwhile=probed
+    ),
     "claims --write": Writer(("claims",), "--write", start=ROOT / "models/README.md"),
+    "replay --record": Writer(("replay", "token-honest"), "--record"),
 }
+FIXTURE = ROOT / "tests/models"
+SMALL = ("--models", str(FIXTURE), "--vectors", str(VECTORS))
 SETS = {
     "generate": Writer(("generate", "test-session-keys"), "--output"),
     "render": Writer(("render", "c", "test-session-keys", "--vectors", str(VECTORS)), "--output"),
+    "report": Writer(("report", *SMALL), "--output", (1,)),
+    "draft": Writer(("draft", "--source-only"), "--output"),
+    "prove": Writer(
+        ("prove", *SMALL, "--model", "small", "--tamarin", "{tamarin}"),
+        "--proofs",
+        (1,),
+        changing=("ledger.json",),
+        room=4000,  # for the text of the theory
+    ),
+    "trace --redraw": Writer(("trace", *SMALL, "--redraw"), "--proofs", start=FIXTURE / "proofs"),
 }
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+def names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What commands need, by the names that they have in `Writer.arguments`."""
+    prover = FakeProver(tmp_path_factory.mktemp("prover"), TRACE)
     with serve() as served:
-        yield served.address
+        yield {"server": served.address, "tamarin": str(prover.path)}
+
+
+def started(
+    writer: Writer,
+    output: Path,
+    names: dict[str, str],
+    limit: Callable[[], None] | None = None,
+    inside: Sequence[str] = (),
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*inside, *writer.command(output, **names)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=limit,  # noqa: PLW1509
+    )
 
 
 def ended(
-    writer: Writer, output: Path, server: str, limit: Callable[[], None] | None = None
+    writer: Writer,
+    output: Path,
+    names: dict[str, str],
+    limit: Callable[[], None] | None = None,
+    inside: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
     """The command, at its end."""
-    ran = subprocess.run(
-        writer.command(output, server=server),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=WAIT,
-        check=False,
-        preexec_fn=limit,
-    )
-    assert "Traceback" not in ran.stderr
-    return ran
+    process = started(writer, output, names, limit, inside)
+    writer.meanwhile(process)
+    said, errors = process.communicate(timeout=WAIT)
+    assert "Traceback" not in errors
+    return subprocess.CompletedProcess(process.args, process.returncode, said, errors)
 
 
 def right(writer: Writer, ran: subprocess.CompletedProcess[str]) -> None:
@@ -106,12 +156,18 @@ def refused(ran: subprocess.CompletedProcess[str], *codes: int) -> None:
     assert ran.stderr.splitlines()[-1].startswith("Error: ")
 
 
-def begun(writer: Writer, path: Path) -> Path:
-    """A file as it is before."""
-    if writer.start is not None:
-        shutil.copyfile(writer.start, path)
+def begun(writer: Writer, path: Path, *, is_set: bool = False) -> Path:
+    """An output as it is before; a table is out of date."""
+    if writer.start is None:
+        if is_set:
+            path.mkdir(exist_ok=True)
+        else:
+            path.write_text("what was there before", encoding="utf-8")
+    elif is_set:
+        shutil.copytree(writer.start, path, dirs_exist_ok=True)
     else:
-        path.write_text("what was there before", encoding="utf-8")
+        text = writer.start.read_text(encoding="utf-8")
+        path.write_text(text.replace("verified", "falsified"), encoding="utf-8")
     return path
 
 
@@ -123,25 +179,25 @@ each_set = pytest.mark.parametrize("name", SETS)
 
 
 @each_file
-def test_an_output_is_a_symlink(name: str, tmp_path: Path, server: str) -> None:
+def test_an_output_is_a_symlink(name: str, tmp_path: Path, names: dict[str, str]) -> None:
     writer, target, link = FILES[name], tmp_path / "target", tmp_path / "in" / "link"
     begun(writer, target).chmod(0o600)
     before = target.read_bytes()
     link.parent.mkdir()
     link.symlink_to(target)
-    right(writer, ended(writer, link, server))
+    right(writer, ended(writer, link, names))
     assert link.is_symlink()
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert writer.start is not None or target.read_bytes() != before
+    assert target.read_bytes() != before
     assert [path.name for path in link.parent.iterdir()] == ["link"], "nothing is left beside it"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "target"]
 
 
 @each_file
-def test_an_output_is_a_fifo(name: str, tmp_path: Path, server: str) -> None:
+def test_an_output_is_a_fifo(name: str, tmp_path: Path, names: dict[str, str]) -> None:
     writer, fifo = FILES[name], tmp_path / "fifo"
     os.mkfifo(fifo)
-    refused(ended(writer, fifo, server), 3)  # nobody reads it, or it is read first
+    refused(ended(writer, fifo, names), 3)  # nobody reads it, or it is read first
     assert fifo.is_fifo()
     if writer.start is not None:
         return
@@ -152,7 +208,7 @@ def test_an_output_is_a_fifo(name: str, tmp_path: Path, server: str) -> None:
         reader = threading.Thread(target=lambda: read.append(read_all(handle)))
         keep = os.open(fifo, os.O_WRONLY)  # so that the reader waits for the command
         reader.start()
-        right(writer, ended(writer, fifo, server))
+        right(writer, ended(writer, fifo, names))
         os.close(keep)
         reader.join()
         assert len(read[0]) > 20
@@ -172,7 +228,7 @@ def read_all(handle: int) -> bytes:
 @each_file
 @pytest.mark.parametrize(("minor", "takes"), [(3, True), (7, False)], ids=["null", "full"])
 def test_an_output_is_a_device(
-    name: str, minor: int, takes: bool, tmp_path: Path, server: str
+    name: str, minor: int, takes: bool, tmp_path: Path, names: dict[str, str]
 ) -> None:
     writer, device = FILES[name], tmp_path / "device"
     try:
@@ -180,7 +236,7 @@ def test_an_output_is_a_device(
         device.open("rb").close()
     except PermissionError:
         pytest.skip("only root makes device nodes, and not in every container")
-    ran = ended(writer, device, server)
+    ran = ended(writer, device, names)
     if writer.start is not None:
         refused(ran, 3)  # a device is no text in which to write a table
     elif takes:
@@ -209,20 +265,25 @@ def read_only(directory: Path) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("name", [*FILES, *SETS])
-def test_an_output_is_in_a_read_only_directory(name: str, tmp_path: Path, server: str) -> None:
-    writer, directory = {**FILES, **SETS}[name], tmp_path / "directory"
-    directory.mkdir()
-    output = directory if name in SETS else begun(writer, directory / "file")
+def test_an_output_is_in_a_read_only_directory(
+    name: str, tmp_path: Path, names: dict[str, str]
+) -> None:
+    writer, directory, output = made(name, tmp_path)
     before = digests(directory)
     with read_only(directory) as inside:
-        command = [*inside, *writer.command(output, server=server)]
-        ran = subprocess.run(
-            command, capture_output=True, text=True, cwd=ROOT, timeout=WAIT, check=False
-        )
-    if writer.start is None:  # a table that is the same already is not written
-        refused(ran, 3)
-        assert "cannot be written" in ran.stderr
+        ran = ended(writer, output, names, inside=inside)
+    refused(ran, 3)
+    assert "cannot be written" in ran.stderr
     assert digests(directory) == before
+
+
+def made(name: str, tmp_path: Path) -> tuple[Writer, Path, Path]:
+    """A command, the directory of its output, and the output, as it is before."""
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    if name in SETS:
+        return SETS[name], directory, begun(SETS[name], directory, is_set=True)
+    return FILES[name], directory, begun(FILES[name], directory / "file")
 
 
 def digests(directory: Path) -> dict[str, str]:
@@ -235,18 +296,19 @@ def digests(directory: Path) -> dict[str, str]:
 
 
 @each_set
-def test_a_set_goes_to_a_directory_or_nowhere(name: str, tmp_path: Path, server: str) -> None:
+def test_a_set_goes_to_a_directory_or_nowhere(
+    name: str, tmp_path: Path, names: dict[str, str]
+) -> None:
     writer, fifo, file = SETS[name], tmp_path / "fifo", tmp_path / "file"
     os.mkfifo(fifo)
     file.write_text("mine", encoding="utf-8")
     for output in (fifo, file):
-        refused(ended(writer, output, server), 2, 3)
+        refused(ended(writer, output, names), 2, 3)
     assert fifo.is_fifo()
     assert file.read_text(encoding="utf-8") == "mine"
-    target, link = tmp_path / "target", tmp_path / "link"
-    target.mkdir()
+    target, link = begun(writer, tmp_path / "target", is_set=True), tmp_path / "link"
     link.symlink_to(target)
-    right(writer, ended(writer, link, server))
+    right(writer, ended(writer, link, names))
     assert link.is_symlink()
     assert any(target.iterdir())
 
@@ -255,19 +317,15 @@ def test_a_set_goes_to_a_directory_or_nowhere(name: str, tmp_path: Path, server:
 
 
 @pytest.mark.parametrize("name", [*FILES, *SETS])
-def test_a_disk_that_is_full_leaves_what_was_there(name: str, tmp_path: Path, server: str) -> None:
-    writer, directory = {**FILES, **SETS}[name], tmp_path / "directory"
-    directory.mkdir()
-    output = directory if name in SETS else begun(writer, directory / "file")
-    if writer.start is not None:  # else there is nothing to write
-        text = output.read_text(encoding="utf-8")
-        output.write_text(text.replace("verified", "falsified"), encoding="utf-8")
+def test_a_disk_that_is_full_leaves_what_was_there(
+    name: str, tmp_path: Path, names: dict[str, str]
+) -> None:
+    writer, directory, output = made(name, tmp_path)
     before = digests(directory)
-    ran = ended(writer, output, server, limit=limited(100))
-    refused(ran, 3)
-    if name != "probe --write-pcap":  # whose file has what was captured until then
+    refused(ended(writer, output, names, limit=limited(writer.room)), 3)
+    if not name.endswith("--write-pcap"):  # whose file has what was captured until then
         assert digests(directory) == before
-    assert len([*directory.iterdir()]) == len(before)
+    assert len([*directory.iterdir()]) == len({Path(path).parts[0] for path in before})
 
 
 # ------------------------------------------------------------------------------ a command that dies
@@ -279,48 +337,31 @@ MOMENTS = 3
 @pytest.mark.parametrize("name", [*FILES, *SETS])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_command_that_dies_leaves_whole_files(
-    name: str, number: int, tmp_path: Path, server: str
+    name: str, number: int, tmp_path: Path, names: dict[str, str]
 ) -> None:
     """At moments over its whole run, from which the last writes are not left out."""
-    writer = {**FILES, **SETS}[name]
-    is_set = name in SETS
     reference = tmp_path / "reference"
     reference.mkdir()
+    writer, whole, output = made(name, reference)
     begin = time.perf_counter()
-    right(writer, ended(writer, reference if is_set else begun(writer, reference / "file"), server))
-    lasts = time.perf_counter() - begin
-    directory = tmp_path / "directory"
+    right(writer, ended(writer, output, names))
+    lasts, new = time.perf_counter() - begin, digests(whole)
     for moment in range(MOMENTS):
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir()
-        mine = directory / "mine"
-        mine.write_text("mine", encoding="utf-8")
-        output = directory if is_set else begun(writer, directory / "file")
+        shutil.rmtree(tmp_path / "directory", ignore_errors=True)
+        _, directory, output = made(name, tmp_path)
+        (directory / "mine").write_text("mine", encoding="utf-8")
         old = digests(directory)
-        process = subprocess.Popen(
-            writer.command(output, server=server),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=ROOT,
-        )
-        time.sleep(lasts * (moment + 1) / (MOMENTS + 1))
-        process.send_signal(number)
-        code = process.wait(WAIT)
-        assert code in (-number, 128 + number, *writer.codes)
+        with started(writer, output, names) as process:
+            meanwhile = threading.Thread(target=writer.meanwhile, args=(process,))
+            meanwhile.start()
+            time.sleep(lasts * (moment + 1) / (MOMENTS + 1))
+            process.send_signal(number)
+            assert process.wait(WAIT) in (-number, 128 + number, *writer.codes)
+            meanwhile.join()
         found = digests(directory)
         temporary = [path for path in found if re.search(r"(^|/)\.", path)]
         assert number == signal.SIGKILL or not temporary
-        assert found.pop("mine") == old.pop("mine")
-        for path in set(found) - set(temporary):
-            new = (reference / path).read_bytes() if is_set else b""
-            if name not in CHANGING and path != MANIFEST:
-                assert found[path] in (old.get(path), digest(new) if is_set else whole(reference))
         assert set(old) <= set(found), "nothing is lost"
-
-
-CHANGING = ("probe --json", "probe --write-pcap")
-"""What these write is never the same twice."""
-
-
-def whole(reference: Path) -> str:
-    return digest((reference / "file").read_bytes())
+        for path in set(found) - set(temporary):
+            if path not in (*writer.changing, MANIFEST):
+                assert found[path] in (old.get(path), new.get(path))

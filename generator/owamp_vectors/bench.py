@@ -3,6 +3,9 @@
 Each file is built once while every cryptographic call of the reference is noted; then, in the
 same run, building the file and making just those calls with `cryptography` are timed in turn.
 The ratio of the two is the price of everything else. Absolute times are for orientation.
+
+Then a server refuses unknown KeyIDs and wrong passphrases in turn. A ratio far from 1 would tell a
+client which KeyIDs are known.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from statistics import median
 from typing import Any
 
 import click
@@ -18,6 +22,8 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from owamp_reference import ikev2, primitives
+from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig
+from owamp_reference.negotiation import Credentials, Mode, Protocol, secrets_of
 
 from . import disk, mistakes
 from .catalogue import FILES
@@ -25,6 +31,8 @@ from .mistakes.base import Mistake, Swap
 from .vectors.declaration import Note, VectorFile
 
 ROUNDS = 5
+REFUSALS = 500
+"""Of each kind."""
 _NOTHING = 1e-5  # seconds: a file without cryptography has no ratio
 _Call = Callable[[], object]
 
@@ -140,8 +148,28 @@ def measure(file: VectorFile) -> tuple[int, float, float]:
     return content["numberOfTests"], built, bared
 
 
+def refusal_times() -> tuple[float, float]:
+    """Seconds in which a server refuses an unknown KeyID, and a wrong passphrase: the medians of
+    `REFUSALS`, the two timed in turn.
+    """
+    known = Credentials.from_passphrase("alice", "the right one")
+    server_config = ServerConfig(Protocol.TWAMP, Mode.ENCRYPTED, find_secret=secrets_of(known))
+
+    def refusal(name: str) -> float:
+        credentials = Credentials.from_passphrase(name, "a wrong one")
+        client = ControlClient(ClientConfig(Protocol.TWAMP, Mode.ENCRYPTED, credentials))
+        server = Server(server_config)
+        client.receive(server.data_to_send())
+        response = client.data_to_send()
+        return _seconds(lambda: server.receive(response))
+
+    rounds = [(refusal("bob"), refusal("alice")) for _ in range(REFUSALS)]
+    unknown, wrong = (median(column) for column in zip(*rounds, strict=True))
+    return unknown, wrong
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table, and what refusals take."""
     click.echo(f"{'file':24}{'cases':>6}{'build':>10}{'bare':>10}{'ratio':>7}{'cases/s':>9}")
     totals = [0.0, 0.0, 0.0]
     for file in FILES.values():
@@ -151,6 +179,11 @@ def main() -> None:
     _print_row("all", int(totals[0]), *totals[1:])
     click.echo(
         f"\nbuild and bare: the best of {ROUNDS} rounds in one process; ratio = build / bare."
+    )
+    unknown, wrong = refusal_times()
+    click.echo(
+        f"A server refuses an unknown KeyID in {unknown * 1e6:.0f} µs and a wrong passphrase in"
+        f" {wrong * 1e6:.0f} µs, ratio {unknown / wrong:.2f}: medians of {REFUSALS}, in turn."
     )
 
 

@@ -1,4 +1,4 @@
-"""The vector files that there are, in the order in which an implementer meets them."""
+"""All vector files, in the order in which an implementer meets them."""
 
 from __future__ import annotations
 

@@ -23,6 +23,6 @@ memory, and speed is not a goal.
 
 from .errors import ProtocolError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["ProtocolError", "__version__"]

@@ -746,8 +746,9 @@ class Server(Endpoint):
             self._send(data)
 
     def refuse_fetch(self) -> list[Event]:
-        """Refuse a `FetchRequested` for want of results; the events are as `receive` gives them,
-        also those of commands that came behind it.
+        """Refuse a `FetchRequested`, since there are no results.
+
+        The events are as `receive` gives them, also those of commands that came after it.
 
         Raises:
             ProtocolError: none was requested or the connection is over.

@@ -83,7 +83,7 @@ def _prf_aes_cmac(key: bytes, data: bytes) -> bytes:
 
 
 PRFS: dict[str, Prf] = {}
-"""The functions that there are, by name."""
+"""All functions, by name."""
 
 
 def _listed(function: Prf) -> Prf:
@@ -292,14 +292,24 @@ def additional_exchanges(
 
 
 def keymat(
-    function: Prf, sk_d: bytes, ni: bytes, nr: bytes, size: int, shared_secret: bytes = b""
+    function: Prf,
+    sk_d: bytes,
+    ni: bytes,
+    nr: bytes,
+    size: int,
+    shared_secret: bytes = b"",
+    additional_secrets: Sequence[bytes] = (),
 ) -> bytes:
     """KEYMAT of a child SA, `size` octets (RFC 7296 §2.17).
 
-    prf+(SK_d, Ni | Nr), or with a new exchange prf+(SK_d, g^ir (new) | Ni | Nr).
+    prf+(SK_d, Ni | Nr), or with a new exchange prf+(SK_d, g^ir (new) | Ni | Nr), and after
+    additional ones prf+(SK_d, g^ir (new) | Ni | Nr | SK(1) | … | SK(n)) (RFC 9370 §2.2.4).
 
+    Args:
+        additional_secrets: SK(1) to SK(n).
     Raises:
         ProtocolError: a nonce of the wrong size, or `size` beyond what prf+ gives.
     """
     _check_nonces(function, ni, nr)
-    return prf_plus(function, sk_d, shared_secret + ni + nr, size)
+    seed = shared_secret + ni + nr + b"".join(additional_secrets)
+    return prf_plus(function, sk_d, seed, size)

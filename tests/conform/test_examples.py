@@ -77,5 +77,8 @@ def test_example_passes_if_and_only_if_its_function_is_right(
 def test_the_packages_have_the_version_and_name_every_file() -> None:
     package = (VECTORS / "package.json").read_text(encoding="utf-8")
     assert f'"version": "{__version__}"' in package
+    citation = (VECTORS.parent / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version: {__version__}\ndate-released: " in citation
+    assert f"\n## {__version__} (" in (VECTORS.parent / "CHANGELOG.md").read_text(encoding="utf-8")
     sums = (VECTORS / "SHA256SUMS").read_text(encoding="utf-8")
     assert set(re.findall(r" ([^/\s]+)\.json$", sums, re.MULTILINE)) == set(FILES)

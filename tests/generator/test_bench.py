@@ -20,8 +20,10 @@ def test_table_has_a_row_for_each_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bench, "ROUNDS", 1)
+    monkeypatch.setattr(bench, "REFUSALS", 1)
     bench.main()
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows[1:-3]] == [f"{name}.json" for name in FILES]
-    assert rows[-3].startswith("all")
+    assert [row.split()[0] for row in rows[1:-4]] == [f"{name}.json" for name in FILES]
+    assert rows[-4].startswith("all")
     assert next(row for row in rows if row.startswith("messages")).split()[-2] == "-"
+    assert rows[-1].startswith("A server refuses an unknown KeyID in ")

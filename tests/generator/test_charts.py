@@ -147,6 +147,17 @@ def test_recorded_charts_are_up_to_date(models: Path, claim_id: str) -> None:
     assert stored == chart.svg(), "owamp-vectors trace --redraw"
 
 
+@pytest.mark.parametrize("claim_id", ["run-t3-lost", "repair-run-keys-lost", "stream-run-t1-lost"])
+def test_a_loss_that_the_run_has_to_have_is_drawn(claim_id: str) -> None:
+    """The adversary does not need it: the run is there to show that it changes nothing."""
+    chart, _ = drawn(ROOT / "models", claim_id)
+    [claim] = claims.select(known(ROOT / "models")[0], (), (), (claim_id,))
+    lost = re.findall(r"(T\d|KEYMAT|test keys) (?:is|of)", claim.statement)
+    leaks = [event.text for event in chart.events() if event.kind == "leak"]
+    assert lost
+    assert all(any(name in text for text in leaks) for name in lost), (lost, leaks)
+
+
 def boxes_of_text(root: ET.Element) -> list[tuple[float, float, float, float]]:
     """Left, top, right, bottom of each line of text."""
     found = []

@@ -134,6 +134,11 @@ def test_a_report_as_json(command: str, tmp_path: Path, capfd: pytest.CaptureFix
     json.loads(path.read_text(encoding="utf-8"))
 
 
+def test_octets_stay_text_in_json_even_if_they_are_digits() -> None:
+    [found] = console.as_objects(("line", "SPIi"), [("12", "0102030405060708")], (0,))
+    assert found == {"line": 12, "SPIi": "0102030405060708"}
+
+
 QUIET = ("verify token", "chain t3", "claims --claim token-forgery", "render c token -o OUT")
 
 

@@ -273,7 +273,7 @@ def test_a_relative_path_to_the_prover_works(models: Path, fake: FakeProver) -> 
     ("does", "reason"),
     [
         ("allocate", "needs more than 8 GiB"),
-        ("killed", "killed, perhaps for want of memory"),
+        ("killed", "killed, perhaps because memory ran out"),
         ("analysis incomplete", "analysis incomplete"),
     ],
 )

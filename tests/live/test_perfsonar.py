@@ -7,46 +7,51 @@ be lost runs in a network namespace, with a packet filter: it needs root, unshar
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
+import shlex
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from owamp_reference.negotiation import Mode, Protocol
+from owamp_reference.negotiation import SECURITY_BITS, Mode, Protocol
+from owamp_reference.packets import ReflectorPacket, SenderPacket
+from owamp_reference.primitives import AES_BLOCK_SIZE
+from owamp_reference.sessions import SessionReflector
 from owamp_vectors.live.observe.captured import report_capture
 from owamp_vectors.live.observe.steps import Severity, Step, any_wrong, text_lines
 from owamp_vectors.live.probe.config import Direction
 from owamp_vectors.live.probe.negative import run_negative
 from owamp_vectors.live.probe.probe import ProbeReport, UnreachableError, run_probe
+from owamp_vectors.live.serve import sessions
 
-from ..reference.support import KEY_ID, OWAMP, PASSPHRASE, TWAMP, Setting
-from .peers import GUARD, plan, private, run, serving
+from ..reference.support import KEY_ID, OWAMP, TWAMP, Setting
+from . import on_path as on_path_script
+from .attacks import name_of, outcomes, played_with_perfsonar, recorded_of
+from .captured import THEORIES, outcomes_of, refused, steps
+from .peers import GUARD, plan, run, serving
+from .perfsonar import (
+    MODES,
+    SERVERS,
+    keys,
+    perfsonar_server,
+    program,
+    server_command,
+    tried,
+)
+from .record import DATA, NotHereError, Recording
 
 LETTERS = {Mode.UNAUTHENTICATED: "O", Mode.AUTHENTICATED: "A", Mode.ENCRYPTED: "E"}
 SETTINGS = [
     *(replace(base, security=mode) for base in (OWAMP, TWAMP) for mode in LETTERS),
     replace(TWAMP, security=Mode.MIXED),
 ]
-
-
-def program(name: str) -> str:
-    """Its path; the test is skipped if it is not there."""
-    path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"{name} of perfSONAR is not on PATH")
-    return path
-
-
-def keys(tmp_path: Path) -> Path:
-    """The file in which these programs keep passphrases."""
-    return private(tmp_path / "keys", f"{KEY_ID}\t{PASSPHRASE.hex()}\n")
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
@@ -72,36 +77,6 @@ def test_a_client_of_perfsonar_completes_its_sessions(setting: Setting, tmp_path
     assert output.count("5 sent, 0 lost (0.000%)") == sessions, output + "\n".join(log)
 
 
-def server_command(name: str, tmp_path: Path, port: int) -> list[str]:
-    """The command of a server of perfSONAR, its configuration written."""
-    kind = "owamp" if name == "owampd" else "twamp"
-    limits = "limit root with delete_on_fetch=off,bandwidth=0,disk=0\nassign default root\n"
-    private(tmp_path / f"{kind}-server.conf", "")
-    private(tmp_path / f"{kind}-server.limits", limits)
-    keys(tmp_path).rename(tmp_path / f"{kind}-server.pfs")
-    data = ["-d", str(tmp_path)] if kind == "owamp" else []
-    return [
-        program(name), "-f", "-Z", "-c", str(tmp_path), "-R", str(tmp_path), *data,
-        "-S", f"127.0.0.1:{port}", "-a", "EAO" if kind == "owamp" else "EAOM",
-    ]  # fmt: skip
-
-
-@asynccontextmanager
-async def perfsonar_server(name: str, tmp_path: Path) -> AsyncIterator[int]:
-    """A server of perfSONAR; its port."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-    process = await asyncio.create_subprocess_exec(
-        *server_command(name, tmp_path, port), stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        yield port
-    finally:
-        process.terminate()
-        await process.wait()
-
-
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_a_server_of_perfsonar_is_right(setting: Setting, tmp_path: Path) -> None:
     name = "owampd" if setting.protocol is Protocol.OWAMP else "twampd"
@@ -120,6 +95,20 @@ def test_a_server_of_perfsonar_is_right(setting: Setting, tmp_path: Path) -> Non
     assert report.is_right, "\n".join(text_lines(report.steps))
 
 
+def refusals(name: str, setting: Setting, folder: Path, modes: str = "") -> tuple[list[Step], bool]:
+    """What a server takes that it has to refuse, and whether that could be asked."""
+
+    async def main() -> tuple[list[Step], bool]:
+        async with perfsonar_server(name, folder, modes) as port:
+            while True:
+                try:
+                    return await run_negative(plan(setting), "127.0.0.1", port)
+                except UnreachableError:  # not yet there
+                    await asyncio.sleep(0.1)
+
+    return run(main())
+
+
 @pytest.mark.parametrize(
     "setting", [one for one in SETTINGS if one.security is not Mode.UNAUTHENTICATED], ids=str
 )
@@ -127,17 +116,124 @@ def test_a_server_of_perfsonar_refuses_what_it_has_to(setting: Setting, tmp_path
     name = "owampd" if setting.protocol is Protocol.OWAMP else "twampd"
     program(name)
 
-    async def main() -> tuple[list[Step], bool]:
-        async with perfsonar_server(name, tmp_path) as port:
-            while True:
-                try:
-                    return await run_negative(plan(setting), "127.0.0.1", port)
-                except UnreachableError:  # not yet there
-                    await asyncio.sleep(0.1)
-
-    steps, is_made = run(main())
+    steps, is_made = refusals(name, setting, tmp_path)
     assert is_made, "\n".join(text_lines(steps))
     assert {step.severity for step in steps} == {Severity.OK}, "\n".join(text_lines(steps))
+
+
+# The attacks of the models
+
+
+@pytest.mark.parametrize("modes", ["", "E"], ids=["all modes", "E"])
+@pytest.mark.parametrize("protocol", list(Protocol), ids=str)
+def test_the_attacks_end_as_they_are_recorded(
+    protocol: Protocol, modes: str, tmp_path: Path
+) -> None:
+    """With another version they may not; then that version has to be recorded beside this."""
+    program(SERVERS[protocol])
+    modes = modes or MODES[SERVERS[protocol]]
+    name = name_of(SERVERS[protocol], modes)
+    expected = recorded_of(name, protocol)
+    if expected is None:
+        pytest.skip(f"{name} is not recorded")
+    assert outcomes(played_with_perfsonar(protocol, tmp_path, modes)) == expected
+
+
+@pytest.mark.parametrize("protocol", list(Protocol), ids=str)
+def test_a_server_of_perfsonar_takes_modes_that_it_does_not_offer(
+    protocol: Protocol, tmp_path: Path
+) -> None:
+    """Against RFC 4656 §3.1, so that option -a keeps no mode off."""
+    name = SERVERS[protocol]
+    tried(name)
+    steps, is_made = refusals(name, Setting(protocol, Mode.ENCRYPTED), tmp_path, "E")
+    assert is_made
+    others = [mode for mode in Mode if mode & SECURITY_BITS[protocol] & ~Mode.ENCRYPTED]
+    wrong = [step.name for step in steps if step.severity is not Severity.OK]
+    assert wrong == [f"Mode {mode:d}, not offered" for mode in others]
+
+
+def on_path(case: str, letter: str, folder: Path) -> dict[str, Any]:
+    """What an adversary between twping and twampd achieves, in a namespace of its own."""
+    for name in ("unshare", "ip"):
+        if shutil.which(name) is None or os.geteuid():
+            pytest.skip(f"an adversary on the path needs root and {name}")
+    tried("twping")
+    server = server_command("twampd", folder, on_path_script.SERVER)
+    script = [sys.executable, "-m", on_path_script.__name__, case, letter, str(keys(folder))]
+    command = shlex.join([*script, *server])
+    done = subprocess.run(
+        ["unshare", "-n", "sh", "-c", f"ip link set lo up && exec {command}"],
+        capture_output=True,
+        text=True,
+        timeout=GUARD,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(("letter", "mode"), [("A", 2), ("E", 4)])
+def test_mode_is_changed_to_mixed_between_twping_and_twampd(
+    letter: str, mode: int, tmp_path: Path
+) -> None:
+    """Neither of the two notices it, and the reflector answers a packet that anyone can make."""
+    found = on_path("mode", letter, tmp_path)
+    assert found["chosen"] == [mode], "what twping chose"
+    assert found["answered"], found["output"]
+
+
+@pytest.mark.parametrize(("letter", "more"), [("A", on_path_script.ROUNDS), ("E", 0)])
+def test_twampd_answers_itself_in_the_authenticated_mode_alone(
+    letter: str, more: int, tmp_path: Path
+) -> None:
+    found = on_path("reflector", letter, tmp_path)
+    assert found["answers"] == 1 + more, found["output"]
+    assert "\n1 sent, 0 lost" in found["output"]
+
+
+class Reflection(SessionReflector):
+    """In the place of the reflector: the adversary drops its answer, and sends the packet back."""
+
+    def reflect(self, data: bytes, ttl: int = 255) -> bytes:
+        del ttl
+        return as_reflectors(data)
+
+
+def as_reflectors(packet: bytes) -> bytes:
+    """A sender's packet of the authenticated mode, rearranged as a reflector's; without a key."""
+    size = AES_BLOCK_SIZE
+    clear = SenderPacket.PROTECTED_LAYOUT.unpack(bytes(size) + packet[size:32])
+    sent, estimate = clear["timestamp"], clear["error_estimate"]
+    number = 0  # of a packet that the sender has sent
+    claimed = ReflectorPacket(0, sent, estimate, sent, number, sent, estimate, 255)
+    rest = ReflectorPacket.PROTECTED_LAYOUT.pack(vars(claimed))[size:]
+    return packet[:size] + rest + packet[32:48]
+
+
+@pytest.mark.parametrize("security", [Mode.AUTHENTICATED, Mode.ENCRYPTED])
+def test_twping_takes_its_own_packet_in_the_authenticated_mode_alone(
+    security: Mode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, setting = tried("twping"), replace(TWAMP, security=security)
+    monkeypatch.setattr(sessions, "SessionReflector", Reflection)
+
+    async def main() -> str:
+        async with serving(setting) as running:
+            process = await asyncio.create_subprocess_exec(
+                client, "-A", LETTERS[security], "-u", KEY_ID, "-k", str(keys(tmp_path)),
+                "-c", "1", "-L", "1", f"127.0.0.1:{running.port}",
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            output, _ = await process.communicate()
+            return output.decode()
+
+    output = run(main())
+    is_taken = "1 sent, 0 lost (0.000%)" in output
+    assert is_taken == (security is Mode.AUTHENTICATED), output
 
 
 # Loss, and sessions that are longer than the timeout
@@ -206,3 +302,27 @@ def test_a_server_of_perfsonar_is_right_about_loss(protocol: str, tmp_path: Path
     )  # fmt: skip
     assert "wrong" not in output, output
     assert "of 30 test packets" in output
+
+
+# Captures as runs of the theories
+
+FRESH = [
+    Recording("twping", "twampd", "twamp", "encrypted"),
+    Recording("owping", "owampd", "owamp", "authenticated"),
+    Recording("twping", "serve", "twamp", "authenticated"),
+    Recording("probe", "owampd", "owamp", "encrypted"),
+]
+
+
+@pytest.mark.parametrize("item", FRESH, ids=lambda item: item.name)
+def test_a_session_that_is_recorded_now_is_a_run(item: Recording, tmp_path: Path) -> None:
+    """The recordings in `data` can be made again."""
+    path = tmp_path / "seen.pcap"
+    try:
+        item.record(path)
+    except NotHereError as error:
+        pytest.skip(str(error))
+    for theory in THEORIES:
+        found, recorded = (outcomes_of(one, theory) for one in (path, DATA / f"{item.name}.pcap"))
+        assert not refused(found)
+        assert Counter(steps(found)) == Counter(steps(recorded))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.disk import MANIFEST
-from owamp_vectors.vectors.declaration import Json
+from owamp_vectors.vectors.declaration import GENERATOR_VERSION, Json
 
 from ..support import VECTORS
 from .support import render
@@ -37,7 +37,8 @@ def test_same_octets_each_time_with_notice_and_digest(form: str, tmp_path: Path)
     assert texts == contents(tmp_path / "2")
     assert set(texts) == NAMES[form]
     assert all(name in result.output for name in texts)
-    assert all(b"CC0-1.0" in text and b"owamp-vectors 0.1.0" in text for text in texts.values())
+    made_by = f"owamp-vectors {GENERATOR_VERSION}".encode()
+    assert all(b"CC0-1.0" in text and made_by in text for text in texts.values())
     everything = b"".join(texts.values())
     for name in FILES:
         assert sha256((VECTORS / f"{name}.json").read_bytes()).hexdigest().encode() in everything

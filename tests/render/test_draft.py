@@ -7,7 +7,8 @@ import inspect
 import json
 import re
 import shutil
-import textwrap
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from importlib.util import find_spec
@@ -16,13 +17,12 @@ from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import owamp_reference
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
-from owamp_reference import binding, control, keys, messages, packets, token
+from owamp_reference import messages
 from owamp_reference.layout import Layout, mbz, octets, uint
 from owamp_vectors.catalogue import FILES
 from owamp_vectors.claims.declared import Claims, load
@@ -30,18 +30,18 @@ from owamp_vectors.claims.ledger import Ledger
 from owamp_vectors.claims.table import claim_rows
 from owamp_vectors.commands.cli import main
 from owamp_vectors.disk import MANIFEST, FileError
-from owamp_vectors.render import draft, rfcxml
-from owamp_vectors.render.draft_cases import Cases
+from owamp_vectors.render import derivations, draft, draft_figures, rfcxml
+from owamp_vectors.render.draft_cases import Cases, DraftCase
 from owamp_vectors.render.draft_evidence import DraftError, Evidence
-from owamp_vectors.render.draft_figures import WIDTH, excerpt, packet_diagram
+from owamp_vectors.render.draft_figures import WIDTH, packet_diagram, program, program_names
 from owamp_vectors.render.draft_prose import model_head, prose
-from owamp_vectors.theory.findings import Finding
+from owamp_vectors.render.draft_scope import VARIANTS
 from owamp_vectors.vectors.declaration import Json
-from owamp_vectors.vectors.drbg import Drbg
 from owamp_vectors.vectors.stored import find_files
 
 from ..support import MODELS, VECTORS, committed_cases
 
+LEDGER = Ledger.load(MODELS / "proofs")
 needs_xml2rfc = pytest.mark.skipif(
     find_spec("xml2rfc") is None, reason="xml2rfc is not installed (the extra 'draft')"
 )
@@ -89,7 +89,7 @@ def test_text_and_html_are_made(built: Path, source: str) -> None:
     assert (built / MANIFEST).is_file()
     assert (built / f"{draft.NAME}.xml").read_text(encoding="utf-8") == source
     html = (built / f"{draft.NAME}.html").read_text(encoding="utf-8")
-    assert 'id="claim-token-forgery"' in html
+    assert 'id="claim-token_blocks-zero_keys_are_not_accepted"' in html
     assert "Security Considerations" in text_of(built)
 
 
@@ -106,12 +106,15 @@ def test_two_builds_give_the_same_octets(built: Path, tmp_path: Path) -> None:
 
 
 @needs_xml2rfc
-def test_every_claim_is_in_the_text(built: Path, claims: Claims) -> None:
-    text = text_of(built)
-    listed = text[text.rindex("Appendix B.  Claims") :]
-    for row in claim_rows(claims, Ledger.load(MODELS / "proofs")):
-        assert f"   {row.claim.id}: {row.verdict}\n" in listed
-        assert row.verdict.startswith(row.claim.expected)
+def test_every_claim_that_is_named_is_in_the_table(built: Path, source: str) -> None:
+    text = " ".join(unpaged(text_of(built)).split())
+    table = text[text.rindex("Appendix B. Claims") :].replace(" | | ", " ")
+    rows = {row.claim.id: row for row in claim_rows(load(MODELS, VECTORS), LEDGER)}
+    signs = {"verified": "+", "falsified": "-"}
+    for _, name in braces(source):
+        if (row := rows.get(name)) is not None:
+            words = r"\W+".join(name.split("-"))  # a long name may be on two lines
+            assert re.search(rf"\b{words} T{re.escape(signs[row.claim.expected])}", table), name
 
 
 # --------------------------------------------------------------------------- sentences
@@ -127,28 +130,22 @@ def braces(source: str) -> list[tuple[str, str]]:
     """Verdict and claim id, for each claim that a sentence names."""
     found = []
     for braces in re.findall(r"\{((?:verified|falsified): <xref [^{}]*)\}", source):
-        for part in braces.split("; "):
+        for part in re.split(r"(?=(?:verified|falsified): )", braces)[1:]:
             verdict, _, links = part.partition(": ")
-            found += [(verdict, i) for i in re.findall(r'target="claim-([a-z0-9-]+)"', links)]
+            found += [(verdict, i) for i in re.findall(r'format="none">([a-z0-9-]+)<', links)]
     return found
 
 
 def test_sentences_name_claims_with_the_verdict_they_have(source: str, claims: Claims) -> None:
     expected = {claim.id: claim.expected for claim in claims.every}
-    named = braces(source)
-    wanted = [
-        (verdict, name)
-        for arguments in asked(r"call says\(([^)]*)\)")
-        for verdict, names in re.findall(r'(\w+)="([^"]*)"', arguments)
-        for name in names.split()
-    ]
+    named, wanted = braces(source), braces_of_templates()
     assert sorted(named) == sorted(wanted)
     assert [(verdict, i) for verdict, i in named if expected[i] != verdict] == []
 
 
 def test_security_considerations_rest_on_claims(source: str) -> None:
     security = source[source.index('anchor="security"') : source.index('anchor="status"')]
-    for name in ("keys", "authentication", "test", "ikev2"):
+    for name in ("keys", "authentication", "control", "test", "ikev2", "bounds"):
         start = security.index(f'anchor="security-{name}"')
         assert braces(security[start : security.index("</section>", start)]), name
 
@@ -284,20 +281,103 @@ def test_a_sentence_needs_claims_that_exist_and_a_full_stop(claims: Claims) -> N
     for sentence, needs in (("A", {"verified": "token-honest"}), ("A.", {})):
         with pytest.raises(DraftError, match="expected a sentence, a full stop, and its claims"):
             say(sentence, **needs)
-    with pytest.raises(DraftError, match='answer "no" for ippm-run needs claim ippm-run falsified'):
-        evidence.answer("ippm-run", "falsified", "no")
 
 
-def test_a_finding_that_does_not_reproduce_ends_the_build(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def scoped(verified: str = "", falsified: str = "", assumed: str = "") -> Callable[[str], str]:
+    """Says a sentence that rests on claims, under assumptions."""
+    evidence = Evidence(load(MODELS, VECTORS), LEDGER)
+    evidence.assume(assumed)
+    return lambda sentence: str(
+        evidence.says(verified=verified, falsified=falsified, caller=lambda: Markup(sentence))  # noqa: S704
+    )
+
+
+ONE_WAY = "one-way-test-to-test"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "claims", "assumed", "problem"),
+    [
+        (
+            "With a one-way KDF, packets cannot be forged.",
+            {"verified": ONE_WAY},
+            "perfect set-up",
+            "does not say 'OWAMP', to which its claims are limited",
+        ),
+        (
+            "With a one-way KDF, OWAMP packets cannot be forged.",
+            {"verified": ONE_WAY},
+            "perfect set-up",
+            "does not say 'authenticated mode', to which its claims are limited",
+        ),
+        (
+            "With a one-way KDF, OWAMP packets cannot be forged in both modes.",
+            {"verified": ONE_WAY},
+            "perfect set-up",
+            "says 'encrypted mode', of which its claims say nothing",
+        ),
+        (
+            "With a one-way KDF, OWAMP and TWAMP packets are safe in the authenticated mode.",
+            {"verified": ONE_WAY},
+            "perfect set-up",
+            "says 'TWAMP', of which its claims say nothing",
+        ),
+        (
+            "OWAMP packets cannot be forged in the authenticated mode.",
+            {"verified": ONE_WAY},
+            "perfect set-up",
+            "does not say 'one-way', the variant of a claim",
+        ),
+        (
+            "An HMAC over the Token ends the attack.",
+            {"verified": "repaired-token-agreement"},
+            "no-loss",
+            "each shared secret belongs to one client and one server",
+        ),
+        (
+            "A sender takes its own packet.",
+            {"falsified": "twamp-reflection"},
+            "",
+            "does not say 'TWAMP', to which its claims are limited",
+        ),
+    ],
+)
+def test_a_sentence_says_no_more_than_its_claims(
+    sentence: str, claims: dict[str, str], assumed: str, problem: str
 ) -> None:
-    def octets_of(source: Drbg) -> dict[str, bytes]:
-        return {"a": source.octets("a", 1), "b": source.octets("b", 2)}
+    with pytest.raises(DraftError, match=re.escape(problem)):
+        scoped(**claims, assumed=assumed)(sentence)
 
-    finding = Finding("a-is-b", "a is b.", octets_of, (("a", "b"),), lambda _: True)
-    monkeypatch.setattr(draft, "FINDINGS", (finding,))
-    line = refusal(run(tmp_path / "out"), tmp_path / "out")
-    assert "finding a-is-b does not reproduce" in line
+
+def test_what_a_claim_excuses_is_printed() -> None:
+    say = scoped("control-keys-secret hmac-key-secret", "", "one-server one-session perfect")
+    text = re.sub(r"<[^>]+>", "", say("T1 and T2 are secret."))
+    assert text == (
+        "T1 and T2 are secret {verified: control-keys-secret, unless lost: the shared secret, T1, "
+        "T3; hmac-key-secret, unless lost: the shared secret, T2, T4}. "
+    )
+
+
+def test_each_flag_of_a_claim_has_its_words() -> None:
+    """What a sentence has to say of a variant is words, and not the name of the flag."""
+    used = {flag for claim in load(MODELS, VECTORS).every for flag in claim.job.flags}
+    named = {name for _, name in braces_of_templates()}
+    flags = {
+        flag
+        for claim in load(MODELS, VECTORS).every
+        if claim.id in named
+        for flag in claim.job.flags
+    }
+    assert flags <= set(VARIANTS) <= used | {"LOST"}
+
+
+def braces_of_templates() -> list[tuple[str, str]]:
+    return [
+        (verdict, name)
+        for arguments in asked(r"call says\(([^)]*)\)")
+        for verdict, names in re.findall(r'(\w+)="([^"]*)"', arguments)
+        for name in names.split()
+    ]
 
 
 # --------------------------------------------------------------------------- octets
@@ -311,103 +391,77 @@ def unpaged(text: str) -> str:
     return PAGE_BREAK.sub("\n\n", text)
 
 
-VALUE = re.compile(
-    r"^   (\S+) \((\d+) octets\)[^\n]*\n((?: {7}\S[^\n]*\n)*)((?:   (?:[0-9a-f]{2}(?: |\n))+)*)",
-    re.MULTILINE,
-)
-
-
-def values_in(text: str) -> dict[str, str]:
-    """Name → hex, as the text has it, each of the size that it says."""
-    found: dict[str, str] = {}
-    for name, size, _, dump in VALUE.findall(text):
-        assert name not in found
-        found[name] = "".join(dump.split())
-        assert len(found[name]) == 2 * int(size), name
-    return found
-
-
-def leaves(name: str, value: Any) -> dict[str, str]:
-    """Name → hex of all octet strings in a value, with the names of the draft."""
-    if isinstance(value, list):
-        parts = [leaves(f"{name}[{i}]", item) for i, item in enumerate(value, 1)]
-    elif isinstance(value, dict):
-        parts = [leaves(f"{name}.{key}", item) for key, item in value.items()]
-    elif isinstance(value, str) and re.fullmatch(r"([0-9a-f]{2})*", value):
-        return {name: value}
-    else:
-        return {}
-    return {k: v for part in parts for k, v in part.items()}
-
-
-ABOUT = {"tcId", "comment", "source", "flags", "requirement", "result", "reason", "trace"}
-NOT_VALUES = ABOUT | {"stage", "alternatives"}
-
-
-def case_of(file: str, tc_id: int) -> dict[str, str]:
-    test = committed_cases(FILES[file])[tc_id - 1].test
-    return {k: v for n in test if n not in NOT_VALUES for k, v in leaves(n, test[n]).items()}
+def extracted(source: str) -> str:
+    """The program: all pieces of this name, in order (RFC 7991 §2.48)."""
+    tree = ET.fromstring(source)  # noqa: S314  # made by ourselves
+    pieces = [e.text or "" for e in tree.iter("sourcecode") if e.get("name") == "derivations.py"]
+    return "\n".join(pieces)
 
 
 @needs_xml2rfc
-def test_octets_of_the_appendix_are_those_of_the_files(built: Path, source: str) -> None:
-    text = unpaged(text_of(built))
-    appendix = text[text.rindex("Appendix C.  Test Vectors") :]
-    parts = re.split(r"^   ([a-z0-9-]+)\.json, tcId (\d+):", appendix, flags=re.MULTILINE)[1:]
-    chosen = list(zip(parts[::3], map(int, parts[1::3]), parts[2::3], strict=True))
-    anchors = re.findall(r'anchor="case-([a-z0-9-]+)-(\d+)"', source)
-    assert [(file, str(tc_id)) for file, tc_id, _ in chosen] == anchors
-    for file, tc_id, part in chosen:
-        expected, found = case_of(file, tc_id), values_in(part)
-        repeated = re.findall(r"^   (\S+)\.octets = \1\.plaintext", part, re.MULTILINE)
-        for record in repeated:
-            assert expected[f"{record}.octets"] == expected[f"{record}.plaintext"]
-            del expected[f"{record}.octets"]
-        assert found == expected, (file, tc_id)
-
-
-@needs_xml2rfc
-@pytest.mark.parametrize(
-    ("begin", "end", "variables"),
-    [
-        ("8.1.  A Token Made", "8.2.  From T3", ("forged", "forgery")),
-        ("8.2.  From T3", "8.3.  Reflection", ("inversion",)),
-        ("8.3.  Reflection", "They do not prevent it", ("reflected", "shared")),
-        ("They do not prevent it", "9.  Recommendations", ("returned", "own_packet")),
-    ],
-)
-def test_octets_of_the_attacks_are_those_of_the_file(
-    built: Path, begin: str, end: str, variables: tuple[str, ...]
+def test_the_program_of_the_draft_finds_all_its_octets_right(
+    built: Path, source: str, tmp_path: Path
 ) -> None:
-    text = unpaged(text_of(built))
-    start = text.rindex(f"\n{begin}" if begin[0] == "8" else begin)
-    found = values_in(text[start : text.index(end, start + 9)])
-    wanted: Json = {}
-    for variable in variables:
-        [(type_name, comment, group_keys)] = asked(
-            rf'set {variable} = case\("attacks", "(\w+)",\s+"([^"]*)"(?:,\s+keys="(\w+)")?\)'
-        )
-        [tc_id] = (
-            case.tc_id
-            for case in committed_cases(FILES["attacks"])
-            if (case.type.name, case.comment) == (type_name, comment)
-            and group_keys in ("", case.parameters.get("keys"))
-        )
-        case = case_of("attacks", tc_id)
-        parts = asked(rf'octets\({variable}, "([^"]*)"\)')
-        names = {name for part in parts for name in part.split()}
-        wanted |= {k: v for k, v in case.items() if k.partition("[")[0] in names}
-    assert found == wanted
+    program = tmp_path / "derivations.py"
+    program.write_text(extracted(source), encoding="utf-8")
+
+    def run_on(path: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", str(program), str(path)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    for suffix in ("txt", "xml"):
+        result = run_on(built / f"{draft.NAME}.{suffix}")
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    text = text_of(built)
+    token = re.search(r"serverT1 \(16\): (0{32})", text)
+    assert token
+    (tmp_path / "wrong.txt").write_text(text.replace(token[0], token[0][:-1] + "1"), "utf-8")
+    result = run_on(tmp_path / "wrong.txt")
+    assert (result.returncode, result.stderr) == (1, "serverT1\n")
+
+
+@needs_xml2rfc
+def test_text_and_xml_have_the_same_blocks(built: Path, source: str) -> None:
+    assert derivations.read(text_of(built)) == derivations.read(source)
+    assert len(derivations.read(source)) == len(shown())
+
+
+def test_each_octet_string_is_given_or_computed(source: str) -> None:
+    """What is not an input of its case has a formula, and what is an input has none."""
+    for variable, values in zip(shown(), derivations.read(source), strict=True):
+        case = variable.case
+        given = {item.name for item in case.type.inputs} | set(case.parameters)
+        for name, value, formula in values:
+            base, _, index = name.partition("[")
+            stored = {**case.parameters, **case.test}[base]
+            stored = stored[int(index[:-1])] if index else stored
+            assert (value.hex() if isinstance(value, bytes) else value) == stored
+            assert bool(formula) == (base not in given | {"plaintext"}), (base, formula)
+
+
+def shown() -> list[DraftCase]:
+    """The cases of the blocks, in the order of the draft."""
+    found: list[DraftCase] = []
+    original = DraftCase.block
+
+    def block(self: DraftCase, *arguments: Any) -> tuple[str, str]:
+        found.append(self)
+        return original(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DraftCase, "block", block)
+        draft.make_draft(MODELS, MODELS / "proofs", VECTORS, source_only=True)
+    return found
 
 
 def test_numbers_and_texts_are_those_of_the_files(source: str) -> None:
     text = "".join(ET.fromstring(source).itertext())  # noqa: S314
-    assert 'passphrase = "passphrase 1": the passphrase as text' in text
-    assert "count = 1024: Count of the Server-Greeting" in text
-    assert 'transcript[4].message = "Request-TW-Session"' in text
+    assert 'passphrase = "passphrase 1"\n' in text
+    listed = (VECTORS / MANIFEST).read_text(encoding="utf-8").splitlines()
+    digests = {name: digest for digest, name in (line.split() for line in listed)}
     for path in find_files([VECTORS]):
         number = json.loads(path.read_text(encoding="utf-8"))["numberOfTests"]
-        assert re.search(rf"<td>{path.name}</td><td>[^<]+</td><td[^>]*>{number}</td>", source)
+        assert f"{path.name}: {number}, {digests[path.name][:32]}" in text
 
 
 def test_a_value_that_is_wrong_ends_the_build(tmp_path: Path) -> None:
@@ -441,72 +495,48 @@ def test_cases_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="tcId 1: trace: is missing"):
         _ = case.trace
     with pytest.raises(LookupError, match="token tcId 1 has no nothing"):
-        case.values("token nothing")
+        case.block("token", "token nothing", {})
     with pytest.raises(FileError, match="cannot be read"):
         Cases(tmp_path).target("token:TokenOpen")
 
 
-# --------------------------------------------------------------------------- excerpts, diagrams
+# --------------------------------------------------------------------------- program, diagrams
 
 
-def unfold(text: str) -> str:
-    """RFC 8792 §7.1.2: what the folded text was."""
-    if "NOTE: '\\' line wrapping per RFC 8792" not in text:
-        return text
-    return re.sub(r"\\\n *", "", text.split("\n\n", 1)[1])
-
-
-def without_docstrings(code: str) -> str:
-    tree = ast.parse(textwrap.dedent(code))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
-            del node.body[0]
-    return ast.dump(tree)
-
-
-def functions_of(module: ModuleType) -> list[str]:
-    name = module.__name__.rpartition(".")[2]
-    return [
-        f"{name}.{attribute}"
-        for attribute, value in vars(module).items()
-        if inspect.isfunction(value) and value.__module__ == module.__name__
-    ]
-
-
-FUNCTIONS = [f for m in (token, keys, binding, control, packets) for f in functions_of(m)]
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_an_excerpt_is_the_function_without_its_docstring(name: str) -> None:
-    module, _, attribute = name.partition(".")
-    function = getattr(getattr(owamp_reference, module), attribute)
-    text = excerpt(name)
+def test_the_pieces_are_the_program_without_docstrings(source: str) -> None:
+    names = program_names()
+    text = "\n".join(map(program, names))
     assert max(map(len, text.splitlines())) <= WIDTH
-    assert without_docstrings(unfold(text)) == without_docstrings(inspect.getsource(function))
-    source_lines = inspect.getsource(function).splitlines()
-    assert set(unfold(text).splitlines()) <= set(source_lines)
+    parts = {ast.dump(node) for node in ast.parse(without_noise(derivations)).body}
+    assert {ast.dump(node) for node in ast.parse(text).body} == parts
+    printed = {ast.dump(node) for node in ast.parse(extracted(source)).body}
+    assert printed == parts
 
 
-def test_excerpts_of_the_draft_are_excerpts(source: str) -> None:
-    tree = ET.fromstring(source)  # noqa: S314
-    codes = [element.text or "" for element in tree.iter("sourcecode")]
-    pythons = [code.strip("\n") for code in codes if "def " in code]
-    assert len(pythons) == len(asked(r"\{\{ code\("))
-    files = [Path(str(owamp_reference.__file__)).parent.glob("*.py")]
-    lines = {
-        line.strip()
-        for paths in files
-        for path in paths
-        for line in path.read_text(encoding="utf-8").splitlines()
-    }
-    for code in pythons:
-        assert {line.strip() for line in unfold(code).splitlines()} - {""} <= lines
+def without_noise(module: ModuleType) -> str:
+    """The source of a module, in it neither docstrings nor notes to a linter."""
+    tree = ast.parse(inspect.getsource(module))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node):
+            del node.body[0]
+    return ast.unparse(tree)
 
 
-@pytest.mark.parametrize("name", ["keys.nothing", "nothing.derive_t3", "control.ProtectedSender.x"])
-def test_an_excerpt_of_nothing_is_an_error(name: str) -> None:
-    with pytest.raises(LookupError, match=f"the reference has no {name}"):
-        excerpt(name)
+def test_a_piece_of_nothing_or_too_wide_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LookupError, match="the program has no nothing"):
+        program("nothing")
+    monkeypatch.setattr(draft_figures, "WIDTH", 20)
+    with pytest.raises(ValueError, match="is wider than 20 columns"):
+        program("cbc")
+
+
+def test_layouts_of_the_draft_have_all_fields(source: str) -> None:
+    text = " ".join("".join(ET.fromstring(source).itertext()).split())  # noqa: S314
+    for message in (messages.ServerGreeting, messages.FetchAck, messages.PacketRecord):
+        layout = message.LAYOUT
+        assert f"{layout.title} (" in text
+        assert ", ".join(f"{field.label} {field.size}" for field in layout.fields) in text
+    assert "Command Number = 3 1, Accept 1, MBZ 2" in text
 
 
 def test_a_diagram_is_as_the_rfc_draws_it() -> None:
@@ -551,12 +581,6 @@ def test_labels_stand_in_order_and_many_rows_are_one(sizes: list[int]) -> None:
     whole = [end // 4 - -(-(end - size) // 4) for end, size in zip(ends, sizes, strict=True)]
     many = [fields[i].label for i, rows in enumerate(whole) if rows >= 3]
     assert [line.strip(". ").split()[0] for line in body if line[0] == "."] == many
-
-
-def test_layouts_of_the_draft_have_all_fields(source: str) -> None:
-    for message in (messages.ServerGreeting, messages.SetUpResponse, messages.AcceptSession):
-        for field in message.LAYOUT.fields:
-            assert f" {field.label} " in source
 
 
 def test_a_label_that_does_not_fit_is_an_error() -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .processes import CommandError, inside, is_running, namespaces, process, run, wait_until
-from .suites import PREFERRED_BY_RESPONDER, PRF_CHANGES, Suite
+from .suites import Suite
 
 LINK = ("192.0.2.1", "192.0.2.2")
 """Addresses on the veth pair, between which IKE and ESP are spoken."""
@@ -80,7 +80,7 @@ class Host:
         text = self.log_path.read_text(encoding="utf-8", errors="replace")
         return text[: text.rfind("\n") + 1]
 
-    def configure(self, connections: str, esp_by: str) -> None:
+    def configure(self, connections: str, esp_by: str, ppk: str) -> None:
         """Write what charon and swanctl read."""
         kernel = "kernel-libipsec kernel-netlink" if esp_by == LIBIPSEC else "kernel-netlink"
         (self.directory / "strongswan.conf").write_text(
@@ -109,14 +109,15 @@ swanctl {{
 """,
             encoding="utf-8",
         )
-        secrets = f'secrets {{\n  ike {{\n    secret = "{PSK}"\n  }}\n}}\n'
+        more = f'  ppk {{\n    id = ppk\n    secret = "{ppk}"\n  }}\n' if ppk else ""
+        secrets = f'secrets {{\n  ike {{\n    secret = "{PSK}"\n  }}\n{more}}}\n'
         (self.directory / "swanctl.conf").write_text(
             f"connections {{\n{connections}}}\n{secrets}", encoding="utf-8"
         )
 
     @contextmanager
-    def daemon(self, charon: str) -> Iterator[None]:
-        """charon, ready and with its connections loaded."""
+    def daemon(self, charon: str, version: str) -> Iterator[None]:
+        """charon, ready and with its connections loaded. Raises `CommandError`."""
         # A profile of AppArmor for the installed path would not let it use our directory.
         copy = shutil.copy(charon, self.directory)
         self.run("mount", "-t", "tmpfs", "tmpfs", "/run")
@@ -126,6 +127,8 @@ swanctl {{
                 log = self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
                 last = (log.strip() or "it wrote no log").splitlines()[-1]
                 raise CommandError(f"charon does not start: {last}")
+            if f"(strongSwan {version}" not in self.log():
+                raise CommandError(f"it is not strongSwan {version}")
             self.swanctl("--load-all", "--file", self.directory / "swanctl.conf")
             yield
 
@@ -149,8 +152,9 @@ swanctl {{
         return len(re.findall(pattern, self.log()))
 
 
-def _connection(name: str, here: int, ike: str, esp: str) -> str:
-    there = 1 - here
+def _connection(suite: Suite, here: int, ike: str) -> str:
+    there, name, esp = 1 - here, suite.name, suite.esp
+    ppk = "    ppk_id = ppk\n    ppk_required = yes\n" if suite.ppk else ""
     return f"""  {name} {{
     version = 2
     local_addrs = {LINK[here]}
@@ -158,7 +162,7 @@ def _connection(name: str, here: int, ike: str, esp: str) -> str:
     proposals = {ike}
     encap = yes
     mobike = no
-    local {{
+{ppk}    local {{
       auth = psk
       id = host{here}
     }}
@@ -197,7 +201,7 @@ class Pair:
     @property
     def rekeyer(self) -> Host:
         """Who asks for the next keys: the responder, where that changes the prf."""
-        return self.responder if self.suite is PRF_CHANGES else self.initiator
+        return self.responder if self.suite.responder_ike else self.initiator
 
     def _until(self, pattern: str, action: Callable[[], object]) -> None:
         """Do it, and wait until each log has one more line of a kind."""
@@ -231,7 +235,8 @@ class Pair:
     def rekey_child(self) -> None:
         """Another child SA in place of the one there is, with a key exchange of its own."""
         self._until(
-            "CHILD_SA closed", lambda: self.rekeyer.swanctl("--rekey", "--child", self.suite.name)
+            r"CHILD_SA (?:\S+ )?closed",
+            lambda: self.rekeyer.swanctl("--rekey", "--child", self.suite.name),
         )
 
     def rekey_ike(self) -> None:
@@ -272,13 +277,15 @@ def _set_up_link(hosts: Sequence[Host]) -> None:
 
 
 @contextmanager
-def pair(suite: Suite, esp_by: str = LIBIPSEC) -> Iterator[Pair]:
+def pair(suite: Suite, esp_by: str = LIBIPSEC, charon: str | None = None) -> Iterator[Pair]:
     """Two daemons that know each other; none of it is left afterwards.
 
+    Args:
+        charon: the path of the daemon; None for the one that is installed.
     Raises:
         NotHereError: this machine cannot run them.
     """
-    charon = find_daemon()
+    charon = charon or find_daemon()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swan-")))
         hosts = []
@@ -288,14 +295,12 @@ def pair(suite: Suite, esp_by: str = LIBIPSEC) -> Iterator[Pair]:
                 hosts.append(Host(name, directory / name, stack.enter_context(namespaces())))
             notes = _no_tun(hosts[0].holder) if esp_by == LIBIPSEC else ()
             for number, host in enumerate(hosts):
-                ike = suite.ike
-                if suite is PRF_CHANGES and number == 1:
-                    ike = PREFERRED_BY_RESPONDER
-                connection = _connection(suite.name, number, ike, suite.esp)
-                host.configure(connection, KERNEL if notes else esp_by)
+                ike = (suite.ike, suite.responder_ike or suite.ike)[number]
+                connection = _connection(suite, number, ike)
+                host.configure(connection, KERNEL if notes else esp_by, suite.ppk)
             _set_up_link(hosts)
             for host in hosts:
-                stack.enter_context(host.daemon(charon))
+                stack.enter_context(host.daemon(charon, suite.version))
             known = hosts[0].algorithms()
         except CommandError as error:
             raise NotHereError(str(error)) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -11,6 +11,9 @@ class Suite:
 
     Attributes:
         needs: algorithms, as charon names them.
+        ppk: a postquantum preshared key; empty for none.
+        responder_ike: what the responder proposes, if it prefers another prf; it then rekeys.
+        version: of strongSwan, at its beginning; empty for any.
     """
 
     name: str
@@ -18,6 +21,9 @@ class Suite:
     ike: str
     esp: str
     needs: tuple[str, ...]
+    ppk: str = ""
+    responder_ike: str = ""
+    version: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -76,9 +82,40 @@ PRF_CHANGES = Suite(
     "aes128-sha256-prfsha256-prfaesxcbc-x25519",
     "aes128-aescmac-x25519",
     ("PRF_HMAC_SHA2_256", "AES_CMAC_96", "CURVE_25519"),
+    responder_ike="aes128-sha256-prfaesxcbc-prfsha256-x25519",
 )
 """Two prfs, of which each daemon prefers another: the one that answers chooses. So a new IKE SA
 has the prf that the responder prefers, and one that the responder rekeys has the other.
 """
-PREFERRED_BY_RESPONDER = "aes128-sha256-prfaesxcbc-prfsha256-x25519"
 ALL_SUITES = (*SUITES, PRF_CHANGES)
+PPK = Suite(
+    "ppk",
+    "PRF_HMAC_SHA2_256",
+    "aes256-sha256-x25519",
+    "aes256-sha256-x25519",
+    ("HMAC_SHA2_256_128", "CURVE_25519"),
+    ppk="a PPK for tests, known to everyone",
+)
+SEVERAL = Suite(
+    "several",
+    "PRF_HMAC_SHA2_256",
+    "aes256-sha256-x25519-ke1_ecp256-ke2_modp2048",
+    "aes256-sha256-x25519-ke1_ecp256",
+    ("HMAC_SHA2_256_128", "ECP_256", "MODP_2048", "CURVE_25519"),
+    version="6.",
+)
+"""Additional key exchanges, which strongSwan has from version 6 on."""
+BOTH = Suite(
+    "both",
+    "PRF_HMAC_SHA2_384",
+    "aes256gcm16-prfsha384-x25519-ke1_ecp384",
+    "aes256gcm16-x25519",
+    ("AES_GCM_16", "ECP_384", "CURVE_25519"),
+    ppk=PPK.ppk,
+    version="6.",
+)
+"""Both of these, without keys for integrity."""
+MORE_SUITES = (PPK, SEVERAL, BOTH)
+PRF_CHANGES_6 = replace(PRF_CHANGES, name="change6", version="6.")
+CHANGES = (PRF_CHANGES, PRF_CHANGES_6)
+RECORDED = (*ALL_SUITES, *MORE_SUITES, PRF_CHANGES_6)

@@ -69,6 +69,34 @@ def test_writes_secrets_for_serve_and_probe(tmp_path: Path, sid: bytes | None) -
     assert secret.shared_secret == expected
 
 
+def test_a_ppk_and_additional_exchanges(tmp_path: Path) -> None:
+    """The SK_d to use is that of the last keys, of the IKE SA that no other took the place of."""
+    path = tmp_path / "secrets.toml"
+    result = run(DATA / "both-responder.log", "--secrets", path)
+    assert (result.exit_code, result.stderr) == (0, "")
+    for formula in (
+        "prf(SK_d(n-1), SK(n) | Ni | Nr), RFC 9370 §2.2.2",
+        "prf+(PPK, SK_d'), and SK_pi and SK_pr likewise, RFC 8784 §3",
+        "prf(SK_d (old), g^ir (new) | Ni | Nr | SK(1) | … | SK(n)), RFC 9370 §2.2.4",
+    ):
+        assert len([line for line in result.output.splitlines() if f"  {formula}  " in line]) == 1
+    assert result.output.endswith("strongSwan 6.0.1, 10 values: 10 as computed.\n")
+    log = parse_log(recorded("both", "responder"))
+    (secret,) = read_secrets(path)
+    sa = log.ike_sas[-1]
+    assert secret.shared_secret == binding.shared_secret_from_sk_d(sa.function, sa.keys.sk_d)
+    text = recorded("both", "responder")
+    path = tmp_path / "charon.log"
+    path.write_text(text[: text.index("parsed CREATE_CHILD_SA")].rpartition("\n")[0])
+    secrets = tmp_path / "early.toml"
+    assert run(path, "--secrets", secrets).exit_code == 0
+    (secret,) = read_secrets(secrets)
+    ppk = next(sa for sa in log.ike_sas if sa.ppk)
+    assert secret.shared_secret == binding.shared_secret_from_sk_d(ppk.function, ppk.keys.sk_d)
+    for value in (ppk.ppk, sa.additional_secret):
+        assert value.hex()[:16] not in result.output.replace(" ", "").lower()
+
+
 def test_output_has_no_secret() -> None:
     shown = run(DATA / "sha1-initiator.log").output.replace(" ", "")
     log = parse_log(recorded("sha1", "initiator"))

@@ -5,13 +5,24 @@ The logs are the output of strongSwan; `make strongswan` records them anew.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from owamp_reference import binding, ikev2
 from owamp_vectors.charon.check import check_keys
 from owamp_vectors.charon.reader import parse_log
 
 from .logs import ROLES, recorded, shared_view
-from .suites import ALL_SUITES, PRF_CHANGES, SUITES, Suite
+from .suites import (
+    BOTH,
+    CHANGES,
+    MORE_SUITES,
+    PPK,
+    RECORDED,
+    SEVERAL,
+    SUITES,
+    Suite,
+)
 
 CHECKS = ["SKEYSEED", "SK_*", "SKEYSEED", "SK_*", "KEYMAT", "KEYMAT", "KEYMAT"]
 """A new IKE SA and a rekeyed one; the child SA of each, and one with PFS between."""
@@ -31,19 +42,61 @@ def test_reference_computes_what_strongswan_computed(suite: Suite, role: str) ->
     assert [child.ike for child in log.child_sas] == [log.ike_sas[n].spis for n in (0, 0, 1)]
 
 
-@pytest.mark.parametrize("suite", ALL_SUITES, ids=str)
+MORE_CHECKS = {
+    PPK.name: [*CHECKS[:2], "SK_d, SK_p*", *CHECKS[2:]],
+    SEVERAL.name: [*CHECKS[:2], *CHECKS[:2], *CHECKS],
+    BOTH.name: [*CHECKS[:2], *CHECKS[:2], "SK_d, SK_p*", *CHECKS[2:]],
+}
+"""A PPK changes SK_d, SK_pi and SK_pr; each additional key exchange of a set-up gives new keys."""
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("suite", MORE_SUITES, ids=str)
+def test_reference_computes_keys_of_a_ppk_and_of_additional_exchanges(
+    suite: Suite, role: str
+) -> None:
+    """RFC 8784 §3, RFC 9370 §2.2.2 and §2.2.4."""
+    log = parse_log(recorded(suite.name, role))
+    checks = list(check_keys(log))
+    assert [item.name for item in checks] == MORE_CHECKS[suite.name]
+    assert [item for item in checks if not item.agrees] == []
+    assert len(log.in_use) == 2
+    first, second = log.in_use.values()
+    assert second.old == first.spis
+    assert bool(first.ppk) == bool(suite.ppk)
+    assert {sa.is_rekeyed for sa in log.ike_sas if sa.spis == first.spis} == {False}
+    assert bool(second.additional_secret) == ("ke1" in suite.ike)
+    assert [bool(child.additional_secret) for child in log.child_sas] == [
+        False,
+        *["ke1" in suite.esp] * 2,
+    ]
+
+
+@pytest.mark.parametrize("suite", MORE_SUITES, ids=str)
+def test_sk_d_is_the_last_one(suite: Suite) -> None:
+    """The keys before give another KEYMAT, and another SK_d after the rekeying."""
+    log = parse_log(recorded(suite.name, "initiator"))
+    first = log.ike_sas[0]
+    assert first.keys.sk_d != log.in_use[first.spis].keys.sk_d
+    early = replace(log, ike_sas=(first, *(sa for sa in log.ike_sas if sa.spis != first.spis)))
+    wrong = [item.name for item in check_keys(early) if not item.agrees]
+    assert wrong == ["SKEYSEED", "KEYMAT", "KEYMAT"]
+
+
+@pytest.mark.parametrize("suite", RECORDED, ids=str)
 def test_both_daemons_logged_the_same(suite: Suite) -> None:
     one, other = (parse_log(recorded(suite.name, role)) for role in ROLES)
     assert shared_view(one, swapped=False) == shared_view(other, swapped=True)
     assert [sa.initiated for sa in one.ike_sas] == [not sa.initiated for sa in other.ike_sas]
 
 
-@pytest.mark.parametrize("suite", ALL_SUITES, ids=str)
+@pytest.mark.parametrize("suite", RECORDED, ids=str)
 def test_both_ends_have_the_same_shared_secrets_of_owamp(suite: Suite) -> None:
     """Each of prf(SK_d, "IPPM") and PRF{ KEYMAT, SID }, from the log of each daemon alone."""
     found = []
     for log in (parse_log(recorded(suite.name, role)) for role in ROLES):
-        secrets = [binding.shared_secret_from_sk_d(sa.function, sa.keys.sk_d) for sa in log.ike_sas]
+        in_use = log.in_use.values()
+        secrets = [binding.shared_secret_from_sk_d(sa.function, sa.keys.sk_d) for sa in in_use]
         for child in log.child_sas:
             sa = log.ike_sa(child.ike)
             assert sa is not None
@@ -63,11 +116,12 @@ def test_strongswan_takes_half_of_each_nonce_with_an_aes_prf(suite: Suite) -> No
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_strongswan_expands_by_the_old_prf_when_a_rekey_changes_it(role: str) -> None:
+@pytest.mark.parametrize("suite", CHANGES, ids=str)
+def test_strongswan_expands_by_the_old_prf_when_a_rekey_changes_it(suite: Suite, role: str) -> None:
     """A deviation of strongSwan: SKEYSEED is rightly by the old IKE SA's prf, but SK_* should be
     by the new one's (RFC 7296 §2.18). The child SA of the new IKE SA is by its prf again.
     """
-    log = parse_log(recorded(PRF_CHANGES.name, role))
+    log = parse_log(recorded(suite.name, role))
     assert [sa.function.name for sa in log.ike_sas] == ["PRF_AES128_XCBC", "PRF_HMAC_SHA2_256"]
     checks = list(check_keys(log))
     assert [item.name for item in checks] == CHECKS
@@ -79,7 +133,7 @@ def test_strongswan_expands_by_the_old_prf_when_a_rekey_changes_it(role: str) ->
 
 
 def test_recorded_logs_say_what_made_them() -> None:
-    for suite in ALL_SUITES:
+    for suite in RECORDED:
         for role in ROLES:
             text = recorded(suite.name, role)
             version = parse_log(text).version

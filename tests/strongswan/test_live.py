@@ -15,7 +15,7 @@ from owamp_vectors.live.observe.steps import Severity
 
 from .daemons import INNER, KERNEL, LIBIPSEC, LINK, NotHereError, Pair, pair
 from .logs import shared_view
-from .scenario import keys_of
+from .scenario import keys_of, negotiate
 from .sessions import (
     BESIDE,
     KEYMAT,
@@ -29,7 +29,7 @@ from .sessions import (
     hold,
     with_same_secret,
 )
-from .suites import ALL_SUITES, PRF_CHANGES, SUITES, Suite
+from .suites import ALL_SUITES, MORE_SUITES, PRF_CHANGES, SUITES, Suite
 from .wire import TCP, UDP, Packet, Tunnel
 
 pytestmark = pytest.mark.strongswan
@@ -233,3 +233,20 @@ def test_stale_secret_is_refused_under_the_new_name(run: Run) -> None:
         step.severity is not Severity.OK or "Test" not in step.name
         for step in run.misnamed.report.steps
     )
+
+
+@pytest.mark.parametrize("suite", MORE_SUITES, ids=str)
+def test_keys_of_a_ppk_and_of_additional_exchanges(suite: Suite) -> None:
+    """The second and third need strongSwan 6; there are logs of it among the known answers."""
+    try:
+        with pair(suite) as daemons:
+            negotiate(daemons)
+            one, other = keys_of(daemons.initiator), keys_of(daemons.responder)
+    except NotHereError as error:
+        pytest.skip(f"strongSwan cannot run here: {error}")
+    assert shared_view(one, swapped=False) == shared_view(other, swapped=True)
+    for log in (one, other):
+        checks = list(check_keys(log))
+        assert checks
+        assert [item for item in checks if not item.agrees] == []
+        assert any(sa.ppk for sa in log.ike_sas) == bool(suite.ppk)

@@ -14,10 +14,14 @@ from owamp_vectors.charon.log import CharonLog, LogError
 from owamp_vectors.charon.reader import essence, parse_log
 
 from .logs import ROLES, recorded
-from .suites import SUITES
+from .suites import MORE_SUITES, SUITES
 
 ROW = re.compile(r"\d{2}\[\w+\] <[^>]*> +\d+: ")
-LOGS = {f"{suite.name}-{role}": recorded(suite.name, role) for suite in SUITES for role in ROLES}
+LOGS = {
+    f"{suite.name}-{role}": recorded(suite.name, role)
+    for suite in (*SUITES, *MORE_SUITES)
+    for role in ROLES
+}
 SMALL = LOGS["xcbc-responder"]
 names = st.sampled_from(list(LOGS))
 
@@ -135,7 +139,7 @@ def test_a_lost_row_is_noticed(name: str, data: st.DataObject) -> None:
         parse_log("".join(lines))
 
 
-@pytest.mark.parametrize("name", ["xcbc-initiator", "sha256-responder"])
+@pytest.mark.parametrize("name", ["xcbc-initiator", "sha256-responder", "both-responder"])
 def test_each_lost_line_is_noticed_or_loses_no_key(name: str) -> None:
     """Of what the reference has no say in, only the names of the transforms may be others."""
     lines = LOGS[name].splitlines(keepends=True)
@@ -246,6 +250,61 @@ DAMAGES = {
         r"seed: expected the inbound SPI after it, found none$",
     ),
 }
+
+
+LATER = {
+    "no exchange with these nonces": (
+        r".*parsing NONCE.*",
+        "",
+        r"SKEYSEED: expected the exchange of these nonces in the log \(ike = 4",
+    ),
+    "no proposal": (
+        r".*selected proposal: IKE.*",
+        "",
+        r"SKEYSEED: expected a selected proposal of IKE before it \(ike = 4",
+    ),
+    "no secret": (r".*\[IKE\].* key exchange secret.*", "", r"SKEYSEED: expected a shared secret"),
+    "a key of the PPK is missing": (
+        r"(?s)(using PPK.*?)\S+ <both\|1> Sk_pi secret[^\n]*",
+        r"\1",
+        r"PPK: expected Sk_pi secret after it, found none$",
+    ),
+    "no additional secret": (
+        r".*\[CHD\].*additional key exchange secret => .*",
+        "",
+        r"seed: expected the shared secret, if any, Ni and Nr in it$",
+    ),
+}
+
+
+@pytest.mark.parametrize(("pattern", "by", "message"), LATER.values(), ids=LATER)
+def test_damage_to_a_log_of_version_6_gives_one_clear_error(
+    pattern: str, by: str, message: str
+) -> None:
+    text = LOGS["several-initiator" if "additional" in pattern else "both-responder"]
+    changed = re.sub(pattern, by, text)
+    assert changed != text
+    with pytest.raises(LogError, match=message):
+        parse_log(changed)
+
+
+def test_a_ppk_without_the_keys_before_it_gives_one_clear_error() -> None:
+    """A log that begins with the PPK."""
+    text = LOGS["both-responder"]
+    late = text[text.index("derive keys using PPK") - len("00[IKE] <both|1> ") :]
+    end = next(line for line in late.splitlines() if "checkin IKEv2 SA" in line)
+    changed = re.sub(r"(?s)\n[^\n]*(?:CFG|CHD|ENC)\].*", f"\n{end}\n", late, count=1)
+    with pytest.raises(LogError, match=r"PPK: expected the keys of the IKE SA before it, found no"):
+        parse_log(changed)
+
+
+def test_another_daemon_is_named() -> None:
+    """The format of what libreswan logs of its keys is documented nowhere."""
+    text = (
+        "Feb  4 07:33:01 host pluto[4323]: Starting Pluto (Libreswan Version 4.12 NSS) pid:4323\n"
+    )
+    with pytest.raises(LogError, match=r"^expected a log of strongSwan's charon, found one of lib"):
+        parse_log(text)
 
 
 @pytest.mark.parametrize(("pattern", "by", "message"), DAMAGES.values(), ids=DAMAGES)

@@ -134,8 +134,8 @@ RECEIVED = [
     ("Client_Open_Session", -1, r"hmac\(.*\): expected [0-9a-f]{32}, found"),
     ("Reflector_Packet_Authenticated", -1, r"hmac\(.*\): expected [0-9a-f]{32}, found"),
     ("Reflector_Packet_Encrypted", -1, r"hmac\(.*\): expected [0-9a-f]{32}, found"),
-    ("Sender_Receives_Authenticated", -1, "cannot be cut out of 112 octets"),
-    ("Sender_Receives_Encrypted", -1, "cannot be cut out of 112 octets"),
+    ("Sender_Receives_Authenticated", -1, r"hmac\(.*\): expected [0-9a-f]{32}, found"),
+    ("Sender_Receives_Encrypted", -1, r"hmac\(.*\): expected [0-9a-f]{32}, found"),
 ]
 
 
@@ -146,8 +146,7 @@ def test_a_changed_octet_is_no_step(rule: str, place: int, reason: str) -> None:
     error = refused("rfc4656", [*recorded("rfc4656")[:number], changed])
     assert error.event is changed
     assert error.rule is not None
-    # A client that waits for an answer takes anything into account; its rule is as near as others.
-    assert error.rule.name in (rule, "Client_Open_Session")
+    assert error.rule.name == rule
     assert re.search(reason, error.reason), error.reason
     nearest = error.rule.name
     assert f"rule {nearest}: no rule allows it, and this is nearest: " in str(error)
@@ -234,7 +233,7 @@ def test_what_an_endpoint_draws_and_means_counts(change: dict[str, object], reas
 
 def test_what_is_drawn_too_much_is_named() -> None:
     number, event = of_rule("rfc4656", "Server_Greeting")
-    changed = replace(event, drawn={**event.drawn, "Nonce": bytes(16)})
+    changed = replace(event, drawn={**(event.drawn or {}), "Nonce": bytes(16)})
     error = refused("rfc4656", [*recorded("rfc4656")[:number], changed])
     assert "Nonce was drawn, and the rule draws no such value" in error.reason
 

@@ -33,14 +33,20 @@ class Spis(NamedTuple):
 class IkeKeys:
     """The keys of an IKE SA, and what they were derived from, as a daemon logged them.
 
+    An IKE SA has several of these if its keys change: after each additional key exchange while it
+    is set up (RFC 9370 §2.2.2), and with a PPK (RFC 8784 §3). The last has the keys that it uses.
+
     Attributes:
-        line: where in the log SKEYSEED is, from 1.
+        line: where in the log SKEYSEED or PPK is, from 1.
         spis: of this IKE SA.
-        old: of the IKE SA that this one took the place of; None for a new one.
+        old: of the IKE SA from whose SK_d the keys are: the one that it took the place of, or
+            itself before; None for a new one.
         proposal: the negotiated transforms, as charon writes them.
         initiated: whether this daemon sent the request.
         ni, nr: the nonces of the exchange.
-        shared_secret: g^ir of the exchange.
+        shared_secret: g^ir of the exchange, or SK(n) of the nth additional one.
+        additional_secret: SK(1) to SK(n) of a rekeying with additional key exchanges.
+        ppk: the PPK from which SK_d, SK_pi and SK_pr are; empty for the other keys.
     """
 
     line: int
@@ -54,6 +60,13 @@ class IkeKeys:
     shared_secret: bytes = field(repr=False)
     skeyseed: bytes = field(repr=False)
     keys: IkeSaKeys
+    additional_secret: bytes = field(default=b"", repr=False)
+    ppk: bytes = field(default=b"", repr=False)
+
+    @property
+    def is_rekeyed(self) -> bool:
+        """Whether it took the place of another IKE SA."""
+        return self.old not in (None, self.spis)
 
     @property
     def sa(self) -> IkeSa:
@@ -71,6 +84,7 @@ class ChildKeys:
         spi_in, spi_out: SPIs of ESP, 4 octets each, as this daemon sees the directions.
         initiated: whether this daemon sent the request of the exchange.
         shared_secret: g^ir of the exchange; empty if it had no key exchange of its own.
+        additional_secret: SK(1) to SK(n) of additional key exchanges (RFC 9370 §2.2.4).
         encryption_i, integrity_i: of what the exchange's initiator sends; no integrity key with
             an AEAD.
     """
@@ -88,6 +102,7 @@ class ChildKeys:
     integrity_i: bytes = field(repr=False)
     encryption_r: bytes = field(repr=False)
     integrity_r: bytes = field(repr=False)
+    additional_secret: bytes = field(default=b"", repr=False)
 
     @property
     def keymat(self) -> bytes:
@@ -104,5 +119,10 @@ class CharonLog:
     child_sas: tuple[ChildKeys, ...]
 
     def ike_sa(self, spis: Spis) -> IkeKeys | None:
-        """The keys of the IKE SA with these SPIs."""
-        return next((sa for sa in self.ike_sas if sa.spis == spis), None)
+        """The keys that the IKE SA with these SPIs uses."""
+        return self.in_use.get(spis)
+
+    @property
+    def in_use(self) -> dict[Spis, IkeKeys]:
+        """The last keys of each IKE SA."""
+        return {sa.spis: sa for sa in self.ike_sas}

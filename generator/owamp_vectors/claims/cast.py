@@ -83,6 +83,7 @@ class Cast:
         steps: what a rule does, in words.
         instances: what a role of a principal is in several times.
         spoken: the actions that are shown, since the lemma speaks of them; None for all.
+        wanted: those that the lemma wants to happen; what stands behind an arrow it excuses.
     """
 
     actors: tuple[Actor, ...] = ()
@@ -90,6 +91,7 @@ class Cast:
     steps: dict[str, str] = field(default_factory=dict)
     instances: str = "run"
     spoken: frozenset[str] | None = None
+    wanted: frozenset[str] = frozenset()
 
 
 def cast_of(claims: Claims, job: Job) -> Cast:
@@ -98,15 +100,21 @@ def cast_of(claims: Claims, job: Job) -> Cast:
     Raises:
         FileError: what does not fit.
     """
-    spoken = None
+    spoken, wanted = None, frozenset[str]()
     if job.lemma != EQUIVALENCE:
         theory = claims.theory(job)
         lemma = theory.lemma(job.lemma)
-        spoken = frozenset(re.findall(r"\b(\w+)\(", theory.text[lemma.start : lemma.end]))
+        text = theory.text[lemma.start : lemma.end]
+        spoken = _facts_in(text)
+        is_run = lemma.quantifier == "exists-trace"
+        wanted = spoken if is_run else _facts_in(text.partition("==>")[0])
     path = claims.models / CHARTS
-    if not path.is_file():
-        return Cast(spoken=spoken)
-    return replace(_cast(path, path.stat().st_mtime_ns, job.model), spoken=spoken)
+    cast = _cast(path, path.stat().st_mtime_ns, job.model) if path.is_file() else Cast()
+    return replace(cast, spoken=spoken, wanted=wanted)
+
+
+def _facts_in(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\b(\w+)\(", text))
 
 
 @cache

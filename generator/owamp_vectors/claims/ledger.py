@@ -176,8 +176,10 @@ class Ledger:
         """The ledger of a directory; without a file, an empty one.
 
         Raises:
-            FileError: a file that is not a ledger.
+            FileError: a file that is not a ledger, or no directory.
         """
+        if directory.exists() and not directory.is_dir():
+            raise FileError(f"{directory}: expected a directory, found something else")
         path = directory / LEDGER
         return cls.read(path) if path.exists() else cls(directory)
 

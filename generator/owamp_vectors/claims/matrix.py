@@ -18,6 +18,9 @@ LOST = {
     "Secret": "the shared secret",
     "AuthKey": "a long-term key",
     "SKd": "SK_d",
+    "SK": "SK_d, SK_e and SK_a of the old SA",
+    "InitiatorExponent": "the initiator's exponent",
+    "ResponderExponent": "the responder's exponent",
     "KEYMAT": "KEYMAT",
     "SharedSecret": "the shared secret key",
     "ControlKeys": "T1 and T2",
@@ -45,7 +48,7 @@ def load_matrix(claims: Claims) -> Matrix:
     """The matrix beside ``claims.toml``.
 
     Raises:
-        FileError: what does not fit, a column or a claim that there is not.
+        FileError: what does not fit, or a column or claim that does not exist.
     """
     path = claims.models / MATRIX
     content = read_toml(path)

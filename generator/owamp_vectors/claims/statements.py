@@ -1,4 +1,4 @@
-"""What RFCs and slides say about security, and what there is here on each statement."""
+"""What RFCs and slides say about security, with the claims and vectors about each statement."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def load_statements(claims: Claims, vectors: Path) -> list[Statement]:
     """The statements beside ``claims.toml``, in the order of the file.
 
     Raises:
-        FileError: what does not fit; a claim or vector that there is not; a claim that is about
-            no statement, without a word why.
+        FileError: what does not fit; a claim or vector that does not exist; a claim that is about
+            no statement, without a reason.
     """
     path = claims.models / STATEMENTS
     content = read_toml(path)
@@ -86,7 +86,7 @@ def _problems(
 
 
 def statements_json(statements: list[Statement], rows: list[ClaimRow]) -> Json:
-    """Each statement with what there is on it; its claims with their verdicts."""
+    """Each statement with its claims and their verdicts, its vectors, or why it has neither."""
     verdicts = {row.claim.id: row.verdict for row in rows}
     return {
         "statements": [

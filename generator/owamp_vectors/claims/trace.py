@@ -601,8 +601,7 @@ class _Reader:
         self, node: Node, player: _Player, needed: frozenset[str], before: set[tuple[str, ...]]
     ) -> RuleStep:
         words = self._cast.steps.get(node.label, node.label.replace("_", " "))
-        is_told = player.column == _ADVERSARY
-        spoken = [fact for fact in node.actions if self._is_spoken(fact) and not is_told]
+        spoken = [fact for fact in node.actions if self._is_spoken(fact)]
         if self._is_idle(node, player, spoken, needed, before):
             return RuleStep(player.column, node.label, "", (), (), (), node.is_leak, is_idle=True)
         receives = node.facts(node.premises, "InFact")
@@ -611,7 +610,7 @@ class _Reader:
             column=player.column,
             rule=node.label,
             words=", ".join(filter(None, (words or node.label.replace("_", " "), player.where))),
-            actions=tuple(map(self._terms.fact, spoken)),
+            actions=() if player.column == _ADVERSARY else tuple(map(self._terms.fact, spoken)),
             receives=tuple(map(self._terms.message, receives)),
             sends=tuple(self._terms.sent(fact, needed) for fact in sends),
             is_leak=node.is_setup and node.is_leak,
@@ -632,7 +631,7 @@ class _Reader:
         taken = {place for source, place in self._taken if source == node.id}
         is_told = player.column == _ADVERSARY
         if is_told and not any(node.conclusions[place] in sends for place in taken):
-            return True
+            return not any(fact["jgnFactName"] in self._cast.wanted for fact in node.actions)
         if node.facts(node.premises, "InFact") or node.has_linear(node.conclusions):
             return False
         parts = [part for fact in sends for part in self._terms.needed_parts(fact, needed)]

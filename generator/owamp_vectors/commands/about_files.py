@@ -53,4 +53,4 @@ def summarize(rows: list[tuple[str, ...]]) -> None:
 
 def rows_json(rows: list[tuple[str, ...]]) -> list[Json]:
     """The rows of the table, as objects."""
-    return as_objects(_HEADINGS, rows)
+    return as_objects(_HEADINGS, rows, _NUMBERS)

@@ -10,6 +10,7 @@ from owamp_reference.errors import ProtocolError
 from owamp_reference.ikev2 import PRFS
 from owamp_reference.messages import encode_key_id
 from owamp_reference.negotiation import Credentials, Mode, Protocol
+from owamp_reference.token import DEFAULT_MAX_COUNT, MIN_COUNT
 
 from ..live import secrets
 from ..live.secrets import Secrets
@@ -44,6 +45,28 @@ def capture_option(command: CommandT) -> CommandT:
     return file_option("--write-pcap", "write_pcap", "Write all that passes to a capture (pcap).")(
         command
     )
+
+
+def pcap_ports_option(command: CommandT) -> CommandT:
+    """The option ``--pcap-port``."""
+    return click.option(
+        "--pcap-port",
+        "pcap_ports",
+        multiple=True,
+        type=click.IntRange(1, 65535),
+        help="Server port in the capture besides 861 and 862; can be repeated.",
+    )(command)
+
+
+def max_count_option(command: CommandT) -> CommandT:
+    """The option ``--max-count``."""
+    return click.option(
+        "--max-count",
+        default=DEFAULT_MAX_COUNT,
+        show_default=True,
+        type=click.IntRange(MIN_COUNT),
+        help="Largest Count that is accepted from the server.",
+    )(command)
 
 
 def secret_options(command: CommandT) -> CommandT:

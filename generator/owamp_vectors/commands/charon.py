@@ -20,8 +20,9 @@ HELP = f"""\
 Recompute the keys in a log of charon, the daemon of strongSwan.
 
 SKEYSEED, SK_* and KEYMAT of every IKE SA and child SA are compared with the reference (RFC 7296
-§2.14, §2.17, §2.18), also those of SAs that were rekeyed. The log must contain them: charon writes
-them at the levels {LEVELS}. Such a log is as secret as the keys.
+§2.14, §2.17, §2.18), also those of SAs that were rekeyed, that have a PPK (RFC 8784), or that were
+made with additional key exchanges (RFC 9370). The log must contain them: charon writes them at the
+levels {LEVELS}. Such a log is as secret as the keys. Logs of strongSwan 5 and 6 are read.
 
 With --secrets, the keys of the IKE SAs that were not rekeyed are written to a file for `serve` and
 `probe`. The file has the SK_d of the daemon, for prf(SK_d, "IPPM") of RFC 7717. With --sid, it has
@@ -58,7 +59,7 @@ def charon(json_path: Path | None, log: Path, secrets_path: Path | None, sid: by
         except LogError as error:
             raise FileError(f"{log}: {error}") from None
     print_table([_HEADINGS, *map(_row, checks)], (0,))
-    rows = as_objects(_HEADINGS, map(_row, checks))
+    rows = as_objects(_HEADINGS, map(_row, checks), (0,))
     write_json(json_path, {"version": found.version, "values": rows})
     counts = Counter(item.agrees for item in checks)
     version = f"strongSwan {found.version}" if found.version else "strongSwan"
@@ -79,10 +80,10 @@ def _row(item: KeyCheck) -> tuple[str, ...]:
 
 def _secrets(log: CharonLog, sid: bytes | None) -> str:
     """The TOML of the IKE SAs that no other took the place of. Raises `LogError`."""
-    replaced = {sa.old for sa in log.ike_sas}
+    replaced = {sa.old for sa in log.ike_sas if sa.is_rekeyed}
     return "\n".join(
         _entry(sa, None if sid is None else _latest_child(log, sa), sid)
-        for sa in log.ike_sas
+        for sa in log.in_use.values()
         if sa.spis not in replaced
     )
 

@@ -52,7 +52,7 @@ from .options import reporting
     "--statements",
     "about_statements",
     is_flag=True,
-    help="Print what RFCs and slides say about security, and what there is on each statement.",
+    help="Print what RFCs and slides say about security, with the claims and vectors about it.",
 )
 @selection
 @prover_options
@@ -79,8 +79,8 @@ def claims(
     """Show the claims about the models, and what the recorded runs of the prover say about them.
 
     Only --recheck needs Tamarin. The command names, one per line, the claims whose verdict is
-    missing, stale (the model has changed since) or not the expected one, those on which provers
-    contradict each other, chosen or not, and the lemmas that no claim names.
+    missing, stale (the model has changed since) or not the expected one, and the lemmas that no
+    claim names. It also names all claims on which provers contradict each other, chosen or not.
 
     \b
     Examples:

@@ -35,7 +35,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "replay": "Replay recorded traces as octets.",
         "chain": "Follow a value from vector to code and model.",
         "conform-model": "Check that the models describe the reference.",
-        "prove": "Run tamarin-prover on the lemmas of the claims.",
+        "prove": "Run the provers on what the claims say.",
     },
     "Documents": {
         "report": "Write claims, attacks and vectors as web pages.",

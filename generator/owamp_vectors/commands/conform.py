@@ -48,7 +48,7 @@ class _NoProgram(click.ClickException):
 )
 @seconds_option("--timeout", 10.0, "for each answer")
 @click.option(
-    "--partial", is_flag=True, help="Do not ask for outputs that the program leaves out, but one."
+    "--partial", is_flag=True, help="Let the program leave out outputs, but not all of a case."
 )
 @click.option(
     "--max-failures",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import textwrap
 import time
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ..theory.check import ModelCheck, check_models
 from ..theory.findings import Finding
@@ -14,7 +17,17 @@ from ..theory.infer import Problem
 from ..theory.runs import DEFAULT_RUNS, RunsReport, check_runs, has_runs
 from ..vectors.drbg import Drbg
 from ..words import counted
+from .about_captures import check_capture
+from .about_files import each_key_derived_once
 from .about_models import clear_model_errors, shown
+from .about_peers import (
+    max_count_option,
+    pcap_ports_option,
+    protocol_of,
+    protocol_option,
+    read_secret_options,
+    secret_options,
+)
 from .console import (
     DIFFERENT,
     EXIT_CODES,
@@ -27,7 +40,7 @@ from .console import (
     write_json,
 )
 from .named import ModelName
-from .options import models_option, reporting, vectors_option
+from .options import file_option, models_option, reporting, vectors_option
 
 _HEADINGS = (
     "model",
@@ -42,6 +55,7 @@ _HEADINGS = (
     "findings",
     "result",
 )
+_NUMBERS = range(1, 10)
 
 
 @click.command("conform-model", epilog=EXIT_CODES)
@@ -65,6 +79,11 @@ _HEADINGS = (
     metavar="N",
     help="Runs of the reference that are checked to be traces of each theory.",
 )
+@file_option("--pcap", "pcap", "Check a capture of real peers instead.")
+@pcap_ports_option
+@protocol_option("; with --pcap, taken from the port or the messages")
+@secret_options
+@max_count_option
 @models_option
 @vectors_option
 @reporting
@@ -74,8 +93,13 @@ def conform_model(
     seed: int,
     octets: bool,
     runs: int,
+    pcap: Path | None,
+    pcap_ports: tuple[int, ...],
+    protocol: str | None,
+    max_count: int,
     models: Path,
     vectors: Path,
+    **secrets: Any,
 ) -> None:
     """Check that the models describe the reference. Needs no Tamarin.
 
@@ -88,17 +112,34 @@ def conform_model(
     Then runs of the reference, many sessions at once in a random order, are checked to be traces of
     the theories, step by step: every message is that of a rule, octet by octet.
 
+    With --pcap, what a real client and a real server said is checked in the same way, with their
+    shared secret, against the theories rfc4656, rfc4656_reflection, control_stream and mixed_mode.
+    A message that is no step is named, with the rule that comes nearest and what differs. What a
+    theory leaves out is counted as "not in the model". The check shows that each message is the
+    one that a rule sends, given what was received and said before. It does not show that a peer
+    refuses what is wrong: a capture has only what happened. It does not show that values are
+    random, and it assumes that every captured message was delivered.
+
     \b
     Examples:
       owamp-vectors conform-model
       owamp-vectors conform-model --model rfc4656 --seed 7
       owamp-vectors conform-model --model rfc4656 --octets
       owamp-vectors conform-model --model rfc4656 --runs 100
+      owamp-vectors conform-model --pcap seen.pcap --secrets secrets.toml
     """
+    of_captures = (*secrets, "pcap_ports", "protocol", "max_count")
+    _check_options(of_captures if pcap is None else ("seed", "octets", "runs"))
+    if pcap is not None:
+        told = None if protocol is None else protocol_of(protocol)
+        with clear_model_errors(), each_key_derived_once():
+            credentials = read_secret_options(**secrets).credentials
+            check_capture(pcap, models, names, credentials, told, pcap_ports, max_count, json_path)
+        return
     started = time.perf_counter()
     with clear_model_errors(), working("checking the models"):
         rows = list(check_models(models, vectors, names, seed))
-    print_table([_HEADINGS, *map(_cells, rows)], range(1, 10))
+    print_table([_HEADINGS, *map(_cells, rows)], _NUMBERS)
     _abstractions(rows)
     _findings(rows, octets)
     _open_tuples(rows)
@@ -119,6 +160,16 @@ def conform_model(
     say_good(f"Models and reference agree; checked in {seconds:.1f} s.")
 
 
+def _check_options(useless: Collection[str]) -> None:
+    """Refuse options that would do nothing."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        if name in useless and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            how = "without" if context.params["pcap"] is None else "with"
+            raise click.UsageError(f"{option.opts[0]}: has no use {how} --pcap")
+
+
 def _write(
     path: Path | None,
     rows: list[ModelCheck],
@@ -127,7 +178,7 @@ def _write(
 ) -> None:
     """What ``--json`` asks for."""
     content = {
-        "models": as_objects(_HEADINGS, map(_cells, rows)),
+        "models": as_objects(_HEADINGS, map(_cells, rows), _NUMBERS),
         "runs": [
             {"model": item.model.title, "runs": item.runs, "steps": item.steps} for item in reports
         ],

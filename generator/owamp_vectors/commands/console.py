@@ -23,7 +23,7 @@ Exit codes:
   1    something differs, fails, is refused, is stale or is missing
   2    the command line is wrong
   3    a file cannot be read or written, or does not fit
-  4    tamarin-prover is missing or does not work
+  4    a prover is missing or does not work
   5    the extra 'models' is not installed
   6    a program cannot be started, or xml2rfc is not installed
   7    the peer cannot be reached, or the address cannot be listened on
@@ -205,12 +205,15 @@ def working(label: str) -> Iterator[Callable[[str], None]]:
         thread.join()
 
 
-def as_objects(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[dict[str, Any]]:
-    """The rows of a table as objects of JSON; cells of digits are numbers."""
+def as_objects(
+    headings: Iterable[str], rows: Iterable[Iterable[str]], numbers: Iterable[int]
+) -> list[dict[str, Any]]:
+    """The rows of a table as objects of JSON; the columns numbered in `numbers` are numbers."""
+    names, counted = list(headings), set(numbers)
     return [
         {
-            name: int(cell) if cell.isdecimal() else cell
-            for name, cell in zip(headings, row, strict=True)
+            name: int(cell) if column in counted and cell else cell
+            for column, (name, cell) in enumerate(zip(names, row, strict=True))
         }
         for row in rows
     ]

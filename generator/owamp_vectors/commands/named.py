@@ -17,7 +17,7 @@ from .options import TextType, data_directory
 
 
 class Named(TextType):
-    """A name out of those that there are."""
+    """One of the names that exist."""
 
     name = "name"
 

@@ -17,21 +17,25 @@ from owamp_reference.binding import key_id_from_spis
 from owamp_reference.errors import ProtocolError
 from owamp_reference.messages import encode_key_id
 from owamp_reference.negotiation import SECURITY_BITS, Credentials, Mode, Protocol
-from owamp_reference.token import DEFAULT_MAX_COUNT, MIN_COUNT
 
 from .. import disk
 from ..live.capture.capture import Capture
 from ..live.net.addresses import CONTROL_PORTS, endpoint_text
 from ..live.observe.captured import ConnectionReport, report_capture
 from ..live.observe.steps import Step, any_wrong, step_lines, steps_to_json, text_lines
+from ..live.probe.attacks.run import TIME_LIMIT
+from ..live.probe.attacks.target import CONNECTIONS, DATAGRAMS
 from ..live.probe.config import Direction, ProbeConfig
 from ..live.probe.negative import run_negative
 from ..live.probe.probe import UnreachableError, run_probe
 from ..vectors.declaration import Json
+from .about_attacks import tell_attacks
 from .about_peers import (
     MODE_NAMES,
     NoPeer,
     capture_option,
+    max_count_option,
+    pcap_ports_option,
     protocol_of,
     protocol_option,
     read_secret_options,
@@ -72,35 +76,38 @@ from .options import file_option, reporting, seconds_option
 )
 @seconds_option("--timeout", 5, "for the connection and for each answer")
 @seconds_option("--loss-timeout", 2, "after which a test packet counts as lost")
-@click.option(
-    "--max-count",
-    default=DEFAULT_MAX_COUNT,
-    show_default=True,
-    type=click.IntRange(MIN_COUNT),
-    help="Largest Count that is accepted from the server.",
-)
+@max_count_option
 @click.option(
     "--negative",
     is_flag=True,
     help="Send a server whose secret is known what it must refuse, and report what it accepts.",
 )
+@click.option(
+    "--attacks",
+    is_flag=True,
+    help="Play the attacks and honest runs of the models with a server whose secret is known, and "
+    f"report which of them it resists. At most {CONNECTIONS} connections, {DATAGRAMS} test packets "
+    f"each, and {TIME_LIMIT:g} s for one attack.",
+)
+@click.option(
+    "--i-own-this-host",
+    "is_own",
+    is_flag=True,
+    help="HOST is yours, or its owner has agreed; needed for --attacks.",
+)
 @click.option("--octets", is_flag=True, help="Show every message field by field.")
 @reporting
 @capture_option
 @file_option("--pcap", "pcap", "Report on a capture instead of contacting a peer.")
-@click.option(
-    "--pcap-port",
-    "pcap_ports",
-    multiple=True,
-    type=click.IntRange(1, 65535),
-    help="Server port in the capture besides 861 and 862; can be repeated.",
-)
+@pcap_ports_option
 def probe(
     peer: str | None,
     protocol: str | None,
     mode: str | None,
     direction: str,
     negative: bool,
+    attacks: bool,
+    is_own: bool,
     octets: bool,
     max_count: int,
     json_path: Path | None,
@@ -123,9 +130,11 @@ def probe(
       owamp-vectors probe --key-id alice --passphrase alice.txt --mode authenticated [::1]:8620
       owamp-vectors probe --protocol owamp --direction both --octets --json report.json 192.0.2.1
       owamp-vectors probe --negative --secrets secrets.toml 192.0.2.1
+      owamp-vectors probe --attacks --i-own-this-host --secrets secrets.toml 192.0.2.1
       owamp-vectors probe --pcap seen.pcap --secrets secrets.toml
     """
     plan = {name: options.pop(name) for name in _PLAN}
+    _check_attacks(attacks, is_own, negative or pcap is not None)
     chosen = protocol_of(protocol)
     if (peer is None) == (pcap is None):
         raise click.UsageError("expected HOST:PORT or --pcap, found both or none")
@@ -152,6 +161,9 @@ def probe(
         max_count=max_count,
         **plan,
     )
+    if attacks:
+        tell_attacks(config, host, port, json_path, write_pcap)
+        return
     if negative:
         _tell_negative(config, host, port, json_path, write_pcap)
         return
@@ -186,6 +198,17 @@ def _tell_negative(
         _write_json(json_path, {"peer": f"{host}:{port}", "complete": is_made}, steps)
     nothing = "Nothing was checked: it does not accept what has no fault."
     _conclude(any_wrong(steps) and is_made, is_made, nothing)
+
+
+def _check_attacks(attacks: bool, is_own: bool, with_others: bool) -> None:
+    """Raise `click.UsageError` for attacks on a host that nobody vouches for, or with more."""
+    if is_own and not attacks:
+        raise click.UsageError("--i-own-this-host: expected --attacks with it, found none")
+    if attacks and not is_own:
+        expected = "expected --i-own-this-host with it, found none"
+        raise click.UsageError(f"--attacks: {expected}; attack no host but your own")
+    if attacks and with_others:
+        raise click.UsageError("--attacks: expected neither --negative nor --pcap, found one")
 
 
 _PLAN = ("count", "interval", "padding", "timeout", "loss_timeout")

@@ -58,8 +58,8 @@ def render(
     rust    a module, with a file for each; needs no crate
     text    72 columns, in the manner of an RFC's appendix: each case, step by step
 
-    Each names the file that it was made from, with its digest. The values are the file's, all of
-    them; `owamp-vectors verify` says whether they are right.
+    Each output names the file that it was made from, with its digest, and has all values of this
+    file; `owamp-vectors verify` says whether they are right.
 
     \b
     Examples:

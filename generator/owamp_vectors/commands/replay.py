@@ -42,6 +42,7 @@ _HEADINGS = (
     "played by endpoints",
     "result",
 )
+_NUMBERS = (2, 3, 4, 5)
 
 
 @click.command("replay", epilog=EXIT_CODES)
@@ -108,8 +109,8 @@ def replay_command(
             driven.append((claim, played))
             result = "equal" if found.compared or played.compared else "runs"
             rows.append((name, claim.id, *_numbers(found), str(played.played), result))
-    print_table([_HEADINGS, *rows], (2, 3, 4, 5))
-    results = as_objects(_HEADINGS, rows)
+    print_table([_HEADINGS, *rows], _NUMBERS)
+    results = as_objects(_HEADINGS, rows, _NUMBERS)
     write_json(json_path, {"traces": results, "problems": problems})
     _show_not_bound([found for _, found in done])
     _show_not_played(driven)

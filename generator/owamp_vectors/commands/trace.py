@@ -43,9 +43,9 @@ def trace(
 ) -> None:
     """Show the recorded trace of a claim as a message sequence chart.
 
-    A column for each host and one for the adversary; the steps in the order of time, the messages
-    that they send and receive, what the adversary works out between them. The same
-    picture lies beside the proof as LEMMA.chart.svg. Needs no Tamarin.
+    The chart has a column for each host and one for the adversary. It shows the steps in the
+    order of time, the messages that they send and receive, and what the adversary works out
+    between them. The same picture lies beside the proof as LEMMA.chart.svg. Tamarin is not needed.
 
     \b
     Examples:

@@ -48,7 +48,6 @@ def verify(names: tuple[str, ...], json_path: Path | None) -> None:
     Examples:
       owamp-vectors verify
       owamp-vectors verify vectors/
-      owamp-vectors verify vectors
       owamp-vectors verify token binding
     """
     started = time.perf_counter()

@@ -63,7 +63,7 @@ def judge(
     by the allowed outcome that is nearest to it.
 
     Args:
-        partial: do not ask for outputs that are left out, but for one.
+        partial: outputs may be left out, but not all of a case.
         search: try also mistakes at which the case is not aimed; that takes time.
     """
     if answer == Answer():
@@ -114,7 +114,7 @@ def _wrong_output(case: StoredCase, outcome: Json, outputs: Json, partial: bool)
     if partial and not given:
         return _Fault(f"expected at least one of {', '.join(missing)}, found none")
     if missing and not partial:
-        hint = "; with --partial outputs that are left out are not asked for"
+        hint = "; with --partial a program may leave out outputs, but not all of a case"
         return _Fault(f"{missing[0]}: missing{hint}", missing[0], right=len(given))
     return None
 

@@ -569,6 +569,9 @@ def _special_requests(request: Request, ipvn: int) -> Iterator[Case]:
     octets = request.to_octets()
     comment = "the high half of the octet of IPVN set: MBZ"
     yield valid(comment, {"octets": _set(octets, 1, bytes([ipvn]))}, "IpvnOfEightBits")
+    other = {"octets": _set(octets, 1, b"\x05")}
+    versions = "RFC 4656 has 4 and 6; a parser may leave that to another step."
+    yield acceptable("IPVN 5", other, stage=Stage.LAYOUT, reason=versions)
     for comment, offsets in (
         ("12 octets after the Sender Address of IPv4 that are not zero", (16,)),
         ("12 octets after the Receiver Address of IPv4 that are not zero", (32,)),
@@ -719,6 +722,7 @@ def _fetched_cases(drbg: Drbg) -> Iterator[Case]:
     yield acceptable(comment, {**inputs, "octets": dirty}, stage=Stage.LAYOUT, reason=_PADDING)
     for comment, pairs in (
         ("skip ranges that overlap", ((1, 5), (4, 9))),
+        ("skip ranges that share a number", ((1, 5), (5, 9))),
         ("skip ranges out of order", ((6, 9), (1, 5))),
         ("the same skip range twice", ((1, 5), (1, 5))),
         ("skip ranges out of order by First Seqno, in order by Last Seqno", ((5, 3), (4, 9))),

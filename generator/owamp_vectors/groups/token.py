@@ -246,7 +246,7 @@ def _passphrase_cases(protocol: Protocol, drbg: Drbg) -> Iterator[Case]:
     for name, label, sizes in (
         ("t2", "T2", (16, 20, 64)),
         ("t1", "T1", (8, 32)),
-        ("challenge", "Challenge", (15, 17)),
+        ("challenge", "Challenge", (15, 17, 32)),
         ("salt", "Salt", (8, 20)),
     ):
         for size in sizes:

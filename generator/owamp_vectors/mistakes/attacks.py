@@ -127,6 +127,19 @@ NOTES = {
         "initiator does not cover the identity of the responder. The keys stay with these two.",
         "A responder takes an initiator for its peer that wanted to talk to somebody else.",
     ),
+    "ExponentLost": Note(
+        "PROTOCOL",
+        "SK_d computed from a Diffie-Hellman exponent of the IKE SA that is lost, and from values "
+        "in clear. Forget the exponents as soon as SKEYSEED is computed, and do not reuse them.",
+        "Who learns an exponent of an IKE SA has its SK_d, and the shared secret of O/TWAMP.",
+    ),
+    "OldKeysLost": Note(
+        "PROTOCOL",
+        "An IKE SA is rekeyed by an adversary who has SK_d, SK_e and SK_a of the old one, and "
+        "sends in the place of the peer. Rekeying does not help after such a loss: set up a new "
+        "IKE SA, with IKE_SA_INIT and IKE_AUTH.",
+        "The adversary has SK_d of the new SA, and the shared secret of O/TWAMP.",
+    ),
     "KeymatLost": Note(
         "PROTOCOL",
         "PRF{ KEYMAT, Session ID } computed from a KEYMAT that is lost. Derive from SK_d, as RFC "

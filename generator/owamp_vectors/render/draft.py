@@ -1,13 +1,14 @@
 """An Internet-Draft of what is known: its prose is a template, its facts come from the repository.
 
-The template is in the vocabulary of RFC 7991 (xml2rfc v3). It takes layouts and excerpts from the
-reference, octets from the vectors, verdicts from the ledger; see `Evidence` for how a sentence is
-bound to the verdict that it rests on. The program ``xml2rfc`` makes text and HTML of it, without a
-network; whatever it warns of is an error.
+The template is in the vocabulary of RFC 7991 (xml2rfc v3). It takes layouts from the reference,
+octets from the vectors, verdicts from the ledger; see `Evidence` for how a sentence is bound to the
+verdict that it rests on. The program ``xml2rfc`` makes text and HTML of it, without a network;
+whatever it warns of is an error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -19,42 +20,59 @@ from ..claims import declared as claims_module
 from ..claims.ledger import Ledger
 from ..jinja import new_environment
 from ..mistakes import MISTAKES
-from ..theory.findings import ABSTRACTIONS, FINDINGS
 from ..vectors.declaration import GENERATOR_VERSION
-from ..vectors.drbg import Drbg
 from .draft_cases import Cases
-from .draft_evidence import DraftError, Evidence, anchor
-from .draft_figures import excerpt, packet_diagram
+from .draft_evidence import DraftError, Evidence
+from .draft_figures import layout_fields, packet_diagram, program, program_names
+from .draft_front import Front
 from .draft_prose import model_head, prose
 from .rfcxml import convert, need_xml2rfc
 
 NAME = "draft-owamp-vectors-00"
-_LAYOUTS: dict[str, tuple[Layout, bool, bool]] = {
-    "Server-Greeting": (messages.ServerGreeting.LAYOUT, False, False),
-    "Set-Up-Response": (messages.SetUpResponse.LAYOUT, False, False),
-    "Server-Start": (messages.ServerStart.LAYOUT, False, False),
-    "Request-Session": (messages.RequestSession.LAYOUT, True, False),
-    "Request-TW-Session": (messages.RequestTWSession.LAYOUT, True, False),
-    "Accept-Session": (messages.AcceptSession.LAYOUT, True, False),
-    "Start-Sessions": (messages.StartSessions.LAYOUT, True, False),
-    "Start-Ack": (messages.StartAck.LAYOUT, True, False),
-    "sender": (packets.SenderPacket.PROTECTED_LAYOUT, True, True),
-    "reflector": (packets.ReflectorPacket.PROTECTED_LAYOUT, True, True),
+_MESSAGES: tuple[tuple[Layout, str], ...] = (
+    (messages.ServerGreeting.LAYOUT, ""),
+    (messages.SetUpResponse.LAYOUT, ""),
+    (messages.ServerStart.LAYOUT, ""),
+    (messages.RequestSession.LAYOUT, "HMAC"),
+    (messages.ScheduleSlot.LAYOUT, ""),
+    (messages.RequestTWSession.LAYOUT, "HMAC"),
+    (messages.AcceptSession.LAYOUT, "HMAC"),
+    (messages.StartSessions.LAYOUT, "HMAC"),
+    (messages.StartAck.LAYOUT, "HMAC"),
+    (messages.StopSessions.LAYOUT, "records (OWAMP), HMAC"),
+    (messages.SessionDescription.LAYOUT, "skip ranges"),
+    (messages.SkipRange.LAYOUT, ""),
+    (messages.FetchSession.LAYOUT, "HMAC"),
+    (messages.FetchAck.LAYOUT, "HMAC"),
+    (messages.PacketRecord.LAYOUT, ""),
+)
+"""The layouts of the draft's table, and what follows the fields."""
+
+_PACKETS = {
+    "sender": packets.SenderPacket.PROTECTED_LAYOUT,
+    "reflector": packets.ReflectorPacket.PROTECTED_LAYOUT,
 }
 
 
 def make_draft(
-    models: Path, proofs: Path, vectors: Path, day: date | None = None, *, source_only: bool = False
+    models: Path,
+    proofs: Path,
+    vectors: Path,
+    day: date | None = None,
+    *,
+    source_only: bool = False,
+    front: Front | None = None,
 ) -> dict[str, str]:
     """The draft: file name → content, as XML and, unless `source_only`, as text and HTML.
 
     Args:
         models, proofs, vectors: directories.
         day: the draft's date; that of the last verdict if it is not given.
+        front: name, authors and rights of a draft that is to be submitted.
     Raises:
         FileError: an input that cannot be used.
-        DraftError: a sentence that no current verdict backs, a finding that does not reproduce,
-            or what xml2rfc warns of.
+        DraftError: a sentence that no current verdict backs, or that says more than its claims, or
+            what xml2rfc warns of.
         NoXml2rfcError: xml2rfc is needed and not installed.
     """
     if not source_only:
@@ -62,9 +80,10 @@ def make_draft(
     claims = claims_module.load(models, vectors)
     evidence = Evidence(claims, Ledger.load(proofs))
     day = day or _last_day(evidence)
-    source = _render(models, evidence, Cases(vectors), day)
-    texts = {f"{NAME}.xml": source}
-    return texts if source_only else texts | convert(NAME, source, day)
+    front = front or Front(NAME)
+    source = _render(models, vectors, evidence, day, front)
+    texts = {f"{front.name}.xml": source}
+    return texts if source_only else texts | convert(front.name, source, day)
 
 
 def _last_day(evidence: Evidence) -> date:
@@ -74,42 +93,54 @@ def _last_day(evidence: Evidence) -> date:
     return max(days)
 
 
-def _diagram(name: str) -> str:
-    layout, hmac, padding = _LAYOUTS[name]
-    return packet_diagram(layout, hmac=hmac, padding=padding)
+def _layouts() -> Iterator[tuple[str, int, str]]:
+    """Title, size and fields of each message, its HMAC among them where it has one."""
+    for layout, more in _MESSAGES:
+        size = layout.size + (16 if more == "HMAC" else 0)
+        yield layout.title, size, ", ".join(filter(None, (layout_fields(layout), more)))
 
 
-def _findings() -> list[tuple[str, str]]:
-    """The findings, each reproduced with octets of its own."""
-    for finding in FINDINGS:
-        failure = finding.failure(Drbg(f"draft/{finding.id}"))
-        if failure:
-            raise DraftError(f"finding {finding.id} does not reproduce: {failure}")
-    return [(finding.id, finding.text) for finding in FINDINGS]
+class _Program:
+    """The pieces of the program, each printed once."""
+
+    def __init__(self) -> None:
+        self._printed: set[str] = set()
+
+    def piece(self, *names: str) -> str:
+        """Definitions of the program. Raises `LookupError` for one that it does not have."""
+        self._printed.update(names)
+        return program(*names)
+
+    def rest(self) -> list[str]:
+        """The names of what has not been printed yet, in order."""
+        return [name for name in program_names() if name not in self._printed]
 
 
-def _render(models: Path, evidence: Evidence, cases: Cases, day: date) -> str:
+def _render(models: Path, vectors: Path, evidence: Evidence, day: date, front: Front) -> str:
     environment = new_environment(escape=True)
+    cases, pieces = Cases(vectors), _Program()
     environment.globals.update(
         says=evidence.says,
-        answer=evidence.answer,
-        groups=evidence.groups,
-        further=evidence.further,
+        assume=evidence.assume,
+        goals=evidence.goals,
+        statements=lambda: list(evidence.statements(vectors)),
+        listed=evidence.listed,
+        kinds=evidence.kinds,
         seconded=evidence.seconded,
         witnesses=evidence.witnesses,
         provers=evidence.provers,
-        anchor=anchor,
         case=cases.case,
         target=cases.target,
-        counts=cases.counts,
-        diagram=_diagram,
-        excerpt=excerpt,
-        heads=lambda: [model_head(path) for path in sorted(models.glob("*.spthy"))],
-        findings=_findings,
-        abstractions=ABSTRACTIONS,
+        files=cases.files,
+        diagram=lambda name: packet_diagram(_PACKETS[name], hmac=True, padding=True),
+        layouts=_layouts,
+        program=pieces.piece,
+        rest=pieces.rest,
+        heads=lambda: {path.stem: model_head(path).title for path in models.glob("*.spthy")},
         mistakes=len(MISTAKES),
         version=GENERATOR_VERSION,
-        name=NAME,
+        front=front,
+        name=front.name,
         day=day.isoformat(),
     )
     environment.filters.update(prose=prose, artwork=_artwork)

@@ -1,39 +1,34 @@
-"""Cases of the vector files as the draft prints them, in the manner of RFC 9529.
+"""Cases of the vector files as blocks of the draft, in the manner of RFC 9529.
 
-A value is a line that names it, with its size and what it is, and below that its octets, 16 a
-line::
+A block begins with its name in brackets. A number or a text is behind "=", octets are behind their
+size and ":", in hex, and in lines of 32 octets where one line does not hold them. A line with "#"
+is the formula of the next value, an expression of the draft's program (`derivations`)::
 
-    tokenKey (16 octets): key that encrypts the Token
-    aa ab 74 4d fb 9d 69 46 81 8f 06 e3 29 90 ac cd
+    [token]
+    count = 1024
+    salt (16): 32cdf28db6ecdd44dc213993e2986959
+    # token_key(sharedSecret, salt, count)
+    tokenKey (16): 601ca3fc908b20fe03da53fd935243c6
 
-Names are those of the JSON; ``transcript[4].plaintext`` is a value of the fourth record.
+Names are those of the JSON. The items of a list have their number, from 0, in brackets.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..catalogue import FILES, read_file
 from ..disk import FileError
-from ..vectors.declaration import Field, Json, VectorFile
+from ..vectors.declaration import Json, VectorFile
 from ..vectors.stored import StoredCase, stored_cases, targets
 from ..vectors.verify import verify_file
 from .draft_figures import WIDTH
-
-
-@dataclass(frozen=True)
-class ShownOutput:
-    """An output of a case: what is computed, how, and the values as blocks of text."""
-
-    name: str
-    formula: str
-    description: str
-    blocks: list[str]
 
 
 @dataclass(frozen=True)
@@ -43,27 +38,6 @@ class DraftCase:
     case: StoredCase
 
     @property
-    def parameters(self) -> list[tuple[str, str]]:
-        """Names and values of what the group's cases share."""
-        return [(name, str(value)) for name, value in self.case.parameters.items()]
-
-    @property
-    def inputs(self) -> str:
-        """All inputs."""
-        return self.values(" ".join(self.case.inputs))
-
-    @property
-    def steps(self) -> list[ShownOutput]:
-        """The outputs in the order in which they are computed."""
-        found = self.case.outputs
-        return [
-            ShownOutput(
-                item.name, item.formula, item.description, _blocks(item, found[item.name], "")
-            )
-            for item in self.case.type.outputs
-        ]
-
-    @property
     def trace(self) -> str:
         """The trace that the case plays. Raises `FileError` if it names none."""
         if self.case.trace is None:
@@ -71,19 +45,32 @@ class DraftCase:
             raise FileError(f"{name}.json: tcId {number}: trace: is missing")
         return self.case.trace
 
-    def values(self, names: str) -> str:
-        """The named inputs and outputs, the names with blanks between them.
+    def block(self, name: str, given: str, computed: Mapping[str, str]) -> tuple[str, str]:
+        """The case as a block with a name: what is given, and what is computed.
 
+        Args:
+            given: names of values with blanks between them.
+            computed: names of values, or of items of lists, with the formula of each.
         Raises:
             LookupError: a name that the case does not have.
         """
-        case = self.case
-        items = {item.name: item for item in (*case.type.inputs, *case.type.outputs)}
-        for name in names.split():
-            if name not in items:
-                raise LookupError(f"{case.file.name} tcId {case.tc_id} has no {name}")
-        chosen = (items[name] for name in names.split())
-        return "\n\n".join(b for item in chosen for b in _blocks(item, case.test[item.name]))
+        first = [self._lines(item) for item in given.split()]
+        second = [[*_wrapped(formula), *self._lines(item)] for item, formula in computed.items()]
+        return _joined([[f"[{name}]"], *first]), _joined(second)
+
+    def _lines(self, name: str) -> list[str]:
+        base, _, index = name.partition("[")
+        values = {**self.case.parameters, **self.case.test}
+        if base not in values:
+            raise LookupError(f"{self.case.file.name} tcId {self.case.tc_id} has no {base}")
+        value = values[base][int(index.rstrip("]"))] if index else values[base]
+        if isinstance(value, list):
+            return [line for i in range(len(value)) for line in self._lines(f"{base}[{i}]")]
+        return list(_value(name, value, is_octets=self._has_octets(base)))
+
+    def _has_octets(self, name: str) -> bool:
+        items = (*self.case.type.inputs, *self.case.type.outputs)
+        return any(item.kind == "octets" for item in items if item.name == name)
 
 
 class Cases:
@@ -135,59 +122,32 @@ class Cases:
             raise FileError(f"{self._directory}/{name}.json: no flag and no type {wanted}")
         return vectors
 
-    def counts(self) -> list[tuple[str, int]]:
-        """Name and number of cases of each file."""
-        return [(name, self._file(name)[1]["numberOfTests"]) for name in FILES]
+    def files(self) -> list[tuple[str, int, str]]:
+        """Name, number of cases and SHA-256 of each file."""
+        return [
+            (name, self._file(name)[1]["numberOfTests"], _digest(self._directory / f"{name}.json"))
+            for name in FILES
+        ]
 
 
-def _blocks(item: Field, value: Any, description: str | None = None) -> list[str]:
-    """A value, or those of a list or of records, a block of text each."""
-    text = item.description if description is None else description
-    return ["\n".join(lines) for lines in _values(item, item.name, value, text)]
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _values(item: Field, name: str, value: Any, description: str) -> Iterator[list[str]]:
-    if item.is_list:
-        for number, element in enumerate(value, 1):
-            yield _value(item, f"{name}[{number}]", element, description if number == 1 else "")
-    elif item.kind == "records":
-        for number, record in enumerate(value, 1):
-            yield from _record(item, f"{name}[{number}]", record, is_first=number == 1)
+def _joined(parts: list[list[str]]) -> str:
+    return "\n".join(line for part in parts for line in part)
+
+
+def _wrapped(formula: str) -> list[str]:
+    lines = textwrap.wrap(formula, WIDTH - 2, break_on_hyphens=False, break_long_words=False)
+    return [f"# {line}" for line in lines]
+
+
+def _value(name: str, value: Any, *, is_octets: bool) -> Iterator[str]:
+    if not is_octets:
+        yield f"{name} = {json.dumps(value)}"
+    elif len(line := f"{name} ({len(value) // 2}): {value}") <= WIDTH:
+        yield line
     else:
-        yield _value(item, name, value, description)
-
-
-def _record(item: Field, name: str, record: Json, *, is_first: bool) -> Iterator[list[str]]:
-    """A record in one block, its lists behind it. Octets that are there already are not repeated.
-
-    What the values are is said of the first record alone.
-    """
-    lines: list[str] = []
-    lists: list[list[str]] = []
-    before: dict[Any, str] = {}
-    for inner in (inner for inner in item.fields if inner.name in record):
-        path, value = f"{name}.{inner.name}", record[inner.name]
-        text = inner.description if is_first else ""
-        if inner.is_list or inner.kind == "records":
-            lists += _values(inner, path, value, text)
-        elif inner.kind == "octets" and value in before:
-            lines += _wrapped(f"{path} = {before[value]}", text)
-        else:
-            lines += _value(inner, path, value, text)
-            if inner.kind == "octets":
-                before[value] = path
-    yield lines
-    yield from lists
-
-
-def _value(item: Field, name: str, value: Any, description: str) -> list[str]:
-    if item.kind != "octets":
-        return _wrapped(f"{name} = {json.dumps(value)}", description)
-    octets = bytes.fromhex(value)
-    lines = [octets[start : start + 16].hex(" ") for start in range(0, len(octets), 16)]
-    return [*_wrapped(f"{name} ({len(octets)} octets)", description), *lines]
-
-
-def _wrapped(head: str, description: str) -> list[str]:
-    text = f"{head}: {description}" if description else head
-    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * 4, break_on_hyphens=False)
+        yield f"{name} ({len(value) // 2}):"
+        yield from (value[start : start + 64] for start in range(0, len(value), 64))

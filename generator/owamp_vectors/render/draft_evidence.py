@@ -1,60 +1,61 @@
-"""Sentences of the draft and the verdicts that they rest on.
+"""Sentences of the draft, the verdicts that they rest on, and the scope of these.
 
 A sentence names its claims and the verdict that it needs of each. What the ledger has is looked up
-when the sentence is rendered: a verdict that is missing, stale, or another ends the build.
+when the sentence is rendered: a verdict that is missing, stale, or another ends the build. So does
+a sentence that says more than the formulas of its claims (`draft_scope`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from ..claims.declared import Claims
+from ..claims.declared import TAMARIN, Claims
 from ..claims.ledger import Entry, Ledger
+from ..claims.matrix import load_matrix
+from ..claims.statements import load_statements
 from ..claims.table import ClaimRow, claim_rows, further_rows
+from .draft_scope import ASSUMPTIONS, Scope, beyond_scope, scope_of
+
+_SIGN = {"verified": "+", "falsified": "-", "undecided": "?"}
+"""How a table writes a verdict."""
 
 
 class DraftError(Exception):
     """The draft cannot be made as it stands; the text is one line for people."""
 
 
-def anchor(claim_id: str) -> str:
-    """The anchor of a claim in the draft."""
-    return f"claim-{claim_id}"
-
-
-@dataclass(frozen=True)
-class ClaimPart:
-    """The claims under one heading of ``claims.toml``."""
-
-    heading: str
-    rows: list[ClaimRow]
-
-    @property
-    def size(self) -> int:
-        """How many there are."""
-        return len(self.rows)
-
-    @property
-    def verified(self) -> int:
-        """How many are verified, as they are expected to be."""
-        return sum(row.claim.expected == "verified" for row in self.rows)
-
-    @property
-    def falsified(self) -> int:
-        """How many are not."""
-        return self.size - self.verified
-
-
 class Evidence:
     """The claims with what the ledger has on them, as the draft's template uses them."""
 
     def __init__(self, claims: Claims, ledger: Ledger) -> None:
+        self._claims = claims
         self._tamarin = claim_rows(claims, ledger)
         self._further = further_rows(claims, ledger)
         self._rows = {row.claim.id: row for row in (*self._tamarin, *self._further)}
+        self._assumed: set[str] = set()
+        self._cited: set[str] = set()
+
+    def anchor(self, claim_id: str) -> str:
+        """The anchor of a claim in the draft; claims of one lemma share it."""
+        job = self._rows[claim_id].claim.job
+        return f"claim-{job.model.replace('/', '-')}-{job.lemma}"
+
+    def _link(self, claim_id: str, text: str = "") -> Markup:
+        link = Markup('<xref target="{}" format="none">{}</xref>')
+        return link.format(self.anchor(claim_id), text or claim_id)
+
+    def assume(self, names: str = "") -> str:
+        """A sentence on what is taken for granted from here on; "" if nothing is.
+
+        Args:
+            names: of `ASSUMPTIONS`, with blanks between them.
+        """
+        self._assumed = set(names.split())
+        return "; ".join(ASSUMPTIONS[name] for name in names.split())
 
     def says(
         self, *, verified: str = "", falsified: str = "", caller: Callable[[], Markup]
@@ -65,48 +66,96 @@ class Evidence:
             verified, falsified: claim ids with blanks between them.
             caller: gives the sentence, which ends in a full stop.
         Raises:
-            DraftError: a claim's verdict is missing, stale, or not the one needed.
+            DraftError: a claim's verdict is missing, stale, or not the one needed, or the sentence
+                has another scope than its claims.
         """
         sentence = caller().strip()
         plain = " ".join(sentence.striptags().split())
         if not plain.endswith(".") or not (verified or falsified):
             raise DraftError(f"{plain!r}: expected a sentence, a full stop, and its claims")
-        parts = []
+        parts, who = [], f'the sentence "{plain}"'
         for verdict, ids in (("verified", verified.split()), ("falsified", falsified.split())):
             for claim_id in ids:
-                self._check(claim_id, verdict, f'the sentence "{plain}"')
+                self._check(claim_id, verdict, who)
             if ids:
-                parts.append(Markup("{}: {}").format(verdict, Markup(", ").join(map(_link, ids))))
+                parts.append(Markup("{}: {}").format(verdict, self._with_excuses(ids)))
+        scopes = [self._scope(name) for name in (*verified.split(), *falsified.split())]
+        for problem in beyond_scope(plain, scopes, self._assumed):
+            raise DraftError(f"{who} {problem}")
         return Markup("{} {{{}}}. ").format(sentence[:-1], Markup("; ").join(parts))
 
-    def answer(self, claim_id: str, verdict: str, text: str) -> Markup:
-        """A cell of a table: `text`, which needs that claim to have that verdict.
+    def _scope(self, claim_id: str) -> Scope:
+        return scope_of(self._claims, self._rows[claim_id].claim)
+
+    def _with_excuses(self, ids: list[str]) -> Markup:
+        """Links to claims, those with one excuse together, and the excuse after them."""
+        groups = []
+        for lost, names in groupby(ids, lambda name: self._scope(name).excused):
+            links = Markup(", ").join(self._link(name) for name in names)
+            groups.append(
+                links + (Markup(", unless lost: {}").format(", ".join(lost)) if lost else "")
+            )
+        return Markup("; ").join(groups)
+
+    def goals(self) -> Iterator[tuple[str, list[tuple[str, Markup]]]]:
+        """Each security goal of ``matrix.toml``: per design its verdict, linked to its claim.
 
         Raises:
-            DraftError: as for `says`.
+            DraftError: a verdict that is missing, stale, or not the one expected.
         """
-        self._check(claim_id, verdict, f'the answer "{text}" for {claim_id}')
-        return Markup('<xref target="{}" format="none">{}</xref>').format(anchor(claim_id), text)
+        matrix = load_matrix(self._claims)
+        for goal, cells in matrix.rows:
+            found = []
+            for column, claim in cells.items():
+                self._check(claim.id, claim.expected, f'the goal "{goal}"')
+                answer = "yes" if claim.expected == "verified" else "no"
+                found.append((column, self._link(claim.id, answer)))
+            yield goal, found
 
-    def groups(self) -> list[ClaimPart]:
-        """The claims that lemmas of Tamarin decide, by heading.
+    def statements(self, vectors: Path) -> Iterator[tuple[str, str, Markup]]:
+        """What the documents say about security: document, section and text, claims.
+
+        Raises:
+            DraftError: a verdict that is missing, stale, or not the one expected.
+        """
+        for statement in load_statements(self._claims, vectors):
+            found: dict[str, Markup] = {}
+            for claim_id in statement.claims:
+                verdict = self._rows[claim_id].claim.expected
+                self._check(claim_id, verdict, f"the statement {statement.id}")
+                link = Markup('<xref target="{}" format="counter"/>').format(self.anchor(claim_id))
+                found[self.anchor(claim_id)] = link
+            document, _, section = statement.source.partition(" §")
+            where = section or statement.id
+            yield document, f"{where}: {statement.text}", Markup(" ").join(found.values())
+
+    def listed(self) -> list[tuple[str, list[tuple[str, str, str]]]]:
+        """Per model, each lemma that is cited: its anchor, its claims with verdicts, a statement.
+
+        The claims of a lemma under different flags are together; the statement is the first one's.
+        Every claim is checked, also one that only helps to prove others.
 
         Raises:
             DraftError: one that does not stand as written.
         """
-        return self._by_heading(self._tamarin)
+        models: dict[str, dict[str, list[ClaimRow]]] = {}
+        for row in self._rows.values():
+            self._check(row.claim.id, row.claim.expected, "the list of claims", cites=False)
+            if row.claim.id in self._cited:
+                lemmas = models.setdefault(row.claim.job.model, {})
+                lemmas.setdefault(row.claim.job.lemma, []).append(row)
+        return [(model, list(map(self._line, lemmas.values()))) for model, lemmas in models.items()]
 
-    def further(self) -> list[ClaimPart]:
-        """The claims that another prover decides, by heading. Raises as `groups`."""
-        return self._by_heading(self._further)
+    def _line(self, rows: list[ClaimRow]) -> tuple[str, str, str]:
+        first = rows[0].claim
+        names = ", ".join(f"{row.claim.id} {_by_prover(row)}" for row in rows)
+        return self.anchor(first.id), names, first.statement
 
-    def _by_heading(self, rows: list[ClaimRow]) -> list[ClaimPart]:
-        found: list[ClaimPart] = []
-        for row in rows:
-            self._check(row.claim.id, row.claim.expected, "the list of claims")
-            if row.claim.heading or not found:
-                found.append(ClaimPart(row.claim.heading, []))
-            found[-1].rows.append(row)
+    def kinds(self) -> dict[str, int]:
+        """How many claims there are of each kind."""
+        found: dict[str, int] = {}
+        for row in self._rows.values():
+            found[row.claim.kind] = found.get(row.claim.kind, 0) + 1
         return found
 
     def entries(self) -> Iterator[Entry]:
@@ -128,7 +177,7 @@ class Evidence:
         """How many claims that Tamarin decides another prover decides as well."""
         return sum(bool(row.witness and row.witness.decides) for row in self._tamarin)
 
-    def _check(self, claim_id: str, needed: str, who: str) -> None:
+    def _check(self, claim_id: str, needed: str, who: str, *, cites: bool = True) -> None:
         row = self._rows.get(claim_id)
         if row is None:
             raise DraftError(f"{who} needs claim {claim_id}, which claims.toml does not have")
@@ -137,10 +186,16 @@ class Evidence:
         if row.claim.expected != needed:
             found = row.claim.expected  # without a problem, also what the prover says
             raise DraftError(f"{who} needs claim {claim_id} {needed}; it is {found}")
+        if cites:
+            self._cited.add(claim_id)
         if row.claim.premise:
-            self._check(row.claim.premise, "verified", f"{who}, by the premise of {claim_id},")
+            who = f"{who}, by the premise of {claim_id},"
+            self._check(row.claim.premise, "verified", who, cites=False)
 
 
-def _link(claim_id: str) -> Markup:
-    target = escape(anchor(claim_id))
-    return Markup('<xref target="{}" format="none">{}</xref>').format(target, claim_id)
+def _by_prover(row: ClaimRow) -> str:
+    """The verdict of each prover, the initial of the prover before it: "T+P+"."""
+    verdicts = {"T": row.claim.expected} if row.claim.job.prover == TAMARIN else {}
+    if row.witness is not None:
+        verdicts[row.witness.job.prover[0].upper()] = row.witness.verdict
+    return "".join(f"{prover}{_SIGN[verdict]}" for prover, verdict in verdicts.items())

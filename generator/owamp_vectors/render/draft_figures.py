@@ -1,16 +1,15 @@
-"""Figures of the draft: packet diagrams of layouts, excerpts of the reference."""
+"""Figures of the draft: packet diagrams and fields of layouts, pieces of its program."""
 
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
-import textwrap
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import owamp_reference
 from owamp_reference.layout import Layout, LayoutField
+
+from . import derivations
 
 WIDTH = 69
 """Columns of artwork: 72 less the indentation of a section."""
@@ -23,7 +22,6 @@ RULER = (
     " 0                   1                   2                   3",
     " 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1",
 )
-FOLDED = r" NOTE: '\' line wrapping per RFC 8792 ".center(WIDTH, "=")
 
 
 class _Cell(NamedTuple):
@@ -132,51 +130,55 @@ def _body(row: _Row, labels: dict[int, str]) -> list[str]:
     return [blank, "." + line[1:-1] + ".", blank]
 
 
-def excerpt(*names: str) -> str:
-    """Functions of the reference as they are, but for docstrings; each "module.name[.name]".
+def layout_fields(layout: Layout) -> str:
+    """The fields of a layout in order, each with its octets: "Accept 1, MBZ 1, Port 2"."""
+    return ", ".join(
+        f"{field.label}{'' if field.constant is None else f' = {field.constant}'} {field.size}"
+        for field in layout.fields
+    )
 
-    Lines that are too long are folded as RFC 8792 says, with its header.
+
+def program(*names: str) -> str:
+    """Definitions of `derivations` as they are, but for docstrings; without names, the imports.
 
     Raises:
-        LookupError: a name that the reference does not have.
+        LookupError: a name that it does not have.
+        ValueError: a line that is wider than the text of a draft.
     """
-    text = "\n\n".join(_source(name) for name in names)
-    folded = "\n".join(part for line in text.splitlines() for part in _fold(line))
-    return folded if folded == text else f"{FOLDED}\n\n{folded}"
+    source = inspect.getsource(derivations)
+    found = _parts(source)
+    for name in (name for name in names if name not in found):
+        raise LookupError(f"the program has no {name}")
+    text = "\n\n".join(found[name] for name in names)
+    for line in (line for line in text.splitlines() if len(line) > WIDTH):
+        raise ValueError(f"{line}: is wider than {WIDTH} columns")
+    return text
 
 
-def _source(name: str) -> str:
-    module, _, path = name.partition(".")
-    try:
-        found: Any = importlib.import_module(f"{owamp_reference.__name__}.{module}")
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError):
-        raise LookupError(f"the reference has no {name}") from None
-    lines = textwrap.dedent(inspect.getsource(found)).splitlines()
-    [function] = ast.parse("\n".join(lines)).body
-    if isinstance(function, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(function):
-        docstring = function.body[0]
-        assert docstring.end_lineno is not None
-        del lines[docstring.lineno - 1 : docstring.end_lineno]
-    return "\n".join(lines).rstrip()
+def program_names() -> list[str]:
+    """The names of the parts of the program, in order; the imports are "imports"."""
+    return list(_parts(inspect.getsource(derivations)))
 
 
-def _fold(line: str) -> Iterator[str]:
-    r"""A line in parts of at most `WIDTH` columns; every part but the last ends in ``\``.
-
-    The single-backslash strategy: spaces that begin a continuation do not count, so that none may
-    be cut off there. The cut is made behind the last comma that fits, if that fills half a line,
-    else behind the last space or bracket.
-    """
-    indent = " " * (len(line) - len(line.lstrip()) + 8)
-    while len(line) > WIDTH:
-        room = line[: WIDTH - 1]
-        cut = room.rfind(", ") + 2
-        if cut <= WIDTH // 2:
-            cut = max(room.rfind(mark, len(indent)) + 1 for mark in (" ", "(", "["))
-        if cut <= len(indent) or line[cut] == " ":
-            raise ValueError(f"{line}: cannot be folded")
-        yield line[:cut] + "\\"
-        line = indent + line[cut:]
-    yield line
+def _parts(source: str) -> dict[str, str]:
+    """Name → lines of each function, without docstring; all else by "imports", "tables", "main"."""
+    lines, tree = source.splitlines(), ast.parse(source)
+    found: dict[str, list[str]] = {}
+    for node in tree.body:
+        text = [line.partition("  # noqa")[0] for line in lines[node.lineno - 1 : node.end_lineno]]
+        name = "imports"
+        match node:
+            case ast.FunctionDef():
+                name = node.name
+                if ast.get_docstring(node):
+                    doc = node.body[0]
+                    assert doc.end_lineno is not None
+                    del text[doc.lineno - node.lineno : doc.end_lineno - node.lineno + 1]
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                pass
+            case ast.If():
+                name = "main"
+            case ast.Expr():
+                continue
+        found.setdefault(name, []).extend(text)
+    return {name: "\n".join(text) for name, text in found.items()}

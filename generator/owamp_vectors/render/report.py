@@ -45,7 +45,7 @@ class Site:
         files: the text of each file, by its path in the site.
         unproved: claims without a verdict on the model of today: stale, missing, not proved.
         problems: whatever else does not stand as written.
-        without: what could not be shown for want of the extra ``models``, and why; "" if all is.
+        without: what could not be shown without the extra ``models``, and why; "" if all is shown.
     """
 
     files: dict[str, str]

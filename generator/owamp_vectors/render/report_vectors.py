@@ -202,7 +202,7 @@ def load_library(directory: Path, claims: Iterable[Claim]) -> Library:
     """Read the vector files of a directory, and say which claims each case exercises.
 
     Raises:
-        FileError: a file that cannot be read or is no vector file, or a directory without any.
+        FileError: a file that cannot be read or is not a vector file, or a directory without any.
     """
     by_target: dict[Target, list[Claim]] = {}
     by_trace: dict[str, list[Claim]] = {}

@@ -10,7 +10,7 @@ from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..disk import read_text
+from ..disk import read_text, write_file
 from .draft_evidence import DraftError
 
 COLUMNS = 72
@@ -47,7 +47,7 @@ def convert(name: str, source: str, day: date) -> dict[str, str]:
     need_xml2rfc()
     with tempfile.TemporaryDirectory(prefix="owamp-vectors-") as temporary:
         directory = Path(temporary)
-        (directory / f"{name}.xml").write_text(source, encoding="utf-8")
+        write_file(directory / f"{name}.xml", source)
         (directory / "cache").mkdir()
         command = [sys.executable, "-m", "xml2rfc.run", "--skip-config-files", "--no-network"]
         command += ["--cache", "cache", "--date", day.isoformat(), "--text", "--html"]

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 from ..groups.roles import ANY, Type
 from ..vectors.drbg import Drbg
+from .rows import Shape
 from .table import Table, table_of
 from .terms import (
     App,
@@ -92,6 +94,14 @@ class Inference:
         self._variables: dict[tuple[str, Var], _Node] = {}
         self._facts: dict[tuple[str, int, int], _Node] = {}
         self._sums: list[tuple[_Node, list[_Node], Place | None, str]] = []
+
+    def with_layouts(self, shapes: tuple[Shape, ...]) -> Inference:
+        """The same types, with other octets in what layouts leave out; spans stay as they are."""
+        if not shapes:
+            return self
+        other = copy(self)
+        other.table = self.table.with_layouts(shapes)
+        return other
 
     def kind(self, scope: str, variable: Var) -> Kind:
         """What is known of a variable; call `solve` first."""

@@ -88,14 +88,14 @@ class RunState:
     Attributes:
         linear: the linear facts that are there, and how often.
         persistent: the persistent ones.
-        sent: what was sent, in order.
+        sent: what was sent.
         fresh: the fresh values that were drawn.
         can_make: whether the adversary can make a message that nobody sent as it is.
     """
 
     linear: Counter[OctetFact] = field(default_factory=Counter)
     persistent: set[OctetFact] = field(default_factory=set)
-    sent: list[bytes] = field(default_factory=list)
+    sent: set[bytes] = field(default_factory=set)
     fresh: set[bytes] = field(default_factory=set)
     can_make: Callable[[bytes], bool] = lambda _: False
 
@@ -115,7 +115,7 @@ class RunState:
         self.linear -= Counter({f: count for f, count in wanted.items() if not f.is_persistent})
         for fact in taken.conclusions:
             if fact.name == "Out":
-                self.sent += [item for item in fact.args if isinstance(item, bytes)]
+                self.sent |= {item for item in fact.args if isinstance(item, bytes)}
             elif fact.is_persistent:
                 self.persistent.add(fact)
             else:

@@ -121,7 +121,13 @@ class Reading:
         for span, item in sorted(
             zip(shape.spans, part.terms, strict=True), key=lambda both: isinstance(both[1], App)
         ):
-            self.read(item, octets[span.offset : span.offset + span.size])
+            chunk = octets[span.offset : span.offset + span.size]
+            try:
+                self.read(item, chunk)
+            except MismatchError as error:
+                text = str(error)
+                is_named = text.startswith(f"{span.name}: ")
+                raise MismatchError(text if is_named else f"{span.name}: {text}") from None
 
     def _read_application(self, term: App, octets: bytes) -> None:
         """Decrypt, if all but the text is known; the text is what its inverse gives back."""

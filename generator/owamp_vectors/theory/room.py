@@ -22,6 +22,7 @@ from .rows import Constant, MacroRow, MessageRow, Shape, Symbol
 from .terms import App
 
 if TYPE_CHECKING:
+    from .heard import Captures
     from .run_checker import RunEvent
     from .script import Player
     from .world import World
@@ -107,6 +108,7 @@ class Room:
         messages: what its rules send, or have in other facts.
         fresh: under which label the reference draws what a rule has as a fresh variable.
         runs: runs of the reference; None where there are none.
+        captures: how captures of real peers are runs of the theory; None if they are not checked.
         players: for each rule, who takes it when endpoints play a trace.
         not_played: flags under which endpoints play nothing, and why.
         mutants: flags that take a mechanism out of the theory, and which: then it describes no
@@ -127,6 +129,7 @@ class Room:
     messages: tuple[MessageRow, ...] = ()
     fresh: Mapping[str, str] = field(default_factory=dict)
     runs: Runs | None = None
+    captures: Captures | None = None
     players: Mapping[str, Player] = field(default_factory=dict)
     not_played: Mapping[str, str] = field(default_factory=dict)
     mutants: Mapping[str, str] = field(default_factory=dict)

@@ -15,14 +15,17 @@ from dataclasses import dataclass, field
 
 from .evaluate import EvaluationError
 from .infer import Inference
-from .instances import Instance, OctetFact, RunState, StepError, instance
+from .instances import Argument, Instance, OctetFact, RunState, StepError, instance
 from .reading import MismatchError, Reading
 from .room import room_of
+from .rows import Shape
 from .terms import Fact, Model, Rule, Term, Var
 
 WORLD = ""
 """The actor of what no endpoint does: secrets that are shared, an IKE SA that is there."""
 
+_MANY = 8
+"""Facts of one name that are tried one by one."""
 _ONCE = re.compile(r"All (\w+) #i #j\. (\w+)\(\1\) @ i & \2\(\1\) @ j ==> #i = #j")
 _ALWAYS = re.compile(r"All (\w+) #i\. (\w+)\(\1\) @ i ==> \1 = '(\w+)'")
 
@@ -33,31 +36,43 @@ class RunEvent:
 
     Attributes:
         what: in words.
-        actor: the endpoint; facts that it made are its own, those of `WORLD` everybody's.
+        actor: the endpoint; facts that it made are its own, those of `WORLD` everybody's, and those
+            of "a" also of "a/b".
         known: octets of the rule's variables, by name, as the endpoint says that it has them.
-        drawn: what the source of random octets gave, by label.
+        drawn: what the source of random octets gave, by label; None if that is not known, and has
+            to be read off the messages.
         received: a whole message, None for none.
         sent: likewise.
         claims: the last arguments of a fact of the rule, as the endpoint computed them.
         refused: why the endpoint refused what it received; "" if it did not.
         rule: the rule that says how the endpoint should have done it; "" for any.
+        layouts: those of messages whose octets that the theory leaves out are other ones here.
     """
 
     what: str
     actor: str = WORLD
     known: Mapping[str, bytes] = field(default_factory=dict)
-    drawn: Mapping[str, bytes] = field(default_factory=dict)
+    drawn: Mapping[str, bytes] | None = field(default_factory=dict)
     received: bytes | None = None
     sent: bytes | None = None
     claims: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     refused: str = ""
     rule: str = ""
+    layouts: tuple[Shape, ...] = ()
 
 
 class RunError(Exception):
-    """An event that no rule allows, or that is refused although a rule allows it."""
+    """An event that no rule allows, or that is refused although a rule allows it.
 
-    def __init__(self, event: RunEvent, rule: Rule | None, reason: str) -> None:
+    Attributes:
+        rule: the one that came nearest; None if the model has none.
+        reason: why it is none, in words.
+        difference: in what it differs from that rule; "" if that is not why.
+    """
+
+    def __init__(
+        self, event: RunEvent, rule: Rule | None, reason: str, difference: str = ""
+    ) -> None:
         at = f"rule {rule.name}: " if rule is not None else ""
         octets = "".join(
             f"; {name} {value.hex()}"
@@ -68,6 +83,7 @@ class RunError(Exception):
         self.event = event
         self.rule = rule
         self.reason = reason
+        self.difference = difference
 
 
 @dataclass
@@ -108,7 +124,9 @@ class RunChecker:
         self._inference = inference
         self._labels = inference.table.fresh
         self._rules = [rule for rule in model.rules if not _is_leak(model, rule)]
-        self._made: dict[str, list[tuple[str, OctetFact]]] = defaultdict(list)
+        self._plain = inference
+        self._made: dict[tuple[str, str], list[OctetFact]] = defaultdict(list)
+        self._made_with: dict[tuple[str, str, int, Argument], list[OctetFact]] = defaultdict(list)
         self._once: set[str] = set()
         self._always: dict[str, bytes] = {}
         self._happened: set[OctetFact] = set()
@@ -130,7 +148,7 @@ class RunChecker:
     def given(self, fact: OctetFact) -> None:
         """A persistent fact that is there beforehand."""
         self.state.persistent.add(fact)
-        self._made[fact.name].append((WORLD, fact))
+        self._keep(fact, WORLD)
 
     def take(self, event: RunEvent) -> Instance | None:
         """The step that an event is; None for one that reference and theory both refuse.
@@ -138,6 +156,7 @@ class RunChecker:
         Raises:
             RunError: no rule allows it, or one allows what the reference refuses.
         """
+        self._inference = self._plain.with_layouts(event.layouts)
         if event.refused:
             self._refuse(event)
             return None
@@ -150,8 +169,13 @@ class RunChecker:
         self._happened.update(fact for fact in step.actions if fact.name in self._once)
         for fact in step.conclusions:
             if fact.name != "Out":
-                self._made[fact.name].append((event.actor, fact))
+                self._keep(fact, event.actor)
         return step
+
+    def _keep(self, fact: OctetFact, owner: str) -> None:
+        self._made[fact.name, owner].append(fact)
+        for place, value in enumerate(fact.args):
+            self._made_with[fact.name, owner, place, value].append(fact)
 
     def _nearest(self, event: RunEvent) -> RunError:
         attempts = [self._attempt(rule, event) for rule in self._rules]
@@ -160,7 +184,8 @@ class RunChecker:
         best = max(attempts, key=lambda attempt: attempt.rank(event))
         if best.step is not None:
             return RunError(event, best.rule, f"allows it, but what was meant is {event.rule}")
-        return RunError(event, best.rule, f"no rule allows it, and this is nearest: {best.reason}")
+        reason = f"no rule allows it, and this is nearest: {best.reason}"
+        return RunError(event, best.rule, reason, best.reason)
 
     def _refuse(self, event: RunEvent) -> None:
         """Check that no rule takes what the reference refused, whoever may have made it."""
@@ -189,7 +214,7 @@ class RunChecker:
         )
         try:
             values = self._drawn(rule, event)
-            attempt.fits += len(event.drawn)
+            attempt.fits += len(event.drawn or ())
         except _NoFitError as error:
             attempt.reason = str(error)
             return attempt
@@ -207,8 +232,9 @@ class RunChecker:
 
     def _is_alike(self, rule: Rule, event: RunEvent) -> bool:
         """Whether a rule draws, receives and sends where the event does."""
+        is_drawn = event.drawn is None or set(map(self._label, _fresh(rule))) == set(event.drawn)
         return (
-            set(map(self._label, _fresh(rule))) == set(event.drawn)
+            is_drawn
             and (_only(rule, "In") is None) == (event.received is None)
             and (_only(rule, "Out") is None) == (event.sent is None)
         )
@@ -219,6 +245,8 @@ class RunChecker:
     def _drawn(self, rule: Rule, event: RunEvent) -> dict[Term, bytes]:
         """What is known, and the fresh values as they were drawn."""
         values = self._known(rule, event)
+        if event.drawn is None:
+            return values
         rest = dict(event.drawn)
         for variable in _fresh(rule):
             label = self._label(variable)
@@ -238,22 +266,42 @@ class RunChecker:
         wanted = [fact for fact in rule.premises if fact.name not in ("Fr", "In")]
         start = attempt.fits
 
-        def choose(index: int, found: dict[Term, bytes]) -> Iterator[dict[Term, bytes]]:
-            attempt.fits = max(attempt.fits, start + index)
+        def choose(
+            index: int, found: dict[Term, bytes], unspent: int = 0
+        ) -> Iterator[dict[Term, bytes]]:
+            attempt.fits = max(attempt.fits, start + unspent)
             if index == len(wanted):
                 yield found
                 return
-            for owner, fact in self._made[wanted[index].name]:
-                if owner in (event.actor, WORLD):
-                    try:
-                        yield from choose(index + 1, self._fitted(rule, wanted[index], fact, found))
-                    except _NoFitError as error:
-                        if not attempt.reason:
-                            attempt.reason = str(error)
-            if attempt.fits == start + index:
+            has_one = False
+            for fact in self._facts(wanted[index], event.actor, found):
+                try:
+                    fitted = self._fitted(rule, wanted[index], fact, found)
+                except _NoFitError as error:
+                    attempt.reason = attempt.reason or str(error)
+                    continue
+                has_one = True
+                is_there = fact.is_persistent or self.state.linear[fact] > 0
+                yield from choose(index + 1, fitted, unspent + is_there)
+            if not has_one:
                 attempt.reason = attempt.reason or f"{wanted[index]}: there is no such fact"
 
         yield from choose(0, values)
+
+    def _facts(self, wanted: Fact, actor: str, values: Mapping[Term, bytes]) -> Iterator[OctetFact]:
+        """The facts of a name that an actor has, whether they are still there or not.
+
+        Of many they are those alone that have a value that is known.
+        """
+        parts = actor.split("/")
+        owners = {WORLD, *("/".join(parts[: n + 1]) for n in range(len(parts)))}
+        known = [(place, values[term]) for place, term in enumerate(wanted.args) if term in values]
+        for owner in sorted(owners):
+            facts = self._made.get((wanted.name, owner), [])
+            if len(facts) > _MANY:
+                lists = [self._made_with.get((wanted.name, owner, *one), []) for one in known]
+                facts = min([facts, *lists], key=len)
+            yield from facts
 
     def _fitted(
         self, rule: Rule, wanted: Fact, fact: OctetFact, values: dict[Term, bytes]
@@ -313,6 +361,8 @@ class RunChecker:
                 raise _NoFitError(f"{fact}: may happen once, and did")
             if self._always.get(fact.name) not in (None, *fact.args):
                 raise _NoFitError(f"{fact}: must be {self._always[fact.name].decode()}")
+        if event.drawn is None:
+            return
         for variable in _fresh(step.rule):
             drawn = event.drawn[self._label(variable)]
             if not step.values[variable].endswith(drawn):

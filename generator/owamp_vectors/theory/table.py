@@ -52,6 +52,11 @@ class Table:
         shapes = (shape for layer in self.layers for shape in layer.shapes if shape.heads)
         return next((shape for shape in shapes if shape.fits(heads)), None)
 
+    @cache  # noqa: B019 - tables are few, and live as long as the program
+    def with_layouts(self, shapes: tuple[Shape, ...]) -> Table:
+        """The table with these layouts in the place of its own."""
+        return Table((Room(shapes=shapes), *self.layers), self.prf)
+
     def macro(self, name: str, arity: int, flags: tuple[str, ...]) -> MacroRow | None:
         """The row for a macro of a model with flags: one with a flag before one without."""
         for rows in self._macros:

@@ -106,7 +106,7 @@ class Secret:
     credentials: Credentials
 
     def names(self, both: bool = True) -> dict[str, bytes]:
-        """The octets of C, S and key_id; of S alone for who does not know yet with whom it is."""
+        """The octets of C, S and key_id; of S alone for a party that does not know its peer yet."""
         names = {"S": self.server.encode()}
         if both:
             names |= {"C": self.client.encode(), "key_id": self.credentials.key_id}

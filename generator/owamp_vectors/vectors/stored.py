@@ -206,7 +206,7 @@ def _check_numbers(path: Path, file: VectorFile, content: Json) -> None:
 
 
 NPM = "package.json"
-"""What makes the directory of the vectors a package of npm, and is no vector file."""
+"""This file makes the directory of the vectors an npm package, and is not a vector file."""
 
 
 def find_files(paths: list[Path]) -> list[Path]:

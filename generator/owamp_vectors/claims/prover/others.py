@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...disk import FileError
+from ...disk import FileError, write_file
 from ..declared import CRYPTOVERIF, PROVERIF, UNDECIDED, Claims, Job
 from ..ledger import UNPROVED, Ledger, Witness
 from ..query_text import Query, QueryFile
@@ -162,7 +162,7 @@ def _run(
     script = claims.script(group[0])
     with tempfile.TemporaryDirectory(prefix="owamp-prove-") as scratch:
         path = Path(scratch) / f"{Path(group[0].title).name}{script.path.suffix}"
-        path.write_text(script.asking([job.lemma for job in group]), encoding="utf-8")
+        write_file(path, script.asking([job.lemma for job in group]))
         ran = runner.run([path.name], Path(scratch), timeout)
     date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     asked = [script.query(job.lemma) for job in group]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...disk import FileError
+from ...disk import FileError, write_file
 from ..cast import cast_of
 from ..declared import Claim, Claims, by_theory
 from ..ledger import PROOF, TRACE, UNPROVED, Entry, Ledger
@@ -108,7 +108,7 @@ class _Proving:
         with tempfile.TemporaryDirectory(prefix="owamp-prove-") as scratch:
             directory = Path(scratch)
             resolved = directory / f"{jobs[0].title}.spthy"
-            resolved.write_text(self.theory.text, encoding="utf-8")
+            write_file(resolved, self.theory.text)
             outputs = {name: directory / name for name in ("theory", "json", "dot")}
             sinks = [f"--output={outputs['theory']}"]
             if self.writes_traces:

@@ -34,7 +34,7 @@ def failure(ran: Ran, memory: int, timeout: float) -> tuple[str, str]:
     if ran.code == _HEAP_EXHAUSTED or re.search(r"heap (exhausted|overflow)", text, re.I):
         return f"needs more than {memory} GiB", ""
     if ran.code == -signal.SIGKILL:
-        return "killed, perhaps for want of memory", ""
+        return "killed, perhaps because memory ran out", ""
     if _WARNINGS in text and ran.code != 0:
         return "", f"{WELLFORMEDNESS}: {_topics(text)}"
     if ran.code != 0:
@@ -89,7 +89,7 @@ def misread(ran: Ran, theory: Theory, printed: str) -> str:
 def _warnings(ran: Ran, theory: Theory, printed: str) -> str:
     """The wellformedness checks that failed though Tamarin went on.
 
-    In --diff mode it cannot name the lemma to prove without a warning that there is no such lemma;
+    In --diff mode it cannot name the lemma to prove without a warning that no such lemma exists;
     that one is let pass.
     """
     count = re.search(r"WARNING: (\d+) wellformedness check", ran.out)

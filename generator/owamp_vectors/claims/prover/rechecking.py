@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...disk import FileError
+from ...disk import FileError, write_file
 from ..declared import Claim, Claims, by_theory
 from ..ledger import PROOF, UNPROVED, Entry, Ledger
 from .reading import failure, misread, proof_block, summary_line
@@ -66,7 +66,7 @@ def _recheck_theory(
     timeout = sum(limits.seconds(claim) for claim in checked)
     with tempfile.TemporaryDirectory(prefix="owamp-recheck-") as scratch:
         path, printed = Path(scratch) / f"{job.title}.spthy", Path(scratch) / "printed"
-        path.write_text(theory.with_proofs(proofs), encoding="utf-8")
+        write_file(path, theory.with_proofs(proofs))
         options = [*theory_options(job, derivations=False), f"--output={printed}"]
         ran = runner.run([*options, path.name, *runtime(limits.memory)], Path(scratch), timeout)
         text = printed.read_text(encoding="utf-8") if printed.exists() else ""

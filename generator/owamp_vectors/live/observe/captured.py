@@ -30,6 +30,8 @@ class ConnectionReport:
     Attributes:
         sums: what the test packets of each session come to.
         is_checked: whether a test session, or a fetch, was accepted and could be read.
+        packets: for each step, the number of the captured packet that made it, from 1; 0 for none.
+        observer: what it knows at the end.
     """
 
     client: Address
@@ -38,6 +40,8 @@ class ConnectionReport:
     steps: tuple[Step, ...]
     sums: tuple[Step, ...]
     is_checked: bool
+    packets: tuple[int, ...]
+    observer: Observer = field(repr=False)
 
     @property
     def all_steps(self) -> list[Step]:
@@ -53,6 +57,7 @@ class _Connection:
     client_number: int
     number: int
     indexed: int = 0
+    packets: list[int] = field(default_factory=list)
     directions: dict[Who, Reassembly] = field(
         default_factory=lambda: {Who.CLIENT: Reassembly(), Who.SERVER: Reassembly()}
     )
@@ -78,6 +83,10 @@ class _Connection:
         if mine.is_finished and not was_finished:
             close(time)
 
+    def count(self, packet: int) -> None:
+        """Steps that are new were made by a packet of this number."""
+        self.packets += [packet] * (len(self.observer.steps) - len(self.packets))
+
     @property
     def is_over(self) -> bool:
         return any(direction.is_finished for direction in self.directions.values())
@@ -94,6 +103,7 @@ class _Connection:
         if problem is not None:
             text = f"the capture ends here: {problem}"
             steps = [*steps, Step("capture", Who.CONNECTION, (note(text),))]
+        packets = (*self.packets, *[0] * (len(steps) - len(self.packets)))
         return ConnectionReport(
             self.client,
             self.server,
@@ -101,6 +111,8 @@ class _Connection:
             tuple(steps),
             tuple(sums),
             self.observer.is_checked,
+            packets,
+            self.observer,
         )
 
 
@@ -119,11 +131,14 @@ class _Reader:
         self._protocol = protocol
         self._ports = {*CONTROL_PORTS.values(), *ports}
         self._max_count = max_count
+        self._number = 0
         self._by_ends: dict[frozenset[Address], _Connection] = {}
         self._sessions: SessionIndex[_Connection] = SessionIndex()
         self._blind: dict[frozenset[str], _Connection] = {}  # the latest between two hosts
 
-    def take(self, packet: TcpSegment | UdpDatagram, time: int | None) -> None:
+    def take(self, packet: TcpSegment | UdpDatagram, time: int | None, number: int) -> None:
+        """A packet of the capture, which has this number in it."""
+        self._number = number
         if isinstance(packet, UdpDatagram):
             self._take_datagram(packet, time)
             return
@@ -148,6 +163,7 @@ class _Reader:
                 text = "the capture begins inside the connection"
                 connection.observer.gap(Who.CONNECTION, text, time)
         connection.take(packet, time)
+        connection.count(self._number)
         self._note(connection)
 
     def _note(self, connection: _Connection) -> None:
@@ -204,8 +220,9 @@ class _Reader:
         if packet.missing:
             text = f"{packet.missing} octets of a test packet were not captured"
             observer.add(Step("test packet", Who.SENDER, (note(text),), time=time))
-            return
-        observer.test_packet(packet.payload, *ends, packet.ttl, time)
+        else:
+            observer.test_packet(packet.payload, *ends, packet.ttl, time)
+        connection.count(self._number)
 
 
 def report_capture(
@@ -231,14 +248,14 @@ def report_capture(
     frame_reader = FrameReader()
     try:
         with opened(path) as stream:
-            for packet in read_packets(stream):
+            for number, packet in enumerate(read_packets(stream), 1):
                 try:
                     content = frame_reader.read(packet.link_type, packet.data)
                 except KeyError:
                     expected = "expected Ethernet, raw IP, Linux cooked or loopback"
                     raise CaptureError(f"{expected}, found link type {packet.link_type}") from None
                 if content is not None:
-                    reader.take(content, packet.time)
+                    reader.take(content, packet.time, number)
     except CaptureError as error:
         problem = error
     if problem is not None and not reader.connections:

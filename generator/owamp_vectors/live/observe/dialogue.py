@@ -183,8 +183,8 @@ class Dialogue:
             remarks.append(note(problem, source) if lenient else wrong(problem, source))
         if all(remark.severity is Severity.NOTE for remark in remarks):
             remarks.insert(0, right(summary, source))
-        time = self.streams[who].time
-        self.steps.append(Step(name, who, tuple(remarks), wire, tuple(parts), time))
+        time, units = self.streams[who].time, _units(wire, segments)
+        self.steps.append(Step(name, who, tuple(remarks), wire, tuple(parts), time, units=units))
 
     # What each end says, in its order
 
@@ -299,3 +299,13 @@ class Dialogue:
         else:
             reply = yield from AcceptSession.reader(first_block)
             self._add(Who.SERVER, reply, progress.take_accept(command, reply), doubtful=doubtful)
+
+
+def _units(wire: bytes, segments: list[bytes]) -> tuple[bytes, ...]:
+    """A message cut after each HMAC, of which every segment but the last has one."""
+    found, start = [], 0
+    for segment in segments[:-1]:
+        end = start + len(segment) + primitives.HMAC_SIZE
+        found.append(wire[start:end])
+        start = end
+    return tuple(found)

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from owamp_reference import primitives, token
 from owamp_reference.connection import DEFAULT_MAX_MESSAGE_SIZE
-from owamp_reference.negotiation import Credentials, Protocol
+from owamp_reference.keys import ControlKeys
+from owamp_reference.negotiation import Credentials, NegotiatedMode, Protocol
 from owamp_reference.packets import TestMode
 
 from ..net.addresses import CONTROL_PORTS, Address, normalized
@@ -134,6 +135,16 @@ class Observer:
     def is_blind(self) -> bool:
         """Whether requests for test sessions may have gone by that could not be read."""
         return not self._dialogue.is_readable
+
+    @property
+    def mode(self) -> NegotiatedMode | None:
+        """The mode that the client chose, if it is allowed."""
+        return self._progress.mode
+
+    @property
+    def control_keys(self) -> ControlKeys | None:
+        """T1 and T2, if the Token could be opened."""
+        return self._progress.response.control_keys
 
     @property
     def sessions(self) -> Sequence[ObservedSession]:

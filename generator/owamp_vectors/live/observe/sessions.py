@@ -223,7 +223,7 @@ class ObservedSession:
                 else item
                 for item in remarks
             ]
-        return Step(name, who, tuple(remarks), payload, tuple(parts), time)
+        return Step(name, who, tuple(remarks), payload, tuple(parts), time, tested=self.session)
 
     def _open(self, payload: bytes, who: Who) -> SenderPacket | ReflectorPacket:
         if who is Who.SENDER:

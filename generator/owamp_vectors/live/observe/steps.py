@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TypeAlias
 
+from owamp_reference.events import TestSession
 from owamp_reference.layout import Layout
 
 from ...disk import printable
@@ -81,6 +82,8 @@ class Step:
         parts: its plaintext in fields, in order; empty if it could not be read.
         time: nanoseconds since 1970-01-01 UTC, None if not known.
         session: the test session that is meant, where there are several.
+        tested: the session of a test packet.
+        units: the octets of a message, cut after each HMAC; empty if it has none.
     """
 
     name: str
@@ -90,6 +93,8 @@ class Step:
     parts: tuple[Part, ...] = ()
     time: int | None = None
     session: str = ""
+    tested: TestSession | None = field(default=None, repr=False)
+    units: tuple[bytes, ...] = ()
 
     @property
     def main(self) -> Remark:
@@ -210,8 +215,8 @@ def _json_part(part: Part) -> Json:
     if part.layout is None:
         return {"title": part.title, "octets": part.octets.hex(), "fields": []}
     fields = []
-    for offset, field in part.layout.offsets():
-        chunk = part.octets[offset : offset + field.size]
-        value: int | str = int.from_bytes(chunk, "big") if field.is_integer else chunk.hex()
-        fields.append({"label": field.label, "offset": offset, "size": field.size, "value": value})
+    for offset, item in part.layout.offsets():
+        chunk = part.octets[offset : offset + item.size]
+        value: int | str = int.from_bytes(chunk, "big") if item.is_integer else chunk.hex()
+        fields.append({"label": item.label, "offset": offset, "size": item.size, "value": value})
     return {"title": part.layout.title, "octets": part.octets.hex(), "fields": fields}

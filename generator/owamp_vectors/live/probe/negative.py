@@ -36,7 +36,13 @@ from owamp_reference.messages import (
     StopSessions,
     StopTWSessions,
 )
-from owamp_reference.negotiation import Credentials, Mode, NegotiatedMode, Protocol
+from owamp_reference.negotiation import (
+    SECURITY_BITS,
+    Credentials,
+    Mode,
+    NegotiatedMode,
+    Protocol,
+)
 from owamp_reference.primitives import AES_BLOCK_SIZE, HMAC_SIZE
 from owamp_reference.sessions import SessionSender
 from owamp_reference.sources import system_clock
@@ -76,6 +82,7 @@ class _Client:
         self._peer: SocketAddress = unmapped(writer.get_extra_info("peername"))
         self.keys = ControlKeys(secrets.token_bytes(16), secrets.token_bytes(32))
         self.response: SetUpResponse | None = None
+        self.offered = 0
         self.bound = bind(self._local, 0)
         self._session: tuple[bytes, int] = b"", 0
 
@@ -99,6 +106,7 @@ class _Client:
         change: Callable[[ServerGreeting], ServerGreeting] | None = None,
         credentials: Credentials | None = None,
         replayed: SetUpResponse | None = None,
+        mode: Mode | None = None,
     ) -> int:
         """Set-Up-Response; the Accept of Server-Start.
 
@@ -106,8 +114,10 @@ class _Client:
             change: what the Token is made of in place of the greeting.
             credentials: in place of the right ones.
             replayed: a Set-Up-Response of another connection.
+            mode: in place of the one that is wanted.
         """
         greeting = ServerGreeting.parse(await self._read(ServerGreeting.LAYOUT.size))
+        self.offered = greeting.modes
         known, taken = credentials or self._credentials, change(greeting) if change else greeting
         if not 1 <= taken.count <= self._config.max_count:
             error = ProtocolError("Count", f"at most {self._config.max_count}", str(taken.count))
@@ -120,6 +130,8 @@ class _Client:
         bits = self.mode.bits(self._config.protocol)
         self.response = replayed or SetUpResponse(bits, known.key_id, sealed, client_iv)
         self._cipher = primitives.cbc_encryptor(self.keys.t1, client_iv)
+        if mode is not None:
+            self.response = replace(self.response, mode=int(mode))
         self._writer.write(self.response.to_octets())
         clear = await self._read(ServerStart.CLEAR_SIZE)
         block = await self._read(AES_BLOCK_SIZE)
@@ -288,6 +300,10 @@ def _commands(protocol: Protocol) -> Iterator[_Trial]:
     yield _Trial("a request whose MBZ is not zero", play, _SET_UP, is_right=True)
 
 
+async def _choosing(client: _Client, mode: Mode) -> int:
+    return await client.set_up(mode=mode)
+
+
 async def _replaying(client: _Client, seen: SetUpResponse | None) -> int:
     return await client.set_up(replayed=seen)
 
@@ -316,12 +332,11 @@ class _Runner:
 
     async def run(self) -> bool:
         """All trials; whether they could be made."""
-        seen: list[SetUpResponse | None] = []
+        seen: list[_Client] = []
 
         async def honest(client: _Client) -> int:
-            accept = await _starting(client)
-            seen.append(client.response)
-            return accept
+            seen.append(client)
+            return await _starting(client)
 
         is_right = await self._try(_Trial("no fault", honest, "", is_right=True))
         if not is_right:
@@ -330,8 +345,12 @@ class _Runner:
         assert credentials is not None
         for trial in _set_ups(credentials):
             await self._try(trial)
-        replay = partial(_replaying, seen=seen[0])
+        replay = partial(_replaying, seen=seen[0].response)
         await self._try(_Trial("a Set-Up-Response of another connection", replay, _SET_UP))
+        for mode in Mode:
+            if mode & SECURITY_BITS[self._config.protocol] & ~seen[0].offered:
+                choose = partial(_choosing, mode=mode)
+                await self._try(_Trial(f"Mode {mode:d}, not offered", choose, _SET_UP))
         for trial in _commands(self._config.protocol):
             await self._try(trial)
         if self._config.protocol is Protocol.TWAMP and self._config.security is not Mode.MIXED:

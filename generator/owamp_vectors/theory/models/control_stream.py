@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
 from owamp_reference import control, messages, primitives
 from owamp_reference.keys import ControlKeys
 from owamp_reference.negotiation import Mode
@@ -13,9 +16,12 @@ from ...groups.roles import BLOCK, BLOCKS, T1, T2, Type
 from ...vectors.declaration import Json
 from ...vectors.drbg import Drbg
 from .. import standins
+from ..heard import Captures, HeardConnection, HeardMessage, HeardPacket, Left, Meant
 from ..room import Attack, Room
 from ..rows import MacroRow, MessageRow, Variables
+from ..run_checker import RunEvent
 from ..script import BEFOREHAND, LEAK, Player, ScriptWriter, TraceStep, Wanted
+from ..shared.captures import UNREAD, all_left, event_of, why_left
 from ..shared.control import seal, server_start
 from ..shared.macros import covered_first
 from ..shared.symbols import INSIDE_CBC
@@ -25,8 +31,8 @@ def _text(source: Drbg) -> bytes:
     return request_of(roles.PARAMETERS.draw(source)).segments()[0]
 
 
-_TEXT = Type("text of a control message", 96, sample=_text)
-"""A message is any text in the theory; here a Request-TW-Session, which a server takes."""
+_TEXT = Type("text of a control message", multiple=16, sample=_text)
+"""A message is any text in the theory; drawn is a Request-TW-Session, which a server takes."""
 
 
 def _clear_start(v: Variables) -> bytes:
@@ -82,6 +88,81 @@ def _take(writer: ScriptWriter, step: TraceStep) -> None:
     who = writer.who_made(step, "Server_Takes")
     sid = Wanted("sid", writer.given(who)["sid"])
     writer.take(step, who, sid, received=step.received[0])
+
+
+_NUMBERS = ("First", "Second")
+
+
+def _heard(connections: Sequence[HeardConnection]) -> Iterator[Meant]:
+    """What each connection says under T1 and T2, which are taken as agreed."""
+    for connection in connections:
+        left = why_left(connection)
+        if left is None and connection.control_keys is None:
+            left = Left("the Token is not opened", is_abstraction=False)
+        if left is not None:
+            yield from all_left(connection, left)
+            continue
+        counts: Counter[str] = Counter()
+        for item in connection.items:
+            if isinstance(item, HeardPacket):
+                yield Meant(connection, item, Left("test packets"))
+            elif item.name == "Set-Up-Response":
+                yield _agreed(connection, item)
+                yield Meant(connection, item, Left("the set-up but for Client-IV"))
+            elif item.name == "Server-Start" and not item.refusal:
+                yield from _started(connection, item)
+            elif item.name in ("Server-Greeting", "Server-Start"):
+                yield Meant(connection, item, Left("the greeting, and a refusal of the set-up"))
+            elif item.name in UNREAD:
+                yield Meant(connection, item, Left("it cannot be read", is_abstraction=False))
+            else:
+                yield from _said(connection, item, counts)
+
+
+def _agreed(connection: HeardConnection, response: HeardMessage) -> Meant:
+    keys = connection.control_keys
+    assert keys is not None
+    client_iv = response.octets[-messages.IV_SIZE :]
+    known = {"t1": keys.t1, "t2": keys.t2, "client_iv": client_iv}
+    what = f"{connection.title} is agreed"
+    event = RunEvent(what, connection.title, known=known, drawn=None, sent=client_iv, rule="Set_Up")
+    return Meant(connection, None, event)
+
+
+def _started(connection: HeardConnection, start: HeardMessage) -> Iterator[Meant]:
+    """The server takes Client-IV, and the client takes Server-IV and the block after it."""
+    responses = (item for item in connection.items if item.name == "Set-Up-Response")
+    response = next(responses, None)
+    client_iv = None if response is None else response.octets[-messages.IV_SIZE :]
+    told = start.octets[messages.ServerStart.CLEAR_SIZE - messages.IV_SIZE :]
+    event = event_of(
+        connection,
+        start,
+        "server",
+        known={},
+        received=client_iv,
+        sent=told,
+        rule="Server_Start",
+    )
+    yield Meant(connection, start, event)
+    event = event_of(connection, start, "client", known={}, received=told, rule="Client_Start")
+    yield Meant(connection, start, event)
+
+
+def _said(connection: HeardConnection, item: HeardMessage, counts: Counter[str]) -> Iterator[Meant]:
+    """Each unit of a message, which has one HMAC: it is sent, and taken."""
+    for unit in item.units or (item.octets,):
+        number = counts[item.sender]
+        counts[item.sender] += 1
+        if number >= len(_NUMBERS):
+            yield Meant(connection, item, Left("more than two messages of one end"))
+            return
+        sends = f"{item.sender.capitalize()}_Sends_{_NUMBERS[number]}"
+        takes = f"{item.receiver.capitalize()}_Takes_{_NUMBERS[number]}"
+        event = event_of(connection, item, item.sender, known={}, sent=unit, rule=sends)
+        yield Meant(connection, item, event)
+        event = event_of(connection, item, item.receiver, known={}, received=unit, rule=takes)
+        yield Meant(connection, item, event)
 
 
 _WAITS = Player(
@@ -148,6 +229,7 @@ ROOM = Room(
             for rule in ("Client_Sends_Second", "Server_Sends_Second")
         ),
     ),
+    captures=Captures(_heard, "the first two messages with an HMAC of each end, of any kind"),
     players={
         "Set_Up": BEFOREHAND,
         "Reveal_T1": LEAK,

@@ -46,7 +46,8 @@ def _skeyseed(prf: ikev2.Prf) -> MacroRow:
     )
 
 
-def _seed(prf: ikev2.Prf) -> MacroRow:
+def seed_of_sa(prf: ikev2.Prf) -> MacroRow:
+    """What SK_d is made of, beside SKEYSEED."""
     return MacroRow(
         "seed",
         ikev2.ike_sa_keys,
@@ -104,6 +105,23 @@ def keys_of_sa(sa: OctetFact, said: OctetFact) -> tuple[Wanted, ...]:
     return Wanted("skeyseed", seed), Wanted("skD", key)
 
 
+def rekeys(role: str, public: str, secret: str) -> Play:
+    """An end of a rekeyed SA has it.
+
+    Args:
+        public, secret: the variables with the other end's g^x, and with the exponent of this one.
+    """
+
+    def play(writer: ScriptWriter, step: TraceStep) -> None:
+        power = step.value(public), step.value(secret)
+        who = new_sa(writer, step, f"{role} rekeyed", "2", power)
+        said = step.action("Rekeys")
+        writer.give(who, oldSkD=said.args[2])
+        writer.take(step, who, *keys_of_sa(step.conclusion("Rekeyed_SA"), said))
+
+    return play
+
+
 def _establishes(role: str, waits: str, public: str, secret: str) -> Play:
     """An end of an SA has it. `waits` is the fact of the rule that had the exchange's values."""
 
@@ -123,7 +141,7 @@ MESSAGE_OF_IKE = Player(
 
 ROOM = Room(
     symbols=(_auth,),
-    macros=(_skeyseed, _seed, _keymat),
+    macros=(_skeyseed, seed_of_sa, _keymat),
     model_only={
         "auth": "AUTH of RFC 7296 §2.15 is outside of the reference",
         "initiator_id": "AUTH of RFC 7296 §2.15 is outside of the reference",
@@ -137,6 +155,8 @@ ROOM = Room(
         "Provision_Auth_Key": BEFOREHAND,
         "Provision_Peer": BEFOREHAND,
         "Reveal_Auth_Key": LEAK,
+        "Reveal_Initiator_Exponent": LEAK,
+        "Reveal_Responder_Exponent": LEAK,
         "Reveal_SK_d": LEAK,
         "Reveal_KEYMAT": LEAK,
         "Initiator_IKE_SA_INIT": MESSAGE_OF_IKE,

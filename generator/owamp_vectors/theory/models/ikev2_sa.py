@@ -7,5 +7,8 @@ from . import ikev2
 
 ROOM = Room(
     includes=(ikev2.ROOM,),
-    attacks={"ike-responder-agrees": Attack("ResponderNotNamed")},
+    attacks={
+        "ike-responder-agrees": Attack("ResponderNotNamed"),
+        "ike-exponents-sk-d-lost": Attack("ExponentLost"),
+    },
 )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from owamp_reference import messages, packets
 from owamp_reference.negotiation import Mode
 from owamp_reference.packets import TestMode
 
 from ...groups.roles import CHALLENGE, COUNT, NUMBER, SALT, TIME, Type
+from ..heard import Captures, HeardConnection, HeardPacket, Left, Meant
 from ..located import Attribute
 from ..room import Attack, Room
 from ..rows import Constant, MacroRow, MessageRow, Symbol, Variables
 from ..script import BEFOREHAND, Player, ScriptWriter, TraceStep, Wanted
+from ..shared.captures import NO_SESSION, event_of, why_left
 from ..shared.control_players import greeting_server
 from ..shared.packet_players import sends, takes
 from ..shared.packets import by_mode, sender_packet
 from ..shared.symbols import number
+from .rfc4656.captures import from_the_greeting_on
 from .rfc4656.messages import MACROS, MESSAGES
 from .rfc4656.players import PLAYERS
 
@@ -56,6 +61,49 @@ def _greet(writer: ScriptWriter, step: TraceStep) -> None:
     writer.take(step, greeting_server(writer, step, int(modes)), Wanted("sent", step.sent[0]))
 
 
+def _why_left(connection: HeardConnection) -> Left | None:
+    greetings = (item for item in connection.items if item.name == "Server-Greeting")
+    greeting = next(greetings, None)
+    modes = None if greeting is None else number(greeting.octets[12:16])
+    other = Left("other Modes than 15") if modes not in (None, int(_EVERY)) else None
+    return why_left(connection) or other
+
+
+def _heard(connections: Sequence[HeardConnection]) -> Iterator[Meant]:
+    """Of a session's packets the reflector takes the first; its answers are left out."""
+    taken: set[int] = set()
+    rules = {mode: name for name, mode in _TEST_MODES.items()}
+
+    def packets(
+        connection: HeardConnection, item: HeardPacket, names: dict[str, bytes]
+    ) -> Iterator[Meant]:
+        if item.session is None or item.is_answer:
+            left = Left("the reflector's answers") if item.is_answer else NO_SESSION
+            yield Meant(connection, item, left)
+            return
+        known = {**names, "sid": item.session.sid}
+        if item.session.mode is TestMode.UNAUTHENTICATED:
+            known |= {"number": item.octets[:4] + bytes(12), "time": item.octets[4:] + bytes(6)}
+        mode = rules[item.session.mode]
+        event = event_of(
+            connection, item, "client", known=known, sent=item.octets, rule=f"Sender_Packet_{mode}"
+        )
+        yield Meant(connection, item, event)
+        if connection.number not in taken:
+            taken.add(connection.number)
+            event = event_of(
+                connection,
+                item,
+                "server",
+                known=known,
+                received=item.octets,
+                rule=f"Reflector_Takes_{mode}",
+            )
+            yield Meant(connection, item, event)
+
+    return from_the_greeting_on(connections, packets, _why_left)
+
+
 _OF_RFC_4656 = (
     "Client_Set_Up_Response",
     "Server_Start",
@@ -89,6 +137,10 @@ ROOM = Room(
     messages=(
         *(row for row in MESSAGES if row.rule in (*_OF_RFC_4656, *_PACKETS)),
         MessageRow("Sender_Packet_Mixed", "Out", packets.seal_packet, _open_packet, "RFC 5618 §4"),
+    ),
+    captures=Captures(
+        _heard,
+        "set-up with Modes 15; the first session over a connection, and its sender's packets",
     ),
     players={
         **{rule: PLAYERS[rule] for rule in _OF_RFC_4656},

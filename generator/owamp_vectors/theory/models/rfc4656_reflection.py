@@ -5,7 +5,7 @@ Runs: OWAMP in both directions and TWAMP, in both protected modes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from owamp_reference.connection import ClientConfig, ControlClient, Server, ServerConfig, accept_all
 from owamp_reference.events import TestSession
@@ -22,9 +22,11 @@ from owamp_reference.negotiation import Credentials, Mode, Protocol, secrets_of
 from ...groups.participants import request_of
 from ...groups.roles import PARAMETERS
 from ...vectors.drbg import Drbg
+from ..heard import Captures, End, HeardConnection, HeardPacket, Left, Meant
 from ..room import Attack, Room, Runs
 from ..run_checker import RunError, RunEvent
 from ..script import BEFOREHAND, LEAK
+from ..shared.captures import all_left, packet_meant, why_left
 from ..shared.packet_players import receives, reflects, returns, sends
 from ..shared.packet_runs import Sides, packet_events
 from ..shared.packets import by_mode, packet_messages, reflector_packet, sender_packet
@@ -153,6 +155,58 @@ def _sessions(world: World) -> Iterator[RunEvent]:
     yield from interleaved(world.choose, *(connection.events() for connection in agreed))
 
 
+def _heard(connections: Sequence[HeardConnection]) -> Iterator[Meant]:
+    """The sessions of each connection, taken as agreed, and their packets."""
+    for connection in connections:
+        left = why_left(connection)
+        if left is None and connection.control_keys is None:
+            left = Left("the Token is not opened", is_abstraction=False)
+        if left is not None:
+            yield from all_left(connection, left)
+            continue
+        yield from _agreed(connection)
+        ends = connection.ends()
+        ways: dict[End, dict[str, bytes]] = {
+            "client": {"A": ends["client"], "B": ends["server"]},
+            "server": {"A": ends["server"], "B": ends["client"]},
+        }
+        for item in connection.items:
+            if isinstance(item, HeardPacket):
+                assert connection.protocol is not None
+                yield from packet_meant(connection, item, _STEMS[connection.protocol], ways)
+            else:
+                yield Meant(connection, item, Left("the control messages"))
+
+
+def _agreed(connection: HeardConnection) -> Iterator[Meant]:
+    keys, ends = connection.control_keys, connection.ends()
+    assert keys is not None
+    assert connection.protocol is not None
+    opened = [session for session in connection.sessions if session.keys is not None]
+    if not opened:
+        return
+    known = {"t1": keys.t1, "t2": keys.t2, "A": ends["client"], "B": ends["server"]}
+
+    def beforehand(rule: str, sent: bytes | None, **more: bytes) -> Meant:
+        event = RunEvent(
+            f"{connection.title} is agreed",
+            connection.title,
+            known=known | more,
+            drawn=None,
+            sent=sent,
+            rule=rule,
+        )
+        return Meant(connection, None, event)
+
+    yield beforehand("Set_Up_Connection", None)
+    for session in opened:
+        request = session.request
+        is_back = isinstance(request, RequestSession) and bool(request.conf_sender)
+        names = {"A": ends["server"], "B": ends["client"]} if is_back else {}
+        rule = _OPENS[connection.protocol]
+        yield beforehand(rule, session.sid, sid=session.sid, **names)
+
+
 _SHARED = Attack(
     "SharedKeysReflected", "shared keys are not RFC 4656: with them, no receiver can tell"
 )
@@ -172,6 +226,7 @@ ROOM = Room(
             "Start-Sessions and Stop-Sessions",
         ),
     ),
+    captures=Captures(_heard, "test packets of all sessions in the protected modes"),
     players={
         "Set_Up_Connection": BEFOREHAND,
         "Open_OWAMP_Session": BEFOREHAND,

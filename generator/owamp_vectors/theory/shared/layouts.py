@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from owamp_reference import messages, packets, primitives
 from owamp_reference.packets import ReflectorPacket, SenderPacket
 
@@ -118,3 +120,15 @@ SHAPES = (
         heads=("ecb", "", "", "", "hmac"),
     ),
 )
+
+
+def layouts_with_ttl(ttl: int) -> tuple[Shape, ...]:
+    """The layouts of a reflector's packet with another Sender TTL, which theories leave out."""
+    if ttl == TTL:
+        return ()
+    place = next(at for at, item in REFLECTOR.offsets() if item.name == "sender_ttl")
+    return tuple(
+        replace(shape, base=shape.base[:place] + bytes([ttl]) + shape.base[place + 1 :])
+        for shape in SHAPES
+        if shape.name.lower().startswith("reflector")
+    )

@@ -42,7 +42,6 @@ ROOM = Room(
     macros=MACROS,
     messages=MESSAGES,
     mutants={
-        "NO_KEY_EXCHANGE": "the key exchange of a rekeyed IKE SA",
         "NO_PRF": "the prf that makes the shared secret key",
         "NO_FRESHNESS": "Challenge and Salt",
         "TOKEN_IN_CLEAR": "the encryption of the Token",

@@ -7,21 +7,8 @@ from owamp_reference import binding
 from ....groups.participants import CLIENTS, FROM_KEYMAT, FROM_SK_D
 from ...script import LEAK, Play, Player, ScriptWriter, TraceStep, Wanted
 from ...shared.control_players import greeting_server, start_of
-from ..ikev2 import MESSAGE_OF_IKE, keys_of_sa, new_sa
+from ..ikev2 import MESSAGE_OF_IKE, rekeys
 from .messages import IKE_MODES, KEY_ID_OF_ANY
-
-
-def _rekeys(role: str, public: str, secret: str) -> Play:
-    """An end of a rekeyed SA has it; the variables have the other's g^x and its own exponent."""
-
-    def play(writer: ScriptWriter, step: TraceStep) -> None:
-        power = step.value(public), step.value(secret)
-        who = new_sa(writer, step, f"{role} rekeyed", "2", power)
-        said = step.action("Rekeys")
-        writer.give(who, oldSkD=said.args[2])
-        writer.take(step, who, *keys_of_sa(step.conclusion("Rekeyed_SA"), said))
-
-    return play
 
 
 def _derives(fact: str, action: str) -> Play:
@@ -74,8 +61,8 @@ _TOO_LATE = Player(why_not="the SID of Accept-Session comes too late for the Tok
 
 PLAYERS = {
     "Initiator_Rekey": MESSAGE_OF_IKE,
-    "Responder_Rekey": Player(_rekeys("responder", "gx2", "y2")),
-    "Initiator_Rekeyed": Player(_rekeys("initiator", "gy2", "x2")),
+    "Responder_Rekey": Player(rekeys("responder", "gx2", "y2")),
+    "Initiator_Rekeyed": Player(rekeys("initiator", "gy2", "x2")),
     "Derive_Shared_Secret": Player(_derives("SA", "Derives")),
     "Derive_Shared_Secret_Rekeyed": Player(_derives("Rekeyed_SA", "DerivesRekeyed")),
     "Server_Greeting": Player(_greet),

@@ -161,7 +161,7 @@ def _from_ike(world: World) -> Iterator[RunEvent]:
     for number, item in enumerate(found):
         for fact in item.facts():
             world.checker.given(fact)
-        world.checker.state.sent.append(item.sid)  # from outside, and no secret
+        world.checker.state.sent.add(item.sid)  # from outside, and no secret
         clients = (0, 1) if world.choose(2) else (1, 0)
         if "INITIATOR_IS_CLIENT" in world.flags:
             clients = (0, 0)

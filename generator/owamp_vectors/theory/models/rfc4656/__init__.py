@@ -6,6 +6,7 @@ from owamp_reference import keys, token
 
 from ...room import Attack, Link, Room
 from ...shared.refusals import REFLECTED
+from .captures import CAPTURES
 from .messages import MACROS, MESSAGES
 from .players import PLAYERS
 from .runs import RUNS
@@ -16,6 +17,7 @@ ROOM = Room(
     macros=MACROS,
     messages=MESSAGES,
     runs=RUNS,
+    captures=CAPTURES,
     players=PLAYERS,
     modes_differ=frozenset(
         {"server_agrees_with_client_on_mode", "client_agrees_with_server_on_modes_offered"}

@@ -1,0 +1,108 @@
+"""What was heard on a network, as events of theories: what is left out, and test packets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from owamp_reference.negotiation import Protocol
+
+from ..heard import (
+    End,
+    Heard,
+    HeardConnection,
+    HeardPacket,
+    Left,
+    Meant,
+)
+from ..run_checker import RunEvent
+from .layouts import layouts_with_ttl
+from .packets import by_mode
+
+UNREAD = ("encrypted octets", "octets", "gap", "command")
+"""The names of octets that are not known here, or not read."""
+_IN_CLEAR = Left("a test packet in clear")
+NO_SESSION = Left("it belongs to no session that was heard to be accepted", is_abstraction=False)
+_NOT_HEARD = Left("the packet that it answers is not in the capture", is_abstraction=False)
+
+
+def event_of(
+    connection: HeardConnection,
+    item: Heard,
+    actor: str,
+    *,
+    known: Mapping[str, bytes],
+    received: bytes | None = None,
+    sent: bytes | None = None,
+    rule: str = "",
+    ttl: int | None = None,
+) -> RunEvent:
+    """What an end did, whose random octets are not known."""
+    return RunEvent(
+        f"{connection.title}: {item.name}",
+        f"{connection.title}/{actor}",
+        known=known,
+        drawn=None,
+        received=received,
+        sent=sent,
+        rule=rule,
+        layouts=() if ttl is None else layouts_with_ttl(ttl),
+    )
+
+
+def why_left(connection: HeardConnection) -> Left | None:
+    """Why no message of a connection can be held against a theory with protected modes."""
+    if connection.unknown:
+        return Left(connection.unknown, is_abstraction=False)
+    if connection.mode is None or not connection.mode.is_protected:
+        return Left("the unauthenticated mode")
+    return None
+
+
+def packet_meant(
+    connection: HeardConnection,
+    item: HeardPacket,
+    stems: Sequence[str],
+    names: Mapping[End, Mapping[str, bytes]],
+) -> Iterator[Meant]:
+    """A test packet: what its sender did, and what the receiver, to which it is delivered, does.
+
+    Args:
+        stems: of the rules for the mode of the session: who sends; who receives, or reflects; and
+            who receives what was reflected.
+        names: what is known beside the SID, by the end from which the session's packets come.
+    """
+    left = NO_SESSION if item.session is None else None
+    if item.session is not None and item.session.keys is None:
+        left = _IN_CLEAR
+    elif item.is_answer and item.answered is None:
+        left = _NOT_HEARD
+    if left is not None or item.session is None:
+        yield Meant(connection, item, left or NO_SESSION)
+        return
+    known = {**names[item.receiver if item.is_answer else item.sender], "sid": item.session.sid}
+    ttl = item.ttl if item.is_answer else None
+
+    rules = [by_mode(stem)[item.session.mode] for stem in stems]
+
+    def meant(rule: str, actor: str, received: bytes | None, sent: bytes | None) -> Meant:
+        event = event_of(
+            connection,
+            item,
+            actor,
+            known=known,
+            received=received,
+            sent=sent,
+            rule=rule,
+            ttl=ttl,
+        )
+        return Meant(connection, item, event)
+
+    is_answer = int(item.is_answer)
+    yield meant(rules[is_answer], item.sender, item.answered if is_answer else None, item.octets)
+    if is_answer or connection.protocol is Protocol.OWAMP:
+        yield meant(rules[is_answer + 1], item.receiver, item.octets, None)
+
+
+def all_left(connection: HeardConnection, left: Left) -> Iterator[Meant]:
+    """No item of a connection is a step."""
+    return (Meant(connection, item, left) for item in connection.items)
