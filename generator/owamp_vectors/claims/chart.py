@@ -28,7 +28,7 @@ _NOTATION = (
 )
 """What the notation means, for what occurs in a chart."""
 
-_WIDTH, _NARROWEST, _MARGIN, _PADDING = 790, 190, 20, 8
+_WIDTH, _NARROWEST, _MARGIN, _PADDING = 736, 180, 20, 8
 """Of all columns, which is legible without scaling on a page of 830 pixels; of one at least."""
 _LINE, _CHAR = 16, 7.3  # of 12-pixel monospaced text
 _GAP = 12
