@@ -14,7 +14,7 @@ from .table import ClaimRow
 
 MATRIX = "matrix.toml"
 MATRIX_BEGIN, MATRIX_END = "<!-- matrix:begin -->", "<!-- matrix:end -->"
-_LOST = {
+LOST = {
     "Secret": "the shared secret",
     "AuthKey": "a long-term key",
     "SKd": "SK_d",
@@ -80,7 +80,7 @@ def excused(claims: Claims, claim: Claim) -> tuple[str, ...]:
     lemma = claims.theory(claim.job).lemma(claim.job.lemma)
     _, _, conclusion = claims.theory(claim.job).text[lemma.start : lemma.end].partition("==>")
     lost = dict.fromkeys(re.findall(r"Reveal(\w+)\(", conclusion))
-    return tuple(_LOST.get(name, name) for name in lost)
+    return tuple(LOST.get(name, name) for name in lost)
 
 
 def matrix_json(matrix: Matrix, table: list[ClaimRow]) -> Json:

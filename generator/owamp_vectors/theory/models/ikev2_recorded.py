@@ -10,7 +10,7 @@ from ..rows import MacroRow
 from ..script import BEFOREHAND, LEAK, Player
 from ..shared.builtins import GROUP_ELEMENT
 from ..shared.symbols import type_of_skeyseed
-from .ikev2 import seed_of_sa, skeyseed, type_of_sk_d
+from .ikev2 import seed_of_sa, skeyseed_row, type_of_sk_d
 
 
 def _ppk_sk_d(prf: ikev2.Prf) -> MacroRow:
@@ -34,7 +34,7 @@ def _additional_skeyseed(prf: ikev2.Prf) -> MacroRow:
 
 
 ROOM = Room(
-    macros=(skeyseed, seed_of_sa, _ppk_sk_d, _additional_skeyseed),
+    macros=(skeyseed_row, seed_of_sa, _ppk_sk_d, _additional_skeyseed),
     model_only={"last_sk_d": "which SK_d is meant is the flag's choice"},
     mutants={"FIRST_SK_D": "PPK, or the additional key exchange, in the shared secret key"},
     players={
