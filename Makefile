@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup vectors render check prove claims draft report adapters strongswan debian test \
+.PHONY: help setup vectors render check prove claims draft report adapters conform strongswan debian test \
 	coverage bench load lowest lock mutate mutate-reference package
 
 help: ## say what the targets do
@@ -52,6 +52,14 @@ adapters: ## build the adapters whose tools are installed, to build/adapters
 		else echo "no go: adapters/go is left out"; fi
 	@if command -v javac >/dev/null; then javac -d build/adapters/java adapters/java/*.java; \
 		else echo "no javac: adapters/java is left out"; fi
+
+conform: $(STAMP) adapters ## ask each adapter every case, to build/conform, where report finds it
+	@mkdir -p build/conform
+	@if [ -x build/adapters/c ]; then $(BIN)/owamp-vectors conform -q --json build/conform/c.json -- build/adapters/c; fi
+	@if [ -x build/adapters/go ]; then $(BIN)/owamp-vectors conform -q --json build/conform/go.json -- build/adapters/go; fi
+	@if [ -d build/adapters/java ]; then $(BIN)/owamp-vectors conform -q --json build/conform/java.json -- java -cp build/adapters/java Adapter; fi
+	@if command -v node >/dev/null; then \
+		$(BIN)/owamp-vectors conform -q --json build/conform/javascript.json -- node adapters/javascript/adapter.js; fi
 
 debian: ## install the Debian packages that some tests need (as root)
 	.ci/debian

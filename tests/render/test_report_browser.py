@@ -42,7 +42,8 @@ OPTIONS = (
 ATTACK = "claims/twamp-reflection"
 PAGES = (
     "index", "claims", "models", "mistakes", ATTACK, "claims/guess", "vectors/token",
-    "vectors/handshake-20", "vectors/messages-13",
+    "vectors/handshake-20", "vectors/messages-13", "statements", "sections", "results", "sources",
+    "sources/token_blocks.spthy", "search",
 )  # fmt: skip
 
 
@@ -147,7 +148,8 @@ def test_nothing_overflows_a_phone(name: str, browser: Browser) -> None:
 
 
 MORE_OF_THE_SAME = (
-    "tbody tr:nth-child(n+9), .case ~ .case, .item:nth-child(n+9), option:nth-child(n+9)"
+    "tbody tr:nth-child(n+9), .case ~ .case, .item:nth-child(n+9), option:nth-child(n+9), "
+    ".everything li:nth-child(n+30), .source .line:nth-child(n+60)"
 )
 """Left out, as axe takes a minute for a page of 50 cases."""
 
@@ -281,6 +283,46 @@ def test_octets_appear_on_hover_and_tap(browser: Browser) -> None:
         browser.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
     browser.one(".peek button").click()
     assert not browser.one(".peek").is_displayed()
+
+
+def test_on_a_phone_the_chart_is_a_list(browser: Browser) -> None:
+    """What fits no phone as a picture is there as lines, each message with its octets."""
+    browser.size(375, 812)
+    browser.open(ATTACK)
+    assert not browser.one(".chart-wide").is_displayed()
+    shown = browser.one(".chart-narrow")
+    assert shown.is_displayed()
+    assert "Sender A → to Adversary:" in " ".join(shown.text.split())
+    links = browser.all(".chart-narrow a")
+    targets = [(link.get_attribute("href") or "").rpartition("#")[2] for link in links]
+    assert targets == [f"message-{n}" for n in range(1, len(targets) + 1)]
+    browser.size(1280, 900)
+    assert browser.one(".chart-wide").is_displayed()
+    assert not browser.one(".chart-narrow").is_displayed()
+
+
+def test_the_json_of_a_case_is_the_files(browser: Browser) -> None:
+    browser.size(1280, 900)
+    browser.open("vectors/token-1")
+    case = browser.all(".case")[1]
+    number = int(str(case.get_attribute("id"))[3:])
+    case.find_element(By.CSS_SELECTOR, "button.copy").click()
+    browser.wait(lambda: browser.all(".case-json"))
+    content = json.loads((VECTORS / "token.json").read_text(encoding="utf-8"))
+    tests = {test["tcId"]: test for group in content["testGroups"] for test in group["tests"]}
+    shown = browser.script("return document.querySelector('.case-json').textContent")
+    assert json.loads(shown) == tests[number]
+
+
+def test_everything_is_searched(browser: Browser) -> None:
+    browser.open("search", "#q=reflect&part=vector")
+    items = "#everything li"
+    few = browser.shown(items)
+    assert 0 < few < browser.script(f"return document.querySelectorAll('{items}').length")
+    texts = browser.script(
+        f"return [...document.querySelectorAll('{items}:not([hidden])')].map((e) => e.textContent)"
+    )
+    assert all("reflect" in text.lower() for text in texts)
 
 
 def test_without_javascript_everything_is_shown(browser: Browser) -> None:

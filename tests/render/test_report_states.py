@@ -15,9 +15,10 @@ import pytest
 from owamp_vectors.claims.chart import chart_of
 from owamp_vectors.claims.declared import load
 from owamp_vectors.claims.ledger import TRACE, Ledger
-from owamp_vectors.disk import MANIFEST, digest
+from owamp_vectors.disk import MANIFEST, FileError, digest
 from owamp_vectors.render import report_theory
 from owamp_vectors.render.report_html import highlight, rfc_links
+from owamp_vectors.render.report_results import Conformed, conformed, result_parts
 from owamp_vectors.theory.findings import Finding
 from owamp_vectors.theory.grammar import NoGrammarError
 
@@ -177,6 +178,33 @@ def test_a_finding_that_does_not_reproduce_fails(
     text = words(Site(root).pages["models.html"].one("main"))
     assert "Two that differ." in text
     assert "no-models" not in text
+
+
+def test_what_programs_passed_is_shown(tmp_path: Path) -> None:
+    found = tmp_path / "build" / "conform"
+    found.mkdir(parents=True)
+    counts = {"passed": 8, "failed": 1, "unsupported": 2}
+    content = {"command": ["a program"], "generatorVersion": "1", **counts}
+    (found / "a.json").write_text(json.dumps(content), encoding="utf-8")
+    assert conformed(tmp_path) == [Conformed("a program", "1", 8, 1, 2)]
+    (found / "b.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(FileError, match=r"b\.json: expected what conform --json writes"):
+        conformed(tmp_path)
+    assert conformed(tmp_path / "elsewhere") == []
+
+
+def test_markdown_is_read_as_far_as_results_need_it(tmp_path: Path) -> None:
+    (tmp_path / "tests" / "live").mkdir(parents=True)
+    text = "# Attacks\n\nOn `a`, **b**, [c](d)\nand <https://e>.\n\n"
+    text += "| x | y |\n|---|---|\n| 1 | a \\| b |\n"
+    text += "\n```sh\nleft out\n```\n\n- one\n- two\n  lines <b>\n"
+    (tmp_path / "tests" / "live" / "ATTACKS.md").write_text(text, encoding="utf-8")
+    [part] = result_parts(tmp_path)
+    assert (part.file, part.title) == ("tests/live/ATTACKS.md", "Attacks")
+    assert [block.kind for block in part.blocks] == ["text", "table", "list"]
+    assert part.blocks[0].rows == (("On <code>a</code>, <strong>b</strong>, c and https://e.",),)
+    assert part.blocks[1].rows == (("x", "y"), ("1", "a | b"))
+    assert part.blocks[2].rows == (("one",), ("two lines &lt;b&gt;",))
 
 
 # ---------------------------------------------------------------------------------- on disk

@@ -14,11 +14,14 @@ from .table import ClaimRow
 
 MATRIX = "matrix.toml"
 MATRIX_BEGIN, MATRIX_END = "<!-- matrix:begin -->", "<!-- matrix:end -->"
-_LOST = {
+LOST = {
     "Secret": "the shared secret",
     "AuthKey": "a long-term key",
     "SKd": "SK_d",
-    "SK": "SK_d, SK_e and SK_a of the old SA",
+    "SK": "before, all keys of the old SA",
+    "PPK": "the PPK",
+    "Exponents": "the exponents of the key exchange",
+    "AdditionalExponents": "the exponents of the additional key exchange",
     "InitiatorExponent": "the initiator's exponent",
     "ResponderExponent": "the responder's exponent",
     "KEYMAT": "KEYMAT",
@@ -77,7 +80,7 @@ def excused(claims: Claims, claim: Claim) -> tuple[str, ...]:
     lemma = claims.theory(claim.job).lemma(claim.job.lemma)
     _, _, conclusion = claims.theory(claim.job).text[lemma.start : lemma.end].partition("==>")
     lost = dict.fromkeys(re.findall(r"Reveal(\w+)\(", conclusion))
-    return tuple(_LOST.get(name, name) for name in lost)
+    return tuple(LOST.get(name, name) for name in lost)
 
 
 def matrix_json(matrix: Matrix, table: list[ClaimRow]) -> Json:

@@ -45,11 +45,13 @@ def report(
 ) -> None:
     """Write what the repository knows as a static site, to be opened from disk.
 
-    Claims with their verdicts, lemmas, proofs and attacks; the messages of each attack in octets;
-    the models with what they abstract; every vector step by step; every named mistake. Nothing is
-    loaded from elsewhere, and all but the filters works without JavaScript. The octets of attacks
-    need the extra 'models'; the rest does not. The command writes the site in any case, and
-    exits with 1 if a verdict is stale.
+    What holds in which design, and the attacks with what to do about them; claims with their
+    verdicts, lemmas, proofs and charts, each message in octets; what the documents say, and what
+    there is on each of their sections; the models, and all sources; every vector step by step;
+    every named mistake; results with adapters and real peers. Nothing is loaded from elsewhere,
+    and without JavaScript only filters and copies are missing. The octets of attacks need the
+    extra 'models'; the rest does not. The command writes the site in any case, and exits with 1
+    if a verdict is stale.
 
     \b
     Examples:

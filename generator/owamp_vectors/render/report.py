@@ -18,7 +18,16 @@ from ..disk import read_text
 from ..vectors.declaration import GENERATOR_VERSION
 from .report_claims import Page, claim_page, url_of
 from .report_html import render_page
+from .report_meaning import meaning_of
 from .report_overview import shown_matrix, tallies
+from .report_results import conformed, result_parts
+from .report_sources import (
+    SourcePage,
+    sections,
+    source_pages,
+    source_url,
+    statements_of,
+)
 from .report_theory import Theories, failures, shown_abstractions, shown_findings
 from .report_vectors import Library, load_library
 
@@ -79,6 +88,8 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
     problems += [*claims.unclaimed(), *failures(found)]
     problems += [f"{row.claim.id}: {row.problem}" for row in further if row.problem]
     by_id = {page.claim.id: page for page in pages}
+    attacks, statements = load_attacks(claims), statements_of(claims, vectors)
+    sources = source_pages(models)
     unproved: list[str] = []
     for page in pages:
         if page.row.problem:
@@ -90,7 +101,15 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
             "pages": pages,
             "by_id": by_id,
             "matrix": shown_matrix(claims, by_id),
-            "attacks": load_attacks(claims),
+            "attacks": attacks,
+            "meanings": {page.claim.id: meaning_of(page, claims, attacks) for page in pages},
+            "statements": statements,
+            "sections": sections(library, claims.every, statements),
+            "sources": sources,
+            "results": result_parts(models.parent),
+            "conformed": conformed(models.parent),
+            "source_url": source_url,
+            "target_filter": library.filter_of,
             "tallies": tallies(pages),
             "library": library,
             "further": further,
@@ -105,7 +124,7 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
             "url_of": url_of,
         }
     )
-    return Site(dict(site.files(pages, library)), unproved, problems, theories.missing)
+    return Site(dict(site.files(pages, library, sources)), unproved, problems, theories.missing)
 
 
 def _models(claims: Claims) -> list[Job]:
@@ -152,7 +171,9 @@ class _Pages:
     def _page(self, template: str, part: str, depth: int, **values: Any) -> str:
         return render_page(template, root="../" * depth, part=part, **self.facts, **values)
 
-    def files(self, pages: list[Page], library: Library) -> Iterator[tuple[str, str]]:
+    def files(
+        self, pages: list[Page], library: Library, sources: list[SourcePage]
+    ) -> Iterator[tuple[str, str]]:
         """Each file's path in the site and its text."""
         static = resources.files("owamp_vectors") / "templates" / "report"
         for name in STATIC:
@@ -161,7 +182,10 @@ class _Pages:
         yield "claims.html", self._page("claims.html.j2", "claims", 0, options=_options(pages))
         yield "models.html", self._page("models.html.j2", "models", 0)
         yield "vectors.html", self._page("vectors.html.j2", "vectors", 0)
-        yield "mistakes.html", self._page("mistakes.html.j2", "mistakes", 0)
+        for name in ("mistakes", "statements", "sections", "sources", "results", "search"):
+            yield f"{name}.html", self._page(f"{name}.html.j2", name, 0)
+        for source in sources:
+            yield source.url, self._page("source.html.j2", "sources", 1, source=source)
         order = [page.claim for page in pages]
         for page, (before, after) in zip(pages, _neighbours(order), strict=True):
             found: dict[str, Any] = {"page": page, "before": before, "after": after}
@@ -169,9 +193,13 @@ class _Pages:
             if page.graph is not None:
                 yield f"claims/{page.claim.id}.svg", page.graph
         for file in library.files:
+            yield f"vectors/{file.name}.js", file.script
+            numbers = (case.stored.tc_id for case in file.cases)
+            beside = dict(zip(numbers, _neighbours(file.cases), strict=True))
             yield f"vectors/{file.name}.html", self._page("file.html.j2", "vectors", 1, file=file)
             for group, (left, right) in zip(file.groups, _neighbours(file.groups), strict=True):
                 found = {"file": file, "group": group, "before": left, "after": right}
+                found["beside"] = beside
                 yield group.url, self._page("group.html.j2", "vectors", 1, **found)
 
 

@@ -15,6 +15,7 @@ from ..claims.table import ClaimRow
 from ..claims.theory_text import EQUIVALENCE, Theory
 from ..claims.trace import RuleStep
 from ..replay.replay import Replay
+from .report_sources import source_url
 from .report_theory import ShownMessage, Theories, shown_messages
 from .report_vectors import Library, ShownCase
 
@@ -25,6 +26,7 @@ class Excerpt:
 
     name: str
     place: str
+    url: str
     text: str
 
 
@@ -155,5 +157,6 @@ def _rules(chart: Chart, theory: Theory, models: Path) -> Iterator[Excerpt]:
 def _excerpt(theory: Theory, name: str, start: int, end: int, models: Path) -> Excerpt:
     path, line = theory.place(start)
     lines = [line.rstrip() for line in theory.text[start:end].splitlines()]
-    place = f"{path.relative_to(models).as_posix()}, line {line}"
-    return Excerpt(name, place, "\n".join(filter(None, lines)))
+    file = path.relative_to(models).as_posix()
+    url = f"{source_url(file)}#L{line}"
+    return Excerpt(name, f"{file}, line {line}", url, "\n".join(filter(None, lines)))

@@ -85,6 +85,12 @@ def fields(item: Field, octets: str) -> list[dict[str, Any]] | None:
     return rows
 
 
+def capitals(name: str) -> Markup:
+    """A long name that may break before a capital, and after "_", "-", ":", "/" or "+"."""
+    pieces = re.findall(r"(?:[A-Z]+|[^A-Z_:/+-])[^A-Z_:/+-]*[_:/+-]*|.", name)
+    return Markup("<wbr/>").join(map(escape, pieces))
+
+
 def pretty(value: Any) -> str:
     """A value as JSON, for people: in a string, what is no picture is escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
@@ -101,6 +107,7 @@ def report_environment() -> jinja2.Environment:
     """The environment of the report's templates."""
     overlay = environment().overlay()
     own = {"dump": dump, "rfc_links": rfc_links, "highlight": highlight, "pretty": pretty}
+    own["capitals"] = capitals
     overlay.filters = {**overlay.filters, **own}
     overlay.globals = {**overlay.globals, "fields_of": fields}
     return overlay

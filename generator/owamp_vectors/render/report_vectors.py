@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 from ..catalogue import FILES, parse_file
 from ..claims.declared import Claim
 from ..disk import digest, read_text
 from ..vectors.declaration import GroupType, Json, VectorFile
 from ..vectors.stored import StoredCase, by_group, find_files, stored_cases
+from ..words import counted
 
 Target = str
 """What a claim calls vectors: "file:Flag" or "file:GroupType"."""
@@ -30,9 +34,71 @@ class ShownCase:
         return f"vectors/{self.stored.file.name}-{self.group}.html#tc-{self.stored.tc_id}"
 
     @property
+    def expects(self) -> str:
+        """What an endpoint has to do, in words; "" if the case is about no endpoint."""
+        if "ending" not in self.stored.test:
+            return ""
+        ways = [self.stored.test, *(way for way in self.stored.alternatives if "ending" in way)]
+        first, *others = dict.fromkeys(map(_behaviour, ways))
+        return first + (f", or {counted(len(others), 'other way')}" if others else "")
+
+    @property
+    def sections(self) -> list[str]:
+        """The sections that it comes from."""
+        return [section_name(*key) for key in cited(self.stored.source)]
+
+    @property
     def parameters(self) -> str:
         """The parameters of its group in one line; "" if there are none."""
         return ", ".join(f"{name} {value}" for name, value in self.stored.parameters.items())
+
+
+_CITED = re.compile(r"RFC (?P<rfc>\d{3,5})|§(?P<section>\d+(?:\.\d+)*)")
+
+
+def cited(text: str) -> list[tuple[str, str]]:
+    """The sections that a text names, each once: RFC and number, "" for an RFC alone."""
+    found: dict[tuple[str, str], None] = {}
+    rfc, alone = "", ""
+    for match in _CITED.finditer(text):
+        if match["rfc"]:
+            if alone:
+                found[alone, ""] = None
+            rfc = alone = match["rfc"]
+        elif rfc:
+            found[rfc, match["section"]] = None
+            alone = ""
+    if alone:
+        found[alone, ""] = None
+    return list(found)
+
+
+def section_name(rfc: str, number: str) -> str:
+    """RFC 4656 §3.1, or RFC 4656."""
+    return f"RFC {rfc}" + (f" §{number}" if number else "")
+
+
+SET_UP_RESPONSE, SERVER_START, SERVER_GREETING = 164, 48, 64
+"""Sizes of the messages that are sent in clear (RFC 4656 §3.1)."""
+
+
+def _behaviour(way: Json) -> str:
+    """What an end does: the value by which it grants or chooses, what follows, how it ends."""
+    sent = [bytes.fromhex(message) for message in way["sent"] if message]
+    if sent and len(sent[0]) == SERVER_GREETING:
+        does = ["greets"]
+        rest = sent[1:]
+        if rest and len(rest[0]) == SERVER_START:
+            does, rest = [f"Accept {rest[0][15]}"], rest[1:]
+        follows = counted(len(rest), "answer")
+    else:
+        does, rest = [], sent
+        if rest and len(rest[0]) == SET_UP_RESPONSE:
+            does, rest = [f"Mode {int.from_bytes(rest[0][:4], 'big')}"], rest[1:]
+        follows = counted(len(rest), "message")
+    does += [follows] if rest else []
+    does += [] if does else ["sends nothing"]
+    return f"{', '.join(does)}, then {'closes' if way['ending'] == 'closed' else 'stays open'}"
 
 
 @dataclass(frozen=True)
@@ -65,12 +131,18 @@ class ShownGroup:
 
 @dataclass(frozen=True)
 class ShownFile:
-    """A vector file, with the SHA-256 of its octets."""
+    """A vector file: its text, and the SHA-256 of its octets."""
 
     name: str
     content: Json
+    text: str = field(repr=False)
     digest: str
     groups: tuple[ShownGroup, ...]
+
+    @property
+    def script(self) -> str:
+        """The text as a script, which alone a page that is opened from disk can load."""
+        return f"showVectors({json.dumps(self.text, ensure_ascii=False)});\n"
 
     @property
     def cases(self) -> list[ShownCase]:
@@ -113,6 +185,12 @@ class Library:
         """The cases of all files."""
         return [case for file in self.files for case in file.cases]
 
+    def filter_of(self, target: Target) -> str:
+        """The filters of the list of cases for what a claim calls "file:Flag" or "file:Type"."""
+        file, _, name = target.partition(":")
+        is_flag = name in {flag.name for flag in self.flags}
+        return urlencode({"file": file, "flag" if is_flag else "type": name})
+
     def of_claim(self, claim: Claim) -> list[tuple[str, tuple[ShownCase, ...]]]:
         """The cases that exercise a claim: what names them, and which they are."""
         found = [(target, self.targets[target]) for target in claim.vectors]
@@ -138,7 +216,7 @@ def load_library(directory: Path, claims: Iterable[Claim]) -> Library:
     for path in sorted(find_files([directory]), key=lambda path: order.get(path.name, len(order))):
         text = read_text(path)
         declaration, content = parse_file(path, text)
-        found.append(_file(declaration, content, digest(text), exercised))
+        found.append(_file(declaration, content, text, exercised))
     cases = [case for file in found for case in file.cases]
     targets: dict[Target, list[ShownCase]] = {target: [] for target in by_target}
     traces: dict[str, list[ShownCase]] = {}
@@ -174,12 +252,12 @@ def _targets_of(case: StoredCase) -> list[Target]:
     return [f"{case.file.name}:{name}" for name in (case.type.name, *case.flags)]
 
 
-def _file(declaration: VectorFile, content: Json, sha256: str, exercised: _Exercised) -> ShownFile:
+def _file(declaration: VectorFile, content: Json, text: str, exercised: _Exercised) -> ShownFile:
     groups = [
         ShownGroup(number, tuple(ShownCase(case, number, exercised.of(case)) for case in cases))
         for number, cases in enumerate(by_group(stored_cases(declaration, content)), 1)
     ]
-    return ShownFile(declaration.name, content, sha256, tuple(groups))
+    return ShownFile(declaration.name, content, text, digest(text), tuple(groups))
 
 
 def _flags(

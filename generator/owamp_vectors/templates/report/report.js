@@ -125,6 +125,53 @@ function startPrint() {
   });
 }
 
+// A vector file is a script, since a page from disk can load nothing else; it calls this with its text.
+let takeVectors = () => {};
+function showVectors(text) {
+  takeVectors(text);
+}
+
+// A button for the JSON of a case, to show and copy, or of a file, to save. The file is loaded on demand.
+function startJson(place) {
+  const isCase = place.id !== "";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = isCase ? "Copy JSON" : "Save JSON";
+  const said = document.createElement("span");
+  said.setAttribute("role", "status");
+  (place.querySelector(".moves") || place).append(button, said);
+
+  function copy(text) {
+    const tests = JSON.parse(text).testGroups.flatMap((group) => group.tests);
+    const found = tests.find((test) => `tc-${test.tcId}` === place.id);
+    const shown = place.querySelector("pre.case-json") || document.createElement("pre");
+    shown.className = "json case-json";
+    shown.textContent = JSON.stringify(found, null, 2);
+    place.append(shown);
+    const done = () => (said.textContent = "Copied; it is also at the end of the case.");
+    const failed = () => (said.textContent = "It is at the end of the case.");
+    if (navigator.clipboard) navigator.clipboard.writeText(shown.textContent).then(done, failed);
+    else failed();
+  }
+  function save(text) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    link.download = place.dataset.json.replace(/js$/, "json");
+    link.click();
+    URL.revokeObjectURL(link.href);
+    said.textContent = "Saved.";
+  }
+  button.addEventListener("click", () => {
+    const script = document.createElement("script");
+    takeVectors = isCase ? copy : save;
+    script.src = place.dataset.json;
+    script.addEventListener("load", () => script.remove());
+    document.head.append(script);
+  });
+}
+
+document.querySelectorAll("[data-json]").forEach(startJson);
 document.querySelectorAll("form[data-filters]").forEach(startFilters);
 document.querySelectorAll("svg.chart").forEach(startPeek);
 startPrint();
