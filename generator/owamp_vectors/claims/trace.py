@@ -538,6 +538,15 @@ class _Reader:
             names = words[owner]
             role = max(names, key=names.count)
             players[node.id] = self._cast_as(node, owner) or _Player(owner, role, "", owner)
+        known = {
+            (owners[node], player.role): player
+            for node, player in players.items()
+            if player.session is not None
+        }
+        for node in rules:  # what an instance does before it has its session
+            player = players[node.id]
+            if not player.host and player.session is None:
+                players[node.id] = known.get((owners[node.id], player.role), player)
         return players
 
     def _cast_as(self, node: Node, owner: str) -> _Player | None:
@@ -590,6 +599,8 @@ class _Reader:
         """Which session a step is in; "" if there is no other to take it for."""
         own = (player.key, player.role, None)
         alike = [p for p in players.values() if (p.key, p.role, p.session) == own]
+        if player.session is not None and not player.host:
+            return ""  # the session has a column of its own
         if player.session is not None:
             others = {p.instance for p in players.values() if p.session is not None}
             return f"session {self._terms.text(player.session)}" if len(others) > 1 else ""
