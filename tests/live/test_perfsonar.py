@@ -185,12 +185,14 @@ def test_mode_is_changed_to_mixed_between_twping_and_twampd(
     assert found["answered"], found["output"]
 
 
-@pytest.mark.parametrize(("letter", "more"), [("A", on_path_script.ROUNDS), ("E", 0)])
+@pytest.mark.parametrize(("letter", "is_own_answered"), [("A", True), ("E", False)])
 def test_twampd_answers_itself_in_the_authenticated_mode_alone(
-    letter: str, more: int, tmp_path: Path
+    letter: str, is_own_answered: bool, tmp_path: Path
 ) -> None:
+    """How many of its packets it answers until the session ends depends on the machine's speed."""
     found = on_path("reflector", letter, tmp_path)
-    assert found["answers"] == 1 + more, found["output"]
+    assert found["answers"] >= 1, found["output"]
+    assert (found["answers"] > 1) == is_own_answered, found["output"]
     assert "\n1 sent, 0 lost" in found["output"]
 
 

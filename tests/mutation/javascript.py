@@ -62,6 +62,7 @@ def main(names: list[str]) -> None:
         found = mutate(name)
         killed = sum(mutant["status"] in KILLED for mutant in found["mutants"])
         RECORD.add(version, name, killed, survivors(found))
+    RECORD.print_share()
 
 
 if __name__ == "__main__":

@@ -53,12 +53,16 @@ class Record:
         }
         text = json.dumps(content, indent=1, ensure_ascii=False)
         self.path.write_text(f"{text}\n", encoding="utf-8")
-        print(share([(name, files[name])]), flush=True)
+        print(f"{name}: {share([files[name]])}", flush=True)
+
+    def print_share(self) -> None:
+        """Print how many mutants of all files are killed."""
+        print(f"all: {share(self.read()['files'].values())}")
 
 
-def share(files: Iterable[tuple[str, Any]]) -> str:
-    """A line for each file: how many mutants are killed, of how many."""
-    return "\n".join(
-        f"{name}: {file['killed']} of {file['killed'] + file['survived']} mutants killed"
-        for name, file in files
-    )
+def share(files: Iterable[Any]) -> str:
+    """How many mutants are killed, of how many, and how many of the others have no reason."""
+    found = [*files]
+    killed, survived = (sum(file[name] for file in found) for name in ("killed", "survived"))
+    bare = sum(not item["reason"] for file in found for item in file["survivors"])
+    return f"{killed} of {killed + survived} mutants killed, {bare} survivors without a reason"

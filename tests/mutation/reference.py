@@ -37,7 +37,7 @@ PYTHON = ROOT / "build" / "mutate" / "cosmic-ray" / "bin" / "python"
 RECORD = Record(Path(__file__).parent / "reference.json", "cosmic-ray", "make mutate-reference")
 FIRST = ("token", "keys", "control", "connection", "negotiation", "packets", "messages")
 """The modules that are run first."""
-SECONDS = 20
+SECONDS = 10
 """Of the processor, for a mutant; all cases take two."""
 OCTETS = 2**32
 """Of memory, for a mutant."""
@@ -230,6 +230,7 @@ def main(names: list[str]) -> None:
     lines: Reached = forked(lambda: reached(cases))
     for name in names or [*FIRST, *(name for name in known if name not in FIRST)]:
         run(Module(name, cases, lines[name]))
+    RECORD.print_share()
 
 
 if __name__ == "__main__":

@@ -294,7 +294,7 @@ def test_on_a_phone_the_chart_is_a_list(browser: Browser) -> None:
     assert shown.is_displayed()
     assert "Sender A → to Adversary:" in " ".join(shown.text.split())
     links = browser.all(".chart-narrow a")
-    targets = [str(link.get_attribute("href")).rpartition("#")[2] for link in links]
+    targets = [(link.get_attribute("href") or "").rpartition("#")[2] for link in links]
     assert targets == [f"message-{n}" for n in range(1, len(targets) + 1)]
     browser.size(1280, 900)
     assert browser.one(".chart-wide").is_displayed()

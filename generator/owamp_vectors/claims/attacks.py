@@ -12,7 +12,7 @@ ATTACKS = "attacks.toml"
 
 
 @dataclass(frozen=True)
-class Attack:
+class KnownAttack:
     """An entry of ``attacks.toml``.
 
     Attributes:
@@ -32,7 +32,7 @@ class Attack:
     do: str
 
 
-def load_attacks(claims: Claims) -> tuple[Attack, ...]:
+def load_attacks(claims: Claims) -> tuple[KnownAttack, ...]:
     """The attacks beside ``claims.toml``, in the order of the file; none if there is no file.
 
     Raises:
@@ -55,6 +55,6 @@ def load_attacks(claims: Claims) -> tuple[Attack, ...]:
             if known[name].expected != "falsified":
                 raise FileError(f"{where}: expected falsified claims, found {name}")
     return tuple(
-        Attack(**{**entry, "claims": tuple(known[name] for name in entry["claims"])})
+        KnownAttack(**{**entry, "claims": tuple(known[name] for name in entry["claims"])})
         for entry in content["attack"]
     )

@@ -175,8 +175,8 @@ def _pattern(words: list[str], line: str) -> tuple[Pattern, list[str]]:
     return Pattern(head, tuple(inside)), rest
 
 
-def subterms(term: Any) -> Iterator[Json]:
+def json_subterms(term: Any) -> Iterator[Json]:
     """A term of Tamarin's JSON, and all that is in it."""
     yield term
     for part in term.get("jgnParams", ()):
-        yield from subterms(part)
+        yield from json_subterms(part)

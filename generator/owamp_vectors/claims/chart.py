@@ -69,7 +69,7 @@ class Arrow:
 
 
 @dataclass(frozen=True)
-class Event:
+class ChartEvent:
     """A line of the chart as text.
 
     Attributes:
@@ -181,23 +181,23 @@ class Chart:
             meaning for sign, meaning in _NOTATION if any(re.search(sign, text) for text in texts)
         )
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[ChartEvent]:
         """What happens, in the order of time."""
         number, messages = 0, count(1)
         for step in self.trace.shown:
             if isinstance(step, AdversaryStep):
                 if step.lines:
-                    yield Event("deduction", "; ".join(step.lines), ADVERSARY)
-                yield from (Event("known", term, ADVERSARY) for term in step.knows)
+                    yield ChartEvent("deduction", "; ".join(step.lines), ADVERSARY)
+                yield from (ChartEvent("known", term, ADVERSARY) for term in step.knows)
             else:
                 number += 1
                 who = "" if step.is_told else step.column.title
                 for text in step.receives:
-                    yield Event("message", text, ADVERSARY, who, next(messages))
-                yield Event("leak" if step.is_leak else "step", step.words, who, "", number)
-                yield from (Event("record", action, who) for action in step.actions)
+                    yield ChartEvent("message", text, ADVERSARY, who, next(messages))
+                yield ChartEvent("leak" if step.is_leak else "step", step.words, who, "", number)
+                yield from (ChartEvent("record", action, who) for action in step.actions)
                 for text in step.sends:
-                    yield Event("message", text, who, ADVERSARY, next(messages))
+                    yield ChartEvent("message", text, who, ADVERSARY, next(messages))
 
     def svg(self) -> str:
         """The chart as a static picture: no script, nothing from elsewhere, readable on white."""

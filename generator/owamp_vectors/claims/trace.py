@@ -12,7 +12,7 @@ from typing import Any
 
 from ..disk import FileError, parse_json
 from ..vectors.declaration import Json
-from .cast import Actor, Cast, stem, subterms
+from .cast import Actor, Cast, json_subterms, stem
 from .declared import Job
 
 ADVERSARY = "Adversary"
@@ -499,7 +499,7 @@ class _Reader:
             elif not re.search(r"_(fst|snd)$|^Coerce$|^Recv$", node.label):
                 facts += [*node.premises, *(node.actions if node.type != "isIntruderRule" else ())]
         terms = (term for fact in facts for term in fact["jgnFactTerms"])
-        return frozenset(self._terms.key(part) for term in terms for part in subterms(term))
+        return frozenset(self._terms.key(part) for term in terms for part in json_subterms(term))
 
     def _is_spoken(self, fact: Json) -> bool:
         return self._cast.spoken is None or fact["jgnFactName"] in self._cast.spoken

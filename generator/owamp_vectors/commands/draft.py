@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 
 from ..disk import FileError, write_set
-from ..render.draft import make_draft
+from ..render.draft import NAME, make_draft
 from ..render.draft_evidence import DraftError
+from ..render.draft_fragment import FRAGMENTS, make_fragment
+from ..render.draft_front import RIGHTS, Author, Front, author_of, submitted
 from ..render.rfcxml import NoXml2rfcError
 from .console import (
     DIFFERENT,
@@ -31,6 +33,16 @@ class _NotBuilt(click.ClickException):
 
 class _NoXml2rfc(click.ClickException):
     exit_code = NO_PROGRAM
+
+
+def _authors(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[Author, ...]:
+    """The authors that are named; fails with one line."""
+    try:
+        return tuple(map(author_of, values))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _epoch() -> date | None:
@@ -54,6 +66,27 @@ def _epoch() -> date | None:
     help="The draft's date.  [default: SOURCE_DATE_EPOCH, or that of the last verdict]",
 )
 @click.option("--source-only", is_flag=True, help="Write the XML alone; needs no xml2rfc.")
+@click.option("--submission", is_flag=True, help="With the boilerplate that the IETF asks for.")
+@click.option(
+    "--author",
+    "authors",
+    metavar="AUTHOR",
+    callback=_authors,
+    multiple=True,
+    help='With --submission: "Name, Organization <e-mail>"; more than once for several.',
+)
+@click.option(
+    "--ipr",
+    type=click.Choice(RIGHTS),
+    default=RIGHTS[0],
+    show_default=True,
+    help="With --submission: the rights that the authors grant.",
+)
+@click.option(
+    "--fragment",
+    type=click.Choice(FRAGMENTS),
+    help="Write only this part, as RFCXML and kramdown, for a draft of others.",
+)
 @models_option
 @proofs_option
 @vectors_option
@@ -63,6 +96,10 @@ def draft(
     output: Path,
     day: datetime | None,
     source_only: bool,
+    submission: bool,
+    authors: tuple[Author, ...],
+    ipr: str,
+    fragment: str | None,
     models: Path,
     proofs: Path | None,
     vectors: Path,
@@ -78,7 +115,11 @@ def draft(
     Examples:
       owamp-vectors draft
       owamp-vectors draft --date 2026-03-01 --output /tmp/draft
+      owamp-vectors draft --submission --author 'Ann Smith <ann@example.org>'
+      owamp-vectors draft --fragment security --output /tmp/fragment
     """
+    if submission != bool(authors):
+        raise click.UsageError("--submission and --author go together")
     with clear_errors():
         try:
             with working("making the draft"):
@@ -87,8 +128,11 @@ def draft(
                     proofs or models / "proofs",
                     vectors,
                     day.date() if day else _epoch(),
-                    source_only=source_only,
+                    source_only=source_only or bool(fragment),
+                    front=submitted(authors, ipr) if submission else Front(NAME),
                 )
+            if fragment:
+                texts = make_fragment(fragment, next(iter(texts.values())))
         except DraftError as error:
             raise _NotBuilt(str(error)) from None
         except NoXml2rfcError as error:

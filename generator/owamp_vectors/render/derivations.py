@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-NUMBER = r'(\w+) = (\d+|".*")'
+NUMBER = r'(\w+) = (\d+|".+")'
 OCTETS = r"(\w+(?:\[\d\])?) \((\d+)\): ?([0-9a-f]*)"
 ZERO = bytes(16)
 HASH = {"PRF_HMAC_SHA1": "sha1", "PRF_HMAC_SHA2_256": "sha256"}
@@ -109,29 +109,33 @@ def set_up_mac(key: bytes, names: Any, messages: bytes) -> bytes:
     return mac(key, named + messages)
 
 
-def read(text: str) -> list[list[tuple[str, Any, str]]]:
-    """The blocks of a draft: of each value its name, itself, and the formula, if it has one."""
-    found: list[list[tuple[str, Any, str]]] = []
-    formula, name, size, octets = "", "", 0, b""
+def value_of(line: str) -> tuple[str, int, Any] | None:
+    """The name of a value, how many octets it has or -1, and what of it is in its first line."""
+    if match := re.fullmatch(NUMBER, line):
+        return match[1], -1, literal_eval(match[2])
+    if match := re.fullmatch(OCTETS, line):
+        return match[1], int(match[2]), bytes.fromhex(match[3])
+    return None
+
+
+def read(text: str) -> list[list[list[Any]]]:
+    """The blocks of a draft: of each value its name, itself, its formula, and its size."""
+    blocks: list[list[list[Any]]] = []
+    formula = ""
     for line in map(str.strip, unescape(text).splitlines()):
-        rest = line
         if re.fullmatch(r"\[[a-z-]+\]", line):
-            found.append([])
+            blocks.append([])
         elif line.startswith("# "):
             formula += line[1:]
-        elif match := re.fullmatch(NUMBER, line):
-            value = literal_eval(match[2])
-            found[-1].append((match[1], value, formula.strip()))
+        elif found := value_of(line):
+            name, size, value = found
+            blocks[-1].append([name, value, formula.strip(), size])
             formula = ""
-        elif match := re.fullmatch(OCTETS, line):
-            name, size, octets = match[1], int(match[2]), b""
-            rest = match[3]
-        if name and re.fullmatch(r"[0-9a-f]*", rest):
-            octets += bytes.fromhex(rest)
-            if len(octets) == size:
-                found[-1].append((name, octets, formula.strip()))
-                formula = name = ""
-    return found
+        elif blocks and re.fullmatch(r"([0-9a-f]{2})+", line):
+            last = blocks[-1][-1]
+            if last[3] > 0 and len(last[1]) < last[3]:
+                last[1] += bytes.fromhex(line)
+    return blocks
 
 
 def check(text: str) -> list[str]:
@@ -139,7 +143,7 @@ def check(text: str) -> list[str]:
     wrong = []
     for block in read(text):
         known: dict[str, Any] = {}
-        for name, value, formula in block:
+        for name, value, formula, _ in block:
             if formula and eval(formula, globals(), known) != value:  # noqa: S307
                 wrong.append(name)
             base, is_item, _ = name.partition("[")

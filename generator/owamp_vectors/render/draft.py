@@ -26,6 +26,7 @@ from .draft_evidence import DraftError, Evidence
 from .draft_figures import layout_fields, packet_diagram, program, program_names
 from .draft_front import Front
 from .draft_prose import model_head, prose
+from .draft_scope import ASSUMPTIONS
 from .rfcxml import convert, need_xml2rfc
 
 NAME = "draft-owamp-vectors-00"
@@ -122,10 +123,10 @@ def _render(models: Path, vectors: Path, evidence: Evidence, day: date, front: F
     environment.globals.update(
         says=evidence.says,
         assume=evidence.assume,
+        assumptions=ASSUMPTIONS,
         goals=evidence.goals,
         statements=lambda: list(evidence.statements(vectors)),
         listed=evidence.listed,
-        kinds=evidence.kinds,
         seconded=evidence.seconded,
         witnesses=evidence.witnesses,
         provers=evidence.provers,

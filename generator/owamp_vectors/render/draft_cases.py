@@ -1,4 +1,4 @@
-"""Cases of the vector files as blocks of the draft, in the manner of RFC 9529.
+"""Cases of the vector files as blocks of the draft.
 
 A block begins with its name in brackets. A number or a text is behind "=", octets are behind their
 size and ":", in hex, and in lines of 32 octets where one line does not hold them. A line with "#"
@@ -30,6 +30,9 @@ from ..vectors.stored import StoredCase, stored_cases, targets
 from ..vectors.verify import verify_file
 from .draft_figures import WIDTH
 
+_PART = 6
+"""The lines of a part of a block; a part is not divided between pages."""
+
 
 @dataclass(frozen=True)
 class DraftCase:
@@ -45,8 +48,8 @@ class DraftCase:
             raise FileError(f"{name}.json: tcId {number}: trace: is missing")
         return self.case.trace
 
-    def block(self, name: str, given: str, computed: Mapping[str, str]) -> tuple[str, str]:
-        """The case as a block with a name: what is given, and what is computed.
+    def block(self, name: str, given: str, computed: Mapping[str, str]) -> list[str]:
+        """The case as a block with a name, in parts between which a page can end.
 
         Args:
             given: names of values with blanks between them.
@@ -54,9 +57,15 @@ class DraftCase:
         Raises:
             LookupError: a name that the case does not have.
         """
-        first = [self._lines(item) for item in given.split()]
-        second = [[*_wrapped(formula), *self._lines(item)] for item, formula in computed.items()]
-        return _joined([[f"[{name}]"], *first]), _joined(second)
+        parts, size = [[f"[{name}]"]], 1
+        for item in (*given.split(), *computed):
+            lines = [*_wrapped(computed.get(item, "")), *self._lines(item)]
+            if size + len(lines) > _PART:
+                parts.append([])
+                size = 0
+            parts[-1] += lines
+            size += len(lines)
+        return ["\n".join(part) for part in parts]
 
     def _lines(self, name: str) -> list[str]:
         base, _, index = name.partition("[")
@@ -132,10 +141,6 @@ class Cases:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _joined(parts: list[list[str]]) -> str:
-    return "\n".join(line for part in parts for line in part)
 
 
 def _wrapped(formula: str) -> list[str]:

@@ -48,14 +48,13 @@ class Evidence:
         link = Markup('<xref target="{}" format="none">{}</xref>')
         return link.format(self.anchor(claim_id), text or claim_id)
 
-    def assume(self, names: str = "") -> str:
-        """A sentence on what is taken for granted from here on; "" if nothing is.
-
-        Args:
-            names: of `ASSUMPTIONS`, with blanks between them.
-        """
-        self._assumed = set(names.split())
-        return "; ".join(ASSUMPTIONS[name] for name in names.split())
+    def assume(self, *names: str) -> str:
+        """Takes `ASSUMPTIONS` for granted from here on, and no others; their names."""
+        unknown = set(names) - set(ASSUMPTIONS)
+        if unknown:
+            raise DraftError(f"no assumption is called {', '.join(sorted(unknown))}")
+        self._assumed = set(names)
+        return ", ".join(names)
 
     def says(
         self, *, verified: str = "", falsified: str = "", caller: Callable[[], Markup]
@@ -97,20 +96,26 @@ class Evidence:
             )
         return Markup("; ").join(groups)
 
-    def goals(self) -> Iterator[tuple[str, list[tuple[str, Markup]]]]:
-        """Each security goal of ``matrix.toml``: per design its verdict, linked to its claim.
+    def goals(self) -> list[tuple[str, list[Markup]]]:
+        """The security goals of ``matrix.toml`` by verdicts: "ippm yes, keymat no", and goals.
+
+        Each goal is linked to a claim that has its verdict.
 
         Raises:
             DraftError: a verdict that is missing, stale, or not the one expected.
         """
-        matrix = load_matrix(self._claims)
-        for goal, cells in matrix.rows:
-            found = []
-            for column, claim in cells.items():
+        found: dict[str, list[Markup]] = {}
+        for goal, cells in load_matrix(self._claims).rows:
+            for claim in cells.values():
                 self._check(claim.id, claim.expected, f'the goal "{goal}"')
-                answer = "yes" if claim.expected == "verified" else "no"
-                found.append((column, self._link(claim.id, answer)))
-            yield goal, found
+            answers = {
+                column: "yes" if claim.expected == "verified" else "no"
+                for column, claim in cells.items()
+            }
+            verdict = ", ".join(f"{column} {answer}" for column, answer in answers.items())
+            first = next(iter(cells.values()))
+            found.setdefault(verdict, []).append(self._link(first.id, goal))
+        return sorted(found.items())
 
     def statements(self, vectors: Path) -> Iterator[tuple[str, str, Markup]]:
         """What the documents say about security: document, section and text, claims.
@@ -122,15 +127,18 @@ class Evidence:
             found: dict[str, Markup] = {}
             for claim_id in statement.claims:
                 verdict = self._rows[claim_id].claim.expected
-                self._check(claim_id, verdict, f"the statement {statement.id}")
+                self._check(claim_id, verdict, f"the statement {statement.id}", cites=False)
+                if claim_id not in self._cited:
+                    continue
                 link = Markup('<xref target="{}" format="counter"/>').format(self.anchor(claim_id))
                 found[self.anchor(claim_id)] = link
             document, _, section = statement.source.partition(" §")
             where = section or statement.id
             yield document, f"{where}: {statement.text}", Markup(" ").join(found.values())
 
-    def listed(self) -> list[tuple[str, list[tuple[str, str, str]]]]:
-        """Per model, each lemma that is cited: its anchor, its claims with verdicts, a statement.
+    def listed(self) -> list[tuple[str, int, int, list[tuple[str, str, str]]]]:
+        """Per model, the numbers of its first and last lemma that is cited, and of each of these
+        its anchor, its claims with verdicts, and a statement.
 
         The claims of a lemma under different flags are together; the statement is the first one's.
         Every claim is checked, also one that only helps to prove others.
@@ -144,19 +152,16 @@ class Evidence:
             if row.claim.id in self._cited:
                 lemmas = models.setdefault(row.claim.job.model, {})
                 lemmas.setdefault(row.claim.job.lemma, []).append(row)
-        return [(model, list(map(self._line, lemmas.values()))) for model, lemmas in models.items()]
+        found, last = [], 0
+        for model, lemmas in models.items():
+            first, last = last + 1, last + len(lemmas)
+            found.append((model, first, last, list(map(self._line, lemmas.values()))))
+        return found
 
     def _line(self, rows: list[ClaimRow]) -> tuple[str, str, str]:
         first = rows[0].claim
         names = ", ".join(f"{row.claim.id} {_by_prover(row)}" for row in rows)
         return self.anchor(first.id), names, first.statement
-
-    def kinds(self) -> dict[str, int]:
-        """How many claims there are of each kind."""
-        found: dict[str, int] = {}
-        for row in self._rows.values():
-            found[row.claim.kind] = found.get(row.claim.kind, 0) + 1
-        return found
 
     def entries(self) -> Iterator[Entry]:
         """What the ledger has on the claims."""

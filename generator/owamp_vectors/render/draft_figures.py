@@ -133,7 +133,7 @@ def _body(row: _Row, labels: dict[int, str]) -> list[str]:
 def layout_fields(layout: Layout) -> str:
     """The fields of a layout in order, each with its octets: "Accept 1, MBZ 1, Port 2"."""
     return ", ".join(
-        f"{field.label}{'' if field.constant is None else f' = {field.constant}'} {field.size}"
+        f"{field.label} {field.size}" + ("" if field.constant is None else f" (={field.constant})")
         for field in layout.fields
     )
 

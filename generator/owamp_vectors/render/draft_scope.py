@@ -57,29 +57,38 @@ VARIANTS = {
 """Flag → what a sentence on a theory under it has to say, a regular expression."""
 
 ASSUMPTIONS = {
-    "perfect": "encryption is perfect, so that nobody makes a ciphertext without its key",
-    "one-server": "each shared secret belongs to one client and one server",
-    "one-session": "each connection has one test session, and this is a TWAMP session",
-    "set-up": "T1 and T2 are known to the two ends of their connection alone, unless they are lost",
-    "no-loss": "no key is lost",
+    "perfect encryption": "nobody makes a ciphertext without its key",
+    "one server": "each shared secret belongs to one client and one server",
+    "one session": "each connection has one test session, which is a TWAMP session",
+    "own keys": "the two ends of a connection have T1 and T2, and nobody else unless they are lost",
+    "no loss": "no key is lost",
 }
-"""What theories take for granted, as the draft says it."""
+"""What theories take for granted, as the draft names and explains it."""
 
 _ASSUMED = {
-    "control_blocks": "set-up no-loss",
-    "control_stream": "set-up perfect",
-    "ikev2_binding": "perfect",
-    "ikev2_rekey": "perfect",
-    "ikev2_two_keys": "perfect",
-    "mixed_mode": "one-server perfect no-loss",
-    "rfc4656": "one-server one-session perfect",
-    "rfc4656_reflection": "set-up perfect",
-    "token_blocks": "one-server no-loss",
-    "twamp_reflector": "set-up perfect one-session no-loss",
+    "control_blocks": "own keys, no loss",
+    "control_stream": "own keys, perfect encryption",
+    "ikev2_binding": "perfect encryption",
+    "ikev2_rekey": "perfect encryption",
+    "ikev2_two_keys": "perfect encryption",
+    "mixed_mode": "one server, perfect encryption, no loss",
+    "rfc4656": "one server, one session, perfect encryption",
+    "rfc4656_reflection": "own keys, perfect encryption",
+    "token_blocks": "one server, no loss",
+    "twamp_reflector": "own keys, perfect encryption, one session, no loss",
 }
 """Theory → the assumptions under which what is verified of it holds."""
 
-_SHORT = {"Keys": "the two keys", "T3 and T4": "test keys"}
+_SHORT = {
+    "Keys": "two keys",
+    "T1 and T2": "T1, T2",
+    "T3 and T4": "test keys",
+    "a long-term key": "long-term key",
+    "the shared secret": "shared secret",
+    "the shared secret key": "shared secret key",
+}
+"""What may be lost, as it is called in braces."""
+
 _WIDELY = {"BOTH_WAYS", "TWO_SERVERS"}
 
 
@@ -117,9 +126,9 @@ def scope_of(claims: Claims, claim: Claim) -> Scope:
     protocols = _PROTOCOLS.get(claim.job.model, {})
     is_verified = claim.expected == "verified"
     holds_always = is_verified and claims.quantifier(claim.job) == "all-traces"
-    assumed = set(_ASSUMED.get(claim.job.model, "").split())
+    assumed = set(filter(None, _ASSUMED.get(claim.job.model, "").split(", ")))
     if _WIDELY & set(claim.job.flags):
-        assumed.discard("one-server")
+        assumed.discard("one server")
     return Scope(
         frozenset(name for name, pattern in protocols.items() if re.search(pattern, formula)),
         frozenset(m for m, pattern in _MODES.items() if protocols and re.search(pattern, formula)),
@@ -156,4 +165,4 @@ def beyond_scope(sentence: str, scopes: Iterable[Scope], assumed: set[str]) -> I
         if not re.search(pattern, said):
             yield f"does not say {pattern!r}, the variant of a claim"
     for name in sorted({name for scope in scopes for name in scope.assumed} - assumed):
-        yield f"rests on what its section does not state: {ASSUMPTIONS[name]}"
+        yield f"rests on {name!r}, which its section does not state"

@@ -18,7 +18,7 @@ from ..disk import read_text
 from ..vectors.declaration import GENERATOR_VERSION
 from .report_claims import Page, claim_page, url_of
 from .report_html import render_page
-from .report_meaning import meaning
+from .report_meaning import meaning_of
 from .report_overview import shown_matrix, tallies
 from .report_results import conformed, result_parts
 from .report_sources import (
@@ -102,7 +102,7 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
             "by_id": by_id,
             "matrix": shown_matrix(claims, by_id),
             "attacks": attacks,
-            "meanings": {page.claim.id: meaning(page, claims, attacks) for page in pages},
+            "meanings": {page.claim.id: meaning_of(page, claims, attacks) for page in pages},
             "statements": statements,
             "sections": sections(library, claims.every, statements),
             "sources": sources,

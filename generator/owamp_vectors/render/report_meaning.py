@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..claims.attacks import Attack
+from ..claims.attacks import KnownAttack
 from ..claims.declared import Claims
 from ..claims.matrix import LOST, excused
 from .report_claims import Page
@@ -30,10 +30,10 @@ class Meaning:
 
     adversary: str
     for_you: str
-    attack: Attack | None = None
+    attack: KnownAttack | None = None
 
 
-def meaning(page: Page, claims: Claims, attacks: Iterable[Attack]) -> Meaning:
+def meaning_of(page: Page, claims: Claims, attacks: Iterable[KnownAttack]) -> Meaning:
     """What is said of a claim on its page. What the adversary is given is read from the theory."""
     attack = next((one for one in attacks if page.claim in one.claims), None)
     return Meaning(_adversary(page, claims), _for_you(page, claims, attack), attack)
@@ -50,7 +50,7 @@ def _adversary(page: Page, claims: Claims) -> str:
     return " ".join((_NETWORK, f"It can be given: {listed(names)}." if names else "")).strip()
 
 
-def _for_you(page: Page, claims: Claims, attack: Attack | None) -> str:
+def _for_you(page: Page, claims: Claims, attack: KnownAttack | None) -> str:
     claim = page.claim
     if page.status not in ("verified", "falsified"):
         return "There is no verdict on the model of today."

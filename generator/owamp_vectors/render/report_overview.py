@@ -10,7 +10,7 @@ from ..claims.declared import Claim, Claims
 from ..claims.matrix import MATRIX, excused, load_matrix
 from .report_claims import Page
 
-PROVERS = {"tamarin-prover": "Tamarin", "proverif": "ProVerif", "cryptoverif": "CryptoVerif"}
+PROVER_NAMES = {"tamarin-prover": "Tamarin", "proverif": "ProVerif", "cryptoverif": "CryptoVerif"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _cell(claim: Claim | None, claims: Claims, by_id: Mapping[str, Page]) -> Cel
         return None
     page = by_id[claim.id]
     names = (name.split()[0] for name in page.row.found_by.split(", ") if name)
-    provers = tuple(PROVERS.get(name, name) for name in names)
+    provers = tuple(PROVER_NAMES.get(name, name) for name in names)
     lost = excused(claims, claim) if page.status == "verified" else ()
     return Cell(page, lost, provers)
 

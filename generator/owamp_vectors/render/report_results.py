@@ -29,7 +29,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Part:
+class ResultPart:
     """A part of a file: its heading, and what is below it."""
 
     file: str
@@ -48,7 +48,7 @@ class Conformed:
     unsupported: int
 
 
-def result_parts(root: Path) -> list[Part]:
+def result_parts(root: Path) -> list[ResultPart]:
     """The parts of files below a directory that are results; a file that is not there has none."""
     found = []
     for name, titles in _KEPT:
@@ -76,14 +76,14 @@ def conformed(root: Path) -> list[Conformed]:
     return found
 
 
-def _parts(root: Path, name: str) -> Iterator[Part]:
+def _parts(root: Path, name: str) -> Iterator[ResultPart]:
     path = root / name
     if not path.is_file():
         return
     text = re.sub(r"<!--.*?-->", "", read_text(path), flags=re.DOTALL)
     pieces = re.split(r"^#{1,3} +(.+)$", text, flags=re.MULTILINE)
     for title, body in zip(pieces[1::2], pieces[2::2], strict=True):
-        yield Part(name, title.strip(), tuple(_blocks(body)))
+        yield ResultPart(name, title.strip(), tuple(_blocks(body)))
 
 
 def _blocks(body: str) -> Iterator[Block]:

@@ -68,6 +68,7 @@ class HeardPacket(Heard):
 
     Attributes:
         session: that its ports belong to; None if that is not known.
+        unknown: why it cannot be checked; "" if it can.
         is_answer: whether the reflector sent it.
         answered: for an answer, the sender's packet with the number that it names; None if that is
             not in the capture.
@@ -75,6 +76,7 @@ class HeardPacket(Heard):
     """
 
     session: TestSession | None = None
+    unknown: str = ""
     is_answer: bool = False
     answered: bytes | None = field(default=None, repr=False)
     ttl: int = 0

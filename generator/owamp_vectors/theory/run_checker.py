@@ -96,8 +96,8 @@ class _Attempt:
     step: Instance | None = None
     reason: str = ""
 
-    def rank(self, event: RunEvent) -> tuple[int, int, bool]:
-        return self.fits, self.read, self.rule.name == event.rule
+    def rank(self, event: RunEvent) -> tuple[int, bool, int]:
+        return self.fits, self.rule.name == event.rule, self.read
 
 
 class _NoFitError(Exception):

@@ -298,6 +298,10 @@ def _unknown(client: Client) -> Iterator[Case]:
         yield client.after_set_up(f"command {number}", [octets], *flags, source=source)
         comment = f"command {number} while testing"
         yield client.after_set_up(comment, [*sessions, octets], *flags, source=source)
+    if not is_owamp:
+        comment = "command 255, then a request"
+        text = [bytes([255]).ljust(16, b"\0")]
+        yield client.saying(comment, text, client.ask(), source=source)
 
 
 def _requests(client: Client) -> Iterator[Case]:

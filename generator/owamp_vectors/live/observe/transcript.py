@@ -89,16 +89,20 @@ def _packet(
 ) -> HeardPacket:
     """A test packet; the sender's are kept by SID and number, for the answers to them."""
     if observed is None:
-        return HeardPacket(packet, step.name, "client", step.octets)
+        unknown = "it belongs to no session that was heard to be accepted"
+        return HeardPacket(packet, step.name, "client", step.octets, unknown=unknown)
     session, is_answer = observed.session, step.who is Who.REFLECTOR
     kind = ReflectorPacket if is_answer else SenderPacket
     end: End = "client" if observed.sends_from_client is not is_answer else "server"
     octets = step.octets[: kind.header_size(session.mode)]
     layout, text = step.parts[0].layout, step.parts[0].octets
     values = {} if layout is None else layout.unpack(text)
+    unknown = f"its layout, with {observed.unchecked}" if observed.unchecked else ""
     if not is_answer:
         senders[session.sid, values.get("sequence_number", -1)] = octets
-        return HeardPacket(packet, step.name, end, octets, session)
+        return HeardPacket(packet, step.name, end, octets, session, unknown)
     answered = senders.get((session.sid, values.get("sender_sequence_number", -1)))
     ttl = values.get("sender_ttl", 0)
-    return HeardPacket(packet, step.name, end, octets, session, True, answered, ttl)
+    if answered is None:
+        unknown = unknown or "the packet that it answers is not in the capture"
+    return HeardPacket(packet, step.name, end, octets, session, unknown, True, answered, ttl)

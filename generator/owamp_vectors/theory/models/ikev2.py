@@ -36,7 +36,8 @@ def type_of_sk_d(prf: ikev2.Prf) -> Type:
     return Type("SK_d", prf.output_size)
 
 
-def _skeyseed(prf: ikev2.Prf) -> MacroRow:
+def skeyseed_row(prf: ikev2.Prf) -> MacroRow:
+    """SKEYSEED of IKE_SA_INIT."""
     return MacroRow(
         "skeyseed",
         ikev2.skeyseed,
@@ -141,7 +142,7 @@ MESSAGE_OF_IKE = Player(
 
 ROOM = Room(
     symbols=(_auth,),
-    macros=(_skeyseed, seed_of_sa, _keymat),
+    macros=(skeyseed_row, seed_of_sa, _keymat),
     model_only={
         "auth": "AUTH of RFC 7296 §2.15 is outside of the reference",
         "initiator_id": "AUTH of RFC 7296 §2.15 is outside of the reference",

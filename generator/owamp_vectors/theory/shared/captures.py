@@ -14,6 +14,7 @@ from ..heard import (
     Left,
     Meant,
 )
+from ..rows import Shape
 from ..run_checker import RunEvent
 from .layouts import layouts_with_ttl
 from .packets import by_mode
@@ -21,8 +22,6 @@ from .packets import by_mode
 UNREAD = ("encrypted octets", "octets", "gap", "command")
 """The names of octets that are not known here, or not read."""
 _IN_CLEAR = Left("a test packet in clear")
-NO_SESSION = Left("it belongs to no session that was heard to be accepted", is_abstraction=False)
-_NOT_HEARD = Left("the packet that it answers is not in the capture", is_abstraction=False)
 
 
 def event_of(
@@ -34,7 +33,7 @@ def event_of(
     received: bytes | None = None,
     sent: bytes | None = None,
     rule: str = "",
-    ttl: int | None = None,
+    layouts: tuple[Shape, ...] = (),
 ) -> RunEvent:
     """What an end did, whose random octets are not known."""
     return RunEvent(
@@ -45,7 +44,7 @@ def event_of(
         received=received,
         sent=sent,
         rule=rule,
-        layouts=() if ttl is None else layouts_with_ttl(ttl),
+        layouts=layouts,
     )
 
 
@@ -56,6 +55,11 @@ def why_left(connection: HeardConnection) -> Left | None:
     if connection.mode is None or not connection.mode.is_protected:
         return Left("the unauthenticated mode")
     return None
+
+
+def packet_left(item: HeardPacket) -> Left | None:
+    """Why a test packet cannot be checked, if it cannot."""
+    return Left(item.unknown, is_abstraction=False) if item.unknown else None
 
 
 def packet_meant(
@@ -71,16 +75,14 @@ def packet_meant(
             who receives what was reflected.
         names: what is known beside the SID, by the end from which the session's packets come.
     """
-    left = NO_SESSION if item.session is None else None
-    if item.session is not None and item.session.keys is None:
+    left = packet_left(item)
+    if left is None and item.session is not None and item.session.keys is None:
         left = _IN_CLEAR
-    elif item.is_answer and item.answered is None:
-        left = _NOT_HEARD
     if left is not None or item.session is None:
-        yield Meant(connection, item, left or NO_SESSION)
+        yield Meant(connection, item, left or _IN_CLEAR)
         return
     known = {**names[item.receiver if item.is_answer else item.sender], "sid": item.session.sid}
-    ttl = item.ttl if item.is_answer else None
+    layouts = layouts_with_ttl(item.ttl) if item.is_answer else ()
 
     rules = [by_mode(stem)[item.session.mode] for stem in stems]
 
@@ -93,7 +95,7 @@ def packet_meant(
             received=received,
             sent=sent,
             rule=rule,
-            ttl=ttl,
+            layouts=layouts,
         )
         return Meant(connection, item, event)
 

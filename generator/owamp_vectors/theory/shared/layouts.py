@@ -122,6 +122,17 @@ SHAPES = (
 )
 
 
+def layouts_with_unused(greeting: bytes) -> tuple[Shape, ...]:
+    """The layout of Server-Greeting with other octets in Unused, which receivers ignore."""
+    place = next(at for at, item in GREETING.offsets() if item.name == "modes")
+    unused = greeting[:place]
+    return tuple(
+        replace(shape, base=unused + shape.base[place:])
+        for shape in SHAPES
+        if shape.bound is messages.ServerGreeting and any(unused)
+    )
+
+
 def layouts_with_ttl(ttl: int) -> tuple[Shape, ...]:
     """The layouts of a reflector's packet with another Sender TTL, which theories leave out."""
     if ttl == TTL:

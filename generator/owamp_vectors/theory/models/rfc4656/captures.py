@@ -18,9 +18,19 @@ from ...heard import (
     Left,
     Meant,
 )
+from ...rows import Shape
 from ...run_checker import RunEvent
 from ...shared.captures import UNREAD, all_left, event_of, packet_meant, why_left
+from ...shared.layouts import layouts_with_unused
 
+_SENDS = {
+    "Server-Greeting": "Server_Greeting",
+    "Set-Up-Response": "Client_Set_Up_Response",
+    "Server-Start": "Server_Start",
+    "Request-TW-Session": "Client_Request_Session",
+    "Accept-Session": "Server_Accept_Session",
+}
+"""The rule that sends a message."""
 _SET_UP = ("Server-Greeting", "Set-Up-Response", "Server-Start")
 _UNREADABLE = "message"
 """The name of octets that cannot be a message at their place."""
@@ -33,6 +43,9 @@ class _Talk:
 
     Attributes:
         waiting: what each end was sent and has not answered.
+        requests, answers: how many there were.
+        over: why no more messages are steps.
+        layouts: those of the greeting, if it is unusual.
     """
 
     waiting: dict[End, deque[bytes]] = field(
@@ -41,6 +54,7 @@ class _Talk:
     requests: int = 0
     answers: int = 0
     over: Left | None = None
+    layouts: tuple[Shape, ...] = ()
 
     def left(self, connection: HeardConnection, item: HeardMessage) -> Left | None:
         """Why a message is no step of a theory with one two-way session; None if it is one."""
@@ -54,7 +68,7 @@ class _Talk:
         if item.name in UNREAD:
             self.over = Left("it cannot be read", is_abstraction=False)
             return self.over
-        if item.name not in ("Request-TW-Session", "Accept-Session"):
+        if item.name not in _SENDS:
             return Left(item.name)
         if connection.protocol is Protocol.OWAMP:
             return Left("the request of a one-way session, and its answer")
@@ -122,14 +136,30 @@ def _talk(connection: HeardConnection, packets: Packets) -> Iterator[Meant]:
         if left is not None:
             yield Meant(connection, item, left)
             continue
+        if item.name == "Server-Greeting":
+            talk.layouts = layouts_with_unused(item.octets)
         mine = talk.waiting[item.sender]
         received = mine.popleft() if mine else None
         event = event_of(
-            connection, item, item.sender, known=names, received=received, sent=item.octets
+            connection,
+            item,
+            item.sender,
+            known=names,
+            received=received,
+            sent=item.octets,
+            rule=_SENDS.get(item.name, ""),
+            layouts=talk.layouts,
         )
         yield Meant(connection, item, event)
         if item.name == "Accept-Session":
-            event = event_of(connection, item, "client", known=names, received=item.octets)
+            event = event_of(
+                connection,
+                item,
+                "client",
+                known=names,
+                received=item.octets,
+                rule="Client_Open_Session",
+            )
             yield Meant(connection, item, event)
         else:
             talk.waiting[item.receiver].append(item.octets)
