@@ -220,11 +220,18 @@ class Node:
         return self.label.startswith(_LEAKS) and bool(self.facts(self.conclusions, "OutFact"))
 
 
+def _bare(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _bare(v) for k, v in value.items() if k not in _NOT_SHOWN}
+    return [_bare(item) for item in value] if isinstance(value, list) else value
+
+
 class _Terms:
     """Writes terms: with the names of the cast, and else as Tamarin's graph abbreviates them."""
 
     def __init__(self, abbreviations: list[Json], cast: Cast) -> None:
         self._cast = cast
+        self._keys: dict[int, tuple[Any, str]] = {}
         self._bases: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._terms: dict[str, Any] = {}
@@ -247,16 +254,13 @@ class _Terms:
         self._sent.clear()
         self._numbered.clear()
 
-    @staticmethod
-    def key(term: Any) -> str:
-        """A term as a text that is the same for equal terms."""
-
-        def bare(value: Any) -> Any:
-            if isinstance(value, dict):
-                return {k: bare(v) for k, v in value.items() if k not in _NOT_SHOWN}
-            return [bare(item) for item in value] if isinstance(value, list) else value
-
-        return json.dumps(bare(term), sort_keys=True)
+    def key(self, term: Any) -> str:
+        """A term as a text that is the same for equal terms; computed once for each object."""
+        found = self._keys.get(id(term))
+        if found is None:
+            text = json.dumps(_bare(term), sort_keys=True)
+            self._keys[id(term)] = found = (term, text)  # the term is kept, and with it its id
+        return found[1]
 
     def _base(self, term: Json) -> str:
         """What the cast calls a term; "" if nothing."""
@@ -538,6 +542,15 @@ class _Reader:
             names = words[owner]
             role = max(names, key=names.count)
             players[node.id] = self._cast_as(node, owner) or _Player(owner, role, "", owner)
+        known = {
+            (owners[node], player.role): player
+            for node, player in players.items()
+            if player.session is not None
+        }
+        for node in rules:  # what an instance does before it has its session
+            player = players[node.id]
+            if not player.host and player.session is None:
+                players[node.id] = known.get((owners[node.id], player.role), player)
         return players
 
     def _cast_as(self, node: Node, owner: str) -> _Player | None:
@@ -590,6 +603,8 @@ class _Reader:
         """Which session a step is in; "" if there is no other to take it for."""
         own = (player.key, player.role, None)
         alike = [p for p in players.values() if (p.key, p.role, p.session) == own]
+        if player.session is not None and not player.host:
+            return ""  # the session has a column of its own
         if player.session is not None:
             others = {p.instance for p in players.values() if p.session is not None}
             return f"session {self._terms.text(player.session)}" if len(others) > 1 else ""
