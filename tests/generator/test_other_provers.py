@@ -91,7 +91,6 @@ def test_a_query_asks_for_a_run_where_the_lemma_does() -> None:
 
 @pytest.mark.skipif(bool(MISSING), reason=MISSING)
 def test_a_run_from_nothing_gives_the_recorded_verdicts(tmp_path: Path) -> None:
-    started = time.monotonic()
     proofs = tmp_path / "proofs"
     shutil.copytree(MODELS / "proofs", proofs)
     path = proofs / "ledger.json"
@@ -103,7 +102,6 @@ def test_a_run_from_nothing_gives_the_recorded_verdicts(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     found = {str(job): w.verdict for job, w in Ledger.read(path).witnesses.items()}
     assert found == recorded
-    assert time.monotonic() - started < 300  # 60 on two cores that do nothing else
 
 
 # ------------------------------------------------------------------------------------ queries

@@ -255,10 +255,10 @@ def test_a_verdict_that_was_to_be_expected_is_still_another(models: Path, tmp_pa
 
 
 def test_a_claim_that_no_sentence_needs_is_in_the_list(models: Path, tmp_path: Path) -> None:
-    flip(models, "one-way-owamp-reflection", "falsified")
+    flip(models, "one-way-control-keys-secret", "falsified")
     line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
     assert line.startswith(
-        "Error: the list of claims needs claim one-way-owamp-reflection verified"
+        "Error: the list of claims needs claim one-way-control-keys-secret verified"
     )
 
 

@@ -253,14 +253,12 @@ ROOM = Room(
         "same-sid-reflection": Attack("OneSidForTwoSessions"),
         **{
             f"test-to-test{kind}": Attack("TestKeysInverted")
-            for kind in ("", "-encrypted", "-twamp")
+            for kind in ("", "-encrypted", "-twamp", "-reflector")
         },
         "shared-owamp-reflection-authenticated": _SHARED,
         "shared-owamp-reflection-encrypted": _SHARED,
         "shared-owamp-reflection": _SHARED,
-        "shared-twamp-reflection": _SHARED,
         "shared-twamp-reflection-encrypted": _SHARED,
         "shared-twamp-to-reflector-encrypted": _SHARED,
-        **{f"shared-test-to-test{kind}": _SHARED for kind in ("", "-encrypted", "-twamp")},
     },
 )

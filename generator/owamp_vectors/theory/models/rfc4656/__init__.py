@@ -25,12 +25,16 @@ ROOM = Room(
     mutants={
         "NO_HMAC": "the HMACs of control messages and test packets",
         "TOKEN_IN_CLEAR": "the encryption of the Token",
+        "NO_CHALLENGE": "the Challenge in the Token",
+        "NO_SALT": "the Salt in the key of the Token",
         "NO_FRESHNESS": "Challenge and Salt",
         "MODES_IN_TOKEN": "nothing; Modes and Mode are put into the Token",
     },
     attacks={
         "both-ways-server-agrees": Attack("OnePassphraseBothWays"),
         "two-servers-server-agrees": Attack("OnePassphraseForTwoServers"),
+        "both-ways-client-agrees": Attack("OnePassphraseBothWays"),
+        "two-servers-client-agrees": Attack("OnePassphraseForTwoServers"),
         "forward-secrecy": Attack("SecretLostLater"),
         "test-to-control": Attack("TestKeysInverted"),
         "test-to-control-hmac": Attack("TestKeysInverted"),
