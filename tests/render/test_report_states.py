@@ -17,7 +17,7 @@ from owamp_vectors.claims.declared import load
 from owamp_vectors.claims.ledger import TRACE, Ledger
 from owamp_vectors.disk import MANIFEST, FileError, digest
 from owamp_vectors.render import report_theory
-from owamp_vectors.render.report_html import highlight, rfc_links
+from owamp_vectors.render.report_html import capitals, highlight, rfc_links
 from owamp_vectors.render.report_results import Conformed, conformed, result_parts
 from owamp_vectors.theory.findings import Finding
 from owamp_vectors.theory.grammar import NoGrammarError
@@ -261,6 +261,13 @@ def test_sections_link_to_the_rfc_editor() -> None:
     ]  # fmt: skip
     assert re.sub("<[^>]*>", "", text) == "RFC 4656 §3.1, §6.10; RFC 7717 §5.1 &amp; proposal §9"
     assert rfc_links("§3 <of> what?") == "§3 &lt;of&gt; what?"
+
+
+def test_long_names_break_at_their_capitals_and_joints() -> None:
+    assert capitals("TokenIvNotZero") == "Token<wbr/>Iv<wbr/>Not<wbr/>Zero"
+    assert capitals("token:HMACFirst") == "token:<wbr/>HMACFirst"
+    assert capitals("t1_is_secret") == "t1_<wbr/>is_<wbr/>secret"
+    assert capitals("a<b") == "a&lt;b"
 
 
 def test_models_are_marked_without_changing_them() -> None:
