@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..disk import FileError, write_set
-from ..render.draft import NAME, make_draft
+from ..render.draft import NAME, make_draft, packet_figures
 from ..render.draft_evidence import DraftError
 from ..render.draft_fragment import FRAGMENTS, make_fragment
 from ..render.draft_front import RIGHTS, Author, Front, author_of, submitted
@@ -35,16 +35,13 @@ class _NoXml2rfc(click.ClickException):
     exit_code = NO_PROGRAM
 
 
-class _AuthorType(click.ParamType):
-    name = "author"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Author:
-        try:
-            return author_of(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+def _authors(
+    _context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[Author, ...]:
+    try:
+        return tuple(map(author_of, values))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=parameter) from None
 
 
 def _epoch() -> date | None:
@@ -73,8 +70,8 @@ def _epoch() -> date | None:
     "--author",
     "authors",
     metavar="AUTHOR",
-    type=_AuthorType(),
     multiple=True,
+    callback=_authors,
     help='With --submission: "Name, Organization <e-mail>"; more than once for several.',
 )
 @click.option(
@@ -134,7 +131,7 @@ def draft(
                     front=submitted(authors, ipr) if submission else Front(NAME),
                 )
             if fragment:
-                texts = make_fragment(fragment, next(iter(texts.values())))
+                texts = make_fragment(fragment, next(iter(texts.values())), packet_figures())
         except DraftError as error:
             raise _NotBuilt(str(error)) from None
         except NoXml2rfcError as error:
