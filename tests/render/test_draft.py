@@ -34,7 +34,8 @@ from owamp_vectors.render import derivations, draft, draft_figures, rfcxml
 from owamp_vectors.render.draft_cases import Cases, DraftCase
 from owamp_vectors.render.draft_evidence import DraftError, Evidence
 from owamp_vectors.render.draft_figures import WIDTH, packet_diagram, program, program_names
-from owamp_vectors.render.draft_prose import model_head, prose
+from owamp_vectors.render.draft_fragment import make_fragment
+from owamp_vectors.render.draft_prose import prose
 from owamp_vectors.render.draft_scope import VARIANTS
 from owamp_vectors.vectors.declaration import Json
 from owamp_vectors.vectors.stored import find_files
@@ -618,27 +619,72 @@ def test_sections_become_references() -> None:
     assert prose("see §2", "4656") == 'see <xref target="RFC4656" section="2" sectionFormat="of"/>'
 
 
-@pytest.mark.parametrize("path", sorted(MODELS.glob("*.spthy")), ids=lambda path: path.stem)
-def test_heads_of_models_are_read(path: Path) -> None:
-    head = model_head(path)
-    text = path.read_text(encoding="utf-8")
-    assert len(head.abstractions) == text[: text.index("Left out")].count("\n  - ")
-    assert all((head.title, head.scope, head.left_out))
-    flags = [flag for flag, _ in head.flags if flag]
-    words = ("ifdef", "define")
-    asked, defined = (set(re.findall(rf"^#{word} (\w+)$", text, re.M)) for word in words)
-    assert set(flags) >= asked - defined
-    assert not any("Flag" in part for part in (head.left_out, *head.abstractions))
+# --------------------------------------------------------------------------- submission, fragments
 
 
-def test_a_model_without_a_head_is_an_error(models: Path, tmp_path: Path) -> None:
-    replace(models / "ikev2_sa.spthy", "Left out ", "Kept in ")
-    result = run(tmp_path / "out", "--source-only", models=models)
-    assert result.exit_code == 3
-    assert "ikev2_sa.spthy: expected Left out in the comment at its head" in result.output
-    (models / "ikev2_sa.spthy").write_text("theory a begin end", encoding="utf-8")
-    with pytest.raises(FileError, match="expected a comment at its head, found none"):
-        model_head(models / "ikev2_sa.spthy")
+@needs_xml2rfc
+def test_a_submission_has_the_boilerplate(tmp_path: Path) -> None:
+    authors = ("Ann B. Smith, Example Ltd <ann@example.org>", "Zoe Ünal <zoe@example.org>")
+    options = [option for author in authors for option in ("--author", author)]
+    assert run(tmp_path, "--submission", *options).exit_code == 0
+    name = "draft-smith-ippm-otwamp-security-00"
+    text = " ".join((tmp_path / f"{name}.txt").read_text(encoding="utf-8").split())
+    for part in (
+        "full conformance with the provisions of BCP 78 and BCP 79",
+        "This Internet-Draft will expire on",
+        "IETF Trust and the persons identified as the document authors",
+        "Ann B. Smith Example Ltd Email: ann@example.org",
+        "A. B. Smith Internet-Draft Example Ltd",
+    ):
+        assert part in text
+    assert "It has not been submitted" not in text
+    source = (tmp_path / f"{name}.xml").read_text(encoding="utf-8")
+    assert 'ipr="trust200902"' in source
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--submission",), "--submission and --author go together"),
+        (("--author", "Ann Smith <a@example.org>"), "--submission and --author go together"),
+        (("--submission", "--author", "Smith <a@example.org>"), "found 'Smith <a@example.org>'"),
+        (("--submission", "--author", "Ann Smith"), 'expected "Given Surname, Organization <'),
+    ],
+)
+def test_what_is_no_submission_is_refused(
+    options: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    result = run(tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("security", "## Secrecy of the Keys {#security-keys}"),
+        ("vectors", "-- token --"),
+        ("figure", '{: #layout-reflector title="Protected Packet of a Reflector"}'),
+    ],
+)
+def test_a_fragment_stands_alone(name: str, words: str, source: str) -> None:
+    parts = make_fragment(name, source, draft.packet_figures())
+    assert sorted(parts) == [f"{name}.md", f"{name}.xml"]
+    assert words in parts[f"{name}.md"]
+    tree = ET.fromstring(f"<x>{parts[f'{name}.xml']}</x>")  # noqa: S314
+    anchors = {element.get("anchor") for element in tree.iter()}
+    for link in tree.iter("xref"):
+        target = link.get("target", "")
+        assert target in anchors or target.startswith("RFC") or target.isupper()
+    text = "".join(tree.itertext())
+    for block in re.findall(r"^[0-9a-f]{64}$", text, re.MULTILINE):
+        assert f"\n{block}\n" in parts[f"{name}.md"]
+
+
+def test_fragments_are_written(tmp_path: Path) -> None:
+    assert run(tmp_path, "--fragment", "figure").exit_code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"figure.md", "figure.xml", MANIFEST}
 
 
 # --------------------------------------------------------------------------- dates, xml2rfc

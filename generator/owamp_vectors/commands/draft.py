@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..disk import FileError, write_set
-from ..render.draft import NAME, make_draft
+from ..render.draft import NAME, make_draft, packet_figures
 from ..render.draft_evidence import DraftError
 from ..render.draft_fragment import FRAGMENTS, make_fragment
 from ..render.draft_front import RIGHTS, Author, Front, author_of, submitted
@@ -36,13 +36,12 @@ class _NoXml2rfc(click.ClickException):
 
 
 def _authors(
-    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+    _context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[Author, ...]:
-    """The authors that are named; fails with one line."""
     try:
         return tuple(map(author_of, values))
     except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.BadParameter(str(error), param=parameter) from None
 
 
 def _epoch() -> date | None:
@@ -71,8 +70,8 @@ def _epoch() -> date | None:
     "--author",
     "authors",
     metavar="AUTHOR",
-    callback=_authors,
     multiple=True,
+    callback=_authors,
     help='With --submission: "Name, Organization <e-mail>"; more than once for several.',
 )
 @click.option(
@@ -132,7 +131,7 @@ def draft(
                     front=submitted(authors, ipr) if submission else Front(NAME),
                 )
             if fragment:
-                texts = make_fragment(fragment, next(iter(texts.values())))
+                texts = make_fragment(fragment, next(iter(texts.values())), packet_figures())
         except DraftError as error:
             raise _NotBuilt(str(error)) from None
         except NoXml2rfcError as error:

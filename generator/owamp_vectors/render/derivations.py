@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-NUMBER = r'(\w+) = (\d+|".+")'
+PLAIN = r'(\w+) = (\d+|".+")'
 OCTETS = r"(\w+(?:\[\d\])?) \((\d+)\): ?([0-9a-f]*)"
 ZERO = bytes(16)
 HASH = {"PRF_HMAC_SHA1": "sha1", "PRF_HMAC_SHA2_256": "sha256"}
@@ -39,7 +39,7 @@ def mac(key: bytes, text: bytes) -> bytes:
     return hmac.digest(key, text, "sha1")[:16]
 
 
-def token_key(secret: bytes, salt: bytes, count: int) -> bytes:
+def pbkdf2_key(secret: bytes, salt: bytes, count: int) -> bytes:
     """The key of the Token (RFC 4656 §3.1)."""
     return hashlib.pbkdf2_hmac("sha1", secret, salt, count, 16)
 
@@ -82,7 +82,7 @@ def ike_prf(name: str, key: bytes, text: bytes) -> bytes:
     return hmac.digest(key, text, HASH[name])
 
 
-def prf_plus(name: str, key: bytes, seed: bytes, size: int) -> bytes:
+def prf_run(name: str, key: bytes, seed: bytes, size: int) -> bytes:
     """prf+, its first `size` octets (RFC 7296 §2.13)."""
     found, last, number = b"", b"", 1
     while len(found) < size:
@@ -94,10 +94,10 @@ def prf_plus(name: str, key: bytes, seed: bytes, size: int) -> bytes:
 def sk_d(name: str, skeyseed: bytes, nonces_spis: bytes) -> bytes:
     """SK_d, the first of the keys of an IKE SA (RFC 7296 §2.14)."""
     size = len(ike_prf(name, b"", b""))
-    return prf_plus(name, skeyseed, nonces_spis, size)
+    return prf_run(name, skeyseed, nonces_spis, size)
 
 
-def kdf(key: bytes, label: str, context: bytes) -> bytes:
+def new_kdf(key: bytes, label: str, context: bytes) -> bytes:
     """The one-way function of the proposal to repair the set-up."""
     text = label.encode() + b"\0" + context
     return hmac.digest(key, text, "sha256")
@@ -111,7 +111,7 @@ def set_up_mac(key: bytes, names: Any, messages: bytes) -> bytes:
 
 def value_of(line: str) -> tuple[str, int, Any] | None:
     """The name of a value, how many octets it has or -1, and what of it is in its first line."""
-    if match := re.fullmatch(NUMBER, line):
+    if match := re.fullmatch(PLAIN, line):
         return match[1], -1, literal_eval(match[2])
     if match := re.fullmatch(OCTETS, line):
         return match[1], int(match[2]), bytes.fromhex(match[3])
@@ -123,7 +123,7 @@ def read(text: str) -> list[list[list[Any]]]:
     blocks: list[list[list[Any]]] = []
     formula = ""
     for line in map(str.strip, unescape(text).splitlines()):
-        if re.fullmatch(r"\[[a-z-]+\]", line):
+        if re.fullmatch("-- [a-z-]+ --", line):
             blocks.append([])
         elif line.startswith("# "):
             formula += line[1:]
@@ -146,11 +146,9 @@ def check(text: str) -> list[str]:
         for name, value, formula, _ in block:
             if formula and eval(formula, globals(), known) != value:  # noqa: S307
                 wrong.append(name)
-            base, is_item, _ = name.partition("[")
-            if is_item:
-                known.setdefault(base, []).append(value)
-            else:
-                known[name] = value
+            base = name.partition("[")[0]
+            whole, earlier = base == name, known.get(base, [])
+            known[base] = value if whole else [*earlier, value]
     return wrong
 
 

@@ -25,7 +25,7 @@ from .draft_cases import Cases
 from .draft_evidence import DraftError, Evidence
 from .draft_figures import layout_fields, packet_diagram, program, program_names
 from .draft_front import Front
-from .draft_prose import model_head, prose
+from .draft_prose import prose
 from .draft_scope import ASSUMPTIONS
 from .rfcxml import convert, need_xml2rfc
 
@@ -82,7 +82,7 @@ def make_draft(
     evidence = Evidence(claims, Ledger.load(proofs))
     day = day or _last_day(evidence)
     front = front or Front(NAME)
-    source = _render(models, vectors, evidence, day, front)
+    source = _render(vectors, evidence, day, front)
     texts = {f"{front.name}.xml": source}
     return texts if source_only else texts | convert(front.name, source, day)
 
@@ -101,6 +101,16 @@ def _layouts() -> Iterator[tuple[str, int, str]]:
         yield layout.title, size, ", ".join(filter(None, (layout_fields(layout), more)))
 
 
+def packet_figures() -> str:
+    """The layouts of the protected test packets as figures of RFCXML."""
+    return "\n".join(
+        f'<figure anchor="layout-{name}"><name>Protected Packet of a {name.title()}</name>'
+        f'<artwork type="ascii-art">\n{diagram}\n</artwork></figure>'
+        for name, layout in _PACKETS.items()
+        if (diagram := packet_diagram(layout, hmac=True, padding=True))
+    )
+
+
 class _Program:
     """The pieces of the program, each printed once."""
 
@@ -117,7 +127,7 @@ class _Program:
         return [name for name in program_names() if name not in self._printed]
 
 
-def _render(models: Path, vectors: Path, evidence: Evidence, day: date, front: Front) -> str:
+def _render(vectors: Path, evidence: Evidence, day: date, front: Front) -> str:
     environment = new_environment(escape=True)
     cases, pieces = Cases(vectors), _Program()
     environment.globals.update(
@@ -133,11 +143,9 @@ def _render(models: Path, vectors: Path, evidence: Evidence, day: date, front: F
         case=cases.case,
         target=cases.target,
         files=cases.files,
-        diagram=lambda name: packet_diagram(_PACKETS[name], hmac=True, padding=True),
         layouts=_layouts,
         program=pieces.piece,
         rest=pieces.rest,
-        heads=lambda: {path.stem: model_head(path).title for path in models.glob("*.spthy")},
         mistakes=len(MISTAKES),
         version=GENERATOR_VERSION,
         front=front,

@@ -1,13 +1,13 @@
 """Cases of the vector files as blocks of the draft.
 
-A block begins with its name in brackets. A number or a text is behind "=", octets are behind their
-size and ":", in hex, and in lines of 32 octets where one line does not hold them. A line with "#"
-is the formula of the next value, an expression of the draft's program (`derivations`)::
+A block begins with its name between dashes. A number or a text is behind "=", octets are behind
+their size and ":", in hex, and in lines of 32 octets where one line does not hold them. A line
+with "#" is the formula of the next value, an expression of the draft's program (`derivations`)::
 
-    [token]
+    -- token --
     count = 1024
     salt (16): 32cdf28db6ecdd44dc213993e2986959
-    # token_key(sharedSecret, salt, count)
+    # pbkdf2_key(sharedSecret, salt, count)
     tokenKey (16): 601ca3fc908b20fe03da53fd935243c6
 
 Names are those of the JSON. The items of a list have their number, from 0, in brackets.
@@ -57,7 +57,7 @@ class DraftCase:
         Raises:
             LookupError: a name that the case does not have.
         """
-        parts, size = [[f"[{name}]"]], 1
+        parts, size = [[f"-- {name} --"]], 1
         for item in (*given.split(), *computed):
             lines = [*_wrapped(computed.get(item, "")), *self._lines(item)]
             if size + len(lines) > _PART:

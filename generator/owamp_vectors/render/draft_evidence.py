@@ -24,6 +24,10 @@ _SIGN = {"verified": "+", "falsified": "-", "undecided": "?"}
 """How a table writes a verdict."""
 
 
+_CHANGES = 3
+"""A statement that differs from another in so many words is printed as the difference."""
+
+
 class DraftError(Exception):
     """The draft cannot be made as it stands; the text is one line for people."""
 
@@ -155,7 +159,13 @@ class Evidence:
         found, last = [], 0
         for model, lemmas in models.items():
             first, last = last + 1, last + len(lemmas)
-            found.append((model, first, last, list(map(self._line, lemmas.values()))))
+            lines: list[tuple[str, str, str]] = []
+            statements: list[str] = []
+            for rows in lemmas.values():
+                anchor, names, statement = self._line(rows)
+                lines.append((anchor, names, _like_another(statement, statements, first)))
+                statements.append(statement)
+            found.append((model, first, last, lines))
         return found
 
     def _line(self, rows: list[ClaimRow]) -> tuple[str, str, str]:
@@ -204,3 +214,22 @@ def _by_prover(row: ClaimRow) -> str:
     if row.witness is not None:
         verdicts[row.witness.job.prover[0].upper()] = row.witness.verdict
     return "".join(f"{prover}{_SIGN[verdict]}" for prover, verdict in verdicts.items())
+
+
+def _like_another(statement: str, others: list[str], first: int) -> str:
+    """A statement, or if it is one of some others but for single words, which these are.
+
+    Args:
+        first: the number of the first of the others.
+    """
+    words = [word.strip(".,;:") for word in statement.split()]
+    for number, other in enumerate(others, first):
+        before = [word.strip(".,;:") for word in other.split()]
+        changed = {old: new for old, new in zip(before, words, strict=False) if old != new}
+        if (
+            len(before) == len(words)
+            and len(changed) <= _CHANGES
+            and words == [changed.get(word, word) for word in before]
+        ):
+            return f"as C{number}, with {', '.join(f'{n} for {o}' for o, n in changed.items())}."
+    return statement

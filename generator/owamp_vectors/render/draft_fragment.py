@@ -20,14 +20,16 @@ _ANCHORS = {
 FRAGMENTS = tuple(_ANCHORS)
 
 
-def make_fragment(name: str, source: str) -> dict[str, str]:
+def make_fragment(name: str, source: str, figures: str) -> dict[str, str]:
     """A part of a draft: ``<name>.xml`` and ``<name>.md`` with their contents.
 
     Args:
         name: one of `FRAGMENTS`.
         source: the draft as RFCXML.
+        figures: more figures, which the draft has not.
     """
     tree = ET.fromstring(source)  # noqa: S314  # made by ourselves
+    tree.append(ET.fromstring(f"<more>{figures}</more>"))  # noqa: S314
     titles = {e.get("anchor", ""): _title(e) for e in tree.iter() if e.get("anchor")}
     parts = [copy.deepcopy(_found(tree, anchor)) for anchor in _ANCHORS[name]]
     here = {e.get("anchor", "") for part in parts for e in part.iter() if e.get("anchor")}

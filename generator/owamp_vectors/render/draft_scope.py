@@ -29,6 +29,7 @@ _MODES = {"authenticated mode": r"[aA]uthenticated", "encrypted mode": r"[eE]ncr
 
 VARIANTS = {
     "BOTH_WAYS": "both directions",
+    "EXPONENTS": "exponent",
     "FROM_KEYMAT": "from KEYMAT",
     "IKE_PSK": "pre-shared key",
     "INITIATOR_IS_CLIENT": "initiator",
