@@ -33,17 +33,19 @@ def _additional_skeyseed(prf: ikev2.Prf) -> MacroRow:
     )
 
 
+_RECORDED = Player(
+    why_not="the rules are a whole recorded exchange; the vectors of binding.json have its keys",
+    is_outside=True,
+)
+
 ROOM = Room(
     macros=(skeyseed_row, seed_of_sa, _ppk_sk_d, _additional_skeyseed),
     model_only={"last_sk_d": "which SK_d is meant is the flag's choice"},
     mutants={"FIRST_SK_D": "PPK, or the additional key exchange, in the shared secret key"},
     players={
         "Provision_PPK": BEFOREHAND,
-        "Exchange": Player(
-            why_not="the rule is a whole recorded exchange; the vectors of binding.json have its"
-            " keys",
-            is_outside=True,
-        ),
+        "Initiator_Shares": _RECORDED,
+        "Exchange": _RECORDED,
         "Reveal_Exponents": LEAK,
         "Reveal_PPK": LEAK,
         "Reveal_Additional_Exponents": LEAK,
