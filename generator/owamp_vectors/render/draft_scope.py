@@ -28,6 +28,7 @@ _PROTOCOLS = {
 _MODES = {"authenticated mode": r"[aA]uthenticated", "encrypted mode": r"[eE]ncrypted"}
 
 VARIANTS = {
+    "ADDITIONAL_KE": "additional key exchange",
     "BOTH_WAYS": "both directions",
     "EXPONENTS": "exponent",
     "FROM_KEYMAT": "from KEYMAT",
@@ -41,6 +42,7 @@ VARIANTS = {
     "LOST": "lost",
     "NO_MIXED_MODE": "offers? (?:no )?Mode 8",
     "ONE_WAY_KDF": "one-way",
+    "PPK": "PPK",
     "REKEY": "rekey",
     "REPAIRED_TOKEN": "HMAC over",
     "SAME_SID": "one SID|same SID",
@@ -63,6 +65,7 @@ ASSUMPTIONS = {
     "one session": "each connection has one test session, which is a TWAMP session",
     "own keys": "the two ends of a connection have T1 and T2, and nobody else unless they are lost",
     "no loss": "no key is lost",
+    "recorded exchange": "nobody changes what the ends of the IKE SA send to each other",
 }
 """What theories take for granted, as the draft names and explains it."""
 
@@ -70,6 +73,7 @@ _ASSUMED = {
     "control_blocks": "own keys, no loss",
     "control_stream": "own keys, perfect encryption",
     "ikev2_binding": "perfect encryption",
+    "ikev2_recorded": "recorded exchange",
     "ikev2_rekey": "perfect encryption",
     "ikev2_two_keys": "perfect encryption",
     "mixed_mode": "one server, perfect encryption, no loss",
