@@ -256,9 +256,11 @@ def test_a_verdict_that_was_to_be_expected_is_still_another(models: Path, tmp_pa
 
 
 def test_a_claim_that_no_sentence_needs_is_in_the_list(models: Path, tmp_path: Path) -> None:
-    flip(models, "modes-in-token-origins", "falsified")
+    flip(models, "modes-in-token-modes-offered", "falsified")
     line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
-    assert line.startswith("Error: the list of claims needs claim modes-in-token-origins verified")
+    assert line.startswith(
+        "Error: the list of claims needs claim modes-in-token-modes-offered verified"
+    )
 
 
 def test_a_sentence_needs_what_its_proof_rests_on(models: Path, tmp_path: Path) -> None:
