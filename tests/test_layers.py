@@ -86,11 +86,7 @@ DELIBERATE = {
     "FILE": "each module of groups/ makes one",
     "MISTAKES": "each module of mistakes/ makes some",
     "NOTES": "as MISTAKES",
-    "main": "of the command, of the bench, and of the program that the draft prints",
-    **dict.fromkeys(
-        ("NUMBER", "kdf", "prf_plus", "token_key"),
-        "the program that the draft prints has nothing of the reference, and may call it the same",
-    ),
+    "main": "of the command and of the bench",
     "make_groups": "as FILE",
 }
 """Names that several modules define, and why."""

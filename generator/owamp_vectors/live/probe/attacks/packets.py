@@ -162,6 +162,26 @@ async def packet_of_another_session(target: AttackedHost, *, mode: Mode) -> Peer
         return PeerOutcome(Peer.RESISTS, "it answers neither, and answered one of its own sender")
 
 
+def _keys_by_lost(lost: Session, session: Session) -> TestSessionKeys:
+    """T3 and T4 of a session, computed from those of another one over the connection."""
+    recovered = control_keys_from_test_keys(lost.keys, lost.granted.sid)
+    return derive_test_session_keys(recovered, session.granted.sid)
+
+
+async def answer_by_lost_keys(target: AttackedHost, *, mode: Mode) -> PeerOutcome:
+    """The reflector gets a packet under T3 and T4 that are computed from another session's."""
+    async with target.line(mode) as line:
+        lost = await _session(line)
+        session = await line.ask()
+        await line.start()
+        await genuine_answer(line, session, _sender(session))
+        keys = _keys_by_lost(lost, session)
+        forged = SessionSender(session.granted.mode, keys).next_packet(PADDING)
+        if await line.exchange(session, forged) is None:
+            return PeerOutcome(Peer.RESISTS, "it answers an honest packet, and not this one")
+        return PeerOutcome(Peer.FALLS, "it answers the packet")
+
+
 # OWAMP: what the server has received is seen in the records that it is asked for
 
 
@@ -211,8 +231,7 @@ async def packet_by_lost_keys(target: AttackedHost, *, mode: Mode) -> PeerOutcom
         session = await line.ask()
         await line.start()
         await asyncio.sleep(INTERVAL)  # no packet may come before its time
-        recovered = control_keys_from_test_keys(lost.keys, lost.granted.sid)
-        keys = derive_test_session_keys(recovered, session.granted.sid)
+        keys = _keys_by_lost(lost, session)
         forged = SessionSender(session.granted.mode, keys).next_packet(PADDING)
         return await _taken(target, line, session, forged, keys)
 

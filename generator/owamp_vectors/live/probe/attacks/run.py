@@ -54,6 +54,7 @@ class Played:
         return self.outcome.claims or self.attack.claims
 
 
+_BY_LOST_KEYS = "a packet under keys that are computed from T3, T4 and the SID of another session"
 _A, _E, _M = Mode.AUTHENTICATED, Mode.ENCRYPTED, Mode.MIXED
 
 NOT_PLAYED = {
@@ -65,6 +66,9 @@ NOT_PLAYED = {
     "authenticated-return": "it is the sender, at the client, that is deceived",
     "twamp-reflection": "it is the sender, at the client, that is deceived",
     "test-to-test-twamp": "it is the sender, at the client, that is deceived",
+    "both-ways-client-agrees": "it is the client that is deceived",
+    "two-servers-client-agrees": "it is the client that is deceived",
+    "rekey-spis-lost": "it is about IKE SAs, which a server of OWAMP or TWAMP only names",
     "both-ways-server-agrees": "for the server it is an honest set-up",
     "two-servers-server-agrees": "for the server it is an honest set-up",
     "stream-t1-lost": "the server would have to send what is also a command",
@@ -156,16 +160,17 @@ def _of_twamp() -> Iterator[LiveAttack]:
         play = partial(packets.packet_of_another_session, mode=mode)
         text = "a packet of another session, and one under T1 and T2"
         yield LiveAttack(text, (claim,), play, mode)
+    play = partial(packets.answer_by_lost_keys, mode=_E)
+    yield LiveAttack(_BY_LOST_KEYS, ("test-to-test-reflector",), play, _E)
 
 
 def _of_owamp() -> Iterator[LiveAttack]:
     for mode, claim in ((_A, "test-to-test"), (_E, "test-to-test-encrypted")):
         play = partial(packets.packet_by_lost_keys, mode=mode)
-        text = "a packet under keys that are computed from T3, T4 and the SID of another session"
-        yield LiveAttack(text, (claim,), play, mode)
+        yield LiveAttack(_BY_LOST_KEYS, (claim,), play, mode)
     for same_sid, claim, sids in (
         (True, "same-sid-reflection", "the same SID"),
-        (False, "owamp-reflection", "another SID"),
+        (False, "owamp-reflection-encrypted", "another SID"),
     ):
         play = partial(packets.own_packet_back, mode=_E, same_sid=same_sid)
         yield LiveAttack(f"the server's own packet, of a session with {sids}", (claim,), play, _E)
