@@ -15,6 +15,10 @@ from owamp_vectors.vectors.stored import StoredCase, stored_cases
 VECTORS = Path(__file__).parents[1] / "vectors"
 
 
+class NotHereError(Exception):
+    """What this machine lacks for a test, or for a recording."""
+
+
 def stored(file: VectorFile) -> Json:
     """The content of a committed file."""
     content: Json = json.loads((VECTORS / f"{file.name}.json").read_text(encoding="utf-8"))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -37,6 +40,25 @@ def private(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
     return path
+
+
+def missing(*programs: str) -> str:
+    """What is not here of these programs and of what a network namespace needs; "" if all is."""
+    lacks = [name for name in ("unshare", "ip", *programs) if shutil.which(name) is None]
+    return ", ".join([*lacks, *(["root"] if os.geteuid() else [])])
+
+
+def in_namespace(script: str, errors: int = subprocess.STDOUT) -> subprocess.CompletedProcess[str]:
+    """A script of the shell in a network namespace of its own, and what it prints."""
+    return subprocess.run(
+        ["unshare", "-n", "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        timeout=GUARD,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -7,17 +7,15 @@ tests, and serve nothing else.
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..reference.support import KEY_ID, PASSPHRASE, SK_D, SPI_I, SPI_R
-from .peers import GUARD, private
+from ..support import NotHereError
+from .peers import in_namespace, missing, private
 from .perfsonar import keys, server_command
 
 DATA = Path(__file__).parent / "data"
@@ -44,10 +42,6 @@ wait $recorder
 """
 
 
-class NotHereError(Exception):
-    """A program, or a right, that a recording needs."""
-
-
 @dataclass(frozen=True)
 class Recording:
     """A session between two programs."""
@@ -65,8 +59,8 @@ class Recording:
         return f"{self.client}-{self.server}-{self.protocol}-{self.mode}{key}"
 
     def programs(self) -> set[str]:
-        """What must be on PATH."""
-        return {"unshare", "ip", "tcpdump"} | {self.client, self.server} - {"probe", "serve"}
+        """What must be on PATH, beside what a namespace needs."""
+        return {"tcpdump"} | {self.client, self.server} - {"probe", "serve"}
 
     def record(self, path: Path) -> None:
         """Run the session, and write its capture.
@@ -75,11 +69,9 @@ class Recording:
             NotHereError: a program is missing, or this is not root.
             RuntimeError: the session fails.
         """
-        missing = [name for name in sorted(self.programs()) if shutil.which(name) is None]
-        if os.geteuid():
-            missing.append("root")
-        if missing:
-            raise NotHereError(f"{self.name} needs {', '.join(missing)}")
+        lacks = missing(*sorted(self.programs()))
+        if lacks:
+            raise NotHereError(f"{self.name} needs {lacks}")
         with tempfile.TemporaryDirectory() as text:
             folder = Path(text)
             script = _SCRIPT.format(
@@ -89,14 +81,7 @@ class Recording:
                 capture=shlex.quote(str(folder / "seen.pcap")),
                 log=shlex.quote(str(folder / "tcpdump.log")),
             )
-            done = subprocess.run(
-                ["unshare", "-n", "sh", "-c", script],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=GUARD,
-                check=False,
-            )
+            done = in_namespace(script)
             if done.returncode:
                 raise RuntimeError(f"{self.name}: {done.stdout}")
             path.write_bytes((folder / "seen.pcap").read_bytes())

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -32,10 +30,11 @@ from owamp_vectors.live.probe.probe import ProbeReport, UnreachableError, run_pr
 from owamp_vectors.live.serve import sessions
 
 from ..reference.support import KEY_ID, OWAMP, TWAMP, Setting
+from ..support import NotHereError
 from . import on_path as on_path_script
 from .attacks import name_of, outcomes, played_with_perfsonar, recorded_of
 from .captured import THEORIES, outcomes_of, refused, steps
-from .peers import GUARD, plan, run, serving
+from .peers import in_namespace, missing, plan, run, serving
 from .perfsonar import (
     MODES,
     SERVERS,
@@ -45,7 +44,7 @@ from .perfsonar import (
     server_command,
     tried,
 )
-from .record import DATA, NotHereError, Recording
+from .record import DATA, Recording
 
 LETTERS = {Mode.UNAUTHENTICATED: "O", Mode.AUTHENTICATED: "A", Mode.ENCRYPTED: "E"}
 SETTINGS = [
@@ -155,21 +154,13 @@ def test_a_server_of_perfsonar_takes_modes_that_it_does_not_offer(
 
 def on_path(case: str, letter: str, folder: Path) -> dict[str, Any]:
     """What an adversary between twping and twampd achieves, in a namespace of its own."""
-    for name in ("unshare", "ip"):
-        if shutil.which(name) is None or os.geteuid():
-            pytest.skip(f"an adversary on the path needs root and {name}")
+    if lacks := missing():
+        pytest.skip(f"an adversary on the path needs {lacks}")
     tried("twping")
     server = server_command("twampd", folder, on_path_script.SERVER)
     script = [sys.executable, "-m", on_path_script.__name__, case, letter, str(keys(folder))]
     command = shlex.join([*script, *server])
-    done = subprocess.run(
-        ["unshare", "-n", "sh", "-c", f"ip link set lo up && exec {command}"],
-        capture_output=True,
-        text=True,
-        timeout=GUARD,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
+    done = in_namespace(f"ip link set lo up && exec {command}", errors=subprocess.PIPE)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -259,18 +250,10 @@ done
 
 def in_a_lossy_namespace(server: list[str], client: list[str], again: int) -> str:
     """What both print, one in three test packets being lost on the way."""
-    for name in ("unshare", "iptables", "ip"):
-        if shutil.which(name) is None or os.geteuid():
-            pytest.skip(f"a network namespace with loss needs root and {name}")
+    if lacks := missing("iptables"):
+        pytest.skip(f"a network namespace with loss needs {lacks}")
     script = LOSSY.format(server=" ".join(server), client=" ".join(client), again=again)
-    done = subprocess.run(
-        ["unshare", "-n", "sh", "-c", script],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=GUARD,
-        check=False,
-    )
+    done = in_namespace(script)
     assert done.returncode == 0, done.stdout
     return done.stdout
 

@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..support import NotHereError
 from .processes import CommandError, inside, is_running, namespaces, process, run, wait_until
 from .suites import Suite
 
@@ -35,10 +36,6 @@ _PLUGINS = "random nonce aes sha1 sha2 hmac kdf xcbc cmac gcm curve25519 gmp ope
 """strongSwan's own code comes before OpenSSL, which the reference is built on."""
 _TUN, _TUNSETIFF, _IFF_TUN = "/dev/net/tun", 0x400454CA, 1
 _COMMANDS = ("unshare", "nsenter", "setpriv", "ip", "sysctl", "mount", "swanctl")
-
-
-class NotHereError(Exception):
-    """Why this machine cannot run the daemons."""
 
 
 def find_daemon() -> str:

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from owamp_vectors import disk
 from owamp_vectors.charon.reader import essence
 
-from .daemons import Host, NotHereError, Pair, pair
+from ..support import NotHereError
+from .daemons import Host, Pair, pair
 from .logs import DATA
 from .scenario import keys_of, negotiate
 from .suites import RECORDED, Suite

@@ -13,7 +13,8 @@ from owamp_vectors.charon.check import check_keys
 from owamp_vectors.charon.log import CharonLog
 from owamp_vectors.live.observe.steps import Severity
 
-from .daemons import INNER, KERNEL, LIBIPSEC, LINK, NotHereError, Pair, pair
+from ..support import NotHereError
+from .daemons import INNER, KERNEL, LIBIPSEC, LINK, Pair, pair
 from .logs import shared_view
 from .scenario import keys_of, negotiate
 from .sessions import (

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .daemons import INNER, NotHereError, Pair, find_daemon, pair
+from ..support import NotHereError
+from .daemons import INNER, Pair, find_daemon, pair
 from .processes import process, run, wait_until
 from .scenario import keys_of
 from .suites import SUITES
@@ -68,7 +69,8 @@ def test_from_the_logs_to_a_session(daemons: Pair) -> None:
 
 _HELD = """
 import sys, time
-from tests.strongswan.daemons import NotHereError, pair
+from tests.strongswan.daemons import pair
+from tests.support import NotHereError
 from tests.strongswan.suites import SUITES
 try:
     with pair(SUITES[0]) as daemons:
