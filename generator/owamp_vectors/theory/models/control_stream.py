@@ -21,7 +21,7 @@ from ..room import Attack, Room
 from ..rows import MacroRow, MessageRow, Variables
 from ..run_checker import RunEvent
 from ..script import BEFOREHAND, LEAK, Player, ScriptWriter, TraceStep, Wanted
-from ..shared.captures import UNREAD, all_left, event_of, why_left
+from ..shared.captures import UNREAD, all_left, event_of, why_no_keys
 from ..shared.control import seal, server_start
 from ..shared.macros import covered_first
 from ..shared.symbols import INSIDE_CBC
@@ -96,9 +96,7 @@ _NUMBERS = ("First", "Second")
 def _heard(connections: Sequence[HeardConnection]) -> Iterator[Meant]:
     """What each connection says under T1 and T2, which are taken as agreed."""
     for connection in connections:
-        left = why_left(connection)
-        if left is None and connection.control_keys is None:
-            left = Left("the Token is not opened", is_abstraction=False)
+        left = why_no_keys(connection)
         if left is not None:
             yield from all_left(connection, left)
             continue

@@ -14,7 +14,7 @@ from ..located import Attribute
 from ..room import Attack, Room
 from ..rows import Constant, MacroRow, MessageRow, Symbol, Variables
 from ..script import BEFOREHAND, Player, ScriptWriter, TraceStep, Wanted
-from ..shared.captures import event_of, packet_left, why_left
+from ..shared.captures import event_of, session_of, why_left
 from ..shared.control_players import greeting_server
 from ..shared.packet_players import sends, takes
 from ..shared.packets import by_mode, sender_packet
@@ -77,14 +77,14 @@ def _heard(connections: Sequence[HeardConnection]) -> Iterator[Meant]:
     def packets(
         connection: HeardConnection, item: HeardPacket, names: dict[str, bytes]
     ) -> Iterator[Meant]:
-        left = Left("the reflector's answers") if item.is_answer else packet_left(item)
-        if left is not None or item.session is None:
-            yield Meant(connection, item, left or Left("a packet of no session"))
+        session = Left("the reflector's answers") if item.is_answer else session_of(item)
+        if isinstance(session, Left):
+            yield Meant(connection, item, session)
             return
-        known = {**names, "sid": item.session.sid}
-        if item.session.mode is TestMode.UNAUTHENTICATED:
+        known = {**names, "sid": session.sid}
+        if session.mode is TestMode.UNAUTHENTICATED:
             known |= {"number": item.octets[:4] + bytes(12), "time": item.octets[4:] + bytes(6)}
-        mode = rules[item.session.mode]
+        mode = rules[session.mode]
         event = event_of(
             connection, item, "client", known=known, sent=item.octets, rule=f"Sender_Packet_{mode}"
         )

@@ -26,7 +26,7 @@ from ..heard import Captures, End, HeardConnection, HeardPacket, Left, Meant
 from ..room import Attack, Room, Runs
 from ..run_checker import RunError, RunEvent
 from ..script import BEFOREHAND, LEAK
-from ..shared.captures import all_left, packet_meant, why_left
+from ..shared.captures import all_left, packet_meant, why_no_keys
 from ..shared.packet_players import receives, reflects, returns, sends
 from ..shared.packet_runs import Sides, packet_events
 from ..shared.packets import by_mode, packet_messages, reflector_packet, sender_packet
@@ -158,9 +158,7 @@ def _sessions(world: World) -> Iterator[RunEvent]:
 def _heard(connections: Sequence[HeardConnection]) -> Iterator[Meant]:
     """The sessions of each connection, taken as agreed, and their packets."""
     for connection in connections:
-        left = why_left(connection)
-        if left is None and connection.control_keys is None:
-            left = Left("the Token is not opened", is_abstraction=False)
+        left = why_no_keys(connection)
         if left is not None:
             yield from all_left(connection, left)
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from owamp_reference.events import TestSession
 from owamp_reference.negotiation import Protocol
 
 from ..heard import (
@@ -57,9 +58,19 @@ def why_left(connection: HeardConnection) -> Left | None:
     return None
 
 
-def packet_left(item: HeardPacket) -> Left | None:
-    """Why a test packet cannot be checked, if it cannot."""
-    return Left(item.unknown, is_abstraction=False) if item.unknown else None
+def why_no_keys(connection: HeardConnection) -> Left | None:
+    """Why no message of a connection can be held against a theory that has T1 and T2 as agreed."""
+    left = why_left(connection)
+    if left is None and connection.control_keys is None:
+        return Left("the Token is not opened", is_abstraction=False)
+    return left
+
+
+def session_of(item: HeardPacket) -> TestSession | Left:
+    """The session of a test packet, or why the packet cannot be checked."""
+    if item.unknown or item.session is None:
+        return Left(item.unknown, is_abstraction=False)
+    return item.session
 
 
 def packet_meant(
@@ -75,16 +86,13 @@ def packet_meant(
             who receives what was reflected.
         names: what is known beside the SID, by the end from which the session's packets come.
     """
-    left = packet_left(item)
-    if left is None and item.session is not None and item.session.keys is None:
-        left = _IN_CLEAR
-    if left is not None or item.session is None:
-        yield Meant(connection, item, left or _IN_CLEAR)
+    session = session_of(item)
+    if isinstance(session, Left) or session.keys is None:
+        yield Meant(connection, item, session if isinstance(session, Left) else _IN_CLEAR)
         return
-    known = {**names[item.receiver if item.is_answer else item.sender], "sid": item.session.sid}
+    known = {**names[item.receiver if item.is_answer else item.sender], "sid": session.sid}
     layouts = layouts_with_ttl(item.ttl) if item.is_answer else ()
-
-    rules = [by_mode(stem)[item.session.mode] for stem in stems]
+    rules = [by_mode(stem)[session.mode] for stem in stems]
 
     def meant(rule: str, actor: str, received: bytes | None, sent: bytes | None) -> Meant:
         event = event_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -34,6 +34,7 @@ _SENDS = {
 _SET_UP = ("Server-Greeting", "Set-Up-Response", "Server-Start")
 _UNREADABLE = "message"
 """The name of octets that cannot be a message at their place."""
+_SECOND = Left("a second session over one connection")
 _STEMS = ("Sender_Packet", "Reflector_Packet", "Sender_Receives")
 
 
@@ -43,7 +44,7 @@ class _Talk:
 
     Attributes:
         waiting: what each end was sent and has not answered.
-        requests, answers: how many there were.
+        counts: of requests and of answers.
         over: why no more messages are steps.
         layouts: those of the greeting, if it is unusual.
     """
@@ -51,8 +52,7 @@ class _Talk:
     waiting: dict[End, deque[bytes]] = field(
         default_factory=lambda: {"client": deque(), "server": deque()}
     )
-    requests: int = 0
-    answers: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
     over: Left | None = None
     layouts: tuple[Shape, ...] = ()
 
@@ -72,10 +72,8 @@ class _Talk:
             return Left(item.name)
         if connection.protocol is Protocol.OWAMP:
             return Left("the request of a one-way session, and its answer")
-        self.requests += item.sender == "client"
-        self.answers += item.sender == "server"
-        count = self.requests if item.sender == "client" else self.answers
-        return Left("a second session over one connection") if count > 1 else None
+        self.counts[item.name] += 1
+        return _SECOND if self.counts[item.name] > 1 else None
 
 
 Packets: TypeAlias = Callable[[HeardConnection, HeardPacket, dict[str, bytes]], Iterator[Meant]]
@@ -126,7 +124,7 @@ def _talk(connection: HeardConnection, packets: Packets) -> Iterator[Meant]:
     for item in connection.items:
         if isinstance(item, HeardPacket):
             if item.session is not None and item.session not in connection.sessions[:1]:
-                yield Meant(connection, item, Left("a second session over one connection"))
+                yield Meant(connection, item, _SECOND)
             elif connection.protocol is Protocol.OWAMP:
                 yield Meant(connection, item, Left("a one-way session"))
             else:
