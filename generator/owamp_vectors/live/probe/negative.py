@@ -127,11 +127,10 @@ class _Client:
         )
         sealed = token.seal_token(key, taken.challenge, self.keys)
         client_iv = secrets.token_bytes(AES_BLOCK_SIZE)
-        bits = self.mode.bits(self._config.protocol)
+        wanted = self.mode if mode is None else replace(self.mode, security=mode)
+        bits = wanted.bits(self._config.protocol)
         self.response = replayed or SetUpResponse(bits, known.key_id, sealed, client_iv)
         self._cipher = primitives.cbc_encryptor(self.keys.t1, client_iv)
-        if mode is not None:
-            self.response = replace(self.response, mode=int(mode))
         self._writer.write(self.response.to_octets())
         clear = await self._read(ServerStart.CLEAR_SIZE)
         block = await self._read(AES_BLOCK_SIZE)
