@@ -50,18 +50,17 @@ def tell_attacks(
 
     print_table([_HEADINGS, *(_row(one, verdict(one.claims[0])) for one in played)])
     counts = Counter(one.outcome.peer for one in played)
-    is_checked = bool(counts[Peer.FALLS] or counts[Peer.RESISTS])
     content: Json = {
         "peer": f"{host}:{port}",
         "protocol": config.protocol.value,
-        "complete": is_checked,
+        "complete": bool(counts[Peer.FALLS] or counts[Peer.RESISTS]),
         "seconds": round(time.monotonic() - begun, 1),
         "outcomes": {peer.value: counts[peer] for peer in Peer},
         "played": [_json(one, claims, verdict) for one in played],
         "notPlayed": NOT_PLAYED,
     }
     write_json(json_path, content)
-    _conclude(counts, is_checked)
+    _conclude(counts)
 
 
 def _row(one: Played, verdict: str) -> tuple[str, ...]:
@@ -85,13 +84,16 @@ def _json(one: Played, claims: Mapping[str, Claim], verdict: Callable[[str], str
     }
 
 
-def _conclude(counts: Mapping[Peer, int], is_checked: bool) -> None:
+def _conclude(counts: Mapping[Peer, int]) -> None:
     """The last lines, and the exit code."""
-    if not is_checked:
-        echo("Nothing was checked: no honest session runs.", err=True)
+    number = counts[Peer.FALLS] + counts[Peer.RESISTS]
+    if not number:
+        why = "no attack has an outcome" if counts[Peer.RUNS] else "no honest session runs"
+        echo(f"Nothing was checked: {why}.", err=True)
         raise click.exceptions.Exit(NOT_CHECKED)
-    total = counted(counts[Peer.FALLS] + counts[Peer.RESISTS], "attack")
-    echo(f"\nOf {total} the peer resists {counts[Peer.RESISTS]}; {counts[Peer.NOT_TOLD]} not told.")
+    total = counted(number, "attack")
+    resisted, unknown = counts[Peer.RESISTS], counts[Peer.NOT_TOLD]
+    echo(f"\nOf {total} the peer resists {resisted}. The outcome of {unknown} more is not known.")
     others = counted(len(NOT_PLAYED), "falsified claim")
     echo(f"{others} cannot be played with a server alone; --json says why.")
     if counts[Peer.FALLS]:

@@ -12,7 +12,7 @@ from owamp_reference.keys import (
     make_sid,
 )
 from owamp_reference.messages import PacketRecord, SessionDescription
-from owamp_reference.negotiation import Mode
+from owamp_reference.negotiation import Mode, Protocol
 from owamp_reference.packets import (
     ReflectorPacket,
     SenderPacket,
@@ -45,6 +45,11 @@ _TIMESTAMP = slice(AES_BLOCK_SIZE, AES_BLOCK_SIZE + 8)
 
 def _sender(session: Session) -> SessionSender:
     return SessionSender(session.granted.mode, session.keys)
+
+
+def _first_under(keys: TestSessionKeys, session: Session) -> bytes:
+    """The packet of number 0 for a session, under keys that need not be its own."""
+    return SessionSender(session.granted.mode, keys).next_packet(PADDING)
 
 
 def _opened(session: Session, answer: bytes) -> ReflectorPacket:
@@ -156,30 +161,9 @@ async def packet_of_another_session(target: AttackedHost, *, mode: Mode) -> Peer
             (other.keys, "a packet of another session"),
             (as_control, "a packet under T1 and T2"),
         ):
-            packet = SessionSender(session.granted.mode, keys).next_packet(PADDING)
-            if await line.exchange(session, packet) is not None:
+            if await line.exchange(session, _first_under(keys, session)) is not None:
                 return PeerOutcome(Peer.FALLS, f"it answers {what}")
         return PeerOutcome(Peer.RESISTS, "it answers neither, and answered one of its own sender")
-
-
-def _keys_by_lost(lost: Session, session: Session) -> TestSessionKeys:
-    """T3 and T4 of a session, computed from those of another one over the connection."""
-    recovered = control_keys_from_test_keys(lost.keys, lost.granted.sid)
-    return derive_test_session_keys(recovered, session.granted.sid)
-
-
-async def answer_by_lost_keys(target: AttackedHost, *, mode: Mode) -> PeerOutcome:
-    """The reflector gets a packet under T3 and T4 that are computed from another session's."""
-    async with target.line(mode) as line:
-        lost = await _session(line)
-        session = await line.ask()
-        await line.start()
-        await genuine_answer(line, session, _sender(session))
-        keys = _keys_by_lost(lost, session)
-        forged = SessionSender(session.granted.mode, keys).next_packet(PADDING)
-        if await line.exchange(session, forged) is None:
-            return PeerOutcome(Peer.RESISTS, "it answers an honest packet, and not this one")
-        return PeerOutcome(Peer.FALLS, "it answers the packet")
 
 
 # OWAMP: what the server has received is seen in the records that it is asked for
@@ -224,18 +208,6 @@ async def _taken(
     return PeerOutcome(Peer.FALLS, "it records the packet")
 
 
-async def packet_by_lost_keys(target: AttackedHost, *, mode: Mode) -> PeerOutcome:
-    """A packet under T3 and T4 that are computed from those of another session."""
-    async with target.line(mode) as line:
-        lost = await _session(line)
-        session = await line.ask()
-        await line.start()
-        await asyncio.sleep(INTERVAL)  # no packet may come before its time
-        keys = _keys_by_lost(lost, session)
-        forged = SessionSender(session.granted.mode, keys).next_packet(PADDING)
-        return await _taken(target, line, session, forged, keys)
-
-
 async def own_packet_back(target: AttackedHost, *, mode: Mode, same_sid: bool) -> PeerOutcome:
     """The server sends in one session, and gets its packet back in the other, as number 0."""
     async with target.line(mode) as line:
@@ -266,3 +238,24 @@ async def own_packet_back(target: AttackedHost, *, mode: Mode, same_sid: bool) -
         if sent is None:
             raise NotToldError("the server sends no test packet")
         return await _taken(target, line, session, sent, back.keys)
+
+
+# Either protocol
+
+
+async def packet_by_lost_keys(target: AttackedHost, *, mode: Mode) -> PeerOutcome:
+    """A packet under T3 and T4 that are computed from those of another session."""
+    async with target.line(mode) as line:
+        lost = await _session(line)
+        session = await line.ask()
+        await line.start()
+        recovered = control_keys_from_test_keys(lost.keys, lost.granted.sid)
+        keys = derive_test_session_keys(recovered, session.granted.sid)
+        forged = _first_under(keys, session)
+        if target.config.protocol is Protocol.OWAMP:
+            await asyncio.sleep(INTERVAL)  # no packet may come before its time
+            return await _taken(target, line, session, forged, keys)
+        await genuine_answer(line, session, _sender(session))
+        if await line.exchange(session, forged) is None:
+            return PeerOutcome(Peer.RESISTS, "it answers an honest packet, and not this one")
+        return PeerOutcome(Peer.FALLS, "it answers the packet")

@@ -54,7 +54,6 @@ class Played:
         return self.outcome.claims or self.attack.claims
 
 
-_BY_LOST_KEYS = "a packet under keys that are computed from T3, T4 and the SID of another session"
 _A, _E, _M = Mode.AUTHENTICATED, Mode.ENCRYPTED, Mode.MIXED
 
 NOT_PLAYED = {
@@ -160,20 +159,23 @@ def _of_twamp() -> Iterator[LiveAttack]:
         play = partial(packets.packet_of_another_session, mode=mode)
         text = "a packet of another session, and one under T1 and T2"
         yield LiveAttack(text, (claim,), play, mode)
-    play = partial(packets.answer_by_lost_keys, mode=_E)
-    yield LiveAttack(_BY_LOST_KEYS, ("test-to-test-reflector",), play, _E)
+    yield _by_lost_keys(_E, "test-to-test-reflector")
 
 
 def _of_owamp() -> Iterator[LiveAttack]:
     for mode, claim in ((_A, "test-to-test"), (_E, "test-to-test-encrypted")):
-        play = partial(packets.packet_by_lost_keys, mode=mode)
-        yield LiveAttack(_BY_LOST_KEYS, (claim,), play, mode)
+        yield _by_lost_keys(mode, claim)
     for same_sid, claim, sids in (
         (True, "same-sid-reflection", "the same SID"),
         (False, "owamp-reflection-encrypted", "another SID"),
     ):
         play = partial(packets.own_packet_back, mode=_E, same_sid=same_sid)
         yield LiveAttack(f"the server's own packet, of a session with {sids}", (claim,), play, _E)
+
+
+def _by_lost_keys(mode: Mode, claim: str) -> LiveAttack:
+    text = "a packet under keys that are computed from T3, T4 and the SID of another session"
+    return LiveAttack(text, (claim,), partial(packets.packet_by_lost_keys, mode=mode), mode)
 
 
 async def _outcome(attack: LiveAttack, target: AttackedHost) -> PeerOutcome:
