@@ -18,7 +18,7 @@ LOST = {
     "Secret": "the shared secret",
     "AuthKey": "a long-term key",
     "SKd": "SK_d",
-    "SK": "before, all keys of the old SA",
+    "SK": "all keys of the old SA",
     "PPK": "the PPK",
     "Exponents": "the exponents of the key exchange",
     "AdditionalExponents": "the exponents of the additional key exchange",
@@ -30,6 +30,8 @@ LOST = {
     "TestKeys": "T3 and T4",
 }
 """What the actions Reveal… of the theories give away; T1 to T4 are called so."""
+_LOST_BEFORE = {"SK": "all keys of the old SA before it is rekeyed"}
+"""The same, where it matters that the formula excuses only what is lost before."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,13 @@ def excused(claims: Claims, claim: Claim) -> tuple[str, ...]:
     """What a claim's formula allows to be lost, for people, in the order of the formula."""
     lemma = claims.theory(claim.job).lemma(claim.job.lemma)
     _, _, conclusion = claims.theory(claim.job).text[lemma.start : lemma.end].partition("==>")
-    lost = dict.fromkeys(re.findall(r"Reveal(\w+)\(", conclusion))
-    return tuple(LOST.get(name, name) for name in lost)
+    found = re.findall(r"Reveal(\w+)\(.*?\) @ (\w+)( & \2 < )?", conclusion)
+    return tuple(dict.fromkeys(_lost(name, before) for name, _, before in found))
+
+
+def _lost(name: str, before: str) -> str:
+    """What an action gives away; `before` is empty if the formula does not say before what."""
+    return (_LOST_BEFORE.get(name) if before else None) or LOST.get(name, name)
 
 
 def matrix_json(matrix: Matrix, table: list[ClaimRow]) -> Json:

@@ -45,13 +45,13 @@ def report(
 ) -> None:
     """Write what the repository knows as a static site, to be opened from disk.
 
-    What holds in which design, and the attacks with what to do about them; claims with their
-    verdicts, lemmas, proofs and charts, each message in octets; what the documents say, and what
-    there is on each of their sections; the models, and all sources; every vector step by step;
-    every named mistake; results with adapters and real peers. Nothing is loaded from elsewhere,
-    and without JavaScript only filters and copies are missing. The octets of attacks need the
-    extra 'models'; the rest does not. The command writes the site in any case, and exits with 1
-    if a verdict is stale.
+    The first page shows which property holds in which design, and the attacks with what to do
+    about them. Other pages have the claims with verdicts, proofs and charts, the statements and
+    sections of the RFCs, the models and all sources, every vector step by step, every named
+    mistake, and results with adapters and real peers. The site loads nothing from elsewhere.
+    Without JavaScript it lacks only filters, the search and copy buttons. The octets of attacks
+    need the extra 'models'; the rest does not. The command writes the site in any case, and exits
+    with 1 if a verdict is stale.
 
     \b
     Examples:

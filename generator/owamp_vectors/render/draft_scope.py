@@ -126,8 +126,9 @@ def scope_of(claims: Claims, claim: Claim) -> Scope:
     """The scope of a claim, by its formula and its theory."""
     if claim.job.prover != TAMARIN:
         return Scope(frozenset(), frozenset(), _variants(claim), (), frozenset())
-    lemma = claims.theory(claim.job).lemma(claim.job.lemma)
-    formula = claims.theory(claim.job).text[lemma.start : lemma.end]
+    theory = claims.theory(claim.job)
+    lemma = theory.lemma(claim.job.lemma)
+    formula = theory.text[lemma.start : lemma.end]
     protocols = _PROTOCOLS.get(claim.job.model, {})
     is_verified = claim.expected == "verified"
     holds_always = is_verified and claims.quantifier(claim.job) == "all-traces"

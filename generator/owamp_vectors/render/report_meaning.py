@@ -43,21 +43,20 @@ def _adversary(page: Page, claims: Claims) -> str:
     job = page.claim.job
     if job.diff:
         return _DISTINGUISHER
-    rules = re.findall(r"^rule (?:Reveal|Learn)_\w+", claims.theory(job).text, re.MULTILINE)
     text = claims.theory(job).text
-    given = dict.fromkeys(re.findall(r"--\[ *(?:Reveal|Learn)(\w+)\(", text)) if rules else {}
+    given = dict.fromkeys(re.findall(r"--\[ *(?:Reveal|Learn)(\w+)\(", text))
     names = [LOST.get(name, name) for name in given]
-    return " ".join((_NETWORK, f"It can be given: {listed(names)}." if names else "")).strip()
+    return f"{_NETWORK} It can be given: {listed(names)}." if names else _NETWORK
 
 
 def _for_you(page: Page, claims: Claims, attack: KnownAttack | None) -> str:
     claim = page.claim
     if page.status not in ("verified", "falsified"):
-        return "There is no verdict on the model of today."
+        return "There is no current verdict."
     if claim.kind == "control":
         return (
-            "Nothing to do: this is about a design that nobody has. It shows what the claim that "
-            "it is the control of rests on."
+            "Nothing to do: this is about a design that is in no document. It shows what another "
+            "claim rests on, of which it is the control."
         )
     if claim.kind == "sanity":
         return "Nothing to do: it shows that the model does what the protocol does."
