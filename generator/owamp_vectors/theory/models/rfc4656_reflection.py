@@ -251,7 +251,14 @@ ROOM = Room(
         "same-sid-reflection": Attack("OneSidForTwoSessions"),
         **{
             f"test-to-test{kind}": Attack("TestKeysInverted")
-            for kind in ("", "-encrypted", "-twamp", "-reflector")
+            for kind in (
+                "",
+                "-encrypted",
+                "-twamp",
+                "-reflector",
+                "-twamp-authenticated",
+                "-reflector-authenticated",
+            )
         },
         "shared-owamp-reflection-authenticated": _SHARED,
         "shared-owamp-reflection-encrypted": _SHARED,

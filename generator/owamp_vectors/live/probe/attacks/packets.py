@@ -52,6 +52,13 @@ def _first_under(keys: TestSessionKeys, session: Session) -> bytes:
     return SessionSender(session.granted.mode, keys).next_packet(PADDING)
 
 
+def _second_under(keys: TestSessionKeys, session: Session) -> bytes:
+    """The packet of number 1 for a session, under keys that need not be its own."""
+    sender = SessionSender(session.granted.mode, keys)
+    sender.next_packet(PADDING)
+    return sender.next_packet(PADDING)
+
+
 def _opened(session: Session, answer: bytes) -> ReflectorPacket:
     """A reflector's packet; raises `ProtocolError` if it does not verify."""
     return open_packet(session.granted.mode, ReflectorPacket, answer, session.keys)
@@ -251,11 +258,10 @@ async def packet_by_lost_keys(target: AttackedHost, *, mode: Mode) -> PeerOutcom
         await line.start()
         recovered = control_keys_from_test_keys(lost.keys, lost.granted.sid)
         keys = derive_test_session_keys(recovered, session.granted.sid)
-        forged = _first_under(keys, session)
         if target.config.protocol is Protocol.OWAMP:
             await asyncio.sleep(INTERVAL)  # no packet may come before its time
-            return await _taken(target, line, session, forged, keys)
-        await genuine_answer(line, session, _sender(session))
-        if await line.exchange(session, forged) is None:
+            return await _taken(target, line, session, _first_under(keys, session), keys)
+        await genuine_answer(line, session, _sender(session))  # both ends have sent number 0
+        if await line.exchange(session, _second_under(keys, session)) is None:
             return PeerOutcome(Peer.RESISTS, "it answers an honest packet, and not this one")
         return PeerOutcome(Peer.FALLS, "it answers the packet")

@@ -65,6 +65,7 @@ NOT_PLAYED = {
     "authenticated-return": "it is the sender, at the client, that is deceived",
     "twamp-reflection": "it is the sender, at the client, that is deceived",
     "test-to-test-twamp": "it is the sender, at the client, that is deceived",
+    "test-to-test-twamp-authenticated": "it is the sender, at the client, that is deceived",
     "both-ways-client-agrees": "it is the client that is deceived",
     "two-servers-client-agrees": "it is the client that is deceived",
     "rekey-spis-lost": "it is about IKE SAs, which a server of OWAMP or TWAMP only names",
@@ -159,7 +160,11 @@ def _of_twamp() -> Iterator[LiveAttack]:
         play = partial(packets.packet_of_another_session, mode=mode)
         text = "a packet of another session, and one under T1 and T2"
         yield LiveAttack(text, (claim,), play, mode)
-    yield _by_lost_keys(_E, "test-to-test-reflector")
+    for mode, claim in (
+        (_A, "test-to-test-reflector-authenticated"),
+        (_E, "test-to-test-reflector"),
+    ):
+        yield _by_lost_keys(mode, claim)
 
 
 def _of_owamp() -> Iterator[LiveAttack]:
