@@ -68,7 +68,7 @@ def test_claims_are_loaded() -> None:
     leak = by_id["t1-is-secret-leak"]
     assert str(leak.job) == "small+LEAK/t1_is_secret"
     assert leak.expected == "falsified"
-    assert by_id["pairs-look-alike"].timeout == 60
+    assert by_id["pairs-look-alike"].search == "DFS"
     assert by_id["can-end"].kind == "sanity"
     assert loaded.quantifier(by_id["can-end"].job) == "exists-trace"
     assert loaded.quantifier(by_id["hashes-look-alike"].job) == "diff"
@@ -112,7 +112,7 @@ def test_claims_are_loaded() -> None:
             "flags[0]: expected the name of a flag, found 'a b'",
         ),
         ('premise = "can-end"', 'premise = "can-end"\nflag = []', "secret, flag: unknown key"),
-        ('premise = "can-end"', 'premise = "can-end"\ntimeout = 0', "timeout: expected a number"),
+        ('premise = "can-end"', 'premise = "can-end"\nsearch = "BFS"', "search: expected "),
         ('premise = "can-end"', 'premise = "can-end"\nvectors = ["x"]', "expected file:Flag"),
         ('premise = "can-end"', 'premise = "can-end"\nvectors = ["no:X"]', "no such file"),
         (

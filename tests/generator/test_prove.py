@@ -66,7 +66,8 @@ def test_prove_records_verdicts_proofs_and_traces(models: Path, fake: FakeProver
     assert entry["trace"] is True
     assert entry["command"] == (
         "owamp-vectors prove --print-theory small+LEAK > small+LEAK.spthy"
-        " && tamarin-prover --prove --derivcheck-timeout=300 --quit-on-warning"
+        " && tamarin-prover --prove --stop-on-trace=SEQDFS --derivcheck-timeout=300"
+        " --quit-on-warning"
         " small+LEAK.spthy +RTS -N1 -A64m -M8g -RTS"
     )
     assert entry["covers"] == len([c for c in SMALL_CLAIMS if c.job.flags])
@@ -103,6 +104,21 @@ def test_what_came_of_runs_as_json(models: Path, fake: FakeProver, tmp_path: Pat
     assert [entry["lemma"] for entry in entries] == ["t1_is_secret"]
     line = refused(run("prove", "--models", models, "--list-jobs", "--json", path), 2)
     assert "--json: expected a run or --merge" in line
+
+
+def test_a_claim_with_another_search_gets_a_process_of_its_own(
+    models: Path, fake: FakeProver
+) -> None:
+    path = models / "claims.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('id = "can-end"', 'id = "can-end"\nsearch = "DFS"'), "utf-8")
+    claims = ("--claim", "can-end", "--claim", "t1-is-secret")
+    run("prove", "--models", models, "--tamarin", fake.path, *claims)
+    searches = {run[0]: run[1] for run in fake.runs}
+    assert searches == {
+        "--prove=can_end": "--stop-on-trace=DFS",
+        "--prove=t1_is_secret": "--stop-on-trace=SEQDFS",
+    }
 
 
 def test_the_lemmas_of_a_theory_are_decided_in_one_process(models: Path, fake: FakeProver) -> None:
@@ -426,7 +442,7 @@ def test_list_jobs_is_json_for_a_matrix(models: Path) -> None:
         "flags": ["LEAK"],
         "lemma": "t1_is_secret",
         "command": "owamp-vectors prove --print-theory small+LEAK > small+LEAK.spthy"
-        " && tamarin-prover --prove=t1_is_secret --derivcheck-timeout=300"
+        " && tamarin-prover --prove=t1_is_secret --stop-on-trace=SEQDFS --derivcheck-timeout=300"
         " --quit-on-warning small+LEAK.spthy +RTS -N1 -A64m -M2g -RTS",
         "run": "owamp-vectors prove --claim t1-is-secret-leak --prover tamarin",
     }

@@ -76,7 +76,7 @@ FEATURES: dict[str, Callable[[Theory], bool]] = {
 
 def run_of(theory: Theory) -> list[str]:
     [group] = [group for group in GROUPS if CLAIMS.theory(group[0].job) is theory]
-    return proving_run(theory, [claim.job for claim in group], memory=1)
+    return proving_run(theory, group, memory=1)
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: str(bug["id"]))

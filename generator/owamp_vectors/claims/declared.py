@@ -18,6 +18,8 @@ TAMARIN, PROVERIF, CRYPTOVERIF = "tamarin", "proverif", "cryptoverif"
 PROVERS = (TAMARIN, PROVERIF, CRYPTOVERIF)
 OTHERS = {"proverif": (PROVERIF, ".pv"), "computational": (CRYPTOVERIF, ".cv")}
 """The directories beside Tamarin's theories: the prover of what is there, and its suffix."""
+SEARCHES = ("SEQDFS", "DFS")
+"""Tamarin's --stop-on-trace: straight down, which is usual here, or to 4 steps, 8, 16 and so on."""
 UNDECIDED = "undecided"
 """What a prover says that ended with neither a proof nor an attack."""
 FURTHER = "further.toml"
@@ -81,7 +83,7 @@ class Claim:
         vectors: the vectors that exercise it, each "file:Flag" or "file:GroupType".
         note: what the verdict means, or why it is as it is.
         heading: begins a part of the table.
-        timeout: seconds that its lemma gets instead of the usual.
+        search: how the prover looks for a trace, one of `SEARCHES`.
     """
 
     id: str
@@ -95,7 +97,7 @@ class Claim:
     vectors: tuple[str, ...] = ()
     note: str = ""
     heading: str = ""
-    timeout: int | None = None
+    search: str = SEARCHES[0]
 
 
 @dataclass
@@ -369,11 +371,16 @@ class Targets:
         return "" if target in self._names[name] else f"{path} has no flag and no type {target}"
 
 
-def by_theory(chosen: Iterable[Claim]) -> list[list[Claim]]:
-    """The claims of each theory under each set of flags, the theories with most claims first."""
-    groups: dict[tuple[str, bool], list[Claim]] = {}
+def by_theory(chosen: Iterable[Claim], *, by_search: bool = False) -> list[list[Claim]]:
+    """The claims of each theory under each set of flags, the theories with most claims first.
+
+    Args:
+        by_search: whether claims of one theory with different searches come apart.
+    """
+    groups: dict[tuple[str, bool, str], list[Claim]] = {}
     for claim in chosen:
-        groups.setdefault((claim.job.title, claim.job.diff), []).append(claim)
+        search = claim.search if by_search else ""
+        groups.setdefault((claim.job.title, claim.job.diff, search), []).append(claim)
     return sorted(groups.values(), key=len, reverse=True)
 
 

@@ -10,6 +10,7 @@ import click
 
 from ..claims.declared import Claim, Claims, select
 from ..claims.prover.finding import NoProverError, find_prover
+from ..claims.prover.others import SECONDS
 from ..claims.prover.running import MEMORY, TIMEOUT, Runner
 from .console import NO_PROVER
 from .named import ClaimId, ModelName
@@ -64,7 +65,7 @@ def selection(function: CommandT) -> CommandT:
 
 def prover_options(function: CommandT) -> CommandT:
     """The options about the prover and its limits."""
-    usual = f"[default: the claim's own timeout, or {TIMEOUT}]"
+    usual = f"[default: {TIMEOUT}; of another prover than Tamarin {SECONDS}]"
     for option in (
         click.option(
             "--jobs",

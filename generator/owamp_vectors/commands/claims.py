@@ -13,7 +13,7 @@ from ..claims.declared import TAMARIN, Claim, Claims, load
 from ..claims.ledger import Ledger
 from ..claims.matrix import MATRIX_BEGIN, MATRIX_END, load_matrix, matrix_json, matrix_markdown
 from ..claims.prover.rechecking import recheck
-from ..claims.prover.running import RunLimits, Runner
+from ..claims.prover.running import TIMEOUT, RunLimits, Runner
 from ..claims.statements import load_statements, statements_json, statements_text
 from ..words import counted
 from .about_claims import choose, directories, prover_options, running_prover, selection
@@ -96,7 +96,7 @@ def claims(
         if rechecking:
             chosen = [claim for claim in chosen if claim.job.prover == TAMARIN]
             with running_prover(tamarin) as runner:
-                limits = RunLimits(memory, timeout)
+                limits = RunLimits(memory, timeout or TIMEOUT)
                 _recheck(runner, loaded, chosen, ledger, limits, jobs, json_path)
             return
         all_rows = [

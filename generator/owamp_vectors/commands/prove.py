@@ -21,7 +21,7 @@ from ..claims.ledger import (
 from ..claims.prover.finding import NoProverError
 from ..claims.prover.others import Testimony, command_of, find_other, testify
 from ..claims.prover.proving import ProofOutcome, prove_all
-from ..claims.prover.running import RunLimits, Runner, command
+from ..claims.prover.running import TIMEOUT, RunLimits, Runner, command
 from ..disk import FileError
 from ..vectors.declaration import Json
 from ..words import unknown
@@ -129,7 +129,10 @@ def prove(
         elif merging:
             write_json(json_path, _merge(claims, check_writable(proofs), ledgers))
         else:
-            limits, ledger = RunLimits(memory, timeout), Ledger.load(check_writable(proofs))
+            limits, ledger = (
+                RunLimits(memory, timeout or TIMEOUT),
+                Ledger.load(check_writable(proofs)),
+            )
             of_tamarin = [claim for claim in chosen if claim.job.prover == TAMARIN]
             runs: list[Json] = []
             if of_tamarin and TAMARIN in (wanted or PROVERS):
@@ -165,7 +168,7 @@ def _jobs(claims: Claims, chosen: list[Claim], provers: tuple[str, ...], memory:
     others = [pair for pair in claims.asked() if pair[0] in chosen and pair[1].prover in provers]
     return [
         *(
-            _job(claim, claim.job, command(claims.theory(claim.job), [claim.job], memory))
+            _job(claim, claim.job, command(claims.theory(claim.job), [claim], memory))
             for claim in of_tamarin
         ),
         *(_job(claim, job, command_of([job], claims.script(job))) for claim, job in others),

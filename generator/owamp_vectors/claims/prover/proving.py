@@ -60,7 +60,7 @@ class _Proving:
     @property
     def timeout(self) -> int:
         """A lemma's seconds; that is more than enough for all where nothing goes astray."""
-        return max(map(self.limits.seconds, self.group))
+        return self.limits.timeout
 
     @property
     def writes_traces(self) -> bool:
@@ -103,11 +103,10 @@ class _Proving:
 
     def _run(self) -> tuple[Ran, dict[str, str]]:
         """A run, and what it has written: the theory, and the traces as JSON and as dot."""
-        jobs = [claim.job for claim in self.group]
-        arguments = proving_run(self.theory, jobs, self.limits.memory)
+        arguments = proving_run(self.theory, self.group, self.limits.memory)
         with tempfile.TemporaryDirectory(prefix="owamp-prove-") as scratch:
             directory = Path(scratch)
-            resolved = directory / f"{jobs[0].title}.spthy"
+            resolved = directory / f"{self.group[0].job.title}.spthy"
             write_file(resolved, self.theory.text)
             outputs = {name: directory / name for name in ("theory", "json", "dot")}
             sinks = [f"--output={outputs['theory']}"]
@@ -123,7 +122,7 @@ class _Proving:
 
     def _entry(self, claim: Claim, ran: Ran, reason: str, line: SummaryLine | None) -> Entry:
         """What is recorded of a claim."""
-        prover, jobs = self.runner.prover, [claim.job for claim in self.group]
+        prover = self.runner.prover
         return Entry(
             job=claim.job,
             quantifier=self.claims.quantifier(claim.job),
@@ -135,7 +134,7 @@ class _Proving:
             prover=prover.version,
             revision=prover.revision,
             maude=prover.maude,
-            command=command(self.theory, jobs, self.limits.memory),
+            command=command(self.theory, self.group, self.limits.memory),
             date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             reason=reason,
         )
@@ -205,7 +204,7 @@ def prove_all(
     try:
         futures = [
             pool.submit(_prove, _Proving(runner, claims, group, limits))
-            for group in by_theory(chosen)
+            for group in by_theory(chosen, by_search=True)
         ]
         for future in as_completed(futures):
             for outcome in future.result():

@@ -63,7 +63,7 @@ def _recheck_theory(
     if not checked:
         return found
     job, theory = checked[0].job, claims.theory(checked[0].job)
-    timeout = sum(limits.seconds(claim) for claim in checked)
+    timeout = limits.timeout * len(checked)
     with tempfile.TemporaryDirectory(prefix="owamp-recheck-") as scratch:
         path, printed = Path(scratch) / f"{job.title}.spthy", Path(scratch) / "printed"
         write_file(path, theory.with_proofs(proofs))

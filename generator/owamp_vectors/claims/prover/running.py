@@ -26,14 +26,10 @@ _DERIVATION_CHECKS = 300
 
 @dataclass(frozen=True)
 class RunLimits:
-    """What a run may take: seconds (of a claim without its own timeout), GiB of memory."""
+    """What a run may take: GiB of memory, and seconds for a lemma."""
 
     memory: int = MEMORY
-    timeout: int | None = None
-
-    def seconds(self, claim: Claim) -> int:
-        """A given timeout holds for all, otherwise a claim's own, otherwise the usual."""
-        return self.timeout or claim.timeout or TIMEOUT
+    timeout: int = TIMEOUT
 
 
 def theory_options(job: Job, *, derivations: bool = True) -> list[str]:
@@ -55,22 +51,23 @@ def runtime(memory: int) -> list[str]:
     return ["+RTS", "-N1", "-A64m", f"-M{memory}g", "-RTS"]
 
 
-def proving_run(theory: Theory, jobs: list[Job], memory: int) -> list[str]:
-    """The run that decides lemmas of a theory, all in one process, from a file of its title.
+def proving_run(theory: Theory, claims: list[Claim], memory: int) -> list[str]:
+    """The run that decides claims of a theory with one search, in one process, from a file.
 
     Most of the time goes into what they share: the checks, and the sources of facts and messages.
     """
-    names = [job.lemma for job in jobs]
+    job, names = claims[0].job, [claim.job.lemma for claim in claims]
     everything = not theory.diff and set(names) == {lemma.name for lemma in theory.lemmas}
     wanted = ["--prove"] if everything else [f"--prove={name}" for name in names]
-    return [*wanted, *theory_options(jobs[0]), f"{jobs[0].title}.spthy", *runtime(memory)]
+    search = f"--stop-on-trace={claims[0].search}"
+    return [*wanted, search, *theory_options(job), f"{job.title}.spthy", *runtime(memory)]
 
 
-def command(theory: Theory, jobs: list[Job], memory: int = MEMORY) -> str:
-    """What decides lemmas of a theory, for a shell in the directory of the models' directory."""
-    title = jobs[0].title
+def command(theory: Theory, claims: list[Claim], memory: int = MEMORY) -> str:
+    """What decides claims of a theory, for a shell in the directory of the models' directory."""
+    title = claims[0].job.title
     resolved = f"owamp-vectors prove --print-theory {title} > {title}.spthy"
-    return " ".join([resolved, "&& tamarin-prover", *proving_run(theory, jobs, memory)])
+    return " ".join([resolved, "&& tamarin-prover", *proving_run(theory, claims, memory)])
 
 
 @dataclass(frozen=True)
