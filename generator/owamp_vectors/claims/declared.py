@@ -18,8 +18,8 @@ TAMARIN, PROVERIF, CRYPTOVERIF = "tamarin", "proverif", "cryptoverif"
 PROVERS = (TAMARIN, PROVERIF, CRYPTOVERIF)
 OTHERS = {"proverif": (PROVERIF, ".pv"), "computational": (CRYPTOVERIF, ".cv")}
 """The directories beside Tamarin's theories: the prover of what is there, and its suffix."""
-SEARCHES = ("SEQDFS", "DFS")
-"""Tamarin's --stop-on-trace: straight down, which is usual here, or to 4 steps, 8, 16 and so on."""
+SEARCH = "SEQDFS"
+"""How Tamarin looks for a trace, if a claim does not say otherwise: straight down."""
 UNDECIDED = "undecided"
 """What a prover says that ended with neither a proof nor an attack."""
 FURTHER = "further.toml"
@@ -83,7 +83,7 @@ class Claim:
         vectors: the vectors that exercise it, each "file:Flag" or "file:GroupType".
         note: what the verdict means, or why it is as it is.
         heading: begins a part of the table.
-        search: how the prover looks for a trace, one of `SEARCHES`.
+        search: how Tamarin looks for a trace: what its option --stop-on-trace gets.
     """
 
     id: str
@@ -97,7 +97,7 @@ class Claim:
     vectors: tuple[str, ...] = ()
     note: str = ""
     heading: str = ""
-    search: str = SEARCHES[0]
+    search: str = SEARCH
 
 
 @dataclass

@@ -65,7 +65,7 @@ def selection(function: CommandT) -> CommandT:
 
 def prover_options(function: CommandT) -> CommandT:
     """The options about the prover and its limits."""
-    usual = f"[default: {TIMEOUT}; of another prover than Tamarin {SECONDS}]"
+    usual = f"[default: {TIMEOUT} for Tamarin, {SECONDS} for another prover]"
     for option in (
         click.option(
             "--jobs",

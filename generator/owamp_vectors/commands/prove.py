@@ -129,10 +129,8 @@ def prove(
         elif merging:
             write_json(json_path, _merge(claims, check_writable(proofs), ledgers))
         else:
-            limits, ledger = (
-                RunLimits(memory, timeout or TIMEOUT),
-                Ledger.load(check_writable(proofs)),
-            )
+            limits = RunLimits(memory, timeout or TIMEOUT)
+            ledger = Ledger.load(check_writable(proofs))
             of_tamarin = [claim for claim in chosen if claim.job.prover == TAMARIN]
             runs: list[Json] = []
             if of_tamarin and TAMARIN in (wanted or PROVERS):

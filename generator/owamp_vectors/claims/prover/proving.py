@@ -58,11 +58,6 @@ class _Proving:
         return self.claims.theory(self.group[0].job)
 
     @property
-    def timeout(self) -> int:
-        """A lemma's seconds; that is more than enough for all where nothing goes astray."""
-        return self.limits.timeout
-
-    @property
     def writes_traces(self) -> bool:
         return not self.theory.diff and self.runner.prover.writes_traces
 
@@ -77,7 +72,7 @@ class _Proving:
             FileError: what it has written does not hold what it should.
         """
         ran, written = self._run()
-        reason, error = failure(ran, self.limits.memory, self.timeout)
+        reason, error = failure(ran, self.limits.memory, self.limits.timeout)
         several = len(self.group) > 1
         if several and (reason or error) and not error.startswith(WELLFORMEDNESS):
             raise _NoEndError
@@ -114,7 +109,7 @@ class _Proving:
                 sinks += [f"--output-json={outputs['json']}", f"--output-dot={outputs['dot']}"]
             end = arguments.index("+RTS")
             arguments[end:end] = sinks
-            ran = self.runner.run(arguments, directory, self.timeout)
+            ran = self.runner.run(arguments, directory, self.limits.timeout)
             return ran, {
                 name: path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
                 for name, path in outputs.items()

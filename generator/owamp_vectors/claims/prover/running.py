@@ -26,7 +26,7 @@ _DERIVATION_CHECKS = 300
 
 @dataclass(frozen=True)
 class RunLimits:
-    """What a run may take: GiB of memory, and seconds for a lemma."""
+    """What a run may take: GiB of memory, and seconds for a lemma or for all of a theory."""
 
     memory: int = MEMORY
     timeout: int = TIMEOUT
@@ -52,9 +52,10 @@ def runtime(memory: int) -> list[str]:
 
 
 def proving_run(theory: Theory, claims: list[Claim], memory: int) -> list[str]:
-    """The run that decides claims of a theory with one search, in one process, from a file.
+    """The run that decides claims of one theory and one search, from a file of the theory's title.
 
-    Most of the time goes into what they share: the checks, and the sources of facts and messages.
+    It is one process for all of them. Most of the time goes into what they share: the checks, and
+    the sources of facts and messages.
     """
     job, names = claims[0].job, [claim.job.lemma for claim in claims]
     everything = not theory.diff and set(names) == {lemma.name for lemma in theory.lemmas}

@@ -47,15 +47,11 @@ def _sender(session: Session) -> SessionSender:
     return SessionSender(session.granted.mode, session.keys)
 
 
-def _first_under(keys: TestSessionKeys, session: Session) -> bytes:
-    """The packet of number 0 for a session, under keys that need not be its own."""
-    return SessionSender(session.granted.mode, keys).next_packet(PADDING)
-
-
-def _second_under(keys: TestSessionKeys, session: Session) -> bytes:
-    """The packet of number 1 for a session, under keys that need not be its own."""
+def _packet_under(keys: TestSessionKeys, session: Session, number: int = 0) -> bytes:
+    """The packet of this number for a session, under keys that need not be its own."""
     sender = SessionSender(session.granted.mode, keys)
-    sender.next_packet(PADDING)
+    for _ in range(number):
+        sender.next_packet(PADDING)
     return sender.next_packet(PADDING)
 
 
@@ -168,7 +164,7 @@ async def packet_of_another_session(target: AttackedHost, *, mode: Mode) -> Peer
             (other.keys, "a packet of another session"),
             (as_control, "a packet under T1 and T2"),
         ):
-            if await line.exchange(session, _first_under(keys, session)) is not None:
+            if await line.exchange(session, _packet_under(keys, session)) is not None:
                 return PeerOutcome(Peer.FALLS, f"it answers {what}")
         return PeerOutcome(Peer.RESISTS, "it answers neither, and answered one of its own sender")
 
@@ -260,8 +256,8 @@ async def packet_by_lost_keys(target: AttackedHost, *, mode: Mode) -> PeerOutcom
         keys = derive_test_session_keys(recovered, session.granted.sid)
         if target.config.protocol is Protocol.OWAMP:
             await asyncio.sleep(INTERVAL)  # no packet may come before its time
-            return await _taken(target, line, session, _first_under(keys, session), keys)
+            return await _taken(target, line, session, _packet_under(keys, session), keys)
         await genuine_answer(line, session, _sender(session))  # both ends have sent number 0
-        if await line.exchange(session, _second_under(keys, session)) is None:
+        if await line.exchange(session, _packet_under(keys, session, number=1)) is None:
             return PeerOutcome(Peer.RESISTS, "it answers an honest packet, and not this one")
         return PeerOutcome(Peer.FALLS, "it answers the packet")
