@@ -341,18 +341,18 @@ def test_the_table_of_this_project_is_up_to_date() -> None:
     assert claims_table.replace_between_markers(page, "models/README.md", text) == page
 
 
-ORIGINS = claims.Job("rfc4656", (), "values_have_an_origin")
+HELPER = claims.Job("rfc4656", (), "t1_stays_secret")
 
 
 def test_a_proof_that_rests_on_a_lemma_without_a_verdict_is_weak() -> None:
     loaded = claims.load(ROOT / "models", VECTORS)
     ledger = Ledger.load(ROOT / "models" / "proofs")
     assert list(claims_table.problems(loaded, claims_table.claim_rows(loaded, ledger))) == []
-    entry = ledger.entries.pop(ORIGINS)
-    weak = "weak: it rests on values_have_an_origin, which "
+    entry = ledger.entries.pop(HELPER)
+    weak = "weak: it rests on t1_stays_secret, which "
     for found, words in ((None, "has no current verdict"), ("falsified", "is falsified")):
         if found is not None:
-            ledger.entries[ORIGINS] = replace(entry, verdict=found)
+            ledger.entries[HELPER] = replace(entry, verdict=found)
         table = claims_table.claim_rows(loaded, ledger)
         problem = {row.claim.id: row.problem for row in table}
         assert problem["control-keys-secret"] == weak + words
@@ -362,9 +362,9 @@ def test_a_proof_that_rests_on_a_lemma_without_a_verdict_is_weak() -> None:
 def test_a_lemma_that_others_rest_on_is_expected_verified(tmp_path: Path) -> None:
     models = Path(shutil.copytree(ROOT / "models", tmp_path / "models"))
     text = (models / "claims.toml").read_text(encoding="utf-8")
-    start = text.index('id = "origins"')
+    start = text.index('id = "t1-secret-in-between"')
     changed = text[start:].replace('expected = "verified"', 'expected = "falsified"', 1)
-    with pytest.raises(FileError, match="claim origins, expected: expected verified"):
+    with pytest.raises(FileError, match="claim t1-secret-in-between, expected: expected verified"):
         written(models, text[:start] + changed)
 
 

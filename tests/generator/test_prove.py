@@ -68,7 +68,7 @@ def test_prove_records_verdicts_proofs_and_traces(models: Path, fake: FakeProver
         "owamp-vectors prove --print-theory small+LEAK > small+LEAK.spthy"
         " && tamarin-prover --prove --stop-on-trace=SEQDFS --derivcheck-timeout=300"
         " --quit-on-warning"
-        " small+LEAK.spthy +RTS -N1 -A64m -M8g -RTS"
+        " small+LEAK.spthy +RTS -N1 -A256m -n4m -F4 -M8g -RTS"
     )
     assert entry["covers"] == len([c for c in SMALL_CLAIMS if c.job.flags])
     assert entry["prover"] == "1.10.0"
@@ -202,7 +202,7 @@ def test_what_is_current_is_not_run_again(models: Path, fake: FakeProver) -> Non
 def test_limits_are_passed_on(models: Path, fake: FakeProver) -> None:
     run("prove", "--models", models, "--tamarin", fake.path, *SECRET, "--memory", "3")
     [arguments] = fake.runs
-    assert arguments[-5:] == ["+RTS", "-N1", "-A64m", "-M3g", "-RTS"]
+    assert arguments[-7:] == ["+RTS", "-N1", "-A256m", "-n4m", "-F4", "-M3g", "-RTS"]
     assert "small.spthy" in arguments
 
 
@@ -443,7 +443,7 @@ def test_list_jobs_is_json_for_a_matrix(models: Path) -> None:
         "lemma": "t1_is_secret",
         "command": "owamp-vectors prove --print-theory small+LEAK > small+LEAK.spthy"
         " && tamarin-prover --prove=t1_is_secret --stop-on-trace=SEQDFS --derivcheck-timeout=300"
-        " --quit-on-warning small+LEAK.spthy +RTS -N1 -A64m -M2g -RTS",
+        " --quit-on-warning small+LEAK.spthy +RTS -N1 -A256m -n4m -F4 -M2g -RTS",
         "run": "owamp-vectors prove --claim t1-is-secret-leak --prover tamarin",
     }
     assert "--diff" in jobs[5]["command"]

@@ -264,10 +264,10 @@ def test_a_claim_that_no_sentence_needs_is_in_the_list(models: Path, tmp_path: P
 
 
 def test_a_sentence_needs_what_its_proof_rests_on(models: Path, tmp_path: Path) -> None:
-    flip(models, "one-way-origins", "falsified")
+    flip(models, "one-way-t1-in-between", "falsified")
     line = refusal(run(tmp_path / "out", models=models), tmp_path / "out")
     assert 'the sentence "With a one-way KDF' in line
-    assert "it is weak: it rests on values_have_an_origin, which is falsified" in line
+    assert "it is weak: it rests on t1_stays_secret, which is falsified" in line
 
 
 def test_without_a_ledger_there_is_no_draft(tmp_path: Path) -> None:

@@ -400,14 +400,6 @@ MODEL_MUTANTS: tuple[ModelMutant, ...] = (
         "",
         "what the adversary may learn is no act of the reference: the lemmas are about it",
     ),
-    ModelMutant(
-        "action without its Challenge",
-        A,
-        "TakesChallenge(challenge) ]->",
-        "TakesChallenge(~client_iv) ]->",
-        "",
-        "only the lemma values_have_an_origin reads this action, and is false with it",
-    ),
 )
 
 _SAME = "the model's symbol is the reference's own function, so both change: the vectors catch it"

@@ -74,8 +74,8 @@ class Claim:
         source: the section that it is about, or "proposal".
         job: the lemma that decides it.
         expected: "verified" or "falsified"; of another prover than Tamarin also "undecided".
-        kind: "claim"; "sanity", something that must be possible; "sources" and "helper", lemmas
-            that only help to prove others; "control", there for another claim alone.
+        kind: "claim"; "sanity", something that must be possible; "helper", a lemma that only helps
+            to prove others; "control", there for another claim alone.
         premise: the sanity claim that shows that what this one speaks of can happen.
         control: the claim that comes out the other way, for the very reason that is given: of a
             verified claim, without the mechanism that it credits; of a falsified one, with what it

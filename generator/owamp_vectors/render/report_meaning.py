@@ -60,7 +60,7 @@ def _for_you(page: Page, claims: Claims, attack: KnownAttack | None) -> str:
         )
     if claim.kind == "sanity":
         return "Nothing to do: it shows that the model does what the protocol does."
-    if claim.kind in ("sources", "helper"):
+    if claim.kind == "helper":
         return "Nothing to do: it helps to prove other claims."
     if page.status == "falsified":
         return attack.effect if attack else "Do not rely on it."

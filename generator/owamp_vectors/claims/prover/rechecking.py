@@ -35,13 +35,18 @@ def recheck(
 
     What it gets is the model as `read_theory` resolves it, with the recorded proofs below their
     lemmas. A proof holds if the prover comes to the recorded verdict by it; what it
-    would have to search for counts as unproved.
+    would have to search for counts as unproved. What took longest to prove is checked first.
     """
+
+    def seconds(group: list[Claim]) -> float:
+        entries = [ledger.entries.get(claim.job) for claim in group]
+        return max(entry.seconds if entry else 0 for entry in entries)
+
     pool = ThreadPoolExecutor(max_workers=jobs)
     try:
         futures = [
             pool.submit(_recheck_theory, runner, claims, group, ledger, limits)
-            for group in by_theory(chosen)
+            for group in sorted(by_theory(chosen), key=seconds, reverse=True)
         ]
         for future in as_completed(futures):
             yield from future.result()

@@ -46,9 +46,11 @@ def theory_options(job: Job, *, derivations: bool = True) -> list[str]:
 def runtime(memory: int) -> list[str]:
     """What the prover gets of the machine: one processor, GiB of memory, and room for new terms.
 
-    With 64 MiB between two collections of garbage it needs a third less time than with 4.
+    There are 256 MiB between two collections of garbage (-A, -n), and old terms are collected when
+    they take four times the room that they had (-F). Checking the proofs of rfc4656 takes a quarter
+    less time with this than with 4 MiB, which is the default.
     """
-    return ["+RTS", "-N1", "-A64m", f"-M{memory}g", "-RTS"]
+    return ["+RTS", "-N1", "-A256m", "-n4m", "-F4", f"-M{memory}g", "-RTS"]
 
 
 def proving_run(theory: Theory, claims: list[Claim], memory: int) -> list[str]:
