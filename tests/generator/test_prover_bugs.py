@@ -96,6 +96,11 @@ def verified_of_all_traces() -> list[Claim]:
     ]
 
 
+def test_no_theory_has_a_sources_lemma() -> None:
+    theories = [CLAIMS.theory(group[0].job) for group in GROUPS]
+    assert [t.path.name for t in theories if FEATURES["sources"](t)] == []
+
+
 def test_no_proof_of_all_traces_is_about_an_xor() -> None:
     for claim in verified_of_all_traces():
         if FEATURES["xor"](CLAIMS.theory(claim.job)):
