@@ -120,6 +120,18 @@ def test_a_file_is_read_under_flags(models: Path) -> None:
     assert "(*" not in asked
 
 
+def test_a_flag_is_defined_from_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "x.pv"
+    (tmp_path / "y.pvl").write_text("#ifdef BOTH\nincluded\n#endif\n", encoding="utf-8")
+    path.write_text(
+        "#ifdef BOTH\nearly\n#endif\n#ifdef A & B\n#define BOTH\n#endif\n"
+        '#include "y.pvl"\n#ifdef BOTH\nlate\n#endif\n',
+        encoding="utf-8",
+    )
+    assert read_queries(path, ["A"]).text == ""
+    assert read_queries(path, ["A", "B"]).text == "included\nlate\n"
+
+
 def test_the_digest_is_that_of_the_query_and_the_model(models: Path) -> None:
     path = models / "proverif" / "small.pv"
 
@@ -143,6 +155,8 @@ def test_the_digest_is_that_of_the_query_and_the_model(models: Path) -> None:
         ("\n#endif\n", "x.pv, line 2: #endif without #ifdef"),
         ("#ifdef A &\n#endif\n", "x.pv, line 1: expected a flag"),
         ("#ifdef A B\n#endif\n", "x.pv, line 1: expected a formula of flags"),
+        ("#define A B\n", "x.pv, line 1: expected #define FLAG, found '#define A B'"),
+        ("#define\n", "x.pv, line 1: expected #define FLAG"),
         ("#include y\n", 'x.pv, line 1: expected #include "file"'),
         ('#include "y.pvl"\n', "y.pvl"),
         ("(* lemma a *) query x. (* run a *) query y.", "x.pv: query a is there twice"),

@@ -1,10 +1,10 @@
 """Files of ProVerif and CryptoVerif: includes, flags, the queries that have names, their digests.
 
 Neither prover has flags or, in a file, includes. Theirs are resolved here, line by line:
-``#include "file"``, ``#ifdef FORMULA``, ``#else`` and ``#endif`` with the formulas of theories,
-each at the beginning of a line. A query has the name of the lemma that it asks in a comment before
-it: ``(* lemma NAME *)``, or ``(* run NAME *)`` where it asks for a run, and gets it by being
-refuted.
+``#include "file"``, ``#define FLAG``, ``#ifdef FORMULA``, ``#else`` and ``#endif`` with the
+formulas of theories, each at the beginning of a line. A query has the name of the lemma that it
+asks in a comment before it: ``(* lemma NAME *)``, or ``(* run NAME *)`` where it asks for a run,
+and gets it by being refuted.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ _QUERY = re.compile(
     r"(?P<query>(?:query|weaksecret|noninterf)\b[^.]*\.|(?=process\b))"
 )
 _COMMENT = re.compile(r"\(\*.*?\*\)", re.DOTALL)
-_DIRECTIVE = re.compile(r"#(ifdef|else|endif|include)\b(.*)")
-_QUOTED = re.compile(r'\s*"([^"\n]+)"\s*')
+_DIRECTIVE = re.compile(r"#(ifdef|else|endif|define|include)\b(.*)")
+_NAMED = {
+    "include": (re.compile(r'\s*"([^"\n]+)"\s*'), '#include "file"'),
+    "define": (re.compile(r"\s+(\w+)\s*"), "#define FLAG"),
+}
 _EVENT = re.compile(r"event\((\w+)\(")
 
 
@@ -131,23 +134,34 @@ def _resolved(path: Path, flags: set[str], known: set[str]) -> Iterator[str]:
         if match is None:
             if all(branches):
                 yield line
-        elif match[1] == "ifdef":
-            try:
-                branches.append(holds(match[2], flags, where))
-            except TheoryError as error:
-                raise FileError(str(error)) from None
-            known |= flags_in(match[2])
-        elif match[1] == "include":
-            name = _QUOTED.fullmatch(match[2])
+        elif match[1] in _NAMED:
+            pattern, wanted = _NAMED[match[1]]
+            name = pattern.fullmatch(match[2])
             if name is None:
-                raise FileError(f'{where}: expected #include "file", found {line.strip()!r}')
-            if all(branches):
+                raise FileError(f"{where}: expected {wanted}, found {line.strip()!r}")
+            if not all(branches):
+                continue
+            if match[1] == "define":
+                flags.add(name[1])
+            else:
                 yield from _resolved(path.parent / name[1], flags, known)
-        elif not branches:
-            raise FileError(f"{where}: #{match[1]} without #ifdef")
-        elif match[1] == "else":
-            branches.append(not branches.pop())
         else:
-            branches.pop()
+            _branch(match, branches, flags, where)
+            known |= flags_in(match[2]) if match[1] == "ifdef" else set()
     if branches:
         raise FileError(f"{path}: #ifdef without #endif")
+
+
+def _branch(match: re.Match[str], branches: list[bool], flags: set[str], where: str) -> None:
+    """Enter or leave a branch: `branches` says of each that is open whether it is taken."""
+    if match[1] == "ifdef":
+        try:
+            branches.append(holds(match[2], flags, where))
+        except TheoryError as error:
+            raise FileError(str(error)) from None
+    elif not branches:
+        raise FileError(f"{where}: #{match[1]} without #ifdef")
+    elif match[1] == "else":
+        branches.append(not branches.pop())
+    else:
+        branches.pop()
