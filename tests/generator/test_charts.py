@@ -266,7 +266,7 @@ def test_the_three_attacks_have_the_columns_of_who_is_hit() -> None:
     expected = {
         "token-forgery": ["Server S", "Client C", "Adversary"],
         "twamp-reflection": ["Sender A", "Adversary"],
-        "ippm-who-is-client": ["Host S", "Initiator B", "Adversary"],
+        "ippm-who-is-client": ["Host S", "Initiator A", "Adversary"],
     }
     for claim_id, titles in expected.items():
         chart, _ = drawn(ROOT / "models", claim_id)

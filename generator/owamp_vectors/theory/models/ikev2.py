@@ -146,6 +146,7 @@ ROOM = Room(
     model_only={
         "auth": "AUTH of RFC 7296 §2.15 is outside of the reference",
         "initiator_id": "AUTH of RFC 7296 §2.15 is outside of the reference",
+        "key_owner": "AUTH of RFC 7296 §2.15 is outside of the reference",
     },
     mutants={
         "NO_AUTH": "AUTH",
@@ -154,7 +155,6 @@ ROOM = Room(
     },
     players={
         "Provision_Auth_Key": BEFOREHAND,
-        "Provision_Peer": BEFOREHAND,
         "Reveal_Auth_Key": LEAK,
         "Reveal_Initiator_Exponent": LEAK,
         "Reveal_Responder_Exponent": LEAK,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from owamp_reference import binding, ikev2, messages
@@ -21,6 +22,9 @@ IKE_MODES = 128 | 2
 
 KEY_ID_OF_ANY = b"KeyID".ljust(80, b"\0")
 """The KeyID with REKEY, where it says nothing."""
+
+NO_IV = bytes(messages.IV_SIZE)
+"""In the place of Client-IV, which the theory leaves out."""
 
 SHAPES = (
     Shape(
@@ -43,11 +47,10 @@ SHAPES = (
             *spans(
                 RESPONSE,
                 ("token", roles.TOKEN, "token", "token"),
-                ("client_iv", roles.CLIENT_IV, "client_iv", "client_iv"),
             ),
         ),
         base(RESPONSE, mode=IKE_MODES),
-        f"Mode {IKE_MODES}, the zeros of KeyID",
+        f"Mode {IKE_MODES}, the zeros of KeyID, Client-IV",
     ),
     Shape("Request-TW-Session", messages.RequestTWSession, (), base(REQUEST), "everything"),
     Shape(
@@ -58,6 +61,15 @@ SHAPES = (
         "Accept 0, Port 0, MBZ zero",
     ),
 )
+
+
+def layouts_with_iv(response: bytes) -> tuple[Shape, ...]:
+    """The layout of Set-Up-Response with the Client-IV of a message."""
+    return tuple(
+        replace(shape, base=shape.base[: -messages.IV_SIZE] + response[-messages.IV_SIZE :])
+        for shape in SHAPES
+        if shape.bound is messages.SetUpResponse
+    )
 
 
 def _shared_secret_from_sk_d(prf: ikev2.Prf) -> MacroRow:
@@ -137,7 +149,7 @@ def _response(v: Variables) -> bytes:
 
 def _response_with(key_id: bytes, v: Variables) -> bytes:
     sealed = seal(v["secret"], v["challenge"], v["salt"], v["count"], v["t1"], v["t2"])
-    return messages.SetUpResponse(IKE_MODES, key_id, sealed, v["client_iv"]).to_octets()
+    return messages.SetUpResponse(IKE_MODES, key_id, sealed, NO_IV).to_octets()
 
 
 def _seed(v: Variables) -> bytes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from owamp_reference import binding
 
 from ....groups.participants import CLIENTS, FROM_KEYMAT, FROM_SK_D
-from ...script import LEAK, Play, Player, ScriptWriter, TraceStep, Wanted
+from ...script import BEFOREHAND, LEAK, Play, Player, ScriptWriter, TraceStep, Wanted
 from ...shared.control_players import greeting_server, start_of
 from ..ikev2 import MESSAGE_OF_IKE, rekeys
-from .messages import IKE_MODES, KEY_ID_OF_ANY
+from .messages import IKE_MODES, KEY_ID_OF_ANY, NO_IV
 
 
 def _derives(fact: str, action: str) -> Play:
@@ -45,7 +45,7 @@ def _set_up(writer: ScriptWriter, step: TraceStep) -> None:
         sharedSecret=step.value("secret"),
         t1=step.value("t1"),
         t2=step.value("t2"),
-        clientIv=step.value("client_iv"),
+        clientIv=NO_IV,
     )
     writer.take(step, who, Wanted("sent", step.sent[0]), received=step.received[0])
 
@@ -66,6 +66,7 @@ PLAYERS = {
     "Derive_Shared_Secret": Player(_derives("SA", "Derives")),
     "Derive_Shared_Secret_Rekeyed": Player(_derives("Rekeyed_SA", "DerivesRekeyed")),
     "Server_Greeting": Player(_greet),
+    "Draw_Control_Keys": BEFOREHAND,
     "Client_Set_Up_Response": Player(_set_up),
     "Server_Start": Player(_start),
     "Server_Accept_Session": _TOO_LATE,

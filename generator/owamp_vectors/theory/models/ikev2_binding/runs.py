@@ -20,7 +20,7 @@ from ...instances import OctetFact
 from ...room import Runs
 from ...run_checker import RunEvent
 from ...world import Tap, World, interleaved, why
-from .messages import KEY_ID_OF_ANY
+from .messages import KEY_ID_OF_ANY, layouts_with_iv
 
 
 class _EstablishedSa:
@@ -130,15 +130,25 @@ class _EstablishedSa:
         failed = why(world.hand(client, greeting))
         response = client.data_to_send()
         names = {"C": client_name, "S": server_name}
+        drawn = tap.take()
+        del drawn["Client-IV"]  # left out
+        layouts = layouts_with_iv(response)
+        yield RunEvent(
+            f"{title}: the client draws T1 and T2",
+            f"{title}/client",
+            {"C": client_name},
+            drawn,
+            rule="Draw_Control_Keys",
+        )
         yield RunEvent(
             f"{title}: the client sets up",
             f"{title}/client",
             names | {"role": role_of_client, "spi_i": spis[0], "spi_r": spis[1]},
-            tap.take(),
             received=greeting,
             sent=response,
             refused=failed,
             rule="Client_Set_Up_Response",
+            layouts=layouts,
         )
         found = world.hand(server, response)
         tap.take()  # Server-IV: Server-Start is left out
@@ -149,6 +159,7 @@ class _EstablishedSa:
             received=response,
             refused=why(found),
             rule="Server_Start",
+            layouts=layouts,
         )
 
 
@@ -175,6 +186,7 @@ RUNS = Runs(
     _from_ike,
     left_out=(
         "IKE's messages: the SA is taken as established, or as rekeyed",
+        "Client-IV",
         "what follows the Token, and modes other than 130 (both are in the runs of rfc4656)",
     ),
     flags=((), ("KEYMAT_SID",), ("INITIATOR_IS_CLIENT",), ("REKEY",)),
