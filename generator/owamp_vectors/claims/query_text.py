@@ -146,8 +146,9 @@ def _resolved(path: Path, flags: set[str], known: set[str]) -> Iterator[str]:
             else:
                 yield from _resolved(path.parent / name[1], flags, known)
         else:
+            if match[1] == "ifdef":
+                known |= flags_in(match[2])
             _branch(match, branches, flags, where)
-            known |= flags_in(match[2]) if match[1] == "ifdef" else set()
     if branches:
         raise FileError(f"{path}: #ifdef without #endif")
 

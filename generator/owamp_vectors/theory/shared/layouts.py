@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from owamp_reference import messages, packets, primitives
+from owamp_reference.layout import Layout
 from owamp_reference.packets import ReflectorPacket, SenderPacket
 
 from ...groups import roles
@@ -122,24 +124,29 @@ SHAPES = (
 )
 
 
+def with_field(
+    shapes: Iterable[Shape], layout: Layout, label: str, octets: bytes
+) -> tuple[Shape, ...]:
+    """Shapes with other octets in a field of their layout that theories leave out."""
+    place = next(at for at, item in layout.offsets() if item.label == label)
+    end = place + len(octets)
+    return tuple(
+        replace(shape, base=shape.base[:place] + octets + shape.base[end:]) for shape in shapes
+    )
+
+
 def layouts_with_unused(greeting: bytes) -> tuple[Shape, ...]:
     """The layout of Server-Greeting with other octets in Unused, which receivers ignore."""
-    place = next(at for at, item in GREETING.offsets() if item.name == "modes")
-    unused = greeting[:place]
-    return tuple(
-        replace(shape, base=unused + shape.base[place:])
-        for shape in SHAPES
-        if shape.bound is messages.ServerGreeting and any(unused)
-    )
+    unused = greeting[: GREETING.fields[0].size]
+    if not any(unused):
+        return ()
+    shapes = (shape for shape in SHAPES if shape.bound is messages.ServerGreeting)
+    return with_field(shapes, GREETING, "Unused", unused)
 
 
 def layouts_with_ttl(ttl: int) -> tuple[Shape, ...]:
     """The layouts of a reflector's packet with another Sender TTL, which theories leave out."""
     if ttl == TTL:
         return ()
-    place = next(at for at, item in REFLECTOR.offsets() if item.name == "sender_ttl")
-    return tuple(
-        replace(shape, base=shape.base[:place] + bytes([ttl]) + shape.base[place + 1 :])
-        for shape in SHAPES
-        if shape.name.lower().startswith("reflector")
-    )
+    shapes = (shape for shape in SHAPES if shape.name.lower().startswith("reflector"))
+    return with_field(shapes, REFLECTOR, "Sender TTL", bytes([ttl]))

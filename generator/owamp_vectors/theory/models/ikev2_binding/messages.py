@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from owamp_reference import binding, ikev2, messages
@@ -13,7 +12,7 @@ from ....groups.participants import KEYMAT_SIZE, PRF, sa_keys
 from ....groups.roles import NONCE_I, NONCE_R, SID, SPI_I, SPI_R, Type
 from ...rows import MacroRow, MessageRow, Shape, Span, Variables, base, spans
 from ...shared.control import seal
-from ...shared.layouts import ACCEPT, GREETING, REQUEST, RESPONSE
+from ...shared.layouts import ACCEPT, GREETING, REQUEST, RESPONSE, with_field
 from ...shared.symbols import number, type_of_skeyseed
 from ..ikev2 import skeyseed_rekeyed, type_of_sk_d
 
@@ -44,10 +43,7 @@ SHAPES = (
         messages.SetUpResponse,
         (
             Span("key_id", Type("SPIi and SPIr", 16), 4, 16),
-            *spans(
-                RESPONSE,
-                ("token", roles.TOKEN, "token", "token"),
-            ),
+            *spans(RESPONSE, ("token", roles.TOKEN, "token", "token")),
         ),
         base(RESPONSE, mode=IKE_MODES),
         f"Mode {IKE_MODES}, the zeros of KeyID, Client-IV",
@@ -65,11 +61,8 @@ SHAPES = (
 
 def layouts_with_iv(response: bytes) -> tuple[Shape, ...]:
     """The layout of Set-Up-Response with the Client-IV of a message."""
-    return tuple(
-        replace(shape, base=shape.base[: -messages.IV_SIZE] + response[-messages.IV_SIZE :])
-        for shape in SHAPES
-        if shape.bound is messages.SetUpResponse
-    )
+    shapes = (shape for shape in SHAPES if shape.bound is messages.SetUpResponse)
+    return with_field(shapes, RESPONSE, "Client-IV", response[-messages.IV_SIZE :])
 
 
 def _shared_secret_from_sk_d(prf: ikev2.Prf) -> MacroRow:
