@@ -41,12 +41,13 @@ static octets next_sid(endpoint *server)
     refuse("SID: the same again");
 }
 
-/* To no third party (RFC 4656 §6.2); zeros are an end of the connection (RFC 5357 §3.5). */
+/* To no third party (RFC 4656 §6.2); in TWAMP, zeros are an end (RFC 5357 §3.5). */
 static int may_receive(const endpoint *server, message request)
 {
     size_t size = get_integer(request, "ipvn") == 4 ? 4 : 16;
     octets address = part(get(request, "receiverAddress"), 0, size), all = server->receivers;
-    int is_known = !all.size || equal(address, zeros(size));
+    int is_end = !server->is_owamp && equal(address, zeros(size));
+    int is_known = !all.size || is_end;
     for (size_t at = 0; at < all.size; at += 16)
         is_known |= equal(part(all, at, at + size), address);
     return is_known;

@@ -130,7 +130,8 @@ func (s *server) mayReceive(request object) bool {
 			return true
 		}
 	}
-	return len(s.receivers) == 0 || bytes.Equal(address, noIV) // zeros: who asks (RFC 5357 §3.5)
+	isEnd := s.protocol == "TWAMP" && bytes.Equal(address[:size], noIV[:size]) // RFC 5357 §3.5
+	return len(s.receivers) == 0 || isEnd
 }
 
 func (s *server) newSid() octets {

@@ -181,12 +181,13 @@ final class Server extends Endpoint {
                 : isFit ? policy.decide(request) : new Decision(NOT_SUPPORTED, 0);
     }
 
-    /** To no third party (RFC 4656 §6.2); zeros are an end of the connection (RFC 5357 §3.5). */
+    /** To no third party (RFC 4656 §6.2); in TWAMP, zeros are an end (RFC 5357 §3.5). */
     private boolean mayReceive(Fields request) {
         int size = request.number("ipvn") == 4 ? 4 : 16;
         byte[] address = Octets.first(size, request.octets("receiverAddress"));
         List<byte[]> receivers = config.octetStrings("receivers");
-        return receivers.isEmpty() || Arrays.equals(address, new byte[size])
+        boolean isEnd = protocol.equals("TWAMP") && Arrays.equals(address, new byte[size]);
+        return receivers.isEmpty() || isEnd
                 || receivers.stream().anyMatch(receiver -> receiver.length >= size
                         && Arrays.equals(Octets.first(size, receiver), address));
     }

@@ -127,13 +127,14 @@ class Server extends Endpoint {
     return isTaken ? { accept: NOT_SUPPORTED } : this.config.decide(request);
   }
 
-  // To no third party (RFC 4656 §6.2); zeros are an end of the connection (RFC 5357 §3.5).
+  // To no third party (RFC 4656 §6.2); in TWAMP, zeros are an end of the connection (RFC 5357 §3.5).
   mayReceive({ ipvn, receiverAddress }) {
     const { receivers = [] } = this.config;
     const part = (address) => address.subarray(0, ipvn === 4 ? 4 : 16);
     const address = part(receiverAddress);
     const isKnown = receivers.some((receiver) => part(receiver).equals(address));
-    return isKnown || receivers.length === 0 || address.every((octet) => octet === 0);
+    const isEnd = this.protocol === "TWAMP" && address.every((octet) => octet === 0);
+    return isKnown || isEnd || receivers.length === 0;
   }
 
   isKnown(sid) {

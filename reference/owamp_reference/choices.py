@@ -131,7 +131,7 @@ UNOFFERED_BIT = Choice(
     "what a server does with the bit of an extension that it did not offer",
     (
         Option(IGNORES_BIT, "MUST", "RFC 4656 §3.1"),
-        _refuses("POLICY", "RFC 7717 §5.2"),
+        _refuses("POLICY", "RFC 4656 §3.1"),
     ),
 )
 """§3.1: "A server MUST ignore the values of the first 29 bits", if it knows no extension."""
@@ -170,9 +170,10 @@ CLOSE_AFTER_REFUSED_FETCH = _closing(
 UNKNOWN_IPVN = _granting(
     "with an IPVN other than 4 and 6",
     REFUSES,
-    _refuses("SHOULD", "RFC 4656 §3.5"),
+    _refuses("POLICY", "RFC 4656 §3.5"),
     _grants("POLICY", "RFC 4656 §3.5"),
 )
+"""§3.5: "Currently meaningful IPVN values are 4 and 6", and no more."""
 NOTHING_TO_CONFIGURE = _granting(
     "with neither Conf-Sender nor Conf-Receiver, of which its client MUST set one",
     REFUSES,
@@ -209,6 +210,12 @@ PORT_OF_ZERO = _granting(
     _refuses("POLICY", "RFC 4656 §3.5"),
     _grants("POLICY", "RFC 4656 §3.5"),
 )
+PORT_NOT_NEEDED = _granting(
+    "with port 0 for the end that it configures, whose port it SHOULD disregard",
+    GRANTS,
+    _refuses("POLICY", "RFC 4656 §3.5"),
+    _grants("SHOULD", "RFC 4656 §3.5"),
+)
 SID_TAKEN = _granting(
     "whose client names a SID of zeros, or one that the connection has had",
     REFUSES,
@@ -227,21 +234,34 @@ START_WITHOUT_SESSION = Choice(
         Option("accepts", "POLICY", "RFC 4656 §3.7"),
     ),
 )
-WRONG_STOP = _closing(
-    "an end closes the connection after a Stop-Sessions that it considers invalid",
+WRONG_STOP = {
+    protocol: _closing(
+        "an end closes the connection after a Stop-Sessions that it considers invalid",
+        "closes",
+        _closes("SHOULD", source),
+        _stays("POLICY", source),
+    )
+    for protocol, source in (("OWAMP", "RFC 4656 §3.8"), ("TWAMP", "RFC 5357 §3.8"))
+}
+"""By the name of the protocol."""
+STRAY_STOP = _closing(
+    "an end closes the connection after a Stop-Sessions for no session, while none runs",
     "closes",
-    _closes("SHOULD", "RFC 4656 §3.8"),
-    _stays("POLICY", "RFC 4656 §3.8"),
+    _closes("POLICY", "RFC 4656 §3.4, §3.8"),
+    _stays("POLICY", "RFC 4656 §3.4, §3.8"),
 )
-WRONG_STOP_AT_SERVER = Choice(
-    "what a server does after a Stop-Sessions that it considers invalid",
-    (
-        *WRONG_STOP.options,
-        Option(STOPS_AND_CLOSES, "POLICY", "RFC 4656 §3.8"),
-        Option(STOPS, "POLICY", "RFC 4656 §3.8"),
-    ),
-)
-"""Only OWAMP has a Stop-Sessions of the server."""
+"""It accounts for exactly the sessions that run, so that nothing makes it invalid (§3.8)."""
+
+
+def _at_server(question: str, choice: Choice) -> Choice:
+    """Only OWAMP has a Stop-Sessions of the server."""
+    answers = (STOPS_AND_CLOSES, STOPS)
+    more = (Option(does, "POLICY", "RFC 4656 §3.8") for does in answers)
+    return Choice(f"what a server does after a Stop-Sessions {question}", (*choice.options, *more))
+
+
+WRONG_STOP_AT_SERVER = _at_server("that it considers invalid", WRONG_STOP["OWAMP"])
+STRAY_STOP_AT_SERVER = _at_server("for no session, while none runs", STRAY_STOP)
 STOP_IN_DISORDER = Choice(
     "whether an end takes a Stop-Sessions whose skip ranges overlap or are out of order",
     (
@@ -291,14 +311,21 @@ UNKNOWN_COMMAND = Choice(
         Option(ANSWERS, "POLICY", "RFC 4656 §3.3"),
     ),
 )
+_LENGTH_UNKNOWN = "how many octets a server takes for a command whose number it does not know"
+_TAKES_BLOCK = Option("takes one block and an HMAC", "POLICY", "RFC 5357 §3.5")
+_TAKES_REQUEST = Option(READS_A_REQUEST, "POLICY", "RFC 5357 §3.5")
 UNEXPECTED_COMMAND = Choice(
-    "how many octets a server takes for a command whose number it does not know",
+    _LENGTH_UNKNOWN,
     (
-        Option("takes one block and an HMAC", "POLICY", "RFC 5357 §3.5"),
+        _TAKES_BLOCK,
         Option(ANSWERS_FIRST_BLOCK, "POLICY", "RFC 5357 §3.5"),
-        Option(READS_A_REQUEST, "POLICY", "RFC 5357 §3.5"),
+        _TAKES_REQUEST,
     ),
 )
+UNEXPECTED_PROTECTED_COMMAND = Choice(
+    _LENGTH_UNKNOWN, (_TAKES_BLOCK, _closes("POLICY", "RFC 4656 §6.10"), _TAKES_REQUEST)
+)
+"""In a protected mode: a message is not used before its HMAC is checked (RFC 4656 §6.10)."""
 RESERVED_COMMAND = Choice(
     "whether a command is unexpected whose number is Reserved, or for Experimentation",
     (
@@ -324,6 +351,22 @@ REQUEST_OVER_LIMIT = Choice(
         *(Option(does, "POLICY", "RFC 4656 §3.5, §6.5") for does in OVER_LIMIT_VALUES),
     ),
 )
+REFUSING_START_TIME = Choice(
+    "which Start-Time a Server-Start has that refuses",
+    (
+        Option("sends zeros", "SHOULD", "RFC 4656 §3.1"),
+        Option("sends its Start-Time", "POLICY", "RFC 4656 §3.1"),
+    ),
+)
+REFUSING_SERVER_IV = Choice(
+    "whether a Server-Start that refuses has a Server-IV in a protected mode",
+    (
+        Option("draws a Server-IV", "MUST", "RFC 4656 §3.1"),
+        Option("fills Server-IV as an unused field", "POLICY", "RFC 4656 §3.1"),
+    ),
+)
+"""§3.1 has Server-IV generated randomly, and unused only in the unauthenticated mode. After a
+refusal nothing is encrypted with it."""
 CLOSE_AFTER_REFUSED_SET_UP = _closing(
     "a server closes the connection after a Server-Start that refuses",
     "closes",
@@ -342,6 +385,7 @@ CLOSE_WHEN_REFUSED_SET_UP = _closing(
 DECLINES_AND_CLOSES = "answers with Mode 0 and closes the connection"
 DECLINES = "answers with Mode 0 and leaves the connection open"
 GOES_ON = "goes on"
+LEAVES_SESSION = "does not take the session, and leaves the connection open"
 
 
 def _greeting(question: str, *others: Option, closes: Option) -> Choice:
@@ -379,7 +423,7 @@ COUNT_FAR_TOO_LARGE = {
     "OWAMP": _count("far over its maximum", closes=_MAY_CLOSE),
     "TWAMP": _count("far over its maximum", closes=_SHOULD_CLOSE),
 }
-"""As `COUNT_TOO_LARGE`, when computing would take minutes."""
+"""As `COUNT_TOO_LARGE`, when computing would take minutes, or when Count is not allowed either."""
 UNUSED_COUNT = Choice(
     "whether a client looks at Count in the unauthenticated mode, where no key is made with it",
     (_COMPUTES, _MAY_CLOSE),
@@ -419,11 +463,20 @@ CLOSE_WHEN_NOT_ASKED = _closing(
 )
 ALTERNATE_PORT = Choice(
     "whether a client takes another port than it asked for",
-    (Option(GOES_ON, "MAY", "RFC 5357 §3.5"), _closes("POLICY", "RFC 5357 §3.5")),
+    (
+        Option(GOES_ON, "MUST", "RFC 5357 §3.5"),
+        Option(LEAVES_SESSION, "MUST", "RFC 5357 §3.5"),
+        _closes("POLICY", "RFC 5357 §3.5"),
+    ),
 )
+"""§3.5: it "either accepts the alternate port, or composes a new Session-Request message"."""
 PORT_ZERO = Choice(
     "whether a client takes port 0",
-    (Option(GOES_ON, "POLICY", "RFC 4656 §3.5"), _closes("POLICY", "RFC 4656 §3.5")),
+    (
+        Option(GOES_ON, "POLICY", "RFC 4656 §3.5"),
+        Option(LEAVES_SESSION, "POLICY", "RFC 4656 §3.5"),
+        _closes("POLICY", "RFC 4656 §3.5"),
+    ),
 )
 UNFINISHED_WITH_NUMBERS = Choice(
     "whether a client takes a Fetch-Ack with Finished 0 and a number that is then to be 0",

@@ -235,13 +235,13 @@ class Endpoint:
         if self.state is not State.TESTING or self._stop_received:
             found = "a second one" if self._stop_received else f"one while {self.state.value}"
             error = ProtocolError("Stop-Sessions", "one while testing", found, Stage.STATE)
-            self._refuse_stop(error)
+            self._refuse_stop(error, is_wrong=not _accounts_for_none(stop))
             return
         try:
             check_stop(self.sessions, stop, not self.IS_CLIENT, counts_both=self._counts_both())
             self._check_order(stop)
         except ProtocolError as error:
-            self._refuse_stop(error)
+            self._refuse_stop(error, is_wrong=True)
             return
         self._stop_received = True
         self._events.append(StopReceived(stop))
@@ -276,9 +276,10 @@ class Endpoint:
         )
         return not (with_both and self._choose(choices.STOP_WITH_BOTH))
 
-    def _refuse_stop(self, error: ProtocolError) -> None:
-        """A Stop-Sessions out of turn, or one that does not account for the sessions."""
-        if self._does(choices.WRONG_STOP) == choices.CLOSES:
+    def _refuse_stop(self, error: ProtocolError, *, is_wrong: bool) -> None:
+        """A Stop-Sessions out of turn; if it `is_wrong`, it does not account for the sessions."""
+        wrong = choices.WRONG_STOP[self.protocol.value]
+        if self._does(wrong if is_wrong else choices.STRAY_STOP) == choices.CLOSES:
             raise error
 
     def _stopped(self) -> None:
@@ -287,6 +288,10 @@ class Endpoint:
             self.state = State.READY
             self.sessions.clear()
             self._stop_sent = self._stop_received = False
+
+
+def _accounts_for_none(stop: StopSessions | StopTWSessions) -> bool:
+    return not (stop.sessions if isinstance(stop, StopSessions) else stop.number_of_sessions)
 
 
 def check_stop(
@@ -408,6 +413,7 @@ class ControlClient(Endpoint):
         self.config = config
         self._random = random
         self._pending: ClientCommand | None = None
+        self._left_session = False  # it did not take what the server granted last
         super().__init__(config.protocol, config.max_message_size, choose)
 
     def request_session(self, request: Request) -> None:
@@ -427,8 +433,14 @@ class ControlClient(Endpoint):
         self._ask(allowed)
 
     def start_sessions(self) -> None:
-        """Send Start-Sessions; `Started` follows. Raises `ProtocolError` unless ready."""
+        """Send Start-Sessions; `Started` follows.
+
+        Raises:
+            ProtocolError: not ready, or it has taken no session that the server granted.
+        """
         self._require(State.READY)
+        if self._left_session and not self.sessions:
+            raise ProtocolError("sessions", "one that it has taken", "none", Stage.STATE)
         self._ask(StartSessions())
 
     def fetch_session(
@@ -533,9 +545,10 @@ class ControlClient(Endpoint):
         if not self.config.mode.is_protected:
             too_large = is_large and is_twamp
             return choices.UNUSED_COUNT_TOO_LARGE if too_large else choices.UNUSED_COUNT
-        if count < token.MIN_COUNT or count.bit_count() != 1:
+        is_allowed = count >= token.MIN_COUNT and count.bit_count() == 1
+        if not is_allowed and not (is_large and is_twamp):
             return choices.COUNT_NOT_ALLOWED
-        is_far = count > 4 * token.DEFAULT_MAX_COUNT
+        is_far = count > 4 * token.DEFAULT_MAX_COUNT or not is_allowed
         kind = choices.COUNT_FAR_TOO_LARGE if is_far else choices.COUNT_TOO_LARGE
         return kind[self.protocol.value]
 
@@ -604,18 +617,21 @@ class ControlClient(Endpoint):
         if reply.accept != Accept.OK:
             self._events.append(SessionRejected(request, Accept.interpret(reply.accept)))
             return
-        self._check_port(request, reply.port)
-        only_sender = request.conf_sender and not request.conf_receiver
-        self._open_session(request, request.sid if only_sender else reply.sid, reply.port)
+        self._left_session = not self._takes_port(request, reply.port)
+        if not self._left_session:
+            only_sender = request.conf_sender and not request.conf_receiver
+            self._open_session(request, request.sid if only_sender else reply.sid, reply.port)
 
-    def _check_port(self, request: Request, port: int) -> None:
+    def _takes_port(self, request: Request, port: int) -> bool:
         choice = None
-        if self.protocol is Protocol.TWAMP and port != request.receiver_port:
-            choice = choices.ALTERNATE_PORT
-        elif port == 0 and not (request.conf_sender and request.conf_receiver):  # then unused
+        if port == 0 and not (request.conf_sender and request.conf_receiver):  # then unused
             choice = choices.PORT_ZERO
-        if choice is not None and self._does(choice) == choices.CLOSES:
+        elif self.protocol is Protocol.TWAMP and port != request.receiver_port:
+            choice = choices.ALTERNATE_PORT
+        does = choices.GOES_ON if choice is None else self._does(choice)
+        if does == choices.CLOSES:
             raise ProtocolError("Port", str(request.receiver_port), str(port), Stage.POLICY)
+        return does == choices.GOES_ON
 
     def _read_data(self, ack: FetchAck) -> Generator[Want, bytes, None]:
         """Read what follows a Fetch-Ack: nothing if it refuses, whatever else it says (§3.9)."""
@@ -846,7 +862,13 @@ class Server(Endpoint):
 
     def _refuse_set_up(self, accept: Accept, error: ProtocolError) -> Generator[Want, bytes, None]:
         """Server-Start with another Accept than 0, and perhaps the end (RFC 4656 §3.1)."""
-        self._outbox += ServerStart(accept, self._unused(IV_SIZE), 0).to_octets()
+        server_iv, start_time = self._unused(IV_SIZE), 0
+        is_open = self.mode is not None and not self.mode.is_protected
+        if not is_open and not self._choose(choices.REFUSING_SERVER_IV):
+            server_iv = self._random("Server-IV", IV_SIZE)
+        if self._choose(choices.REFUSING_START_TIME):
+            start_time = self.config.start_time
+        self._outbox += ServerStart(accept, server_iv, start_time).to_octets()
         self._close_or_not(choices.CLOSE_AFTER_REFUSED_SET_UP, error, accept)
         yield from self._ignore_rest()
 
@@ -903,18 +925,21 @@ class Server(Endpoint):
             accept = self._refusal(accept)
         else:
             yield from self._read_unexpected(number, error)
-        self._send(AcceptSession(accept, 0, self._unused(SID_SIZE)))
+        self._send_refusal(accept)
         self._close_or_not(choices.CLOSE_AFTER_UNKNOWN, error, accept)
         if self.protocol is Protocol.OWAMP:
             yield from self._ignore_rest()
 
     def _read_unexpected(self, number: int, error: ProtocolError) -> Generator[Want, bytes, None]:
         """The rest of a command that TWAMP does not expect, up to an HMAC, if it is awaited."""
-        does = self._does(choices.UNEXPECTED_COMMAND)
+        is_protected = self.mode is not None and self.mode.is_protected
+        protected, unprotected = choices.UNEXPECTED_PROTECTED_COMMAND, choices.UNEXPECTED_COMMAND
+        does = self._does(protected if is_protected else unprotected)
+        if does == choices.CLOSES:
+            raise error
         if does == choices.ANSWERS_FIRST_BLOCK:
-            accept = Accept.NOT_SUPPORTED
-            self._send(AcceptSession(accept, 0, self._unused(SID_SIZE)))
-            self._close(error, accept)
+            self._send_refusal(Accept.NOT_SUPPORTED)
+            self._close(error, Accept.NOT_SUPPORTED)
             raise error
         if does == choices.READS_A_REQUEST:
             yield Want(RequestTWSession.LAYOUT.size - primitives.AES_BLOCK_SIZE)
@@ -936,9 +961,8 @@ class Server(Endpoint):
         if does == choices.CLOSES:
             raise error
         if does == choices.ANSWERS_AS_UNEXPECTED:
-            accept = Accept.NOT_SUPPORTED
-            self._send(AcceptSession(accept, 0, self._unused(SID_SIZE)))
-            self._close_or_not(choices.CLOSE_AFTER_UNKNOWN, error, accept)
+            self._send_refusal(Accept.NOT_SUPPORTED)
+            self._close_or_not(choices.CLOSE_AFTER_UNKNOWN, error, Accept.NOT_SUPPORTED)
         elif isinstance(command, StartSessions):
             self._refuse_start(error)
         elif isinstance(command, FetchSession):
@@ -984,22 +1008,27 @@ class Server(Endpoint):
     def _may_receive(self, request: Request) -> bool:
         """Whether test packets may go to the Receiver Address (RFC 4656 §6.2).
 
-        Zeros are an end of the control connection (RFC 5357 §3.5); in IPv4 the 12 octets after an
-        address are ignored (RFC 4656 §3.5).
+        In TWAMP, zeros are an end of the control connection (RFC 5357 §3.5). In IPv4 the 12 octets
+        after an address are ignored (RFC 4656 §3.5).
         """
         size = 4 if request.ipvn == 4 else ADDRESS_SIZE
-        address = request.receiver_address[:size]
-        known = self.config.receivers
-        return known is None or not any(address) or address in [item[:size] for item in known]
+        known, address = self.config.receivers, request.receiver_address[:size]
+        if known is None or (self.protocol is Protocol.TWAMP and not any(address)):
+            return True
+        return address in [item[:size] for item in known]
 
     def _refuse_request(self, request: Request, accept: Accept, error: ProtocolError) -> None:
-        unused = self._unused(SID_SIZE)
-        port = 0  # RFC 5357 §3.5; RFC 4656 does not say
-        if self.protocol is Protocol.OWAMP:
-            port = int.from_bytes(unused[:2], "big")
-        self._send(AcceptSession(accept, port, unused))
+        self._send_refusal(accept)
         self._events.append(SessionRejected(request, accept))
         self._close_or_not(choices.CLOSE_AFTER_REFUSED_REQUEST, error, accept)
+
+    def _send_refusal(self, accept: Accept) -> None:
+        """Accept-Session with another Accept than 0.
+
+        Its Port is 0 in TWAMP (RFC 5357 §3.5). RFC 4656 does not say what Port and SID are then.
+        """
+        port = 0 if self.protocol is Protocol.TWAMP else int.from_bytes(self._unused(2), "big")
+        self._send(AcceptSession(accept, port, self._unused(SID_SIZE)))
 
     def _new_sid(self) -> bytes:
         """Address 4 | time 8 | random 4 (RFC 4656 §3.5), unlike any that the connection has had."""
@@ -1030,12 +1059,13 @@ class Server(Endpoint):
         self._events.append(Started(accept))
         self._close_or_not(choices.CLOSE_AFTER_REFUSED_START, error, accept)
 
-    def _refuse_stop(self, error: ProtocolError) -> None:
+    def _refuse_stop(self, error: ProtocolError, *, is_wrong: bool) -> None:
         sends = any(session.request.conf_sender for session in self.sessions)
         if self.protocol is Protocol.TWAMP or self._stop_sent or sends:
-            super()._refuse_stop(error)
+            super()._refuse_stop(error, is_wrong=is_wrong)
             return
-        does = self._does(choices.WRONG_STOP_AT_SERVER)
+        wrong, stray = choices.WRONG_STOP_AT_SERVER, choices.STRAY_STOP_AT_SERVER
+        does = self._does(wrong if is_wrong else stray)
         if does in (choices.STOPS, choices.STOPS_AND_CLOSES):
             is_stray = self.state is not State.TESTING
             self._send(StopSessions(Accept.OK if is_stray else Accept.FAILURE, ()))
@@ -1056,7 +1086,7 @@ class Server(Endpoint):
         does = self._does(choices.REQUEST_OVER_LIMIT if is_request else choices.OVER_LIMIT)
         accept = choices.OVER_LIMIT_VALUES.get(does)
         if accept is not None:
-            self._send(AcceptSession(accept, 0, self._unused(SID_SIZE)))
+            self._send_refusal(Accept(accept))
             self._close_or_not(choices.CLOSE_AFTER_REFUSED_REQUEST, error, Accept(accept))
             self._conversation = self._ignore_rest()
             self._want = next(self._conversation)

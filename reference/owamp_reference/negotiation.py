@@ -88,8 +88,9 @@ class NegotiatedMode:
         return SecretName(key_id, self.ikev2_derived)
 
 
-EXTENSION_BITS = {Protocol.OWAMP: 16, Protocol.TWAMP: 16 | 32 | 64 | 128}
-"""The bits that select an extension (RFC 7718 §3.2.4; RFC 5938, RFC 6038, RFC 7717 §7)."""
+EXTENSION_BITS = {Protocol.OWAMP: 16, Protocol.TWAMP: 16 | 32 | 64 | 128 | 256 | 512}
+"""The bits that select an extension (RFC 7718 §3.2.4; RFC 5938, RFC 6038, RFC 7717 §7, RFC 7750,
+RFC 8186)."""
 
 
 def read_mode(
@@ -106,6 +107,8 @@ def read_mode(
         ProtocolError: no security bit or several, or one that was not offered.
     """
     bits = chosen & SECURITY_BITS[protocol]
+    if not bits:
+        raise _mode_error("a security bit", chosen)
     if bits.bit_count() != 1:
         raise _mode_error("exactly one security bit", chosen)
     if not bits & offered:
@@ -225,8 +228,9 @@ def _any_problems(request: Request) -> _Problems:
     ports = {"Sender Port": request.sender_port, "Receiver Port": request.receiver_port}
     for label, port in ports.items():
         configured = request.conf_sender if label == "Sender Port" else request.conf_receiver
-        if not port and not configured:
-            yield choices.PORT_OF_ZERO, ProtocolError(label, "a port", "0")
+        if not port:
+            choice = choices.PORT_NOT_NEEDED if configured else choices.PORT_OF_ZERO
+            yield choice, ProtocolError(label, "a port", "0")
 
 
 def _one_way_problems(request: RequestSession) -> _Problems:

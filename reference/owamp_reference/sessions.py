@@ -48,6 +48,13 @@ PADDING_OF_ANSWER = Choice(
         Option("makes padding of its own", "SHOULD", "RFC 5357 §4.2.1"),
     ),
 )
+TTL_OF_ANSWER = Choice(
+    "which Sender TTL an answer has",
+    (
+        Option("sends the TTL with which the packet arrived", "SHOULD", "RFC 5357 §4.2"),
+        Option("does not fetch the TTL, and sends 255", "MAY", "RFC 5357 §4.2"),
+    ),
+)
 
 
 UNSENT_ANSWERED = Choice(
@@ -181,7 +188,7 @@ class SessionReflector:
             sender_sequence_number=packet.sequence_number,
             sender_timestamp=packet.timestamp,
             sender_error_estimate=packet.error_estimate,
-            sender_ttl=ttl,
+            sender_ttl=ttl if self._choose(TTL_OF_ANSWER) == 0 else DEFAULT_TTL,
             padding=self._padding_of(packet.padding, room),
         )
         answer = seal_packet(self._mode, reflected, self._keys, self._choose)

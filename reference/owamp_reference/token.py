@@ -34,6 +34,15 @@ LONE_CR = Choice(
         Option("takes it as any other character", "POLICY", "RFC 4656 §3.1"),
     ),
 )
+NOT_ASCII = Choice(
+    "which characters a passphrase of OWAMP may have",
+    (
+        Option("takes any characters, in UTF-8", "POLICY", "RFC 4656 §3.1"),
+        Option("takes only ASCII, as TWAMP has to", "POLICY", "RFC 5357 §3.1"),
+    ),
+)
+"""RFC 4656 names no character set. UTF-8 is what KeyID has. Another encoding is not excluded, but
+the two ends need the same."""
 
 
 def check_passphrase(
@@ -50,7 +59,7 @@ def check_passphrase(
     has_cr = b"\r" in passphrase and (for_twamp or choose(LONE_CR) == 0)
     if b"\n" in passphrase or has_cr:
         raise ProtocolError("passphrase", "no newline (CR or LF)", "a newline", Stage.TEXT)
-    if for_twamp and not passphrase.isascii():
+    if not passphrase.isascii() and (for_twamp or choose(NOT_ASCII)):
         raise ProtocolError("passphrase", "ASCII", "other characters", Stage.TEXT)
 
 
@@ -58,8 +67,6 @@ def encode_passphrase(
     text: str, *, for_twamp: bool = False, choose: Chooser = first_option
 ) -> bytes:
     """The octets of a passphrase: its UTF-8 encoding, unchanged otherwise.
-
-    RFC 4656 names no character set, and UTF-8 is what KeyID uses; for ASCII it is the identity.
 
     Raises:
         ProtocolError: what `check_passphrase` refuses, or text that UTF-8 cannot encode.

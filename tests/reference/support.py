@@ -459,7 +459,7 @@ class RawClient(_Raw):
         if accept == 0 and self.setting.is_protected:
             self.protect(self.keys, self.iv, server_iv)
             assert any(server_iv)
-        else:
+        elif accept == 0:
             assert not any(server_iv)
         self.receiver.read(block)
         return accept, events

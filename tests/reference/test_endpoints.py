@@ -753,8 +753,7 @@ def test_test_packets_do_not_go_to_a_third_party(setting: Setting) -> None:
     known = [bytes([192, 0, 2, end]).ljust(16, b"\0") for end in (1, 2)]
     config = replace(setting.server_config, receivers=known)
     pair = Pair(setting, server_config=config).ready()
-    for address in (known[0], bytes(16)):
-        pair.accepted(receiver_address=address)
+    pair.accepted(receiver_address=known[0])
     raw = RawClient(setting, config).ready()
     tail = setting.request(receiver_address=known[1][:4] + b"\1" * 12)
     only(raw.send(tail), TestSession)
@@ -764,6 +763,19 @@ def test_test_packets_do_not_go_to_a_third_party(setting: Setting) -> None:
             changes["receiver_address"] = known[0][:15] + b"\1"
         pair.client.request_session(setting.request(**changes))
         assert only(pair.pump()[0], SessionRejected).accept is Accept.NOT_SUPPORTED
+
+
+@each_protocol
+def test_only_twamp_has_zeros_for_the_end_that_asks(setting: Setting) -> None:
+    """RFC 5357 §3.5; RFC 4656 §6.2."""
+    config = replace(setting.server_config, receivers=[bytes([192, 0, 2, 1]).ljust(16, b"\0")])
+    pair = Pair(setting, server_config=config).ready()
+    pair.client.request_session(setting.request(receiver_address=bytes(16)))
+    events, _ = pair.pump()
+    if setting.protocol is Protocol.TWAMP:
+        only(events, TestSession)
+    else:
+        assert only(events, SessionRejected).accept is Accept.NOT_SUPPORTED
 
 
 @each_protocol

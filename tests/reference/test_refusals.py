@@ -174,7 +174,9 @@ def test_credentials_of_twamp_have_a_passphrase_of_twamp() -> None:
     for passphrase in ("a\rb", "pä", b"a\rb", "pä".encode()):
         with pytest.raises(ProtocolError, match=r"^passphrase: expected"):
             Credentials.from_passphrase("alice", passphrase, for_twamp=True)
-        found = Credentials.from_passphrase("alice", passphrase, choose=lambda _: 1)
+        found = Credentials.from_passphrase(
+            "alice", passphrase, choose=lambda choice: int(choice is token.LONE_CR)
+        )
         octets = passphrase.encode() if isinstance(passphrase, str) else passphrase
         assert found.shared_secret == octets
 

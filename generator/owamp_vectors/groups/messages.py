@@ -808,10 +808,10 @@ def _mode_cases(protocol: Protocol) -> Iterator[Case]:
     for chosen in bits:
         aims = () if chosen == bits[-1] else ("ModeHighestOffered",)
         yield valid(*given(f"Mode {chosen} of all", security, chosen), *aims)
-    for bit in (1 << 8, 1 << 31):
+    for bit in (1 << 30, 1 << 31):
         comment = f"a bit that is not assigned, {bit}, set in Mode: ignored"
         yield valid(*given(comment, security, 4 | bit), "UnknownModeBitsRefused")
-    yield valid(*given("unknown bits offered", security | 0xFF00, 2), "ModeHighestOffered")
+    yield valid(*given("unknown bits offered", security | 0xFF << 24, 2), "ModeHighestOffered")
     several = (3, 5, 6, 7) if protocol is Protocol.OWAMP else (3, 5, 6, 7, 9, 10, 12, 15)
     for chosen in several:
         yield invalid(*given(f"Mode {chosen}: several modes", security, chosen), "SeveralModes")
@@ -827,9 +827,20 @@ def _mode_cases(protocol: Protocol) -> Iterator[Case]:
         )
     if protocol is Protocol.OWAMP:
         yield from _other_modes()
-    else:
-        comment = "16, which is Individual Session Control (RFC 5938), not offered"
-        yield behaves(*given(comment, security, 4 | 16))
+        return
+    for bit, extension in _EXTENSIONS.items():
+        comment = f"{bit}, which is {extension}, not offered"
+        yield behaves(*given(comment, security, 4 | bit))
+
+
+_EXTENSIONS = {
+    16: "Individual Session Control (RFC 5938)",
+    32: "Reflect Octets (RFC 6038)",
+    64: "Symmetrical Size (RFC 6038)",
+    256: "DSCP and ECN Monitoring (RFC 7750)",
+    512: "PTPv2 Timestamp (RFC 8186)",
+}
+"""The bits of TWAMP that select an extension, but for IKEv2Derived."""
 
 
 def _other_modes() -> Iterator[Case]:

@@ -22,21 +22,21 @@ class Outcome:
     Attributes:
         outputs: what it gives; None if it refuses.
         reason, stage: why, and at which step, it refuses.
-        taken: the choices in which it does not take the first option, with the option.
+        decided: the choices that it meets, each with the option that it takes.
     """
 
     outputs: dict[str, Any] | None = field(repr=False)
     reason: str = ""
     stage: Stage | None = None
-    taken: tuple[tuple[Choice, Option], ...] = ()
+    decided: tuple[tuple[Choice, Option], ...] = ()
 
     def departs(self, other: Outcome) -> list[tuple[Choice, Option]]:
         """The choices that it decides in another way than `other`, and how."""
-        mine, theirs = dict(self.taken), dict(other.taken)
+        theirs = dict(other.decided)
         return [
-            (choice, mine.get(choice, choice.options[0]))
-            for choice in {**mine, **theirs}
-            if mine.get(choice) is not theirs.get(choice)
+            (choice, option)
+            for choice, option in self.decided
+            if option is not theirs.get(choice, choice.options[0])
         ]
 
 
@@ -81,5 +81,5 @@ def _outcome(compute: Callable[[Chooser], dict[str, Any]], answers: dict[Choice,
         outputs = compute(choose)
     except ProtocolError as error:
         reason, stage = str(error), error.stage
-    taken = tuple((choice, choice.options[index]) for choice, index in answers.items() if index)
-    return Outcome(outputs, reason, stage, taken)
+    decided = tuple((choice, choice.options[index]) for choice, index in answers.items())
+    return Outcome(outputs, reason, stage, decided)

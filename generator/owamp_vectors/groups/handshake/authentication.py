@@ -271,7 +271,7 @@ def _bad_fields(client: Client) -> Iterator[Case]:
                 pieces = [client.writer().write(text, spoiled)]
                 comment = f"command {number} with a {'right' if way is None else 'wrong'} HMAC"
                 source = "RFC 5357 §3.5" if way is None else "RFC 5357 §3.5; RFC 4656 §6.10"
-                flags = ["UnexpectedCommandUnanswered"] if (way, number) == (None, 255) else []
+                flags = ["HmacAfterUse"] if way else []
                 yield client.after_set_up(comment, pieces, *flags, source=source)
 
 

@@ -139,7 +139,7 @@ def _greetings(scene: Scene) -> Iterator[Case]:
     for comment, modes, flag in (
         ("Modes 0: no service", 0, "NoServiceIgnored"),
         ("the wanted mode is not offered: no fallback", all_modes & ~mode, "FallbackToOther"),
-        ("only bits without a meaning are offered", 0xFFFFFF00, "NoServiceIgnored"),
+        ("only bits that are not assigned are offered", 0xFF000000, "NoServiceIgnored"),
     ):
         yield _greeted(scene, comment, scene.greeting(modes=modes), flag, source=source)
     for comment, modes in (

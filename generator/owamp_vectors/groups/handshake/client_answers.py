@@ -18,6 +18,7 @@ from owamp_reference.messages import (
 )
 
 from ...vectors.declaration import Case
+from .inputs import STOP_SECTION
 from .script import PeerScript, Scene, ScriptPart, fetched, heard, skip_ranges_in_disorder
 
 
@@ -96,8 +97,9 @@ def _rooms(scene: Scene) -> Iterator[Case]:
         "StateOfTheRoundBefore",
     )
     yield scene.scripted(
-        "told to send Stop-Sessions before the sessions run",
+        "told to send Stop-Sessions for a session before it runs",
         [*scene.asking(0), scene.own_stop(0), *scene.starting()],
+        source=STOP_SECTION[scene.protocol],
     )
     yield scene.scripted(
         "told to send another request while sessions run",

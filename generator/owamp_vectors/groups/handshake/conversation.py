@@ -88,7 +88,9 @@ class WholeConversation:
     def exchange(self, session: TestSession) -> list[bytes]:
         """The test packets of a session."""
         sender = SessionSender(session.mode, session.keys, iter(self._times).__next__)
-        reflector = SessionReflector(session.mode, session.keys, self._reflectors_times().__next__)
+        reflector = SessionReflector(
+            session.mode, session.keys, self._reflectors_times().__next__, choose=self._choose
+        )
         receiver = SessionReceiver(session.mode, session.keys)
         payloads = []
         for _ in self._times:

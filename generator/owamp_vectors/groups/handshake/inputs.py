@@ -27,7 +27,12 @@ IKE_SA = (
     Field("sharedSecretKey", 'prf(SK_d, "IPPM") of the IKE SA'),
 )
 """An IKE SA, and the key that it gives."""
-UNUSED = Field("unused", "the octet that fills fields that the RFCs call unused", size=1)
+UNUSED = Field(
+    "unused",
+    "the octet that fills fields that the RFCs call unused, and in an Accept-Session that refuses "
+    "also the SID, and in OWAMP the Port, of which RFC 4656 does not say what they are then",
+    size=1,
+)
 LIMIT = Field("messageLimit", "octets between two HMACs that this end takes, at most", "integer")
 OF_SERVER = (
     Field("offeredModes", "Modes of the Server-Greeting", "integer"),
@@ -64,6 +69,8 @@ PROTECTED = {
     Protocol.TWAMP: ("authenticated", "encrypted", "mixed"),
 }
 """The protected modes of each protocol."""
+STOP_SECTION = {Protocol.OWAMP: "RFC 4656 §3.8", Protocol.TWAMP: "RFC 5357 §3.8"}
+"""Where each protocol says what Stop-Sessions accounts for."""
 ALICE = {"name": "alice", "passphrase": "correct horse"}
 """The one passphrase of the cases."""
 UNUSUAL_PASSPHRASES = (

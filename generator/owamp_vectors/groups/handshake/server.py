@@ -20,7 +20,7 @@ from owamp_reference.negotiation import Protocol
 from ...vectors.declaration import Case, Group, Json
 from ...vectors.drbg import Drbg
 from . import admission, authentication
-from .inputs import PROTECTED, make_request
+from .inputs import PROTECTED, STOP_SECTION, make_request
 from .script import skip_ranges_in_disorder
 from .serving import ALL_PACKETS, SERVER_BEHAVIOUR, Client, grants, securities
 from .spoiling import receive, replaced, say
@@ -124,9 +124,9 @@ def _order(client: Client) -> Iterator[Case]:
     comment = "stop without a start, then a start"
     then = [None, ask] if client.protocol is Protocol.OWAMP else []
     steps = _play(client, ask, stop, _GO, *then)
-    yield client.case(comment, steps, "StopWithoutStart", source="RFC 4656 §3.8")
+    yield client.case(comment, steps, "StopWithoutStart", source=STOP_SECTION[client.protocol])
     steps = _play(client, client.stop(), ask)
-    yield client.case("stop before anything", steps, source="RFC 4656 §3.8")
+    yield client.case("stop before anything", steps, source=STOP_SECTION[client.protocol])
     for comment, command in (("a second start", _GO), ("a request", ask)):
         yield client.saying(
             f"{comment} while testing", ask, _GO, command, flags=[_BUSY], source=out_of_turn
@@ -152,7 +152,7 @@ def _rounds(client: Client) -> Iterator[Case]:
     for which, stop in wrong.items():
         comment = f"a second round whose stop accounts for the first one's session {which}"
         steps = _play(client, *first, client.ask(), _GO, stop, *_after_stop(client, 1))
-        yield client.case(comment, steps, "StopUncounted", source="RFC 4656 §3.8")
+        yield client.case(comment, steps, "StopUncounted", source=STOP_SECTION[client.protocol])
     comment = "a second round starts without a request"
     yield client.case(comment, _play(client, *first, _GO), source="RFC 4656 §3.7")
     if client.protocol is Protocol.OWAMP:
@@ -167,14 +167,14 @@ def _rounds(client: Client) -> Iterator[Case]:
 def _rooms(client: Client) -> Iterator[Case]:
     """Several sessions on one connection."""
     three = [client.ask()] * 3
-    source = "RFC 4656 §3.8"
+    source = STOP_SECTION[client.protocol]
     is_owamp = client.protocol is Protocol.OWAMP
     steps = _play(client, *three, _GO, client.stop(0, 1, 2), None, client.ask())
     yield client.case("three sessions", steps, source=source)
     for number in () if is_owamp else (2, 4, 3 + 2**8, 3 + 2**16, 2**32 - 1):
         steps = _play(client, *three, _GO, StopTWSessions(0, number), client.ask())
         comment = f"Stop-Sessions for {number} of three sessions"
-        yield client.case(comment, steps, "StopUncounted", source="RFC 5357 §3.8")
+        yield client.case(comment, steps, "StopUncounted", source=source)
     second_refused = grants(client.protocol, 4)
     second_refused[1] = {"accept": 5, "port": 0}
     given = {"policy": second_refused}
@@ -392,10 +392,13 @@ def _receivers(client: Client) -> Iterator[Case]:
     flags = ("AddressTailCompared",)
     ask = client.ask(**both)
     yield client.saying(comment, ask, flags=flags, receivers=known, source="RFC 4656 §3.5")
+    none = client.ask(sender_address=bytes(16), receiver_address=bytes(16))
     if client.protocol is Protocol.TWAMP:
-        none = {"sender_address": bytes(16), "receiver_address": bytes(16)}
         comment = "both addresses zero: those of the control connection"
-        yield client.saying(comment, client.ask(**none), receivers=known, source="RFC 5357 §3.5")
+        yield client.saying(comment, none, receivers=known, source="RFC 5357 §3.5")
+    else:
+        comment = "both addresses zero, which OWAMP has not for those of the control connection"
+        yield client.saying(comment, none, flags=(flag,), receivers=known, source=source)
 
 
 def _ipv6(last: int) -> bytes:
