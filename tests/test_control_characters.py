@@ -77,12 +77,30 @@ def test_what_a_tested_program_says_adds_no_line(kind: str, few_cases: Path) -> 
     assert "\n" not in problem
 
 
+def test_half_a_character_in_the_name_of_a_field_fails_the_case(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    answer = '{"id": number, "outputs": {"fields": {"\\ud800": 1}, "canonical": ""}}'
+    program.write_text(PROGRAM.format(text=EVIL, answer=answer), encoding="utf-8")
+    options = ("--vectors", Path(__file__).parent.parent / "vectors", "--file", "messages")
+    result = run("conform", *options, "--max-failures", "1", "--", sys.executable, program)
+    assert result.exit_code == 1, result.output
+    assert is_clean(result.output)
+
+
 def test_what_a_file_says_adds_no_line_to_an_error(tmp_path: Path) -> None:
     folder = tmp_path / f"a{EVIL}b"
     result = run("verify", folder)
     assert result.exit_code == 3
     assert is_clean(result.output)
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("verify", f"to{EVIL}ken"), (f"to{EVIL}ken",)])
+def test_what_an_argument_says_adds_no_line_to_an_error(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert is_clean(result.stderr)
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
 
 
 def test_an_error_of_ours_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,40 @@ def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
+def test_threads_that_write_leave_the_umask_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at the same time: each reads the umask by setting it, and sets it back."""
+    set_umask = os.umask
+
+    def slow(mask: int) -> int:
+        before = set_umask(mask)
+        time.sleep(0.05)
+        return before
+
+    before = set_umask(0o022)
+    try:
+        monkeypatch.setattr(os, "umask", slow)
+        paths = [tmp_path / str(number) for number in range(4)]
+        writers = [threading.Thread(target=disk.write_file, args=(path, "x")) for path in paths]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+    finally:
+        after = set_umask(before)
+    assert after == 0o022
+    assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o644}
+
+
+def test_what_is_no_regular_file_is_said_and_left_closed(tmp_path: Path) -> None:
+    before = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    for _ in range(3):
+        with pytest.raises(FileError, match="expected a regular file, found a directory"):
+            disk.read_whole(tmp_path)
+    assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before
+
+
 # ----------------------------------------------------------------------------- where a path leads
 
 
@@ -166,16 +200,17 @@ def test_a_full_disk_leaves_a_set_as_it_was(tmp_path: Path, arguments: tuple[str
 def test_a_set_is_whole_after_a_signal_at_any_moment(tmp_path: Path) -> None:
     """The new files, or the old; nothing else, no temporary file, and the list agrees with them."""
     code = """
-import sys
+import sys, threading, time
 from pathlib import Path
 from owamp_vectors import disk
 from owamp_vectors.commands.console import exit_code
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()  # it may get the signal
 def work():
     sets = [{f"{n}/{k}": letter * 1000 for n in range(20) for k in "xy"} for letter in "ab"]
     print("ready", flush=True)
     while True:
         for texts in sets:
-            disk.write_set(Path(sys.argv[1]), texts)
+            disk.write_set(Path(sys.argv[1]), texts, "x")
 sys.exit(exit_code(work))
 """
     for delay in range(12):
@@ -192,20 +227,65 @@ sys.exit(exit_code(work))
         assert not list(tmp_path.rglob(".*"))
 
 
+WRITTEN = "# Written by owamp-vectors x\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "found"),
+    [("", "another program"), ("# Written by owamp-vectors y\n", "y")],
+    ids=["a user's", "another command's"],
+)
+def test_a_list_of_another_origin_is_nobodys_to_clear(
+    first: str, found: str, tmp_path: Path
+) -> None:
+    """A user's files that a user's SHA256SUMS lists were removed."""
+    (tmp_path / "thesis").write_text("mine", encoding="utf-8")
+    listed = f"{first}{disk.digest('mine')}  thesis\n"
+    (tmp_path / MANIFEST).write_text(listed, encoding="utf-8")
+    with pytest.raises(FileError) as caught:
+        disk.write_set(tmp_path, {"a": "1"}, "x")
+    expected = f"expected the list of owamp-vectors x, found that of {found}; choose another"
+    assert expected in str(caught.value)
+    assert names(tmp_path) == [MANIFEST, "thesis"]
+    assert text_of(tmp_path / MANIFEST) == listed
+
+
+def test_two_that_write_one_directory_both_list_their_files(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from owamp_vectors import disk
+for number in range(20):
+    name = f"{sys.argv[2]}{number}"
+    disk.write_set(Path(sys.argv[1]), {name: name}, "x", whole=False)
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", code, tmp_path, name]) for name in "ab"]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    made = {f"{name}{number}" for name in "ab" for number in range(20)}
+    assert {line.split()[-1] for line in text_of(tmp_path / MANIFEST).splitlines()[1:]} == made
+
+
+def test_nothing_is_left_of_a_directory_in_which_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(FileError):
+        disk.write_set(tmp_path / "new" / "one", {"x" * 300: "1"}, "x")
+    assert names(tmp_path) == []
+
+
 def test_files_of_a_set_that_are_no_longer_made_go_unless_changed(tmp_path: Path) -> None:
     texts = {"a": "1", "b/c": "2", "b/d": "3", "e": "4"}
-    assert disk.write_set(tmp_path, texts) == []
+    assert disk.write_set(tmp_path, texts, "x") == []
     (tmp_path / "e").write_text("changed", encoding="utf-8")
     (tmp_path / "mine").write_text("mine", encoding="utf-8")
-    assert disk.write_set(tmp_path, {"a": "5"}) == ["b/c", "b/d"]
+    assert disk.write_set(tmp_path, {"a": "5"}, "x") == ["b/c", "b/d"]
     assert names(tmp_path) == [MANIFEST, "a", "e", "mine"]
-    assert text_of(tmp_path / MANIFEST) == f"{disk.digest('5')}  a\n"
+    assert text_of(tmp_path / MANIFEST) == f"{WRITTEN}{disk.digest('5')}  a\n"
 
 
 def test_a_part_of_a_set_leaves_the_rest(tmp_path: Path) -> None:
-    disk.write_set(tmp_path, {"a": "1", "b": "2"})
-    assert disk.write_set(tmp_path, {"a": "3"}, whole=False) == []
-    assert text_of(tmp_path / MANIFEST) == f"{disk.digest('3')}  a\n{disk.digest('2')}  b\n"
+    disk.write_set(tmp_path, {"a": "1", "b": "2"}, "x")
+    assert disk.write_set(tmp_path, {"a": "3"}, "x", whole=False) == []
+    lines = f"{disk.digest('3')}  a\n{disk.digest('2')}  b\n"
+    assert text_of(tmp_path / MANIFEST) == f"{WRITTEN}{lines}"
 
 
 def test_names_in_a_list_stay_in_the_directory(tmp_path: Path) -> None:
@@ -213,8 +293,8 @@ def test_names_in_a_list_stay_in_the_directory(tmp_path: Path) -> None:
     outside.write_text("x", encoding="utf-8")
     inside.mkdir()
     lines = [f"{disk.digest('x')}  {name}\n" for name in ("../outside", str(outside))]
-    (inside / MANIFEST).write_text("".join(lines), encoding="utf-8")
-    assert disk.write_set(inside, {"a": "1"}) == []
+    (inside / MANIFEST).write_text(WRITTEN + "".join(lines), encoding="utf-8")
+    assert disk.write_set(inside, {"a": "1"}, "x") == []
     assert outside.exists()
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
+import pytest
 from owamp_reference import __version__
 
 
@@ -23,3 +26,21 @@ def test_its_exit_codes_are_the_commands() -> None:
     result = run("show", "token", "0")
     assert result.returncode == 2
     assert result.stderr.startswith("Usage: owamp-vectors show ")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_stream_that_is_closed_is_no_fault(closed: str) -> None:
+    shell = ["sh", "-c", f'exec "$0" -m owamp_vectors list {closed}', sys.executable]
+    result = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert bool(result.stdout) == (closed != ">&-")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("list", "--json", "-")])
+def test_output_that_nobody_reads_is_no_difference(arguments: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "owamp_vectors", *arguments]
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, text=True)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, "")

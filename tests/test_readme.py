@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -16,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from owamp_reference import __version__
 from owamp_vectors.catalogue import FILES
-from owamp_vectors.commands.cli import main
+from owamp_vectors.commands.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,6 +55,28 @@ def test_output_of_show_is_shown() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_readme_for_implementers_names_every_file(name: str) -> None:
     assert f"`{name}.json`" in (ROOT / "vectors" / "README.md").read_text(encoding="utf-8")
+
+
+WYCHEPROOF = """
+    algorithm generatorVersion header notes numberOfTests schema testGroups, type source tests,
+    tcId comment flags result
+"""
+"""The members that its files, groups and cases have, whatever is tested."""
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_readme_for_implementers_names_what_wycheproof_does_not_have(name: str) -> None:
+    schema = json.loads(text_of(f"vectors/schema/{name}.schema.json"))
+    defined = [item.get("properties", {}) for item in schema["$defs"].values()]
+    file, groups = schema["properties"], [item for item in defined if "tests" in item]
+    cases = {k: v for group in groups for k, v in group["tests"]["items"]["properties"].items()}
+    ours = (file, {k: v for group in groups for k, v in group.items()}, cases)
+    text = " ".join(text_of("vectors/README.md").split())
+    said = re.search(r"not in Wycheproof: (of a file .*); (of a group .*); (of a case .*?)\.", text)
+    assert said
+    for part, theirs, members in zip(said.groups(), WYCHEPROOF.split(","), ours, strict=True):
+        fixed = {member for member, about in members.items() if "x-role" not in about}
+        assert set(re.findall("`(.*?)`", part)) == fixed - set(theirs.split())
 
 
 PAGES = (
@@ -102,6 +125,22 @@ def test_each_command_line_is_one_that_the_command_takes(page: str) -> None:
         command = main.get_command(click.Context(main), name)
         assert command is not None, name
         command.make_context(name, arguments)  # raises a usage error
+
+
+def test_the_options_that_commands_share_are_those_of_the_readme() -> None:
+    def without(option: str) -> list[str]:
+        commands = {name: main.get_command(click.Context(main), name) for name in COMMANDS}
+        return [
+            f"`{name}`"
+            for name, command in commands.items()
+            if command and not any(option in parameter.opts for parameter in command.params)
+        ]
+
+    no_json, no_quiet = without("--json"), without("--quiet")
+    also = " and ".join(name for name in no_quiet if name not in no_json)
+    said = " ".join(README.split())
+    assert f"Every command except {' and '.join(no_json)} has `--json FILE`" in said
+    assert f"All of these except {also} have `-q`" in said
 
 
 RUN = re.compile(r"<!-- run(?:: (\w+))?(?:; prints: (.*?))? -->\n```sh\n(.*?)```", re.DOTALL)

@@ -40,7 +40,7 @@ struct endpoint {
     octets sids; /* that it gives, one after another */
     const decision *policy;
     size_t policies;          /* after so many decisions it has no room left */
-    octets receivers;         /* addresses that packets may go to; none: any */
+    octets receivers;         /* addresses that packets may go to, sizes first; none: any */
     const message *fetch_ack; /* and the session data, if it has results */
     const message *fetch_data;
     /* what becomes of it */

@@ -56,7 +56,22 @@ static octets joined(const char *name)
     const char *list = json_member(inputs, name);
     for (const char *each = list ? json_first(list) : NULL; each; each = json_next(each)) {
         octets item = json_hex(each);
-        need(item.size == 16, "SIDs, receivers: expected 16 octets");
+        need(item.size == 16, "SIDs: expected 16 octets");
+        add(&all, item);
+    }
+    return all.text;
+}
+
+/* The addresses to which packets may go: each after an octet with its size. */
+static octets addresses(const char *name)
+{
+    buffer all = {0};
+    const char *list = json_member(inputs, name);
+    for (const char *each = list ? json_first(list) : NULL; each; each = json_next(each)) {
+        octets item = json_hex(each);
+        need(item.size == 4 || item.size == 16, "receivers: expected 4 or 16 octets");
+        unsigned char size = (unsigned char)item.size;
+        add(&all, (octets){&size, 1});
         add(&all, item);
     }
     return all.text;
@@ -76,7 +91,7 @@ void configure_server(endpoint *server)
     size_t count = 0;
     configure(server);
     server->sids = joined("sids");
-    server->receivers = joined("receivers");
+    server->receivers = addresses("receivers");
     for (const char *each = policy; each; each = json_next(each))
         count++;
     decision *all = fresh(count * sizeof *all);

@@ -48,8 +48,8 @@ static int may_receive(const endpoint *server, message request)
     octets address = part(get(request, "receiverAddress"), 0, size), all = server->receivers;
     int is_end = !server->is_owamp && equal(address, zeros(size));
     int is_known = !all.size || is_end;
-    for (size_t at = 0; at < all.size; at += 16)
-        is_known |= equal(part(all, at, at + size), address);
+    for (size_t at = 0; at < all.size; at += 1 + all.data[at])
+        is_known |= equal(part(all, at + 1, at + 1 + all.data[at]), address);
     return is_known;
 }
 

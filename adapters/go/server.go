@@ -126,7 +126,7 @@ func (s *server) mayReceive(request object) bool {
 		size = 4
 	}
 	for _, known := range s.receivers {
-		if bytes.HasPrefix(known, address[:size]) {
+		if bytes.Equal(known, address[:size]) {
 			return true
 		}
 	}

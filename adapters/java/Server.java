@@ -188,8 +188,7 @@ final class Server extends Endpoint {
         List<byte[]> receivers = config.octetStrings("receivers");
         boolean isEnd = protocol.equals("TWAMP") && Arrays.equals(address, new byte[size]);
         return receivers.isEmpty() || isEnd
-                || receivers.stream().anyMatch(receiver -> receiver.length >= size
-                        && Arrays.equals(Octets.first(size, receiver), address));
+                || receivers.stream().anyMatch(receiver -> Arrays.equals(receiver, address));
     }
 
     private boolean isKnown(byte[] sid) {

@@ -130,9 +130,8 @@ class Server extends Endpoint {
   // To no third party (RFC 4656 §6.2); in TWAMP, zeros are an end of the connection (RFC 5357 §3.5).
   mayReceive({ ipvn, receiverAddress }) {
     const { receivers = [] } = this.config;
-    const part = (address) => address.subarray(0, ipvn === 4 ? 4 : 16);
-    const address = part(receiverAddress);
-    const isKnown = receivers.some((receiver) => part(receiver).equals(address));
+    const address = receiverAddress.subarray(0, ipvn === 4 ? 4 : 16);
+    const isKnown = receivers.some((receiver) => receiver.equals(address));
     const isEnd = this.protocol === "TWAMP" && address.every((octet) => octet === 0);
     return isKnown || isEnd || receivers.length === 0;
   }

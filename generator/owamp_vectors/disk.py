@@ -13,6 +13,7 @@ import signal
 import stat
 import sys
 import tempfile
+import threading
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -84,6 +85,8 @@ class OutputFile:
 MANIFEST = "SHA256SUMS"
 """The list, in a directory, of the files that a command has written there, for ``sha256sum -c``."""
 
+_OWNER = "# Written by owamp-vectors "
+"""What the first line of a `MANIFEST` of ours begins with; the command follows."""
 _LISTED = re.compile(r"^([0-9a-f]{64})  (\S.*)$", re.MULTILINE)
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STDOUT = Path("-")
@@ -125,22 +128,39 @@ def _write_all(outputs: list[_Output]) -> None:
 
 
 def write_set(
-    directory: Path, contents: Mapping[str, str | bytes], *, whole: bool = True
+    directory: Path, contents: Mapping[str, str | bytes], command: str, *, whole: bool = True
 ) -> list[str]:
     """Write files that belong to a command, and the list of them, `MANIFEST`; all or none.
 
     Files of the list that are no longer made are removed, unless somebody has changed them.
-    Other files are left as they are.
+    Other files are left as they are. Another process that writes there waits.
 
     Args:
+        command: the command as a user writes it; the first line of the list names it.
         whole: these are all the files of the command; otherwise what is listed stays.
 
     Returns:
         The names of what was removed.
 
     Raises:
-        FileError: a file cannot be written, or another file that is not in the list has its name.
+        FileError: a file cannot be written, another file that is not in the list has its name, or
+            the list is not one of this command.
     """
+    new = [path for path in (directory, *directory.parents) if not path.exists()]
+    try:
+        with alone_in(directory):
+            return _write_set(directory, contents, command, whole=whole)
+    except BaseException:
+        for path in new:
+            with suppress(OSError):  # something is in it
+                path.rmdir()
+        raise
+
+
+def _write_set(
+    directory: Path, contents: Mapping[str, str | bytes], command: str, *, whole: bool
+) -> list[str]:
+    _check_list(directory / MANIFEST, command)
     listed = _listed(directory)
     made = {name: digest(content) for name, content in contents.items()}
     for name, value in made.items():
@@ -153,7 +173,8 @@ def write_set(
     kept = {} if whole else listed
     # Until all is done, both the old names and the new ones are ours.
     lists = [{**listed, **made}, {**kept, **made}]
-    before, after = (_Output(directory / MANIFEST, _manifest(digests)) for digests in lists)
+    texts = [_manifest(command, digests) for digests in lists]
+    before, after = (_Output(directory / MANIFEST, text) for text in texts)
     files = [_Output(directory / name, content) for name, content in contents.items()]
     _write_all([before, *files, after])
     for name in stale:
@@ -166,18 +187,35 @@ def write_set(
 
 
 def missing_of_set(directory: Path) -> list[str]:
-    """The names in a directory's `MANIFEST` of which there is no file. Raises `FileError`."""
+    """The names in a `MANIFEST` of ours of which there is no file. Raises `FileError`."""
     return [name for name in _listed(directory) if not (directory / name).exists()]
 
 
-def _manifest(digests: Mapping[str, str]) -> str:
-    return "".join(f"{value}  {name}\n" for name, value in sorted(digests.items()))
+def _manifest(command: str, digests: Mapping[str, str]) -> str:
+    lines = "".join(f"{value}  {name}\n" for name, value in sorted(digests.items()))
+    return f"{_OWNER}{command}\n{lines}"
+
+
+def _check_list(path: Path, command: str) -> None:
+    """Raise `FileError` for a list that another program, or another command, has written."""
+    if not os.path.lexists(path):
+        return
+    first = read_text(path).partition("\n")[0]
+    if first != f"{_OWNER}{command}":
+        other = first.removeprefix(_OWNER) if first.startswith(_OWNER) else "another program"
+        raise FileError(
+            f"{path}: expected the list of owamp-vectors {command}, found that of"
+            f" {printable(other)}; choose another directory"
+        )
 
 
 def _listed(directory: Path) -> dict[str, str]:
-    """What `MANIFEST` lists, by name; other lines, as an unfinished merge leaves, are passed by."""
+    """What a `MANIFEST` of ours lists, by name; other lines, as an unfinished merge leaves, are
+    passed by.
+    """
     path = directory / MANIFEST
-    found = _LISTED.findall(read_text(path)) if path.exists() else []
+    text = read_text(path) if path.exists() else ""
+    found = _LISTED.findall(text) if text.startswith(_OWNER) else []
     return {
         name: value
         for value, name in found
@@ -243,17 +281,32 @@ def _clear(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if path == STDOUT and isinstance(error, BrokenPipeError):
+            raise
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Put off what would end this program until the files of a set are in place."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    """Put off what would end this program until the files of a set are in place.
+
+    To block the signals would not do: another thread would take one, and its handler runs in the
+    main thread. In any other thread there is nothing to put off.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    noted: list[int] = []
+    before = {
+        number: signal.signal(number, lambda found, _: noted.append(found)) for number in _ENDING
+    }
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for late in noted:
+            signal.raise_signal(late)
 
 
 class _Output:
@@ -340,15 +393,22 @@ def _take_mode(temporary: Path, target: Path, *, private: bool) -> None:
     try:
         old = target.stat()
     except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~_umask())
         return
     with suppress(OSError):
         os.chown(temporary, old.st_uid, old.st_gid)
     temporary.chmod(stat.S_IMODE(old.st_mode))
 
 
+def _umask() -> int:
+    """The umask, which can only be read by setting it; what a thread makes meanwhile is private."""
+    with _UMASK_READ:
+        umask = os.umask(0o077)
+        os.umask(umask)
+    return umask
+
+
+_UMASK_READ = threading.Lock()
 MAX_READ = 64 * 2**20
 """Octets of a file at most."""
 _MAX_DIGITS, _MAX_DEPTH = 20, 64
@@ -373,7 +433,7 @@ def opened(path: Path, check: Callable[[os.stat_result], None] | None = None) ->
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO would wait for a writer
-        with os.fdopen(handle, "rb") as stream:
+        try:
             status = os.fstat(handle)
             kind = stat.S_IFMT(status.st_mode)
             if kind != stat.S_IFREG:
@@ -381,6 +441,10 @@ def opened(path: Path, check: Callable[[os.stat_result], None] | None = None) ->
                 raise FileError(f"{path}: expected a regular file, found {found}")
             if check is not None:
                 check(status)
+        except BaseException:
+            os.close(handle)
+            raise
+        with os.fdopen(handle, "rb") as stream:
             yield stream
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None

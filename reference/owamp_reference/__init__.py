@@ -5,6 +5,7 @@ It is small, typed and sans-IO, and meant to be read beside the RFCs:
 
 - `primitives`: the cryptographic operations, each one call into `cryptography`
 - `layout`: messages as tables of fields; `errors`: the one error
+- `choices`: what the RFCs leave to an endpoint, with what each option rests on
 - `keys`: T1 and T2 of a control connection, T3 and T4 of a test session
 - `token`: the shared secret, its key, the Token
 - `control`: encryption and HMAC of the control connection

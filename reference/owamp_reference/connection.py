@@ -681,8 +681,8 @@ class ServerConfig:
         max_message_size: octets between two HMACs that it takes.
         make_sid: makes a SID; None: of `sid_address`, the time and random octets.
         unused: the octet that fills fields that the RFCs call unused.
-        receivers: the addresses (16 octets, those of IPv4 padded with zeros) that may receive test
-            packets, by RFC 4656 §6.2 the client's and the server's; None: any.
+        receivers: the addresses (4 octets of IPv4, 16 of IPv6) that may receive test packets, by
+            RFC 4656 §6.2 the client's and the server's; None: any.
     """
 
     protocol: Protocol
@@ -1015,7 +1015,7 @@ class Server(Endpoint):
         known, address = self.config.receivers, request.receiver_address[:size]
         if known is None or (self.protocol is Protocol.TWAMP and not any(address)):
             return True
-        return address in [item[:size] for item in known]
+        return address in known
 
     def _refuse_request(self, request: Request, accept: Accept, error: ProtocolError) -> None:
         self._send_refusal(accept)

@@ -33,7 +33,7 @@ class ProtectedSender:
     def __init__(self, keys: ControlKeys, iv: bytes) -> None:
         self._cipher = primitives.cbc_encryptor(keys.t1, iv)
         self._t2 = keys.t2
-        self._covered = b""
+        self._covered: bytes | bytearray = bytearray()
 
     def write(self, text: bytes) -> bytes:
         """The ciphertext of `text`, same size; raises `ProtocolError` unless whole blocks."""
@@ -44,7 +44,7 @@ class ProtectedSender:
     def write_hmac(self) -> bytes:
         """The encrypted HMAC, 16 octets; the next HMAC starts afresh."""
         tag = primitives.hmac_sha1_128(self._t2, self._covered)
-        self._covered = b""
+        self._covered = bytearray()
         return self._cipher.update(tag)
 
 
@@ -54,7 +54,7 @@ class ProtectedReceiver:
     def __init__(self, keys: ControlKeys, iv: bytes) -> None:
         self._cipher = primitives.cbc_decryptor(keys.t1, iv)
         self._t2 = keys.t2
-        self._covered = b""
+        self._covered: bytes | bytearray = bytearray()
 
     def read(self, data: bytes) -> bytes:
         """The plaintext of `data`, same size. It is not authenticated before `read_hmac`."""
@@ -72,7 +72,7 @@ class ProtectedReceiver:
         check_size("HMAC", data, HMAC_SIZE, Stage.LAYOUT)
         tag = self._cipher.update(data)
         expected = primitives.hmac_sha1_128(self._t2, self._covered)
-        self._covered = b""
+        self._covered = bytearray()
         if not primitives.equal(tag, expected):
             raise ProtocolError(
                 "HMAC", "the HMAC of the text since the last one", "another", Stage.HMAC

@@ -209,7 +209,7 @@ def encode_key_id(text: str, choose: Chooser = first_option) -> bytes:
     """The 80-octet KeyID of a name: its UTF-8 octets, zero-padded (RFC 4656 §3.1).
 
     Raises:
-        ProtocolError: over 80 octets, or a U+0000 in the name.
+        ProtocolError: over 80 octets, a U+0000 in the name, or text that UTF-8 cannot encode.
     """
     try:
         encoded = text.encode()

@@ -13,7 +13,7 @@ from . import binding, choices, token
 from .choices import Choice, Chooser, first_option
 from .errors import ProtocolError, Stage
 from .keys import SID_SIZE
-from .messages import ADDRESS_SIZE, Request, RequestSession, RequestTWSession, encode_key_id
+from .messages import Request, RequestSession, RequestTWSession, as_meant, encode_key_id
 from .packets import TestMode
 
 
@@ -156,10 +156,10 @@ class Credentials:
             ProtocolError: a name or a passphrase that is not allowed.
         """
         if isinstance(passphrase, str):
-            octets = token.encode_passphrase(passphrase, for_twamp=for_twamp, choose=choose)
-            return cls(encode_key_id(name), octets)
-        token.check_passphrase(passphrase, for_twamp=for_twamp, choose=choose)
-        return cls(encode_key_id(name), passphrase)
+            passphrase = token.encode_passphrase(passphrase, for_twamp=for_twamp, choose=choose)
+        else:
+            token.check_passphrase(passphrase, for_twamp=for_twamp, choose=choose)
+        return cls(encode_key_id(name, choose), passphrase)
 
     @classmethod
     def from_ikev2(cls, spi_i: bytes, spi_r: bytes, shared_secret: bytes) -> Credentials:
@@ -267,10 +267,7 @@ def allowed_request(request: Request) -> Request:
     Raises:
         ProtocolError: neither Conf-Sender nor Conf-Receiver, or no schedule slots.
     """
-    size = 4 if request.ipvn == 4 else ADDRESS_SIZE
-    addresses = (request.sender_address, request.receiver_address)
-    sender, receiver = (address[:size].ljust(ADDRESS_SIZE, b"\0") for address in addresses)
-    request = replace(request, sender_address=sender, receiver_address=receiver)
+    request = as_meant(request)
     if isinstance(request, RequestTWSession):
         return replace(
             request,
@@ -284,5 +281,4 @@ def allowed_request(request: Request) -> Request:
         raise ProtocolError("Conf-Sender, Conf-Receiver", "at least one set", "none")
     if not request.slots:
         raise ProtocolError("Number of Schedule Slots", "at least 1", "0")
-    conf_sender, conf_receiver = bool(request.conf_sender), bool(request.conf_receiver)
-    return replace(request, conf_sender=int(conf_sender), conf_receiver=int(conf_receiver))
+    return request

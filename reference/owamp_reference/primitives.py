@@ -73,7 +73,7 @@ def cbc_decryptor(key: bytes, iv: bytes) -> CipherContext:
     return Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
 
 
-def hmac_sha1_128(key: bytes, text: bytes) -> bytes:
+def hmac_sha1_128(key: bytes, text: bytes | bytearray) -> bytes:
     """HMAC-SHA1 of `text`, its first 16 octets (RFC 4656 §3.2)."""
     mac = hmac.HMAC(key, hashes.SHA1())
     mac.update(text)

@@ -117,7 +117,7 @@ class SessionSender:
             ProtocolError: to be discarded: it does not verify, or answers a packet never sent,
                 which `choose` may have taken.
         """
-        packet = open_packet(self._mode, ReflectorPacket, data, self._keys)
+        packet = open_packet(self._mode, ReflectorPacket, data, self._keys, self._choose)
         is_unsent = packet.sender_sequence_number >= self.next_sequence_number
         if is_unsent and self._choose(UNSENT_ANSWERED) == 0:
             expected = f"a number below {self.next_sequence_number}"
@@ -130,15 +130,22 @@ class SessionReceiver:
     """The Session-Receiver of OWAMP, as far as security goes.
 
     What RFC 4656 §4.2 discards by the schedule or the timeout of the session is not looked at.
+    Arguments as `SessionSender`.
     """
 
-    def __init__(self, mode: TestMode, session_keys: TestSessionKeys | None = None) -> None:
+    def __init__(
+        self,
+        mode: TestMode,
+        session_keys: TestSessionKeys | None = None,
+        choose: Chooser = first_option,
+    ) -> None:
         self._mode = mode
         self._keys = session_keys
+        self._choose = choose
 
     def receive(self, data: bytes) -> SenderPacket:
         """A packet of the sender. Raises `ProtocolError` for one that is to be discarded."""
-        return open_packet(self._mode, SenderPacket, data, self._keys)
+        return open_packet(self._mode, SenderPacket, data, self._keys, self._choose)
 
 
 class SessionReflector:

@@ -94,7 +94,8 @@ def test_a_failed_write_leaves_the_old_file_whole(
 ) -> None:
     target = tmp_path / "token.json"
     target.write_text("old", encoding="utf-8")
-    (tmp_path / MANIFEST).write_text(f"{digest('old')}  token.json\n", encoding="utf-8")
+    listed = f"# Written by owamp-vectors generate\n{digest('old')}  token.json\n"
+    (tmp_path / MANIFEST).write_text(listed, encoding="utf-8")
 
     def fail(self: Path, other: Path) -> Path:
         raise OSError(28, "No space left on device")

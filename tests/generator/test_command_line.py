@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,14 @@ def test_each_command_tells_the_same_exit_codes_and_has_examples(name: str) -> N
     help_text = run(name, "--help").output
     assert run("--help").output.split("Exit codes:")[1] == help_text.split("Exit codes:")[1]
     assert "Examples:" in help_text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_says_what_each_option_is(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    options = [item for item in command.params if isinstance(item, click.Option)]
+    assert all(re.match("[A-Za-z]", option.help or "") for option in options)
 
 
 def test_the_help_has_groups_and_each_line_fits() -> None:

@@ -45,6 +45,10 @@ def test_what_may_not_be_lost_is_read_from_the_formula() -> None:
     assert excused(CLAIMS, claims["keymat-sid-own-secrets"]) == ()
 
 
+def test_no_statement_begins_with_an_if_in_an_if() -> None:
+    assert not [one.id for one in CLAIMS.every if re.match("If .*, if ", one.statement)]
+
+
 def test_each_loss_has_words() -> None:
     for _, cells in load_matrix(CLAIMS).rows:
         for claim in cells.values():

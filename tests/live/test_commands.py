@@ -116,7 +116,7 @@ def test_two_processes_and_their_captures(passphrase: Path, tmp_path: Path) -> N
         assert served.end() == 0
     assert result.stdout.endswith("Everything is right.\n")
     assert "3 of 3 test packets were reflected (RFC 5357 §4.2.1)" in result.stdout
-    assert re.search(r"\n +12 +4  Modes +0000000e = 14 \(", result.stdout), "a field of a message"
+    assert re.search(r"\n +12 +4  Modes +00000006 = 6 \(", result.stdout), "a field of a message"
     assert re.search(r"127\.0\.0\.1:\d+ set up: encrypted, KeyID 'alice'\n", served.log)
     content = json.loads(report.read_text(encoding="utf-8"))
     assert content["complete"] is True
@@ -375,9 +375,14 @@ def test_addresses_that_are_none(text: str) -> None:
         (("probe", "x", "--key-id", "a" * 81, "--shared-secret", "FILE"), "at most 80 octets"),
         (("probe", "x", "--key-id", "a", "--secrets", "TOML"), "found none"),
         (("serve", "--modes", "best"), "'best'"),
+        (("serve", "--host", ""), "found an empty one"),
+        (("serve", "--max-connections", str(2**64)), str(2**64)),
+        (("serve", "--servwait", "nan"), "nan"),
+        (("probe", "--timeout", "inf", "127.0.0.1:1"), "inf"),
         (("serve", "--modes", "encrypted"), "expected a secret"),
         (("serve", "--protocol", "owamp", "--modes", "mixed"), "RFC 5618"),
-        (("serve", "--count", "1000"), "Count"),
+        (("serve", "--count", "1000"), "1024"),
+        (("serve", "--count", "1025"), "power of 2"),
     ],
 )
 def test_what_does_not_go_together(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
@@ -404,7 +409,7 @@ def test_a_passphrase_that_rfc_5357_does_not_allow(tmp_path: Path, text: str, sa
     assert said in refused(cli("probe", "x", "--secrets", secrets), 3)
     alone = private(tmp_path / "alone", "a\u00e9")
     named = ("--key-id", "x", "--passphrase", alone)
-    assert "expected ASCII" in refused(cli("probe", "x", *named), 2)
+    assert f"{alone}: passphrase: expected ASCII" in refused(cli("probe", "x", *named), 3)
     found = refused(cli("probe", "--protocol", "owamp", *named, "--mode", "mixed", "x"), 2)
     assert "found mixed" in found, "the passphrase is taken"
 

@@ -88,6 +88,7 @@ def test_nothing_that_is_written_holds_a_secret(setting: Setting, tmp_path: Path
     assert credentials is not None
     wrong = replace(credentials, shared_secret=OTHER)
     written: list[bytes] = []
+    logged: list[str] = []
 
     async def main() -> None:
         served, probed = Capture(tmp_path / "served"), Capture(tmp_path / "probed")
@@ -103,7 +104,8 @@ def test_nothing_that_is_written_holds_a_secret(setting: Setting, tmp_path: Path
                 written.append(json.dumps(steps_to_json(report.steps)).encode())
                 assert report.is_complete == (secret is credentials)
             await running.logged("closed: ")
-            written.extend(line.encode() for line in running.log)
+            logged.extend(running.log)
+            written.extend(line.encode() for line in logged)
             written.append(repr(running.service.config).encode())
             port = running.port
         for capture in (served, probed):
@@ -117,6 +119,9 @@ def test_nothing_that_is_written_holds_a_secret(setting: Setting, tmp_path: Path
     salts = [greeting_salt(octets) for octets in written if octets.startswith(b"{")]
     secrets = {*ends.secrets(salts, credentials), OTHER}
     assert len(secrets) >= 8
+    assert ends.opened
+    sids = [session.sid.hex() for session in ends.opened]
+    assert not [line for line in logged if any(sid in line for sid in sids)]
     everything = b"\n".join(written)
     for secret in secrets:
         for form in forms(secret):

@@ -372,14 +372,12 @@ def test_wrong_hmac_closes_without_an_answer(setting: Setting, position: int) ->
 
 @pytest.mark.parametrize("setting", PROTECTED, ids=str)
 def test_changed_command_number_closes(setting: Setting) -> None:
-    """An unknown command has no known length, so its HMAC cannot be checked; TWAMP answers it."""
+    """An unknown command has no known length: its HMAC cannot be checked, so no answer comes."""
     raw = RawClient(setting).ready()
     request = bytearray(raw.sealed(setting.request()))
     request[0] ^= 1
     only(raw.peer.receive(bytes(request)), Closed)
-    if not raw.is_silent():
-        assert setting.protocol is Protocol.TWAMP
-        assert raw.hear(AcceptSession).accept == Accept.NOT_SUPPORTED
+    assert raw.is_silent()
 
 
 @each_protected
@@ -750,17 +748,16 @@ def test_server_grants_nothing_unless_told(setting: Setting) -> None:
 @each_protocol
 def test_test_packets_do_not_go_to_a_third_party(setting: Setting) -> None:
     """RFC 4656 §6.2; the 12 octets after an IPv4 address are ignored (§3.5)."""
-    known = [bytes([192, 0, 2, end]).ljust(16, b"\0") for end in (1, 2)]
+    known = [bytes([192, 0, 2, end]) for end in (1, 2)]
     config = replace(setting.server_config, receivers=known)
     pair = Pair(setting, server_config=config).ready()
-    pair.accepted(receiver_address=known[0])
+    pair.accepted(receiver_address=known[0].ljust(16, b"\0"))
     raw = RawClient(setting, config).ready()
-    tail = setting.request(receiver_address=known[1][:4] + b"\1" * 12)
+    tail = setting.request(receiver_address=known[1] + b"\1" * 12)
     only(raw.send(tail), TestSession)
     stranger = bytes([192, 0, 2, 3]).ljust(16, b"\0")
-    for changes in ({"receiver_address": stranger}, {"receiver_address": known[0], "ipvn": 6}):
-        if "ipvn" in changes:
-            changes["receiver_address"] = known[0][:15] + b"\1"
+    of_ipv6 = {"receiver_address": known[0].ljust(16, b"\0"), "ipvn": 6}
+    for changes in ({"receiver_address": stranger}, of_ipv6):
         pair.client.request_session(setting.request(**changes))
         assert only(pair.pump()[0], SessionRejected).accept is Accept.NOT_SUPPORTED
 
@@ -768,7 +765,7 @@ def test_test_packets_do_not_go_to_a_third_party(setting: Setting) -> None:
 @each_protocol
 def test_only_twamp_has_zeros_for_the_end_that_asks(setting: Setting) -> None:
     """RFC 5357 §3.5; RFC 4656 §6.2."""
-    config = replace(setting.server_config, receivers=[bytes([192, 0, 2, 1]).ljust(16, b"\0")])
+    config = replace(setting.server_config, receivers=[bytes([192, 0, 2, 1])])
     pair = Pair(setting, server_config=config).ready()
     pair.client.request_session(setting.request(receiver_address=bytes(16)))
     events, _ = pair.pump()

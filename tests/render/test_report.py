@@ -25,6 +25,7 @@ from owamp_vectors.claims.matrix import excused, load_matrix
 from owamp_vectors.claims.statements import load_statements
 from owamp_vectors.claims.trace import RuleStep, read_trace
 from owamp_vectors.disk import MANIFEST
+from owamp_vectors.mistakes import MISTAKES
 from owamp_vectors.replay.replay import replay
 from owamp_vectors.theory.parse import read_model
 from owamp_vectors.theory.room import is_mutant
@@ -516,6 +517,8 @@ def test_every_flag_is_explained_with_its_cases(made: Made) -> None:
     notes = {n: note for content in CONTENTS.values() for n, note in content["notes"].items()}
     sections = {s.get("id"): s for s in page.all("section", class_="item")}
     assert sections.keys() == notes.keys()
+    tiles = words(made.site.pages["index.html"].one("ul", class_="tiles"))
+    assert f" {len(MISTAKES)} named mistakes that" in tiles, "and not the other flags"
     for name, note in notes.items():
         assert " ".join(note["description"].split()) in words(sections[name])
         cases = sum(

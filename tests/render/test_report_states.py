@@ -197,14 +197,15 @@ def test_markdown_is_read_as_far_as_results_need_it(tmp_path: Path) -> None:
     (tmp_path / "tests" / "live").mkdir(parents=True)
     text = "# Attacks\n\nOn `a`, **b**, [c](d)\nand <https://e>.\n\n"
     text += "| x | y |\n|---|---|\n| 1 | a \\| b |\n"
-    text += "\n```sh\nleft out\n```\n\n- one\n- two\n  lines <b>\n"
+    text += "\n```sh\nmake a  # <b>\n\nmake b\n```\n\n- one\n- two\n  lines <b>\n"
     (tmp_path / "tests" / "live" / "ATTACKS.md").write_text(text, encoding="utf-8")
     [part] = result_parts(tmp_path)
     assert (part.file, part.title) == ("tests/live/ATTACKS.md", "Attacks")
-    assert [block.kind for block in part.blocks] == ["text", "table", "list"]
+    assert [block.kind for block in part.blocks] == ["text", "table", "code", "list"]
     assert part.blocks[0].rows == (("On <code>a</code>, <strong>b</strong>, c and https://e.",),)
     assert part.blocks[1].rows == (("x", "y"), ("1", "a | b"))
-    assert part.blocks[2].rows == (("one",), ("two lines &lt;b&gt;",))
+    assert part.blocks[2].rows == (("make a  # &lt;b&gt;\n\nmake b",),)
+    assert part.blocks[3].rows == (("one",), ("two lines &lt;b&gt;",))
 
 
 # ---------------------------------------------------------------------------------- on disk

@@ -35,6 +35,6 @@ def shown(place: Place | None) -> str:
         return ""
     try:
         path = place.path.resolve().relative_to(Path.cwd())
-    except ValueError:
+    except (ValueError, FileNotFoundError):  # elsewhere, or the directory is gone
         path = place.path
     return f"{path}:{place.line}"

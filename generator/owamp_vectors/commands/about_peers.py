@@ -12,6 +12,7 @@ from owamp_reference.messages import encode_key_id
 from owamp_reference.negotiation import Credentials, Mode, Protocol
 from owamp_reference.token import DEFAULT_MAX_COUNT, MIN_COUNT
 
+from ..disk import FileError
 from ..live import secrets
 from ..live.secrets import Secrets
 from .console import NO_PEER
@@ -160,8 +161,12 @@ def _named(key_id: str, paths: dict[str, Path], for_twamp: bool) -> list[Credent
         expected = "--passphrase or --shared-secret"
         raise click.UsageError(f"--key-id: expected {expected}, found {' and '.join(paths)}")
     if "--passphrase" in paths:
-        passphrase = secrets.read_passphrase(paths["--passphrase"])
-        return [Credentials.from_passphrase(key_id, passphrase, for_twamp=for_twamp)]
+        path = paths["--passphrase"]
+        passphrase = secrets.read_passphrase(path)
+        try:
+            return [Credentials.from_passphrase(key_id, passphrase, for_twamp=for_twamp)]
+        except ProtocolError as error:
+            raise FileError(f"{path}: {error}") from None
     return [
         Credentials(encoded, secrets.read_hex(path, "shared secret")) for path in paths.values()
     ]

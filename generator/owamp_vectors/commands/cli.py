@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -13,7 +14,7 @@ import click
 from owamp_reference import __version__
 
 from ..words import unknown
-from .console import EXIT_CODES, UnreadOutput, exit_code
+from .console import EXIT_CODES, UnreadOutput, exit_code, open_standard_streams
 
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "Vectors": {
@@ -46,6 +47,15 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 COMMANDS = [name for group in GROUPS.values() for name in group]
 
 
+@contextmanager
+def _unread() -> Iterator[None]:
+    """Say that the output is closed; click would make of it the exit code of a difference."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise UnreadOutput(str(error)) from None
+
+
 class _LazyGroup(click.Group):
     """A group that imports the module of a subcommand only to run it or to tell its own help."""
 
@@ -54,14 +64,18 @@ class _LazyGroup(click.Group):
         run = partial(super().main, *args, standalone_mode=False, **extra)
         if not standalone_mode:
             return run()
+        open_standard_streams()
         sys.exit(exit_code(run))
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the arguments, and print the help or the version if they ask for it."""
+        with _unread():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the subcommand; click would make of a closed output the exit code of a difference."""
-        try:
+        """Run the subcommand."""
+        with _unread():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise UnreadOutput(str(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the help."""
@@ -112,7 +126,7 @@ def main(context: click.Context) -> None:
       owamp-vectors trace token-forgery
 
     \b
-    Completion of names in the shell; for zsh and fish put their name for bash:
+    Completion of names; for zsh or fish, write zsh or fish in place of bash:
       eval "$(_OWAMP_VECTORS_COMPLETE=bash_source owamp-vectors)"
     """
     if os.environ.get("NO_COLOR"):

@@ -113,14 +113,20 @@ def exit_code(run: Callable[[], object]) -> int:
         with ended_by_signals():
             code = run()
             sys.stdout.flush()
-    except (click.UsageError, UnreadOutput) as error:
+    except UnreadOutput as error:
         error.show()
+        return error.exit_code
+    except click.UsageError as error:  # which quotes an argument
+        click.UsageError(printable(error.format_message()), error.ctx).show()
         return error.exit_code
     except click.ClickException as error:  # which may quote a file or a program
         echo(f"Error: {printable(error.message)}", err=True)
         return error.exit_code
     except click.Abort:
         return _SIGNALLED + signal.SIGINT
+    except BrokenPipeError:
+        _drop_output()
+        return UnreadOutput.exit_code
     except OSError as error:
         _drop_output()
         echo(f"Error: {error.filename or 'standard output'}: {error.strerror}", err=True)
@@ -134,6 +140,18 @@ def exit_code(run: Callable[[], object]) -> int:
         echo(f"Error: a fault of owamp-vectors: {what} ({where}); please report it", err=True)
         return FAULT
     return code if isinstance(code, int) else 0
+
+
+def open_standard_streams() -> None:
+    """Open what is closed of standard input, output and error, so that no file takes its place."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
 
 
 def _drop_output() -> None:
@@ -231,7 +249,8 @@ def files_json(
         }
         for name, text in texts.items()
     ]
-    return {"directory": str(directory), "files": files, "removed": removed}
+    where = os.fsencode(directory).decode(errors="replace")
+    return {"directory": where, "files": files, "removed": removed}
 
 
 def progress(items: list[_T], label: str) -> Iterator[_T]:

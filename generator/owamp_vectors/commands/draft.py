@@ -19,6 +19,7 @@ from .console import (
     EXIT_CODES,
     NO_PROGRAM,
     clear_errors,
+    echo,
     files_json,
     say_removed,
     working,
@@ -136,8 +137,8 @@ def draft(
             raise _NotBuilt(str(error)) from None
         except NoXml2rfcError as error:
             raise _NoXml2rfc(str(error)) from None
-        removed = write_set(output, texts)
+        removed = write_set(output, texts, "draft")
     say_removed(removed)
     for name in texts:
-        click.echo(f"{output / name}")
+        echo(output / name)
     write_json(json_path, files_json(output, texts, removed))

@@ -46,7 +46,7 @@ def generate(names: tuple[str, ...], output: Path, json_path: Path | None) -> No
             schema = disk.to_text(file_schema(file))
             texts[f"{stored.SCHEMA_DIRECTORY}/{file.schema_name}"] = schema
             rows.append((f"{file.name}.json", *counts(file, content), disk.digest(text)[:16]))
-        removed = disk.write_set(output, texts, whole=not names)
+        removed = disk.write_set(output, texts, "generate", whole=not names)
     summarize(rows)
     say_removed(removed)
     write_json(json_path, {"files": rows_json(rows), "removed": removed})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -78,9 +79,25 @@ def limit_option(name: str, default: int, text: str) -> Callable[[CommandT], Com
         name,
         default=default,
         show_default=True,
-        type=click.IntRange(1),
+        type=click.IntRange(1, 2**31 - 1),
         help=f"Limit {text}.",
     )
+
+
+_MOST_SECONDS = 1_000_000
+
+
+class _Seconds(click.FloatRange):
+    """A range without NaN, which is in every range of click."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a valid float range.", param, ctx)
+        return number
 
 
 def seconds_option(name: str, default: float, text: str) -> Callable[[CommandT], CommandT]:
@@ -89,7 +106,7 @@ def seconds_option(name: str, default: float, text: str) -> Callable[[CommandT],
         name,
         default=default,
         show_default=True,
-        type=click.FloatRange(min=0, min_open=True),
+        type=_Seconds(min=0, max=_MOST_SECONDS, min_open=True),
         metavar="S",
         help=f"Seconds {text}.",
     )

@@ -49,7 +49,10 @@ from .options import file_option, reporting, seconds_option
 @click.argument("peer", metavar="HOST[:PORT]", required=False)
 @protocol_option("; with --pcap, taken from the port or the messages")
 @click.option(
-    "--mode", type=click.Choice(MODE_NAMES), help="[default: encrypted if there is a secret]"
+    "--mode",
+    type=click.Choice(MODE_NAMES),
+    help="Mode to ask the server for.  [default: encrypted if there is a secret, else "
+    "unauthenticated]",
 )
 @secret_options
 @click.option(

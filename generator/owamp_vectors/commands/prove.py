@@ -304,7 +304,7 @@ def _merge(claims: Claims, proofs: Path, paths: tuple[Path, ...]) -> Json:
             if found[kind] is None:
                 raise FileError(f"{source.path(entry.job, kind)}: no such file")
         target.record(entry, {kind: text for kind, text in found.items() if text is not None})
-        click.echo(f"{entry.verdict}: {entry.job} from {source.directory}")
+        echo(f"{entry.verdict}: {entry.job} from {source.directory}")
     if witnesses:
         target.record_witnesses(witnesses)
         click.echo(f"{len(witnesses)} answers of other provers taken over")

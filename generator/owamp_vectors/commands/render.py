@@ -17,6 +17,7 @@ from ..render.vectors_text import render_text
 from .console import (
     EXIT_CODES,
     clear_errors,
+    echo,
     files_json,
     print_table,
     say_removed,
@@ -69,9 +70,9 @@ def render(
     directory = output or Path("build", "render", form)
     with clear_errors():
         texts = FORMATS[form](read_sources(vectors, names))
-        removed = disk.write_set(directory, texts, whole=not names)
+        removed = disk.write_set(directory, texts, f"render {form}", whole=not names)
     rows = [(name, str(len(text.encode())), disk.digest(text)[:16]) for name, text in texts.items()]
     print_table([("file", "octets", "SHA-256"), *rows], (1,))
     say_removed(removed)
     write_json(json_path, files_json(directory, texts, removed))
-    click.echo(f"\nWritten to {directory}/.")
+    echo(f"\nWritten to {directory}/.")

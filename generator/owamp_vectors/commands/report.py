@@ -61,7 +61,7 @@ def report(
     with clear_errors():
         with working("making the report"):
             made = make_site(models, proofs or models / "proofs", vectors)
-        removed = write_set(output, made.files)
+        removed = write_set(output, made.files, "report")
     size = sum(len(text.encode()) for text in made.files.values())
     click.echo(
         f"{counted(len(made.files), 'file')}, {megabytes(size)}; open {output / 'index.html'}"

@@ -40,7 +40,7 @@ without a key, and {_LIMITS.open_sessions} of all clients without a key. A sessi
 {_LIMITS.session_time / 3600:g} hours, and its Timeout is at most {_LIMITS.timeout:g} s. The times
 of an OWAMP session's packets span at most its REFWAIT. The server keeps at most {_LIMITS.records}
 packets of OWAMP sessions at once, and a quarter of them for one client; if --max-packets is
-greater than one of these numbers, it takes its place. Set-up may take
+greater than either number, it replaces that number. Set-up may take
 {_LIMITS.set_up:g} s. A command may take {_LIMITS.message:g} s and have {_LIMITS.message_size}
 octets. The number of PBKDF2 derivations at a time is {_LIMITS.derivations}; hosts take turns. A
 TWAMP packet in clear is not answered if it is shorter than its answer, which has 41 octets. When
@@ -48,6 +48,15 @@ all connections are in use and another host connects, the server closes a connec
 key, of the host that has the most of them. A host is an IPv4 address or an IPv6 network of 64
 bits.
 """
+
+
+def _no_empty_host(
+    _context: click.Context, _param: click.Parameter, hosts: tuple[str, ...]
+) -> tuple[str, ...]:
+    """An empty name, as of a variable that is not set, would be each address of the machine."""
+    if not all(hosts):
+        raise click.BadParameter("expected an address or a name, found an empty one")
+    return hosts
 
 
 @click.command(epilog=f"{_STATED}\n{EXIT_CODES}")
@@ -58,6 +67,7 @@ bits.
     default=("127.0.0.1",),
     show_default=True,
     multiple=True,
+    callback=_no_empty_host,
     help="Address to listen on; can be repeated. :: alone also accepts IPv4 if the system can.",
 )
 @click.option(
@@ -68,16 +78,16 @@ bits.
 @click.option(
     "--modes",
     metavar="MODE,...",
-    help=f"Modes to offer, of {', '.join(MODE_NAMES)}.  [default: the protected ones if there is a "
-    "secret, else unauthenticated]",
+    help=f"Modes to offer, of {', '.join(MODE_NAMES)}.  [default: authenticated and encrypted if "
+    "there is a secret, else unauthenticated]",
 )
 @secret_options
 @click.option(
     "--count",
     default=MIN_COUNT,
     show_default=True,
-    type=click.IntRange(1),
-    help="PBKDF2 iterations, a power of 2.",
+    type=click.IntRange(MIN_COUNT),
+    help=f"PBKDF2 iterations: a power of 2, at least {MIN_COUNT}.",
 )
 @limit_option("--max-connections", _LIMITS.connections, "of control connections at a time")
 @click.option(
@@ -161,23 +171,29 @@ def serve(
     except OSError as error:
         capture.drop()
         raise NoPeer(f"{', '.join(hosts)}, port {where}: {error.strerror or error}") from None
+    except UnicodeError:  # of a name with an empty label, or one that is too long
+        capture.drop()
+        raise NoPeer(f"{', '.join(hosts)}, port {where}: not a host name") from None
     with clear_errors():
         capture.close()
 
 
 def _offered(protocol: Protocol, modes: str | None, found: Secrets) -> int:
-    """The Modes to offer; raises `click.BadParameter`."""
-    names = MODE_NAMES if modes is None else modes.split(",")
+    """The Modes to offer; by default not mixed, into which others could be changed on the way.
+
+    Raises:
+        click.UsageError: a mode that there is not, or that needs a secret.
+    """
+    if modes is None:
+        protected = [Mode.AUTHENTICATED, Mode.ENCRYPTED] if found.credentials else []
+        return offered_modes(protocol, protected or [Mode.UNAUTHENTICATED], found)
+    names = modes.split(",")
     unknown = [name for name in names if name not in MODE_NAMES]
     if unknown:
         expected = f"expected some of {', '.join(MODE_NAMES)}, found {unknown[0]!r}"
         raise click.BadParameter(expected, param_hint="--modes")
     security = [Mode[name.upper()] for name in names]
-    if modes is None:
-        protected = bool(found.credentials)
-        security = [mode for mode in security if (mode is not Mode.UNAUTHENTICATED) is protected]
-        security = [mode for mode in security if mode & SECURITY_BITS[protocol]]
-    elif any(not mode & SECURITY_BITS[protocol] for mode in security):
+    if any(not mode & SECURITY_BITS[protocol] for mode in security):
         expected = "expected a mode of OWAMP, found mixed (RFC 5618 is for TWAMP)"
         raise click.BadParameter(expected, param_hint="--modes")
     if not found.credentials and security != [Mode.UNAUTHENTICATED]:

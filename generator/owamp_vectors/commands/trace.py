@@ -14,7 +14,7 @@ from ..claims.ledger import CHART, TRACE, Ledger
 from ..disk import FileError
 from ..words import counted
 from .about_claims import check_writable, choose, directories
-from .console import EXIT_CODES, clear_errors, write_json
+from .console import EXIT_CODES, clear_errors, echo, write_json
 from .named import ClaimId
 from .options import reporting
 
@@ -72,7 +72,7 @@ def trace(
             if chart is not None:
                 disk.write_files(ledger.directory, {f"{claim.job}{CHART}": chart.svg()})
                 drawn.append(f"{claim.job}{CHART}")
-        click.echo(f"{counted(len(drawn), 'chart')} in {ledger.directory}")
+        echo(f"{counted(len(drawn), 'chart')} in {ledger.directory}")
         write_json(json_path, {"directory": str(ledger.directory), "charts": drawn})
 
 

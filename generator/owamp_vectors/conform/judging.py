@@ -133,7 +133,7 @@ def _difference(item: Field, want: Any, got: Any) -> tuple[str, int | None, str]
         for name in dict.fromkeys([*want, *got]):
             inner = _difference(item, want.get(name), got.get(name))
             if inner is not None:
-                return (f".{shortened(name.encode(), 40)}{inner[0]}", *inner[1:])
+                return (f".{shortened(name.encode(errors='replace'), 40)}{inner[0]}", *inner[1:])
         return None
     if type(want) is type(got) and want == got:
         return None

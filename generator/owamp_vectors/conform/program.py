@@ -14,7 +14,7 @@ from typing import IO
 from ..disk import shortened
 
 MAX_LINE = 2**20
-"""Octets of an answer at most; the longest right one has some 40 000."""
+"""Octets of an answer at most; a right one has far fewer."""
 _GRACE = 1.0  # seconds between the end of a program's input or output and its own end
 _TAIL = 4096  # octets kept of what it says on standard error
 

@@ -42,8 +42,9 @@ from ..vectors.declaration import (
 )
 from ..vectors.drbg import Drbg
 from . import control_stream, roles
+from .changes import flipped
 from .handshake.serving import CLIENT_IV, SERVER_BEHAVIOUR, Client
-from .handshake.spoiling import flipped, receive
+from .handshake.spoiling import receive
 from .participants import ESTIMATE, TTL, new_client, new_server, request_of, still_open
 
 _TEST_MODES = (TestMode.AUTHENTICATED.value, TestMode.ENCRYPTED.value)

@@ -27,6 +27,7 @@ from ..vectors.declaration import (
 )
 from ..vectors.drbg import Drbg
 from . import later_sa
+from .changes import nearly_right, replaced
 from .ikev2_kdf import (
     DH_SECRET,
     LENGTH,
@@ -424,6 +425,22 @@ def _look_up_cases(drbg: Drbg) -> Iterator[Case]:
         {"ikeSas": [twin, first], "keyId": named(first)},
         "SpiInitiatorAlone",
     )
+    spis = first["spiI"] + first["spiR"]
+    for part, wrong in nearly_right(spis):
+        near = sa(f"near {part}", spiI=wrong[:8], spiR=wrong[8:])
+        aims = [] if near["spiI"] != first["spiI"] else ["SpiInitiatorAlone"]
+        if all(near[name][4:] == first[name][4:] for name in ("spiI", "spiR")):
+            aims.append("SpisOfFourOctets")
+        given = {"ikeSas": [near, first], "keyId": named(first)}
+        yield valid(f"another SA has SPIi and SPIr {part}", given, *aims)
+    for which, offset, aim in (("last", 0, ("SpisOfFourOctets",)), ("first", 4, ())):
+        other = drbg.at(f"{which} four").octets("other", 4)
+        halves = {name: replaced(first[name], offset, other) for name in ("spiI", "spiR")}
+        near = {**sa(f"{which} four"), **halves}
+        comment = f"another SA has the {which} 4 octets of both SPIs"
+        yield valid(comment, {"ikeSas": [near, first], "keyId": named(first)}, *aim)
+        comment = f"the only SA has the {which} 4 octets of both SPIs"
+        yield behaves(comment, {"ikeSas": [near], "keyId": named(first)}, *aim)
     yield behaves(
         "an SA has the SPIi of the KeyID and another SPIr",
         {"ikeSas": [twin], "keyId": named(first)},

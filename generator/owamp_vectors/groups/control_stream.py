@@ -39,6 +39,7 @@ from ..vectors.declaration import (
     valid,
 )
 from ..vectors.drbg import Drbg
+from .changes import flipped, nearly_right
 from .token import T1, T2
 
 _SOURCE = "RFC 4656 §3.2, §3.4"
@@ -284,12 +285,6 @@ def _sent(drbg: Drbg, segments: Segments, **fixed: bytes) -> Json:
     return {**keys, "layout": _layout(segments), "wire": sent["wire"]}
 
 
-def _flipped(octets: bytes, offset: int) -> bytes:
-    changed = bytearray(octets)
-    changed[offset] ^= 1
-    return bytes(changed)
-
-
 def _receive_cases(drbg: Drbg) -> Iterator[Case]:
     for comment, segments, flags in (*_connections(drbg), *_shapes(drbg)):
         # the forms that an own peer would not notice show when honest octets are refused
@@ -298,7 +293,7 @@ def _receive_cases(drbg: Drbg) -> Iterator[Case]:
 
     def changed(comment: str, offset: int, *flags: str) -> Case:
         inputs = _sent(drbg.at(comment), three)
-        return invalid(comment, {**inputs, "wire": _flipped(inputs["wire"], offset)}, *flags)
+        return invalid(comment, {**inputs, "wire": flipped(inputs["wire"], offset)}, *flags)
 
     unchecked = "HmacUnchecked"
     yield changed("a bit changed in the first text", 0, unchecked)
@@ -308,9 +303,13 @@ def _receive_cases(drbg: Drbg) -> Iterator[Case]:
     comment = "HMAC right in its first 12 octets alone, the size of HMAC-SHA1-96"
     keys = _keys(drbg.at(comment))
     tag = primitives.hmac_sha1_128(keys["t2"], bytes(16))
-    wire = primitives.aes_cbc_encrypt(keys["t1"], keys["iv"], bytes(16) + _flipped(tag, 13))
+    wire = primitives.aes_cbc_encrypt(keys["t1"], keys["iv"], bytes(16) + flipped(tag, 13))
     short = {**keys, "layout": _layout([(bytes(16), True)]), "wire": wire}
     yield invalid(comment, short, "HmacComparedInPart", unchecked)
+    for part, wrong in nearly_right(tag):
+        comment = f"HMAC {part}"
+        wire = primitives.aes_cbc_encrypt(keys["t1"], keys["iv"], bytes(16) + wrong)
+        yield invalid(comment, {**short, "wire": wire}, unchecked)
     comment = "HMAC of zeros, as in the unauthenticated mode"
     keys = _keys(drbg.at(comment))
     wire = primitives.aes_cbc_encrypt(keys["t1"], keys["iv"], bytes(32))
@@ -414,7 +413,7 @@ def _wrong_hmacs(drbg: Drbg) -> Iterator[Case]:
         for number in range(len(stream.ends)):
             for where, offset in (("first", 0), ("last", HMAC_SIZE - 1)):
                 comment = f"{name}: HMAC {number + 1} wrong in its {where} octet, encrypted right"
-                wrong = stream.with_hmac(number, _flipped(stream.hmac(number), offset))
+                wrong = stream.with_hmac(number, flipped(stream.hmac(number), offset))
                 yield invalid(comment, wrong, *_unnoticed(number))
     name, segments, _ = whole[0]
     stream = _Stream.of(at.at(name), segments)
@@ -449,13 +448,13 @@ def _ways(stream: _Stream, number: int) -> Iterator[tuple[str, Json, tuple[str, 
     ):
         if wrong not in (hmac, b""):
             yield words, stream.with_hmac(number, wrong), unnoticed
-    changed = stream.with_plaintext(_flipped(stream.plaintext, max(start, end - 1)))
+    changed = stream.with_plaintext(flipped(stream.plaintext, max(start, end - 1)))
     if text:
         yield "that of the text before a field of it was changed", changed, unnoticed
     wire = stream.inputs["wire"]
-    inputs = {**stream.inputs, "wire": _flipped(wire, end - 1)}
+    inputs = {**stream.inputs, "wire": flipped(wire, end - 1)}
     yield "and a bit changed on the way in the block before it", inputs, unnoticed
-    inputs = {**stream.inputs, "wire": _flipped(wire, end)}
+    inputs = {**stream.inputs, "wire": flipped(wire, end)}
     yield "and a bit changed on the way in its block", inputs, ("HmacUnchecked",)
 
 

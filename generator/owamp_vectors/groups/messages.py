@@ -49,6 +49,7 @@ from ..vectors.declaration import (
     valid,
 )
 from ..vectors.drbg import Drbg
+from .changes import replaced
 
 _CLASSES: dict[str, type[Message]] = {
     "Server-Greeting": ServerGreeting,
@@ -519,17 +520,13 @@ _HEADER_MBZ = {  # the MBZ octets of each message, as offset and size
 }
 
 
-def _set(octets: bytes, offset: int, value: bytes) -> bytes:
-    return octets[:offset] + value + octets[offset + len(value) :]
-
-
 def _variants(name: str, message: Message, drbg: Drbg) -> Iterator[Case]:
     """One message of each kind, changed in ways that apply to all."""
     octets = message.to_octets()
     if name in _HEADER_MBZ:
         dirty = octets
         for offset, size in _HEADER_MBZ[name]:
-            dirty = _set(dirty, offset, b"\xff" * size)
+            dirty = replaced(dirty, offset, b"\xff" * size)
         comment = "MBZ and unused fields of ones: they are ignored"
         yield valid(comment, {"octets": dirty}, "MbzChecked", source="RFC 4656 §3.1")
     if message.HAS_HMAC:
@@ -544,7 +541,7 @@ def _variants(name: str, message: Message, drbg: Drbg) -> Iterator[Case]:
         for command in (0, 6, 255):
             comment = f"command number {command}"
             yield invalid(
-                comment, {"octets": _set(octets, 0, bytes([command]))}, "CommandUnchecked"
+                comment, {"octets": replaced(octets, 0, bytes([command]))}, "CommandUnchecked"
             )
 
 
@@ -568,8 +565,8 @@ def _special(name: str, drbg: Drbg) -> Iterator[Case]:
 def _special_requests(request: Request, ipvn: int) -> Iterator[Case]:
     octets = request.to_octets()
     comment = "the high half of the octet of IPVN set: MBZ"
-    yield valid(comment, {"octets": _set(octets, 1, bytes([ipvn]))}, "IpvnOfEightBits")
-    other = {"octets": _set(octets, 1, b"\x05")}
+    yield valid(comment, {"octets": replaced(octets, 1, bytes([ipvn]))}, "IpvnOfEightBits")
+    other = {"octets": replaced(octets, 1, b"\x05")}
     versions = "RFC 4656 has 4 and 6; a parser may leave that to another step."
     yield acceptable("IPVN 5", other, stage=Stage.LAYOUT, reason=versions)
     for comment, offsets in (
@@ -579,7 +576,7 @@ def _special_requests(request: Request, ipvn: int) -> Iterator[Case]:
     ):
         dirty = octets
         for offset in offsets:
-            dirty = _set(dirty, offset + 4, b"\xa5" * 12)
+            dirty = replaced(dirty, offset + 4, b"\xa5" * 12)
         yield behaves(comment, {"octets": dirty}, "Ipv4AddressPadded")
 
 
@@ -593,13 +590,13 @@ def _request_lists() -> Iterator[Case]:
     for offset, label in ((2, "Conf-Sender"), (3, "Conf-Receiver")):
         for value in (2, 128, 255):
             comment = f"{label} {value}: it counts as 1"
-            set_ = {"octets": _set(octets, offset, bytes([value]))}
+            set_ = {"octets": replaced(octets, offset, bytes([value]))}
             yield behaves(comment, set_, "ConfSentAsRead", "ConfOfOneAlone")
     counts = (1, 3, 2 + 2**8, 2 + 2**16, 2 + 2**28, 2**32 - 1)
     for number in counts:
-        wrong = {"octets": _set(octets, 4, number.to_bytes(4, "big"))}
+        wrong = {"octets": replaced(octets, 4, number.to_bytes(4, "big"))}
         yield invalid(f"two slots, and {number} by the header", wrong, *_aims(number, 2, 28))
-    wrong = {"octets": _set(none.to_octets(), 4, b"\x80\0\0\0")}
+    wrong = {"octets": replaced(none.to_octets(), 4, b"\x80\0\0\0")}
     yield invalid("no slots, and 2147483648 by the header", wrong, "CountSigned", "SizeOf32Bits")
 
 
@@ -631,23 +628,23 @@ def _special_stops(sid: bytes) -> Iterator[Case]:
         yield acceptable(comment, {"octets": stop.to_octets()}, stage=Stage.LAYOUT, reason=order)
     octets = StopSessions(0, (SessionDescription(sid, 100),)).to_octets()
     comment = "padding after a record that is not zero"
-    dirty = {"octets": _set(octets, 40, b"\xff" * 8)}
+    dirty = {"octets": replaced(octets, 40, b"\xff" * 8)}
     yield acceptable(comment, dirty, stage=Stage.LAYOUT, reason=_PADDING)
     for number in (0, 2, 1 + 2**8, 1 + 2**16, 2**32 - 1):
-        wrong = {"octets": _set(octets, 4, number.to_bytes(4, "big"))}
+        wrong = {"octets": replaced(octets, 4, number.to_bytes(4, "big"))}
         yield invalid(f"one record, and {number} by the header", wrong, *_aims(number, 1, 32))
     none = StopSessions(0, ()).to_octets()
-    wrong = {"octets": _set(none, 4, b"\x80\0\0\0")}
+    wrong = {"octets": replaced(none, 4, b"\x80\0\0\0")}
     yield invalid("no record, and 2147483648 by the header", wrong, "CountSigned")
     comment = "4294967295 skip ranges by the record: 32 GiB"
-    yield invalid(comment, {"octets": _set(octets, 36, b"\xff" * 4)})
+    yield invalid(comment, {"octets": replaced(octets, 36, b"\xff" * 4)})
     comment = "no skip range, and 2147483648 by the record"
     yield invalid(
-        comment, {"octets": _set(octets, 36, b"\x80\0\0\0")}, "CountSigned", "SizeOf32Bits"
+        comment, {"octets": replaced(octets, 36, b"\x80\0\0\0")}, "CountSigned", "SizeOf32Bits"
     )
     one = StopSessions(0, (SessionDescription(sid, 100, (SkipRange(3, 5),)),)).to_octets()
     for number in (0, 2, 1 + 2**8, 1 + 2**16, 1 + 2**29):
-        wrong = {"octets": _set(one, 36, number.to_bytes(4, "big"))}
+        wrong = {"octets": replaced(one, 36, number.to_bytes(4, "big"))}
         comment = f"one skip range, and {number} by the record"
         aims = _aims(number, 1, 29) if number > 2 else ()  # else it stands for padding
         if number:
@@ -718,7 +715,7 @@ def _fetched_cases(drbg: Drbg) -> Iterator[Case]:
     yield valid(*given("two skip ranges, no padding", ranges[:2], (_RECORD,)), text)
     comment, inputs = given("padding that is not zero", ranges[:1], (_RECORD,))
     size = len(inputs["octets"])
-    dirty = _set(inputs["octets"], size - 16 - 7, b"\xff" * 7)
+    dirty = replaced(inputs["octets"], size - 16 - 7, b"\xff" * 7)
     yield acceptable(comment, {**inputs, "octets": dirty}, stage=Stage.LAYOUT, reason=_PADDING)
     for comment, pairs in (
         ("skip ranges that overlap", ((1, 5), (4, 9))),
@@ -901,7 +898,7 @@ def _request_cases(protocol: Protocol) -> Iterator[Case]:
             sends = {"conf_sender": 1, "conf_receiver": 0, "type_p": type_p}
             yield behaves(*given(f"{comment}, for the server to send with", **sends))
         for conf in (2, 128, 255):
-            set_ = {"octets": _set(_OW_REQUEST.to_octets(), 3, bytes([conf]))}
+            set_ = {"octets": replaced(_OW_REQUEST.to_octets(), 3, bytes([conf]))}
             comment = f"Conf-Receiver {conf}, and no Conf-Sender: it counts as 1"
             yield valid(comment, set_, "ConfOfOneServed")
         yield behaves(*given("no slots", slots=()))

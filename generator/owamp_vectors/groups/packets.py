@@ -30,6 +30,7 @@ from ..vectors.declaration import (
     valid,
 )
 from ..vectors.drbg import Drbg
+from .changes import flipped, nearly_right, replaced
 from .session_keys import T3, T4
 
 _SENDER_SOURCE = "RFC 4656 §4.1.2"
@@ -448,12 +449,6 @@ def _with_zero(mode: TestMode, drbg: Drbg, inputs: Json, offset: int) -> Json:
     raise AssertionError("there are infinitely many")
 
 
-def _flipped(octets: bytes, offset: int) -> bytes:
-    changed = bytearray(octets)
-    changed[offset] ^= 1
-    return bytes(changed)
-
-
 def _received(mode: TestMode, drbg: Drbg, change: Json, *, reflector: bool) -> Json:
     """The inputs of a case of a packet received, in which MBZ is as in `change`.
 
@@ -520,12 +515,12 @@ def _open_cases(mode: TestMode, drbg: Drbg, *, reflector: bool) -> Iterator[Case
     if mode is TestMode.AUTHENTICATED:
         comment = "Timestamp changed on the way: outside the HMAC, by design"
         inputs = honest(comment)
-        changed = {"packet": _flipped(inputs["packet"], 20)}
+        changed = {"packet": flipped(inputs["packet"], 20)}
         yield valid(comment, {**inputs, **changed}, "AuthenticatedCoversAll")
     if mode is not _OPEN:
         comment = "padding changed on the way: outside the HMAC"
         inputs = honest(comment, padding=16)
-        changed = {"packet": _flipped(inputs["packet"], -1)}
+        changed = {"packet": flipped(inputs["packet"], -1)}
         yield valid(comment, {**inputs, **changed}, "TestHmacOverPadding")
     yield invalid("empty payload", {**honest("empty payload"), "packet": b""})
     comment = "one octet short of the header"
@@ -562,12 +557,16 @@ def _authentication_cases(
     for offset in sorted(offsets):
         comment = f"a bit changed in octet {offset}"
         inputs = honest(comment)
-        changed = {"packet": _flipped(inputs["packet"], offset)}
+        changed = {"packet": flipped(inputs["packet"], offset)}
         yield invalid(comment, {**inputs, **changed}, "TestHmacUnchecked")
     comment = "HMAC right in its first 12 octets alone"
     inputs = honest(comment)
-    changed = {"packet": _flipped(inputs["packet"], header - 2)}
+    changed = {"packet": flipped(inputs["packet"], header - 2)}
     yield invalid(comment, {**inputs, **changed}, "HmacComparedInPart", "TestHmacUnchecked")
+    start = header - 16
+    for part, wrong in nearly_right(inputs["packet"][start:header]):
+        changed = {"packet": replaced(inputs["packet"], start, wrong)}
+        yield invalid(f"HMAC {part}", {**inputs, **changed}, "TestHmacUnchecked")
     comment = "HMAC of zeros"
     inputs = honest(comment)
     zeros = inputs["packet"][: header - 16] + bytes(16)
@@ -682,7 +681,7 @@ def _reflect_cases(mode: TestMode, drbg: Drbg) -> Iterator[Case]:
     if mode is not _OPEN:
         for place, offset in (("first", 16), ("last", 1)):
             comment, inputs = given(f"an HMAC that is wrong in its {place} octet: no answer")
-            changed = {"packet": _flipped(inputs["packet"], -offset)}
+            changed = {"packet": flipped(inputs["packet"], -offset)}
             yield invalid(comment, {**inputs, **changed}, "TestHmacUnchecked")
 
 

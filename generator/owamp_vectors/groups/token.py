@@ -28,6 +28,7 @@ from ..vectors.declaration import (
     valid,
 )
 from ..vectors.drbg import Drbg
+from .changes import flipped, nearly_right
 
 _SOURCE = "RFC 4656 §3.1"
 PLAINTEXT_LAYOUT = Layout(
@@ -342,12 +343,6 @@ def _plaintext(secrets: Json) -> bytes:
     return token.token_plaintext(secrets["challenge"], ControlKeys(secrets["t1"], secrets["t2"]))
 
 
-def _flipped(octets_: bytes, offset: int, bit: int = 1) -> bytes:
-    changed = bytearray(octets_)
-    changed[offset] ^= bit
-    return bytes(changed)
-
-
 def _open_cases(drbg: Drbg) -> Iterator[Case]:
     def honest(comment: str, count: int = 1024, fixed: Values = NOTHING) -> Json:
         return _sealed(drbg.at(comment), count, fixed)[0]
@@ -389,17 +384,18 @@ def _open_cases(drbg: Drbg) -> Iterator[Case]:
     for offset in (0, 7, 15):
         comment = f"one bit changed in octet {offset} of the Token: the Challenge differs"
         inputs = honest(comment)
-        changed = {"token": _flipped(inputs["token"], offset)}
+        changed = {"token": flipped(inputs["token"], offset)}
         yield invalid(comment, {**inputs, **changed}, "ChallengeUnchecked")
-    for offset in (8, 15):
-        comment = f"the Challenge differs in octet {offset} alone: all 16 are to be compared"
-        inputs = honest(comment)
-        changed = {"challenge": _flipped(inputs["challenge"], offset, 0x80)}
-        yield invalid(comment, {**inputs, **changed}, "ChallengeComparedInPart")
+    inputs = honest("Challenges that are nearly right")
+    for offset, (part, wrong) in enumerate(nearly_right(inputs["challenge"])):
+        in_part = ("ChallengeComparedInPart",) if 8 <= offset < 16 else ()
+        comment = f"the Challenge in the Token is {part}"
+        changed = {"challenge": wrong}
+        yield invalid(comment, {**inputs, **changed}, *in_part, "ChallengeUnchecked")
     for offset in (16, 31, 32, 63):
         comment = f"one bit changed in octet {offset} of the Token: nothing tells, the keys differ"
         inputs = honest(comment)
-        changed = {"token": _flipped(inputs["token"], offset)}
+        changed = {"token": flipped(inputs["token"], offset)}
         yield valid(comment, {**inputs, **changed}, "TokenMalleable", source="RFC 4656 §6.10")
     for size in (0, 16, 48, 63, 65, 80):
         comment = f"Token of {size} octets"

@@ -330,6 +330,18 @@ MISTAKES = (
         _look_up_by(lambda sas, spis: next((sa for sa in sas if sa.spi_i == spis[0]), None)),
     ),
     mistake(
+        "SpisOfFourOctets",
+        "KEY_DERIVATION",
+        "The IKE SA looked up by the last 4 octets of both SPIs: those of ESP have no more.",
+        _WRONG_SA,
+        _look_up_by(
+            lambda sas, spis: next(
+                (sa for sa in sas if (sa.spi_i[4:], sa.spi_r[4:]) == (spis[0][4:], spis[1][4:])),
+                None,
+            )
+        ),
+    ),
+    mistake(
         "OldSpisInSeed",
         "KEY_DERIVATION",
         "The SK_* of a rekeyed IKE SA made with the SPIs of the old one.",

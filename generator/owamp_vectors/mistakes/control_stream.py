@@ -50,7 +50,7 @@ def _last_16(key: bytes, text: bytes) -> bytes:
 class _CipherCoveringSender(ProtectedSender):
     def write(self, text: bytes) -> bytes:
         """Covers what is sent, not what is meant."""
-        before, sent = self._covered, super().write(text)
+        before, sent = bytes(self._covered), super().write(text)
         self._covered = before + sent
         return sent
 
@@ -58,7 +58,7 @@ class _CipherCoveringSender(ProtectedSender):
 class _CipherCoveringReceiver(ProtectedReceiver):
     def read(self, data: bytes) -> bytes:
         """Covers what was received."""
-        before, text = self._covered, super().read(data)
+        before, text = bytes(self._covered), super().read(data)
         self._covered = before + data
         return text
 

@@ -50,13 +50,13 @@ def _protect_crosswise(self: Endpoint, mine: bytes, theirs: bytes) -> None:
     write, read = sender.write, receiver.read
 
     def write_crosswise(text: bytes) -> bytes:
-        covered, octets = sender._covered, write(text)
+        covered, octets = bytes(sender._covered), write(text)
         sender._covered = covered
         receiver._covered += text
         return octets
 
     def read_crosswise(data: bytes) -> bytes:
-        covered, text = receiver._covered, read(data)
+        covered, text = bytes(receiver._covered), read(data)
         receiver._covered = covered
         sender._covered += text
         return text

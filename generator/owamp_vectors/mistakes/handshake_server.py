@@ -332,7 +332,18 @@ def _judge_improper(self: Server, request: Request) -> Any:
 
 def _compare_whole_address(self: Server, request: Request) -> bool:
     known = self.config.receivers
-    return known is None or request.receiver_address in known
+    if known is None:
+        return True
+    return request.receiver_address in [address.ljust(16, b"\0") for address in known]
+
+
+def _compare_octets(self: Server, request: Request) -> bool:
+    """As if all addresses had the size of those of the request."""
+    known, size = self.config.receivers, 4 if request.ipvn == 4 else 16
+    if known is None:
+        return True
+    address = request.receiver_address[:size]
+    return address in [item.ljust(16, b"\0")[:size] for item in known]
 
 
 def _answer_exact_conf(self: Server, request: Any) -> None:
@@ -641,6 +652,12 @@ MISTAKES = (
         "The 12 octets after an IPv4 address not ignored.",
         _STUCK,
         Swap(Server, "_may_receive", _compare_whole_address),
+    ),
+    _check(
+        "AddressOfOtherFamily",
+        "An address of IPv4 taken for one of IPv6 with the same octets, or for its first four.",
+        "The server can be used to flood others (RFC 4656 §6.2).",
+        Swap(Server, "_may_receive", _compare_octets),
     ),
     mistake(
         "ConfNotOne",

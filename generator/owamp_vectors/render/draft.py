@@ -97,7 +97,7 @@ def _last_day(evidence: Evidence) -> date:
 def _layouts() -> Iterator[tuple[str, int, str]]:
     """Title, size and fields of each message, its HMAC among them where it has one."""
     for layout, more in _MESSAGES:
-        size = layout.size + (16 if more == "HMAC" else 0)
+        size = layout.size + (16 if more.endswith("HMAC") else 0)
         yield layout.title, size, ", ".join(filter(None, (layout_fields(layout), more)))
 
 

@@ -60,7 +60,7 @@ def author_of(text: str) -> Author:
         ValueError: anything else; the text says what is expected.
     """
     found = _AUTHOR.fullmatch(text.strip())
-    if not found or len(found["name"].split()) < 2:
+    if not found or len(found["name"].split()) < 2 or not text.isprintable():
         expected = 'expected "Given Surname, Organization <name@example.org>"'
         raise ValueError(f"{expected}, found {text!r}")
     return Author(" ".join(found["name"].split()), found["email"], found["organization"] or "")

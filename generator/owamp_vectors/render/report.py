@@ -15,6 +15,7 @@ from ..claims.attacks import load_attacks
 from ..claims.declared import Claim, Claims, Job, load
 from ..claims.ledger import UNPROVED, VERDICTS, Ledger
 from ..disk import read_text
+from ..mistakes import MISTAKES
 from ..vectors.declaration import GENERATOR_VERSION
 from .report_claims import Page, claim_page, url_of
 from .report_html import render_page
@@ -112,6 +113,7 @@ def make_site(models: Path, proofs: Path, vectors: Path) -> Site:
             "target_filter": library.filter_of,
             "tallies": tallies(pages),
             "library": library,
+            "mistakes": len(MISTAKES),
             "further": further,
             "views": [_view(job, claims, pages) for job in jobs],
             "findings": found,

@@ -17,12 +17,14 @@ _FOLDER = "tests/live"
 """Where whole files are results: which peers were tried, and what was tried on them."""
 CONFORM = "build/conform"
 """Where ``make conform`` writes what each program passes."""
+_BLOCK = re.compile(r"^```(?:.*\n)*?```$|(?:^(?!```).+\n?)+", re.MULTILINE)
+"""What is fenced, or lines up to an empty one."""
 _INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\([^)]*\)|<(https?:[^>]+)>")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A paragraph, a list, a piece of text as it stands, or a table with its head first."""
+    """A paragraph ("text"), a "list", a "table" with its head first, or "code" as it stands."""
 
     kind: str
     rows: tuple[tuple[Markup, ...], ...]
@@ -87,11 +89,11 @@ def _parts(root: Path, name: str) -> Iterator[ResultPart]:
 
 
 def _blocks(body: str) -> Iterator[Block]:
-    for block in re.split(r"\n{2,}", body.strip("\n")):
+    for block in _BLOCK.findall(body):
         lines = block.splitlines()
-        if not lines or lines[0].startswith("```"):
-            continue
-        if lines[0].startswith("|"):
+        if lines[0].startswith("```"):
+            yield Block("code", ((escape("\n".join(lines[1:-1])),),))
+        elif lines[0].startswith("|"):
             rows = [tuple(map(inline, _cells(line))) for line in lines]
             yield Block("table", (rows[0], *rows[2:]))
         elif re.match(r"- ", lines[0]):

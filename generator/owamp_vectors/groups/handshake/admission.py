@@ -13,9 +13,10 @@ from owamp_reference.negotiation import SECURITY_BITS, Protocol
 
 from ...vectors.declaration import Case, Json
 from ...vectors.drbg import Drbg
+from ..changes import flipped, nearly_right, replaced
 from .inputs import ALICE, UNUSUAL_PASSPHRASES
 from .serving import CLIENT_IV, KEY_ID, TOKEN, Client, ikev2_bit, securities
-from .spoiling import flipped, receive, replaced
+from .spoiling import receive
 
 _RFC = "RFC 4656 §3.1"
 _IKE = "RFC 7717 §5.3"
@@ -207,10 +208,10 @@ def _challenges(client: Client) -> Iterator[Case]:
         steps = _then_asks(other, other.response())
         text = f"Challenge {comment}: Token agrees in the first octet alone"
         yield client.case(text, steps, flag, challenge=challenge, source=_RFC)
-    for wrong in (15, 0):
-        other = client.changed(challenge=flipped(client.values["challenge"], wrong))
+    for part, wrong in nearly_right(client.values["challenge"]):
+        other = client.changed(challenge=wrong)
         steps = _then_asks(other, other.response())
-        comment = f"Token agrees in all octets of Challenge but octet {wrong}"
+        comment = f"the Challenge in the Token is {part}"
         yield client.case(comment, steps, "ChallengeUnchecked", source=_RFC)
 
 

@@ -21,9 +21,10 @@ from owamp_reference.negotiation import Protocol
 
 from ...vectors.declaration import Case, Json
 from ...vectors.drbg import Drbg
+from ..changes import flipped, replaced
 from .inputs import PROTECTED
 from .serving import ALL_PACKETS, Client, securities
-from .spoiling import WAYS, Covered, Way, Writer, flipped, receive, replaced, say
+from .spoiling import NEARLY_RIGHT, WAYS, Covered, Way, Writer, receive, say
 
 _SOURCE = "RFC 4656 §6.10"
 _FIRST, _LAST, *_OTHERS = WAYS
@@ -190,10 +191,11 @@ def _everywhere(client: Client, place: _Place) -> Iterator[Case]:
 
 def _ways(client: Client, place: _Place) -> Iterator[Case]:
     """All that may stand in the place of an HMAC, and text that it does not cover."""
-    for name in _OTHERS:
+    more = NEARLY_RIGHT if place.name == "Start-Sessions" else {}
+    for name, way in {**{name: WAYS[name] for name in _OTHERS}, **more}.items():
         if "before" in name and place.number + place.segment == 0:
             continue  # there is none
-        steps = _spoiled(client, place, WAYS[name], goes_on=False)
+        steps = _spoiled(client, place, way, goes_on=False)
         flags = ["HmacTruncated"] if name.startswith("right in") else []
         yield _case(client, f"HMAC of {place.name}: {name}", steps, *flags, *place.flags)
     if place.number + place.segment == 0:

@@ -14,6 +14,7 @@ from owamp_reference.negotiation import IKEV2_DERIVED, SECURITY_BITS, Credential
 
 from ...vectors.declaration import Case, Field, Group, GroupType, Json, Values
 from ...vectors.drbg import Drbg
+from ..changes import replaced
 from . import client_answers, client_hmacs, client_pieces
 from .ends import client_of, parse_request, passphrase_credentials
 from .inputs import (
@@ -28,7 +29,7 @@ from .inputs import (
     UNUSUAL_PASSPHRASES,
 )
 from .script import Scene, heard
-from .spoiling import BEHAVIOUR, STEPS, behaviour, receive, replaced
+from .spoiling import BEHAVIOUR, STEPS, behaviour, receive
 
 
 def _say(client: ControlClient, command: bytes) -> None:

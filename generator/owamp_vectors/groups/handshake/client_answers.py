@@ -18,6 +18,7 @@ from owamp_reference.messages import (
 )
 
 from ...vectors.declaration import Case
+from ..changes import nearly_right
 from .inputs import STOP_SECTION
 from .script import PeerScript, Scene, ScriptPart, fetched, heard, skip_ranges_in_disorder
 
@@ -204,8 +205,10 @@ def _stops(scene: Scene) -> Iterator[Case]:
         "CommandWhileTestingSent",
         source="RFC 4656 §3.4",
     )
+    nearly = nearly_right(scene.sid(1)) if scene.security == "unauthenticated" else ()
     for what, records in (
         ("another SID", (SessionDescription(b"\x5a" * 16, 2),)),
+        *((f"a SID {part}", (SessionDescription(sid, 2),)) for part, sid in nearly),
         ("no record", ()),
         ("the record twice", (right, right)),
         ("the client's session beside its own", (right, SessionDescription(scene.sid(0), 2))),

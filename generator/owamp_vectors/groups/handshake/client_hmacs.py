@@ -18,9 +18,10 @@ from owamp_reference.messages import (
 
 from ...vectors.declaration import Case
 from ...vectors.drbg import Drbg
+from ..changes import flipped, replaced
 from .inputs import PROTECTED
 from .script import PeerScript, Scene, ScriptPart, Spoil, heard, parts, until, up_to
-from .spoiling import WAYS, Covered, Way, flipped, receive, replaced
+from .spoiling import NEARLY_RIGHT, WAYS, Covered, Way, receive
 
 _SOURCE = "RFC 4656 §6.10"
 _MAIN = ("first Accept-Session", "Start-Ack", "fetched records")
@@ -93,6 +94,8 @@ def _main(scene: Scene) -> Iterator[Case]:
         said = [item for item in script[:place] if isinstance(item, ScriptPart)]
         ways: dict[str, Way] = {name: way for name, way in WAYS.items() if name != _FIRST}
         ways[_CROSSWISE] = _of_the_clients(script, place)
+        if label == _MAIN[0]:
+            ways |= NEARLY_RIGHT
         for name, way in ways.items():
             if name != _LAST and (said or "before" not in name):
                 comment = f"in place of the HMAC of {label}: {name}"

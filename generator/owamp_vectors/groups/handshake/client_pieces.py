@@ -13,9 +13,10 @@ from owamp_reference.messages import (
 )
 
 from ...vectors.declaration import Case, Json
+from ..changes import replaced
 from .inputs import make_request
 from .script import Scene, ScriptPart, Spoil, heard, parts, until
-from .spoiling import WAYS, receive, replaced
+from .spoiling import WAYS, receive
 
 _SOURCE = "RFC 4656 §2"
 _CUTS = {

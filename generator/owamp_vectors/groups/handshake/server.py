@@ -19,11 +19,12 @@ from owamp_reference.negotiation import Protocol
 
 from ...vectors.declaration import Case, Group, Json
 from ...vectors.drbg import Drbg
+from ..changes import nearly_right, replaced
 from . import admission, authentication
 from .inputs import PROTECTED, STOP_SECTION, make_request
 from .script import skip_ranges_in_disorder
 from .serving import ALL_PACKETS, SERVER_BEHAVIOUR, Client, grants, securities
-from .spoiling import receive, replaced, say
+from .spoiling import receive, say
 
 __all__ = ["SERVER_BEHAVIOUR", "make_groups"]
 
@@ -68,6 +69,8 @@ def _cases(drbg: Drbg, protocol: Protocol) -> Iterator[Case]:
     yield from _unknown(in_clear)
     yield from _requests(in_clear)
     yield from _receivers(protected("receivers"))
+    for security in (*PROTECTED[protocol], "unauthenticated"):
+        yield from _third_party(Client.make(drbg.at(f"third {security}"), protocol, security))
     yield from _pieces(protected("pieces"), in_clear)
     yield from _widths(Client.make(drbg.at("widths"), protocol, "unauthenticated", 7))
     more = _owamp if protocol is Protocol.OWAMP else _twamp
@@ -232,10 +235,14 @@ def _stops(client: Client) -> Iterator[Case]:
     steps = _play(client, ask, _GO, None, after)
     comment = "the server has stopped and the client has not: a request"
     yield client.case(comment, steps, _BUSY, source="RFC 4656 §3.4")
-    other = StopSessions(0, (SessionDescription(b"\x5a" * 16, 10),))
-    steps = _play(client, ask, _GO, other, *_after_stop(client, 0))
     aims = ("StopUncounted", "StopCountOnly")
-    yield client.case("Stop-Sessions with another SID", steps, *aims, source=source)
+    right = client.values["sids"][0]
+    parts = nearly_right(right) if client.security == "unauthenticated" else ()
+    nearly = ((f"a SID {part}", sid) for part, sid in parts)
+    for what, sid in (("another SID", b"\x5a" * 16), *nearly):
+        other = StopSessions(0, (SessionDescription(sid, 10),))
+        steps = _play(client, ask, _GO, other, *_after_stop(client, 0))
+        yield client.case(f"Stop-Sessions with {what}", steps, *aims, source=source)
     for what, ranges in skip_ranges_in_disorder():
         sid = client.values["sids"][0]
         stop = StopSessions(0, (SessionDescription(sid, 10, ranges),))
@@ -359,15 +366,14 @@ def _label(client: Client, name: str) -> str:
 
 def _receivers(client: Client) -> Iterator[Case]:
     """To whom test packets may go: to the client and to the server (RFC 4656 §6.2)."""
-    ends = [bytes([192, 0, 2, 1]), bytes([198, 51, 100, 1])]
-    known = [end.ljust(16, b"\0") for end in ends]
+    ends = known = [bytes([192, 0, 2, 1]), bytes([198, 51, 100, 1])]
     source = "RFC 4656 §6.2"
     flag = "ThirdPartyTakenForReceiver"
     third = bytes([203, 0, 113, 9]).ljust(16, b"\0")
     near = bytes([198, 51, 100, 2]).ljust(16, b"\0")
     for comment, address, flags in (
-        ("the server's", known[1], ()),
-        ("the client's", known[0], ()),
+        ("the server's", ends[1].ljust(16, b"\0"), ()),
+        ("the client's", ends[0].ljust(16, b"\0"), ()),
         ("a third party's", third, (flag,)),
         ("a third party's, near the server's", near, (flag,)),
     ):
@@ -392,6 +398,7 @@ def _receivers(client: Client) -> Iterator[Case]:
     flags = ("AddressTailCompared",)
     ask = client.ask(**both)
     yield client.saying(comment, ask, flags=flags, receivers=known, source="RFC 4656 §3.5")
+    yield from _other_receivers(client, known, third, flag)
     none = client.ask(sender_address=bytes(16), receiver_address=bytes(16))
     if client.protocol is Protocol.TWAMP:
         comment = "both addresses zero: those of the control connection"
@@ -399,6 +406,38 @@ def _receivers(client: Client) -> Iterator[Case]:
     else:
         comment = "both addresses zero, which OWAMP has not for those of the control connection"
         yield client.saying(comment, none, flags=(flag,), receivers=known, source=source)
+
+
+def _other_receivers(client: Client, known: list[bytes], third: bytes, flag: str) -> Iterator[Case]:
+    """A third party in the second request, where the server sends, and of the other family."""
+    source = "RFC 4656 §6.2"
+    comment = "Receiver Address is a third party's, in a second request"
+    asks = client.ask(), client.ask(receiver_address=third)
+    yield client.saying(comment, *asks, flags=(flag,), receivers=known, source=source)
+    if client.protocol is Protocol.OWAMP:
+        for comment, changes in (
+            ("and the server sends", {"conf_sender": 1, "conf_receiver": 0, "sid": _OUR_SID}),
+            ("and both ends are configured", {"conf_sender": 1}),
+        ):
+            text = f"Receiver Address is a third party's, {comment}"
+            ask = client.ask(receiver_address=third, **changes)
+            yield client.saying(text, ask, flags=(flag,), receivers=known, source=source)
+    mixed = "AddressOfOtherFamily"
+    ipv4 = client.ask(receiver_address=_ipv6(2)[:4].ljust(16, b"\0"))
+    comment = "Receiver Address, of IPv4, has the first octets of an address of IPv6 that is known"
+    yield client.saying(comment, ipv4, flags=(mixed,), receivers=[_ipv6(2)], source=source)
+    address = known[1].ljust(16, b"\0")
+    ask = replace(make_request(client.protocol, ipv6=True), receiver_address=address)
+    comment = "Receiver Address, of IPv6, has the octets of an address of IPv4 that is known"
+    yield client.saying(comment, ask, flags=(mixed,), receivers=known, source=source)
+
+
+def _third_party(client: Client) -> Iterator[Case]:
+    """Test packets to a third party, in every mode."""
+    ask = client.ask(receiver_address=bytes([203, 0, 113, 9]).ljust(16, b"\0"))
+    known = [bytes([192, 0, 2, 1]), bytes([198, 51, 100, 1])]
+    comment, flags = "a request for a third party", ["ThirdPartyTakenForReceiver"]
+    yield client.saying(comment, ask, flags=flags, receivers=known, source="RFC 4656 §6.2")
 
 
 def _ipv6(last: int) -> bytes:

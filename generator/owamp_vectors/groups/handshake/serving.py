@@ -90,8 +90,8 @@ SERVER_BEHAVIOUR = GroupType(
         *OF_SERVER,
         Field(
             "receivers",
-            "the addresses to which test packets may go, the client's and the server's; empty: all",
-            size=16,
+            "the addresses to which test packets may go, the client's and the server's: 4 octets "
+            "of IPv4, or 16 of IPv6; empty: all",
             is_list=True,
         ),
         LIMIT,

@@ -12,6 +12,7 @@ from owamp_reference.events import Closed, Event
 from owamp_reference.messages import FetchData, Message
 
 from ...vectors.declaration import Field, Json
+from ..changes import flipped, nearly_right, replaced
 
 BEHAVIOUR = (
     Field("sent", "what this end sends: at first, then after each step", is_list=True),
@@ -139,17 +140,6 @@ class Writer:
         return octets
 
 
-def flipped(octets: bytes, offset: int, bits: int = 1) -> bytes:
-    """Octets with bits changed in one of them."""
-    return replaced(octets, offset, bytes([octets[offset] ^ bits]))
-
-
-def replaced(octets: bytes, offset: int, new: bytes) -> bytes:
-    """Octets with others in the place of those from an offset on."""
-    offset %= len(octets)
-    return octets[:offset] + new + octets[offset + len(new) :]
-
-
 WAYS: Mapping[str, Way] = {
     "one bit changed in its first octet": lambda here: flipped(here.hmac(), 0),
     "one bit changed in its last octet": lambda here: flipped(here.hmac(), -1),
@@ -163,3 +153,13 @@ WAYS: Mapping[str, Way] = {
     "that of the message before": lambda here: here.previous or here.hmac(b""),
 }
 """Wrong HMACs, encrypted as they should be."""
+
+
+def _nearly(number: int) -> Way:
+    return lambda here: list(nearly_right(here.hmac()))[number][1]
+
+
+NEARLY_RIGHT: Mapping[str, Way] = {
+    name: _nearly(number) for number, (name, _) in enumerate(nearly_right(bytes(16)))
+}
+"""More of them, for a reader that compares an HMAC in part."""

@@ -25,6 +25,7 @@ from .steps import Who
 _TRIED = {"KEY_DERIVATION", "CIPHER_MODE", "AUTHENTICATION", "LAYOUT", "ENCODING"}
 """Kinds of mistakes that change octets; the others leave out a check, or refuse what is right."""
 _MAX_COUNT = 4096
+_MAX_SWAPPED = 2**20
 """Iterations of PBKDF2 with which a Token is tried some twenty times over."""
 
 
@@ -59,7 +60,8 @@ def token_mistake(
     secret: bytes, greeting: ServerGreeting, sealed: bytes
 ) -> tuple[str, ControlKeys] | None:
     """The mistake by which a Token was made of this secret, and its keys; None if none fits."""
-    if greeting.count > _MAX_COUNT:
+    swapped = int.from_bytes(greeting.count.to_bytes(4, "big"), "little")  # as by a mistake
+    if not 0 < greeting.count <= _MAX_COUNT or swapped > _MAX_SWAPPED:
         return None
 
     def read(octets: bytes) -> ControlKeys:

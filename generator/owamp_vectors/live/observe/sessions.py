@@ -17,6 +17,7 @@ from owamp_reference.keys import ControlKeys
 from owamp_reference.layout import Layout
 from owamp_reference.messages import Request, RequestSession, SkipRange, StopSessions
 from owamp_reference.packets import (
+    Z_BIT,
     ErrorEstimate,
     ReflectorPacket,
     SenderPacket,
@@ -37,7 +38,6 @@ from .times import time_remarks
 
 FORMAT = "RFC 4656 §4.1.2"
 REFLECTED_FORMAT = "RFC 5357 §4.2.1"
-_Z_BIT = 0x4000
 T = TypeVar("T")
 _CLOCK_TOLERANCE = 10.0
 """Seconds that a clock which claims to be synchronized may differ from the capture's."""
@@ -517,7 +517,7 @@ def _common_remarks(
     mbz = _first_mbz(head.layout, head.octets)
     if mbz is not None:
         yield wrong(f"MBZ: expected zeros, found others at offset {mbz}", source)
-    if packet.error_estimate & _Z_BIT:
+    if packet.error_estimate & Z_BIT:
         yield wrong("Error Estimate: expected Z 0, found 1", source)
 
 

@@ -24,9 +24,7 @@ from owamp_reference.messages import (
     AcceptSession,
     Message,
     Request,
-    RequestSession,
     RequestTWSession,
-    ScheduleSlot,
     ServerGreeting,
     ServerStart,
     SessionDescription,
@@ -43,15 +41,15 @@ from owamp_reference.negotiation import (
     NegotiatedMode,
     Protocol,
 )
+from owamp_reference.packets import ReflectorPacket, open_packet
 from owamp_reference.primitives import AES_BLOCK_SIZE, HMAC_SIZE
 from owamp_reference.sessions import SessionSender
-from owamp_reference.sources import system_clock
 
-from ..net.addresses import SocketAddress, at_port, ip_version, packed, unmapped
+from ..net.addresses import SocketAddress, at_port, unmapped
 from ..net.ntp import SECOND
-from ..net.schedule import FIXED
 from ..net.udp import bind
 from ..observe.steps import Remark, Step, Who, note, right, wrong
+from .attacks.target import PADDING, request
 from .config import ProbeConfig
 from .probe import UnreachableError, connect
 
@@ -60,7 +58,6 @@ T = TypeVar("T")
 _SET_UP = "RFC 4656 §3.1"
 _DROPPED = "RFC 4656 §6.10"
 _UNKNOWN_COMMAND = 200
-_PADDING = 64
 _TIMEOUT = 60 * SECOND
 """Timeout of the requests: no session ends by itself during a trial."""
 
@@ -153,28 +150,7 @@ class _Client:
 
     def request(self) -> Request:
         """One that a right server grants."""
-        port = int(self.bound.getsockname()[1])
-        fields = {
-            "ipvn": ip_version(self._local),
-            "sender_port": port,
-            "sender_address": packed(self._local),
-            "receiver_address": packed(self._peer),
-            "padding_length": _PADDING,
-            "start_time": system_clock(),
-            "timeout": _TIMEOUT,
-            "type_p": 0,
-        }
-        if self._config.protocol is Protocol.TWAMP:
-            return RequestTWSession(**fields, receiver_port=port)  # type: ignore[arg-type]
-        return RequestSession(
-            **fields,  # type: ignore[arg-type]
-            conf_sender=0,
-            conf_receiver=1,
-            number_of_packets=1,
-            receiver_port=0,
-            sid=bytes(16),
-            slots=(ScheduleSlot(FIXED, SECOND),),
-        )
+        return request(self._config, self._local, self._peer, self.bound, timeout=_TIMEOUT)
 
     async def ask(self, faulty: int | None = None, change: int | None = None) -> int:
         """A request; the Accept of Accept-Session.
@@ -205,15 +181,22 @@ class _Client:
     async def is_reflected(self, is_faulty: bool) -> bool:
         """Whether a test packet is answered, its HMAC right or not."""
         sid, port = self._session
-        sender = SessionSender(self.mode.test_mode, derive_test_session_keys(self.keys, sid))
-        packet = bytearray(sender.next_packet(_PADDING))
+        mode, session_keys = self.mode.test_mode, derive_test_session_keys(self.keys, sid)
+        sender = SessionSender(mode, session_keys)
+        sender.next_sequence_number = number = int(is_faulty)
+        packet = bytearray(sender.next_packet(PADDING))
         if is_faulty:
-            packet[len(packet) - _PADDING - 1] ^= 1
+            packet[len(packet) - PADDING - 1] ^= 1
         loop = asyncio.get_running_loop()
         await loop.sock_sendto(self.bound, packet, at_port(self._peer, port))
         with suppress(TimeoutError):
             async with asyncio.timeout(min(1.0, self._config.timeout)):
-                return bool(await loop.sock_recv(self.bound, 2**16))
+                while True:
+                    data = await loop.sock_recv(self.bound, 2**16)
+                    with suppress(ProtocolError):  # what does not verify is nobody's answer
+                        answer = open_packet(mode, ReflectorPacket, data, session_keys)
+                        if answer.sender_sequence_number == number:
+                            return True
         return False
 
     def close(self) -> None:
@@ -394,7 +377,7 @@ class _Runner:
         elif is_there:
             self._say(name, right("it was not reflected, and a right one was", source))
         else:
-            self._say(name, note("no packet was reflected, the right one neither", source))
+            self._say(name, note("the right packet was not reflected in time", source))
 
 
 async def run_negative(

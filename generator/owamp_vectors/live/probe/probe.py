@@ -121,6 +121,8 @@ async def connect(
         raise UnreachableError(f"{host}, port {port}: {text}") from None
     except OSError as error:
         raise UnreachableError(f"{host}, port {port}: {_in_words(error)}") from None
+    except UnicodeError:  # of a name with an empty label, or one that is too long
+        raise UnreachableError(f"{host}, port {port}: not a host name") from None
 
 
 def _in_words(error: OSError) -> str:

@@ -85,7 +85,6 @@ class Connection:
         self._local, self._peer = ends
         self.host = holder(self._peer)
         self.client: ClientIdentity = None
-        self._is_set_up = False
         self._capture = host.capture.open(self._peer, self._local)
         self._reserved: deque[Reservation] = deque()  # granted, the event still to be handled
         self._sessions: list[ServedSession] = []
@@ -306,7 +305,7 @@ class Connection:
         result = self._host.register.find_result(fetch.sid, self.client)
         ack, data = result.answer(fetch) if result is not None else refused_fetch()
         await asyncio.to_thread(self._endpoint.answer_fetch, ack, data)
-        self._log(f"fetch of {fetch.sid.hex()}: Accept {ack.accept}")
+        self._log(f"fetch of a session: Accept {ack.accept}")
 
     def _open(self, session: TestSession) -> None:
         reservation = self._reserved.popleft()
@@ -317,7 +316,7 @@ class Connection:
         made = kind(session, reservation, self.client, self._limits, tap, self._say_end)
         self._sessions.append(made)
         self._host.register.add(made)
-        self._log(f"session {session.sid.hex()}: {made.role} at port {made.port}")
+        self._log(f"session at port {made.port}: {made.role}")
 
     def _say_end(self, session: ServedSession) -> None:
         self._log(session.describe())

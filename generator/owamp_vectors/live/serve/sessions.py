@@ -165,11 +165,11 @@ class ServedSession:
         self._on_end(self)
 
     def describe(self) -> str:
-        """One line: SID, role and counts, with the reasons for which packets were discarded."""
+        """One line: port, role and counts, with the reasons for which packets were discarded."""
         counts = f"{self.received} received, {self.sent} sent, {self.discarded} discarded"
         if self.discards:
             counts += f" ({'; '.join(f'{n} {why}' for why, n in self.discards.most_common())})"
-        return f"session {self.sid.hex()} ({self.role}): {counts}"
+        return f"session at port {self.port} ({self.role}): {counts}"
 
 
 class ServedReflector(ServedSession):

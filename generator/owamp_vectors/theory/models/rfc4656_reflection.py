@@ -159,6 +159,8 @@ def _heard(connections: Sequence[HeardConnection]) -> Iterator[Meant]:
     """The sessions of each connection, taken as agreed, and their packets."""
     for connection in connections:
         left = why_no_keys(connection)
+        if left is None and connection.protocol is None:
+            left = Left("the protocol is not told")
         if left is not None:
             yield from all_left(connection, left)
             continue
