@@ -7,13 +7,14 @@ import re
 import shutil
 import tomllib
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from owamp_vectors.claims import declared as claims
-from owamp_vectors.claims.cast import CHARTS, Cast, cast_of
+from owamp_vectors.claims.cast import CHARTS, Actor, Cast, cast_of
 from owamp_vectors.claims.chart import Chart, chart_of, wrap
 from owamp_vectors.claims.declared import Job
 from owamp_vectors.claims.ledger import CHART, TRACE, Ledger
@@ -362,6 +363,30 @@ def test_a_principal_has_one_column(tmp_path: Path) -> None:
         ("Server Echo, session SID", (), ("key",)),
     ]
     assert trace.legend == (("key", "h(SID)"), ("key.2", "h(SID.2)"))
+
+
+@pytest.mark.parametrize(
+    ("spoken", "order", "shown"),
+    [("Takes", "acb", ["Client Send", "Server Take"]),
+     ("Sends", "acb", ["Client Send", "Server Take", "Client Send"]),
+     ("Sends", "abc", ["Client Send", "Server Take"])],
+)  # fmt: skip
+def test_a_step_of_which_the_lemma_speaks_keeps_its_place(
+    spoken: str, order: str, shown: list[str]
+) -> None:
+    """Taken again after another step, it is shown again, since the lemma may order the two."""
+    session, message = fact("!Session", const("~k")), funct("senc", const("x"), const("~k"))
+    sent = ([session], [fact("Out", message)], [fact("Sends", const("x"))])
+    taken: tuple[Any, Any, Any] = ([session, fact("In", message)], [], [fact("Takes", const("x"))])
+    nodes = [
+        node("#a", "Client_Send", *sent),
+        node("#b", "Client_Send", *sent),
+        node("#c", "Server_Take", *taken),
+    ]
+    actor = Actor("client", "!Session", None, 0, None)
+    edges = [f"#{first} #{then}" for first, then in pairwise(order)]
+    trace = read_trace(graph(nodes, *edges), JOB, Cast((actor,), spoken=frozenset({spoken})))
+    assert [step.words for step in trace.shown if isinstance(step, RuleStep)] == shown
 
 
 @pytest.mark.parametrize(

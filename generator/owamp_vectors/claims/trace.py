@@ -438,10 +438,13 @@ class _Reader:
         steps: list[RuleStep | AdversaryStep] = []
         lines: list[str] = []
         knows: list[str] = []
-        before: set[tuple[str, ...]] = set()
+        before: dict[tuple[str, ...], int] = {}
+        shown = 0
 
         def flush() -> None:
+            nonlocal shown
             if lines or knows:
+                shown += 1
                 unique = tuple(dict.fromkeys(lines))
                 steps.append(AdversaryStep(unique, tuple(dict.fromkeys(knows))))
                 lines.clear()
@@ -449,9 +452,11 @@ class _Reader:
 
         for node in order:
             if node.is_rule:
-                step = self._rule_step(node, players[node.id], needed, before)
+                place = shown + bool(lines or knows)
+                step = self._rule_step(node, players[node.id], needed, before, place)
                 if not step.is_idle:
                     flush()
+                    shown += 1
                 steps.append(step)
             else:
                 lines += self._deduction(node)
@@ -613,11 +618,16 @@ class _Reader:
         return f"{self._cast.instances} {number}" if len(instances) > 1 else ""
 
     def _rule_step(
-        self, node: Node, player: _Player, needed: frozenset[str], before: set[tuple[str, ...]]
+        self,
+        node: Node,
+        player: _Player,
+        needed: frozenset[str],
+        before: dict[tuple[str, ...], int],
+        place: int,
     ) -> RuleStep:
         words = self._cast.steps.get(node.label, node.label.replace("_", " "))
         spoken = [fact for fact in node.actions if self._is_spoken(fact)]
-        if self._is_idle(node, player, spoken, needed, before):
+        if self._is_idle(node, player, spoken, needed, before, place):
             return RuleStep(player.column, node.label, "", (), (), (), node.is_leak, is_idle=True)
         receives = node.facts(node.premises, "InFact")
         sends = node.facts(node.conclusions, "OutFact")
@@ -637,9 +647,17 @@ class _Reader:
         player: _Player,
         spoken: list[Json],
         needed: frozenset[str],
-        before: set[tuple[str, ...]],
+        before: dict[tuple[str, ...], int],
+        place: int,
     ) -> bool:
-        """Whether a step hands out and records nothing that is used and new."""
+        """Whether a step hands out and records nothing that is used and new.
+
+        The lemma may order what it speaks of. Such a step is not new only right after its equal.
+
+        Args:
+            before: for each step that was taken, how many were shown then, itself included.
+            place: how many are shown before this one.
+        """
         if self._cast.steps.get(node.label) == "" and not spoken:
             return True
         sends = node.facts(node.conclusions, "OutFact")
@@ -652,9 +670,10 @@ class _Reader:
         parts = [part for fact in sends for part in self._terms.needed_parts(fact, needed)]
         records = [self._terms.key(fact["jgnFactTerms"]) for fact in spoken]
         what = (player.key, player.instance, node.label, *parts, *records)
-        is_known = what in before
-        before.add(what)
-        return is_known and bool(parts)
+        is_known = before.get(what) == place if spoken else what in before
+        is_idle = is_known and bool(parts)
+        before[what] = place if is_idle else place + 1
+        return is_idle
 
     def _deduction(self, node: Node) -> Iterator[str]:
         """What the adversary does in a step.

@@ -50,8 +50,7 @@ NOTES = {
         "PROTOCOL",
         "A TWAMP sender's own packet, rearranged, in the place of the reflector's, or a "
         "reflector's in the place of the sender's. In the authenticated mode neither end can tell: "
-        "use the encrypted mode, check that the times are plausible, and be suspicious of a "
-        "reflector whose Sequence Number is the sender's.",
+        "use the encrypted mode. The attacker chooses the times, and can choose plausible ones.",
         "The sender takes timestamps of the attacker's choice for measurements, or the reflector "
         "answers packets that nobody has sent.",
     ),
@@ -101,7 +100,7 @@ NOTES = {
         "PROTOCOL",
         "A reflector's own packet of the authenticated mode, rearranged and given back to it as "
         "the sender's. It cannot tell. Use the encrypted mode; a reflector can limit its rate.",
-        "One genuine packet and the network make an exchange that does not end.",
+        "One genuine packet and the network make an exchange that lasts until it stops.",
     ),
     "OneSidForTwoSessions": Note(
         "PROTOCOL",

@@ -105,7 +105,7 @@ ROOM = Room(
     mutants={
         "NO_HMAC": "the HMACs of control messages",
         "NO_START_TIME": "the Start-Time block, from what the server's first HMAC covers",
-        "IV_TOLD": "that Server-IV is drawn after Client-IV has come",
+        "IV_TOLD": "that Server-IV is told after Client-IV has come",
         "EARLY": "that a client waits for Server-Start",
     },
     takes_back={"perfect-encryption": "control_blocks has the two streams block by block"},

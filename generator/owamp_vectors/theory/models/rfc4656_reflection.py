@@ -256,6 +256,7 @@ ROOM = Room(
             for kind in (
                 "",
                 "-encrypted",
+                "-one-session",
                 "-twamp",
                 "-reflector",
                 "-twamp-authenticated",

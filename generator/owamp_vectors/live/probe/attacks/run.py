@@ -64,6 +64,7 @@ NOT_PLAYED = {
     "modes-offered": "it is the client that is deceived",
     "authenticated-return": "it is the sender, at the client, that is deceived",
     "twamp-reflection": "it is the sender, at the client, that is deceived",
+    "test-to-test-one-session": "it is played as test-to-test-encrypted, with keys of one session",
     "test-to-test-twamp": "it is the sender, at the client, that is deceived",
     "test-to-test-twamp-authenticated": "it is the sender, at the client, that is deceived",
     "both-ways-client-agrees": "it is the client that is deceived",
