@@ -69,6 +69,26 @@ def test_the_head_of_a_file_says_what_it_is_beside(path: Path) -> None:
         assert (MODELS / name).is_file()
 
 
+def not_asked(path: Path) -> str:
+    """What the head of a file says that it does not ask, and why."""
+    head = path.read_text(encoding="utf-8").partition("*)")[0]
+    return " ".join(re.findall(r"^(?:No queries|Left out) .*(?:\n .*)*", head, re.M))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if (MODELS / path.name).with_suffix(".spthy").is_file()],
+    ids=lambda path: path.name,
+)
+def test_the_head_of_a_file_names_each_lemma_that_it_does_not_ask(path: Path) -> None:
+    said = set(re.findall(r"\w+", not_asked(path)))
+    for claim in PROJECT.claims:
+        if claim.job.model == path.stem and PROJECT.mirror(claim) is None:
+            is_reuse = PROJECT.theory(claim.job).lemma(claim.job.lemma).relied_on
+            named = {claim.job.lemma, *claim.job.flags} & said or (is_reuse and "reuse" in said)
+            assert named, f"{claim.id}: no query {claim.job.lemma} in {path.name}, and no reason"
+
+
 def test_many_claims_have_a_second_verdict_and_none_another() -> None:
     ledger = Ledger.load(MODELS / "proofs")
     pairs = [

@@ -43,6 +43,8 @@ class Adversary:
                     self._make(fact.args[0])
             elif found := re.fullmatch(r"Destr_?[cd]_(\d+)_(\w+)", node.label):
                 self._undo(found[2], int(found[1]), premises, conclusions[0].args[0])
+            elif node.label == "Destrd_exp":  # a power raised to a further exponent
+                self._undo("exp", 0, premises, conclusions[0].args[0])
             else:
                 self.computed += 1
                 for fact in conclusions:

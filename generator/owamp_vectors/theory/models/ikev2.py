@@ -151,6 +151,7 @@ ROOM = Room(
     mutants={
         "NO_AUTH": "AUTH",
         "SEED_WITHOUT_SPIS": "the SPIs in the seed of prf+",
+        "NO_PRF_PLUS": "the prf+ that makes KEYMAT",
         "PEER_IN_AUTH": "nothing; the initiator's AUTH names the responder as well",
     },
     players={

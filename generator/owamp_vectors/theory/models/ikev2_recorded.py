@@ -44,6 +44,7 @@ ROOM = Room(
     mutants={"FIRST_SK_D": "PPK, or the additional key exchange, in the shared secret key"},
     players={
         "Provision_PPK": BEFOREHAND,
+        "Draw_Exponents": BEFOREHAND,
         "Initiator_Shares": _RECORDED,
         "Exchange": _RECORDED,
         "Reveal_Exponents": LEAK,
@@ -57,6 +58,7 @@ ROOM = Room(
             "recorded-no-additional",
             "recorded-ppk-lost",
             "recorded-additional-broken",
+            "recorded-reused",
         )
     },
 )
