@@ -78,8 +78,8 @@ LOG = str(ROOT / "tests/strongswan/data/sha256-initiator.log")
 CONFORM = ("conform", "--vectors", str(VECTORS), "--file", "control-stream")
 PROGRAM = ("--", sys.executable, "-c", STUB)
 FILES = {
-    "conform --json": Writer(CONFORM, "--json", (1,), PROGRAM),
-    "conform --junit": Writer(CONFORM, "--junit", (1,), PROGRAM),
+    "conform --json": Writer(CONFORM, "--json", (8,), PROGRAM),
+    "conform --junit": Writer(CONFORM, "--junit", (8,), PROGRAM),
     "charon --secrets": Writer(("charon", LOG), "--secrets", is_private=True),
     "probe --json": Writer(("probe", "{server}", *QUICK), "--json", changing=("file",)),
     "probe --write-pcap": Writer(("probe", "{server}", *QUICK), "--write-pcap", changing=("file",)),

@@ -130,6 +130,13 @@ static void limit_request(message sent)
 {
     set_number(sent, "confSender", get_integer(sent, "confSender") != 0);
     set_number(sent, "confReceiver", get_integer(sent, "confReceiver") != 0);
+    if (sent.kind == REQUEST_TW_SESSION) { /* RFC 5357 §3.5 */
+        set_number(sent, "confSender", 0);
+        set_number(sent, "confReceiver", 0);
+        set_number(sent, "numberOfSlots", 0);
+        set_number(sent, "numberOfPackets", 0);
+        memset(get(sent, "sid").data, 0, 16);
+    }
     if (get_integer(sent, "ipvn") != 4)
         return;
     memset(get(sent, "senderAddress").data + 4, 0, 12);

@@ -193,8 +193,13 @@ func parts(message string, v object) []octets {
 }
 
 func parsed(message string, fields object) object {
+	sent := fields
+	if message == "Request-TW-Session" { // RFC 5357 §3.5
+		sent = fields.with(object{"confSender": 0, "confReceiver": 0, "numberOfSlots": 0,
+			"numberOfPackets": 0, "sid": noIV})
+	}
 	canonical := octets{}
-	for _, part := range parts(message, fields) {
+	for _, part := range parts(message, sent) {
 		canonical = join(canonical, part)
 		if !inClear(message) {
 			canonical = join(canonical, noIV)

@@ -157,6 +157,10 @@ final class Messages {
         }
         Fields sent = fields.with("confSender", fields.number("confSender") == 0 ? 0 : 1,
                 "confReceiver", fields.number("confReceiver") == 0 ? 0 : 1);
+        if (name.equals("Request-TW-Session")) { // RFC 5357 §3.5
+            sent = sent.with("confSender", 0, "confReceiver", 0, "numberOfSlots", 0,
+                    "numberOfPackets", 0, "sid", new byte[16]);
+        }
         if (fields.number("ipvn") != 4) {
             return sent;
         }

@@ -141,6 +141,10 @@ function parsed(reader, octets) {
 
 const octetOf = (flag) => Number(Boolean(flag));
 
+const NOT_OF_TWAMP = { // RFC 5357 §3.5
+  confSender: 0, confReceiver: 0, numberOfSlots: 0, numberOfPackets: 0, sid: Buffer.alloc(16),
+};
+
 // The fields as their sender may send them.
 function sendable(name, fields) {
   if (name === "Fetch-Ack") { // RFC 4656 §3.9
@@ -155,6 +159,7 @@ function sendable(name, fields) {
     ...fields, confSender: octetOf(fields.confSender), confReceiver: octetOf(fields.confReceiver),
     senderAddress: addressOf(fields.senderAddress),
     receiverAddress: addressOf(fields.receiverAddress),
+    ...(name === "Request-TW-Session" ? NOT_OF_TWAMP : {}),
   };
 }
 

@@ -585,9 +585,11 @@ def as_meant(request: R) -> R:
 
 def as_sent(message: M) -> M:
     """A message that was read, as its sender MUST send it: what it was to set to zero is zero (RFC
-    4656 §3.5, §3.9).
+    4656 §3.5, §3.9; RFC 5357 §3.5).
     """
-    if isinstance(message, RequestSession | RequestTWSession):
+    if isinstance(message, RequestTWSession):
+        return replace(as_meant(message), **_NOT_OF_TWAMP)
+    if isinstance(message, RequestSession):
         return as_meant(message)
     if isinstance(message, FetchAck) and message.accept:
         return replace(message, finished=0, next_seqno=0, **_NO_DATA)
@@ -596,5 +598,12 @@ def as_sent(message: M) -> M:
     return message
 
 
+_NOT_OF_TWAMP: dict[str, Any] = {
+    "conf_sender": 0,
+    "conf_receiver": 0,
+    "number_of_slots": 0,
+    "number_of_packets": 0,
+    "sid": bytes(SID_SIZE),
+}
 _NO_DATA = {"number_of_skip_ranges": 0, "number_of_records": 0}
 ClientCommand: TypeAlias = Request | StartSessions | StopSessions | StopTWSessions | FetchSession

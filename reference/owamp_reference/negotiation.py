@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from typing import NamedTuple, TypeAlias
 
 from . import binding, choices, token
 from .choices import Choice, Chooser, first_option
 from .errors import ProtocolError, Stage
-from .keys import SID_SIZE
-from .messages import Request, RequestSession, RequestTWSession, as_meant, encode_key_id
+from .messages import Request, RequestSession, RequestTWSession, as_sent, encode_key_id
 from .packets import TestMode
 
 
@@ -267,16 +266,9 @@ def allowed_request(request: Request) -> Request:
     Raises:
         ProtocolError: neither Conf-Sender nor Conf-Receiver, or no schedule slots.
     """
-    request = as_meant(request)
+    request = as_sent(request)
     if isinstance(request, RequestTWSession):
-        return replace(
-            request,
-            conf_sender=0,
-            conf_receiver=0,
-            number_of_slots=0,
-            number_of_packets=0,
-            sid=bytes(SID_SIZE),
-        )
+        return request
     if not (request.conf_sender or request.conf_receiver):
         raise ProtocolError("Conf-Sender, Conf-Receiver", "at least one set", "none")
     if not request.slots:

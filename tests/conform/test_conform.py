@@ -203,7 +203,7 @@ def test_unsupported_cases_are_counted_and_do_not_fail() -> None:
 
 def test_a_program_that_supports_nothing_does_not_pass() -> None:
     result = conform("unsupported", "Nothing")
-    assert result.exit_code == 1
+    assert result.exit_code == 8
     assert "supports no case" in result.stderr
 
 

@@ -20,6 +20,7 @@ from .console import (
     DIFFERENT,
     EXIT_CODES,
     NO_PROGRAM,
+    NOT_CHECKED,
     clear_errors,
     print_table,
     progress,
@@ -107,6 +108,7 @@ def conform(
         say_bad(f"{numbers['failed']} of {counted(len(judgements), 'case')} {verb}.")
     elif not numbers["passed"]:
         say_bad("The program supports no case.")
+        raise click.exceptions.Exit(NOT_CHECKED)
     else:
         seconds = time.perf_counter() - started
         say_good(f"\nEvery supported case passes; asked in {seconds:.1f} s.")

@@ -243,7 +243,7 @@ def _prf_cases(function: Prf, drbg: Drbg) -> Iterator[Case]:
         "PRF_AES128_XCBC": ("XcbcLongKeyCut", "XcbcShortKeyHashed"),
         "PRF_AES128_CMAC": ("CmacLongKeyCut", "CmacShortKeyPadded"),
     }.get(function.name, ("", ""))
-    for key_size in (1, 10, 16, 17, 32, 64, 65, 129, 200):
+    for key_size in (1, 10, 16, 17, 32, 64, 65, 127, 128, 129, 200):
         comment = f"key of {key_size} octets"
         inputs = {"key": drbg.at(comment).octets("key", key_size), "data": b"IPPM"}
         flags = ["PrfArgumentsSwapped"]

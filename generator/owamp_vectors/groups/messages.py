@@ -426,8 +426,6 @@ def _examples(drbg: Drbg) -> Iterator[tuple[str, str, Message, tuple[str, ...]]]
         yield name, f"{number} slots", replace(request, slots=slots), flags
     addresses: Json = {"ipvn": 6, "sender_address": _IPV6, "receiver_address": _IPV6}
     yield name, "IPv6", replace(request, **addresses), order
-    strange = ScheduleSlot(255, 2**64 - 1)
-    yield name, "slot of an unknown type: to be parsed", replace(request, slots=(strange,)), order
     whole: Json = {"sender_address": _WHOLE_IPV6, "receiver_address": _WHOLE_IPV6[::-1]}
     changed = replace(request, ipvn=6, **whole)
     yield name, "IPv6, no octet of the addresses zero", changed, ("Ipv4AddressCut",)
@@ -452,7 +450,6 @@ def _examples(drbg: Drbg) -> Iterator[tuple[str, str, Message, tuple[str, ...]]]
         yield name, comment, replace(_TW_REQUEST, type_p=type_p), ("IntegerByteOrder",)
     zeros: Json = {"sender_address": bytes(16), "receiver_address": bytes(16)}
     yield name, "addresses of the connection: zeros", replace(_TW_REQUEST, **zeros), ()
-    yield name, "SID not zero: to be parsed", replace(_TW_REQUEST, sid=sid), ()
     name = "Accept-Session"
     yield name, "accepted", AcceptSession(0, 8761, sid), ("IntegerByteOrder",)
     yield name, "refused: port and SID zero", AcceptSession(3, 0, bytes(16)), ()
@@ -556,10 +553,28 @@ def _special(name: str, drbg: Drbg) -> Iterator[Case]:
         yield from _request_lists()
     if name == "Request-TW-Session":
         yield from _special_requests(_TW_REQUEST, 0xF6)
+        yield from _not_of_twamp()
     if name == "Stop-Sessions (OWAMP)":
         yield from _special_stops(drbg.octets("sid", 16))
     if name == "Fetch-Ack":
         yield from _special_acks()
+
+
+def _not_of_twamp() -> Iterator[Case]:
+    """What a client of TWAMP MUST set to zero is zero in `canonical`."""
+    reason = "RFC 5357 has the client set it to zero; a parser may leave that to another step."
+    for label, change in (
+        ("Conf-Sender", {"conf_sender": 1}),
+        ("Conf-Receiver", {"conf_receiver": 1}),
+        ("Number of Schedule Slots", {"number_of_slots": 1}),
+        ("Number of Packets", {"number_of_packets": 1}),
+        ("SID", {"sid": bytes(15) + b"\1"}),
+    ):
+        octets = replace(_TW_REQUEST, **change).to_octets()
+        comment, source = f"{label} not zero", "RFC 5357 §3.5"
+        yield acceptable(
+            comment, {"octets": octets}, stage=Stage.LAYOUT, reason=reason, source=source
+        )
 
 
 def _special_requests(request: Request, ipvn: int) -> Iterator[Case]:
@@ -587,6 +602,10 @@ def _request_lists() -> Iterator[Case]:
     comment = "no slots: two HMACs in a row"
     few = "RFC 4656 wants one slot or more; a parser may leave that to another step."
     yield acceptable(comment, {"octets": none.to_octets()}, stage=Stage.LAYOUT, reason=few)
+    strange = replace(_OW_REQUEST, slots=(ScheduleSlot(255, 2**64 - 1),))
+    types = "RFC 4656 has the types 0 and 1; a parser may leave that to another step."
+    given = {"octets": strange.to_octets()}
+    yield acceptable("slot of type 255", given, stage=Stage.LAYOUT, reason=types)
     for offset, label in ((2, "Conf-Sender"), (3, "Conf-Receiver")):
         for value in (2, 128, 255):
             comment = f"{label} {value}: it counts as 1"
@@ -721,6 +740,7 @@ def _fetched_cases(drbg: Drbg) -> Iterator[Case]:
         ("skip ranges that overlap", ((1, 5), (4, 9))),
         ("skip ranges that share a number", ((1, 5), (5, 9))),
         ("skip ranges out of order", ((6, 9), (1, 5))),
+        ("a skip range after one that ends at 4294967295", ((5, 2**32 - 1), (1, 3))),
         ("the same skip range twice", ((1, 5), (1, 5))),
         ("skip ranges out of order by First Seqno, in order by Last Seqno", ((5, 3), (4, 9))),
     ):

@@ -495,6 +495,7 @@ def _key_id_decode_cases(drbg: Drbg) -> Iterator[Case]:
         ("80 octets: no padding, no terminator", b"k" * 80, "KeyIdTerminated"),
         ("80 octets of two a character", "é".encode() * 40, "KeyIdTerminated", "KeyIdLatin1"),
         ("name that ends in a space", b"alice ", "KeyIdStripped"),
+        ("name that begins with U+FEFF, which is part of it", "\ufeffalice".encode()),
     ):
         yield valid(comment, {"keyId": key_id.ljust(80, b"\0")}, *flags)
     comment = "all zeros: an empty name"

@@ -39,8 +39,12 @@ class _Go(Language):
     octets = 'Octets("{}")'
 
     def quoted(self, text: str) -> str:
-        """A literal of a string; JSON's escapes are Go's, but for halves of surrogate pairs."""
-        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+        """A literal of a string; JSON's escapes are Go's, but for halves of surrogate pairs.
+
+        Go has no U+FEFF within a file.
+        """
+        literal = json.dumps(text, ensure_ascii=False)
+        return literal.replace("\x7f", "\\u007f").replace("\ufeff", "\\ufeff")
 
     def optional(self, literal: str | None, kind: str) -> str:
         if kind == "string":

@@ -404,7 +404,7 @@ def _receivers(client: Client) -> Iterator[Case]:
         comment = "both addresses zero: those of the control connection"
         yield client.saying(comment, none, receivers=known, source="RFC 5357 §3.5")
     else:
-        comment = "both addresses zero, which OWAMP has not for those of the control connection"
+        comment = "both addresses zero, which only in TWAMP are those of the connection"
         yield client.saying(comment, none, flags=(flag,), receivers=known, source=source)
 
 
