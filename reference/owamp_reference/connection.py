@@ -200,6 +200,10 @@ class Endpoint:
         """T1 and T2 (RFC 4656 §3.1); None as long as there are none, and in the open mode."""
         return self._control_keys
 
+    @property
+    def _is_protected(self) -> bool:
+        return self.mode is not None and self.mode.is_protected
+
     def _send(self, message: Message | FetchData) -> None:
         self._outbox += control.write_message(self._sender, message.segments())
 
@@ -548,8 +552,8 @@ class ControlClient(Endpoint):
         is_allowed = count >= token.MIN_COUNT and count.bit_count() == 1
         if not is_allowed and not (is_large and is_twamp):
             return choices.COUNT_NOT_ALLOWED
-        is_far = count > 4 * token.DEFAULT_MAX_COUNT or not is_allowed
-        kind = choices.COUNT_FAR_TOO_LARGE if is_far else choices.COUNT_TOO_LARGE
+        may_go_on = is_allowed and count <= 4 * token.DEFAULT_MAX_COUNT
+        kind = choices.COUNT_TOO_LARGE if may_go_on else choices.COUNT_FAR_TOO_LARGE
         return kind[self.protocol.value]
 
     def _unused_response(self, mode: int) -> SetUpResponse:
@@ -916,8 +920,7 @@ class Server(Endpoint):
         accept = Accept.NOT_SUPPORTED
         if self.protocol is Protocol.OWAMP:
             # No HMAC of it can be checked, so in a protected mode it is not answered.
-            is_protected = self.mode is not None and self.mode.is_protected
-            does = choices.CLOSES if is_protected else self._does(choices.UNKNOWN_COMMAND)
+            does = choices.CLOSES if self._is_protected else self._does(choices.UNKNOWN_COMMAND)
             if does == choices.STAYS:
                 yield from self._ignore_rest()
             if does == choices.CLOSES:
@@ -932,9 +935,8 @@ class Server(Endpoint):
 
     def _read_unexpected(self, number: int, error: ProtocolError) -> Generator[Want, bytes, None]:
         """The rest of a command that TWAMP does not expect, up to an HMAC, if it is awaited."""
-        is_protected = self.mode is not None and self.mode.is_protected
         protected, unprotected = choices.UNEXPECTED_PROTECTED_COMMAND, choices.UNEXPECTED_COMMAND
-        does = self._does(protected if is_protected else unprotected)
+        does = self._does(protected if self._is_protected else unprotected)
         if does == choices.CLOSES:
             raise error
         if does == choices.ANSWERS_FIRST_BLOCK:

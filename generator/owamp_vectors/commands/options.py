@@ -96,7 +96,7 @@ class _Seconds(click.FloatRange):
         """The number."""
         number: float = super().convert(value, param, ctx)
         if math.isnan(number):
-            self.fail(f"{value!r} is not a valid float range.", param, ctx)
+            self.fail(f"expected a number of seconds, found {value!r}", param, ctx)
         return number
 
 

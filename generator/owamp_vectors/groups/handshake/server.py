@@ -30,6 +30,10 @@ __all__ = ["SERVER_BEHAVIOUR", "make_groups"]
 
 _OUR_SID = bytes([198, 51, 100, 1]) + bytes.fromhex("e930000000000000cafef00d")
 """A SID that a client makes."""
+_ENDS = [bytes([192, 0, 2, 1]), bytes([198, 51, 100, 1])]
+"""The client's address, and the server's."""
+_THIRD = bytes([203, 0, 113, 9]).ljust(16, b"\0")
+"""A third party's, as a request has it."""
 _GO = StartSessions()
 _BUSY = "CommandWhileTesting"
 
@@ -366,10 +370,10 @@ def _label(client: Client, name: str) -> str:
 
 def _receivers(client: Client) -> Iterator[Case]:
     """To whom test packets may go: to the client and to the server (RFC 4656 §6.2)."""
-    ends = known = [bytes([192, 0, 2, 1]), bytes([198, 51, 100, 1])]
+    ends = known = _ENDS
     source = "RFC 4656 §6.2"
     flag = "ThirdPartyTakenForReceiver"
-    third = bytes([203, 0, 113, 9]).ljust(16, b"\0")
+    third = _THIRD
     near = bytes([198, 51, 100, 2]).ljust(16, b"\0")
     for comment, address, flags in (
         ("the server's", ends[1].ljust(16, b"\0"), ()),
@@ -398,7 +402,7 @@ def _receivers(client: Client) -> Iterator[Case]:
     flags = ("AddressTailCompared",)
     ask = client.ask(**both)
     yield client.saying(comment, ask, flags=flags, receivers=known, source="RFC 4656 §3.5")
-    yield from _other_receivers(client, known, third, flag)
+    yield from _other_receivers(client, flag)
     none = client.ask(sender_address=bytes(16), receiver_address=bytes(16))
     if client.protocol is Protocol.TWAMP:
         comment = "both addresses zero: those of the control connection"
@@ -408,9 +412,9 @@ def _receivers(client: Client) -> Iterator[Case]:
         yield client.saying(comment, none, flags=(flag,), receivers=known, source=source)
 
 
-def _other_receivers(client: Client, known: list[bytes], third: bytes, flag: str) -> Iterator[Case]:
+def _other_receivers(client: Client, flag: str) -> Iterator[Case]:
     """A third party in the second request, where the server sends, and of the other family."""
-    source = "RFC 4656 §6.2"
+    known, third, source = _ENDS, _THIRD, "RFC 4656 §6.2"
     comment = "Receiver Address is a third party's, in a second request"
     asks = client.ask(), client.ask(receiver_address=third)
     yield client.saying(comment, *asks, flags=(flag,), receivers=known, source=source)
@@ -434,8 +438,7 @@ def _other_receivers(client: Client, known: list[bytes], third: bytes, flag: str
 
 def _third_party(client: Client) -> Iterator[Case]:
     """Test packets to a third party, in every mode."""
-    ask = client.ask(receiver_address=bytes([203, 0, 113, 9]).ljust(16, b"\0"))
-    known = [bytes([192, 0, 2, 1]), bytes([198, 51, 100, 1])]
+    ask, known = client.ask(receiver_address=_THIRD), _ENDS
     comment, flags = "a request for a third party", ["ThirdPartyTakenForReceiver"]
     yield client.saying(comment, ask, flags=flags, receivers=known, source="RFC 4656 §6.2")
 
